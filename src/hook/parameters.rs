@@ -1,0 +1,93 @@
+//! What a call says of its webhook step: the query of the address, and the parameters of an ad hoc step.
+//!
+//! ```text
+//! address   = path [ "?" query ]
+//! query     = pair *( "&" pair )
+//! pair      = name "=" value          ; percent-encoded, "+" means itself
+//! ```
+//!
+//! Knows names and repetition; does not know what a hook does with a value.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::{RequestFault, Timeout};
+use crate::call::Call;
+use crate::variable::VariableName;
+
+/// What the call asked for, each at most once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) method: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) variable: Option<VariableName>,
+    pub(super) timeout: Option<Timeout>,
+    /// The first fault, if there is one. What could be read stands beside it, so that the variable can be
+    /// cleared even so.
+    pub(super) fault: Option<RequestFault>,
+}
+
+/// Path and query of the step's address.
+pub(super) fn address(call: &Call) -> (&[u8], &[u8]) {
+    let address = call.address.as_bytes();
+    match address.iter().position(|&byte| byte == b'?') {
+        Some(at) => (address.get(..at).unwrap_or_default(), address.get(at + 1..).unwrap_or_default()),
+        None => (address, &[]),
+    }
+}
+
+impl Asked {
+    /// Reads the address's query, then the call's parameters.
+    pub(super) fn of(call: &Call) -> Self {
+        let mut asked = Self::default();
+        let (_, query) = address(call);
+        for pair in query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=').map(|half| percent_decode(half).into());
+            let (name, value): (Cow<'_, [u8]>, Option<Cow<'_, [u8]>>) =
+                (halves.next().unwrap_or_default(), halves.next());
+            asked.take(&name, &value.unwrap_or_default());
+        }
+        for parameter in &call.parameters {
+            let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
+            // `AGI(…,method=GET,,timeout=3)`: an empty argument says nothing
+            if !(name.is_empty() && value.is_empty()) {
+                asked.take(name, value.trim_ascii());
+            }
+        }
+        asked
+    }
+
+    fn take(&mut self, name: &[u8], value: &[u8]) {
+        let taken = match (name, std::str::from_utf8(value)) {
+            (b"method", Ok(text)) => put(&mut self.method, text.to_owned()),
+            (b"method", Err(_)) => Err(RequestFault::Method),
+            (b"url", Ok(text)) => put(&mut self.url, text.to_owned()),
+            (b"url", Err(_)) => Err(RequestFault::Url),
+            (b"variable", text) => {
+                parsed(text).map_or(Err(RequestFault::Variable), |v| put(&mut self.variable, v))
+            }
+            (b"timeout", text) => {
+                parsed(text).map_or(Err(RequestFault::Timeout), |t| put(&mut self.timeout, t))
+            }
+            _ => Err(RequestFault::UnknownParameter),
+        };
+        if let Err(fault) = taken {
+            self.fault.get_or_insert(fault);
+        }
+    }
+}
+
+fn put<T>(place: &mut Option<T>, value: T) -> Result<(), RequestFault> {
+    match place {
+        Some(_) => Err(RequestFault::RepeatedParameter),
+        None => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: Result<&str, std::str::Utf8Error>) -> Option<T> {
+    text.ok()?.parse().ok()
+}

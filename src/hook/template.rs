@@ -1,0 +1,277 @@
+//! A configured URL with placeholders, and the URL that a call makes of it.
+//!
+//! ```text
+//! placeholder = "{" field-name "}" / "{variables." variable-name "}"
+//! ```
+//!
+//! Placeholders stand in the path and the query only, and what they hold is encoded byte by byte: it can never
+//! become a further path segment, a further parameter or another host.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use url::Url;
+
+use super::{RequestFault, nearest};
+use crate::call::{Field, Report};
+use crate::variable::VariableName;
+
+/// A URL with placeholders. Its `Display` is for a person: as written, but without user name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UrlTemplate {
+    /// The literal texts, one more than there are placeholders.
+    literals: Vec<String>,
+    placeholders: Vec<Placeholder>,
+    segments: usize,
+    shown: String,
+}
+
+/// What a placeholder stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placeholder {
+    /// A field of the call.
+    Field(Field),
+    /// A channel variable.
+    Variable(VariableName),
+}
+
+impl UrlTemplate {
+    /// Reads a URL of the configuration.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (literals, placeholders) = cut(text)?;
+        let marked = literals.join(MARK);
+        if text.contains(MARK) {
+            return Err(format!("`{MARK}` cannot stand in a URL here"));
+        }
+        let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
+            true => fault,
+            false => format!("{fault} (placeholders stand in the path and the query only)"),
+        })?;
+        let template = Self::of_url(&url, placeholders);
+        if template.literals.len() != template.placeholders.len() + 1 || template.outside_path_and_query(&url)
+        {
+            return Err("placeholders stand in the path and the query only".to_owned());
+        }
+        Ok(template)
+    }
+
+    /// A URL in which braces mean nothing.
+    #[must_use]
+    pub fn literal(url: &Url) -> Self {
+        Self { literals: vec![url.as_str().to_owned()], ..Self::of_url(url, Vec::new()) }
+    }
+
+    fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
+        let literals = url.as_str().split(MARK).map(str::to_owned).collect();
+        let mut names = placeholders.iter();
+        let shown = shown(url).split(MARK).map(str::to_owned).reduce(|text, literal| match names.next() {
+            Some(name) => format!("{text}{{{name}}}{literal}"),
+            None => text + &literal,
+        });
+        Self { literals, placeholders, segments: segments(url), shown: shown.unwrap_or_default() }
+    }
+
+    fn outside_path_and_query(&self, url: &Url) -> bool {
+        let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
+        inside != self.placeholders.len()
+    }
+
+    /// What the URL asks of the call.
+    #[must_use]
+    pub fn placeholders(&self) -> &[Placeholder] {
+        &self.placeholders
+    }
+
+    /// The URL for one call.
+    ///
+    /// # Errors
+    /// When a path segment would be `.` or `..`, and the path thus another one.
+    pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
+        let mut literals = self.literals.iter();
+        let mut text = literals.next().cloned().unwrap_or_default();
+        for (placeholder, literal) in self.placeholders.iter().zip(literals) {
+            match placeholder {
+                Placeholder::Field(field) => text.extend(percent_encode(&report.field(*field), ENCODED)),
+                Placeholder::Variable(name) => text.extend(percent_encode(report.variable(name), ENCODED)),
+            }
+            text.push_str(literal);
+        }
+        let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
+        if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
+    }
+}
+
+impl fmt::Display for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shown, f)
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => f.write_str(field.name()),
+            Self::Variable(name) => write!(f, "variables.{name}"),
+        }
+    }
+}
+
+/// Reads an `http` or `https` URL and drops its fragment, which no server ever hears of.
+///
+/// # Errors
+/// Says what is wrong with the text and what would be right.
+pub fn http_url(text: &str) -> Result<Url, String> {
+    let mut url = Url::parse(text).map_err(|fault| format!("not a URL ({fault})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("not an http or https URL".to_owned());
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// A URL for a person: a user name and password are secrets.
+#[must_use]
+pub fn shown(url: &Url) -> String {
+    if url.username().is_empty() && url.password().is_none() {
+        return url.as_str().to_owned();
+    }
+    let text = url.as_str();
+    let credentials =
+        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
+    credentials.map_or_else(|| "…".to_owned(), |(scheme, rest)| format!("{scheme}://…@{rest}"))
+}
+
+/// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
+const MARK: &str = "xdialhookplaceholderx";
+
+/// All that is not unreserved in RFC 3986, section 2.3.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn segments(url: &Url) -> usize {
+    url.path().split('/').count()
+}
+
+/// Cuts a text at its placeholders.
+fn cut(text: &str) -> Result<(Vec<String>, Vec<Placeholder>), String> {
+    let (mut literals, mut placeholders) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        let (name, behind) =
+            behind.split_once('}').ok_or("a `{` without its `}` (a literal one is `%7B`)")?;
+        literals.push(literal.to_owned());
+        placeholders.push(placeholder(name)?);
+        rest = behind;
+    }
+    literals.push(rest.to_owned());
+    match literals.iter().any(|literal| literal.contains('}')) {
+        true => Err("a `}` without its `{` (a literal one is `%7D`)".to_owned()),
+        false => Ok((literals, placeholders)),
+    }
+}
+
+fn placeholder(name: &str) -> Result<Placeholder, String> {
+    if let Some(variable) = name.strip_prefix("variables.") {
+        let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
+        return Ok(Placeholder::Variable(variable));
+    }
+    let names = Field::ALL.map(Field::name);
+    Field::named(name).map(Placeholder::Field).ok_or_else(|| match nearest(name, names) {
+        Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
+        None => {
+            format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::call::Call;
+    use crate::call::tests::known_caller;
+    use crate::variable::Value;
+
+    fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
+        let report = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        UrlTemplate::parse(template).unwrap().render(&report).map(String::from)
+    }
+
+    fn named(name: &[u8]) -> Call {
+        Call { caller_name: Value::from(name.to_vec()), ..known_caller() }
+    }
+
+    #[test]
+    fn a_placeholder_is_encoded_for_its_place() {
+        let call = named(b"a/b?c&d=e#f %41 \xe9+");
+        assert_eq!(
+            rendered("https://h/{phonebook_caller_name}/x?n={phonebook_caller_name}&a={variables.ACCOUNT}", &call),
+            Ok("https://h/a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B/x?n=a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B&a=42"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn a_placeholder_never_leaves_its_path_segment() {
+        for dots in [&b"."[..], b".."] {
+            assert_eq!(
+                rendered("http://h/a/{phonebook_caller_name}/b", &named(dots)),
+                Err(RequestFault::PathDots)
+            );
+            assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
+        }
+        assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
+        assert_eq!(
+            rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
+            Ok("http://h/v..".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_is_no_template_is_said_with_what_would_be_right() {
+        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err();
+        assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
+        assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
+        assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
+        assert!(fault("https://h/{uuid").contains("%7B"));
+        assert!(fault("https://h/uuid}").contains("%7D"));
+        for place in [
+            "https://{uuid}/",
+            "https://h{uuid}/",
+            "{switch}://h/",
+            "https://h:{uuid}/",
+            "https://{uuid}@h/",
+            "https://h/#{uuid}",
+        ] {
+            assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
+        }
+        assert!(fault("ftp://h/").contains("http or https"));
+        assert!(fault("crm.example.com/x").contains("not a URL"));
+    }
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let template = UrlTemplate::parse("https://user:geheim@h/{uuid}?a=1").unwrap();
+        assert_eq!(template.to_string(), "https://…@h/{uuid}?a=1");
+        assert!(!format!("{template:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn a_literal_url_keeps_its_braces() {
+        let url = http_url("http://h/x?a={uuid}#top").unwrap();
+        let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        assert_eq!(
+            UrlTemplate::literal(&url).render(&report).map(String::from),
+            Ok("http://h/x?a={uuid}".to_owned())
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Channel variables: their names, their values, and what it means to set one.
+//!
+//! Knows which names and values any switch can carry; does not know how a switch is told.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// The name of a channel variable, safe on any switch's wire: ASCII letters, digits and `_`.
+///
+/// A name can thus never write a dialplan function (`CALLERID(name)`), which Asterisk's `SET VARIABLE`
+/// would do for a name that ends in `)` (`main/pbx_variables.c`, `pbx_builtin_setvar_helper`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VariableName(String);
+
+/// The longest name taken. No switch has such a limit; a command line has (2,046 bytes on Asterisk 16), and
+/// with names of this length every status can still be told.
+const LONGEST_NAME: usize = 256;
+
+impl VariableName {
+    /// The name as the dialplan writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The variable that is meant: without the leading `_` or `__` with which Asterisk hands a variable
+    /// on to the channels that this one makes.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        let once = self.0.strip_prefix('_').unwrap_or(&self.0);
+        once.strip_prefix('_').unwrap_or(once)
+    }
+}
+
+/// Why a text is no name of a channel variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a variable name has 1 to {LONGEST_NAME} letters, digits and `_`")]
+pub struct NotAVariableName;
+
+impl FromStr for VariableName {
+    type Err = NotAVariableName;
+
+    fn from_str(text: &str) -> Result<Self, NotAVariableName> {
+        let fits = (1..=LONGEST_NAME).contains(&text.len());
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let name = Self(text.to_owned());
+        if fits && plain && !name.bare().is_empty() { Ok(name) } else { Err(NotAVariableName) }
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for VariableName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// What a channel variable holds: bytes. Usually UTF-8; a switch promises nothing.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Value(Vec<u8>);
+
+impl Value {
+    /// The bytes as they are on the channel.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there is nothing in it, which is how a switch shows an unset variable too.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text for a person or for JSON: what is not UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for Value {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.lossy(), f)
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.lossy())
+    }
+}
+
+/// Channel variables by name, in a stable order.
+pub type Variables = BTreeMap<VariableName, Value>;
+
+/// One variable that is to be set on the channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Which variable.
+    pub name: VariableName,
+    /// What it shall hold; empty means "nothing" on every switch.
+    pub value: Value,
+}
+
+/// How much of a stranger's text may enter a channel variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Accept {
+    /// Text that changes no native condition, whoever wrote it.
+    #[default]
+    Safe,
+    /// Whatever the switch can carry exactly, for a dialplan that takes the text apart itself.
+    Any,
+}
+
+/// Why a switch's wire cannot carry a value, or must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It would end the command, and the rest would be the next one.
+    #[error("a line break cannot be carried")]
+    Newline,
+    /// It would end the text for a program in C.
+    #[error("a NUL byte cannot be carried")]
+    Nul,
+    /// It would make a quoted condition true.
+    #[error("a double quote would change conditions")]
+    Quote,
+    /// The command would be cut, and its rest would be the next one.
+    #[error("it is too long for a command of the switch")]
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_letters_digits_and_underscores() {
+        for good in ["CRM", "crm_2", "_ROUTE", "__ROUTE", "2nd", &"x".repeat(256)] {
+            assert_eq!(good.parse::<VariableName>().map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        let long = "x".repeat(257);
+        for bad in ["", "_", "__", "CALLERID(name)", "a b", "a=b", "ä", "a\n", "a\"", "${X}", &long] {
+            assert_eq!(bad.parse::<VariableName>(), Err(NotAVariableName), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn inheritance_marks_do_not_belong_to_the_variable() {
+        let bare = |name: &str| name.parse::<VariableName>().unwrap().bare().to_owned();
+        assert_eq!(["R", "_R", "__R", "___R"].map(bare), ["R", "R", "R", "_R"]);
+    }
+}
