@@ -1,0 +1,5 @@
+pub mod call;
+pub mod hook;
+pub mod switch;
+pub mod variable;
+pub mod word;

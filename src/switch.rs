@@ -1,0 +1,209 @@
+//! A conversation partner: everything that is said to a switch and heard from it, whichever it is.
+//!
+//! A [`Dialect`] is pure translation, one for each switch: what a message means, what to say. [`Switch`] does
+//! the input and output, the same for all. Neither knows what is asked of a webhook, or how long to wait.
+
+pub mod agi;
+
+use std::fmt;
+use std::io;
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::codec::{Decoder, Framed};
+
+use crate::call::Call;
+use crate::variable::{Accept, Assignment, Unfit, VariableName};
+
+/// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
+pub trait Dialect {
+    /// Cuts the stream into whole messages.
+    type Codec: Decoder<Item = BytesMut, Error = SwitchError>;
+
+    /// A codec for a new connection.
+    fn codec(&self) -> Self::Codec;
+
+    /// The call that the switch's first message tells of.
+    ///
+    /// # Errors
+    /// [`SwitchError::Forged`] where the message is not exactly what this switch would say.
+    fn greeting(&mut self, message: &[u8]) -> Result<Call, SwitchError>;
+
+    /// The command that proves the greeting and asks for what it does not hold, with these channel variables.
+    ///
+    /// # Errors
+    /// When there are more names than a command holds.
+    fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold>;
+
+    /// What the switch replied to the question.
+    ///
+    /// # Errors
+    /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
+    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError>;
+
+    /// What a message means while nothing is expected: why the conversation must end.
+    fn interruption(&self, message: &[u8]) -> SwitchError;
+
+    /// The commands that set the variables in this order and hand the call back, whole or not at all.
+    ///
+    /// # Errors
+    /// When the switch cannot carry one of the values, or must not.
+    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
+
+    /// What is said to a switch whose words cannot be trusted.
+    fn refusal(&self) -> &'static [u8];
+
+    /// Whether a message after the farewell is as it should be.
+    fn confirms(&self, message: &[u8]) -> bool;
+}
+
+/// Whether the switch told all that was asked for.
+pub type Told = Result<(), Untold>;
+
+/// Why the switch could not tell all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// More names than one command holds.
+    TooManyNames,
+    /// A value that the switch does not hand out whole.
+    NotWhole,
+}
+
+/// Why a conversation with a switch ended before its farewell.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// The caller hung up.
+    #[error("the caller hung up")]
+    HungUp,
+    /// The stream ended.
+    #[error("the switch closed the connection")]
+    Closed,
+    /// The stream broke.
+    #[error("the connection to the switch broke: {0}")]
+    Broken(#[from] io::Error),
+    /// Not what this switch says: somebody forged it, or it is another program.
+    #[error("{0}")]
+    Forged(&'static str),
+    /// A message longer than any of this switch's.
+    #[error("a message of the switch is too long")]
+    TooLong,
+    /// A message that did not come in time.
+    #[error("the switch said nothing for {0:?}")]
+    Silent(std::time::Duration),
+}
+
+/// One connection of a switch.
+pub struct Switch<S, D: Dialect> {
+    stream: Framed<S, D::Codec>,
+    dialect: D,
+}
+
+impl<S, D> Switch<S, D>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    /// A connection on which nothing was said yet.
+    pub fn new(stream: S, dialect: D) -> Self {
+        Self { stream: Framed::with_capacity(stream, dialect.codec(), READ_AHEAD), dialect }
+    }
+
+    /// Hears of the call.
+    ///
+    /// # Errors
+    /// When the switch says something else, or nothing more.
+    pub async fn greet(&mut self) -> Result<Call, SwitchError> {
+        let greeting = self.hear().await?;
+        self.dialect.greeting(&greeting)
+    }
+
+    /// Asks the one question: it proves that the greeting was the switch's and brings what it did not hold.
+    ///
+    /// # Errors
+    /// When the greeting was forged, the caller hung up, or the connection ended.
+    pub async fn ask(&mut self, call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+        let (question, wanted, told) = match self.dialect.question(wanted) {
+            Ok(question) => (question, wanted, Ok(())),
+            // the proof is due even so
+            Err(untold) => (self.dialect.question(&[]).unwrap_or_default(), &[][..], Err(untold)),
+        };
+        self.say(&question).await?;
+        let answer = self.hear().await?;
+        Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
+    }
+
+    /// Waits until the caller hangs up or the conversation ends otherwise, and says how.
+    ///
+    /// Cancel safe: it only reads, and what was read stays in the buffer.
+    pub async fn hung_up(&mut self) -> SwitchError {
+        match self.hear().await {
+            Ok(message) => self.dialect.interruption(&message),
+            Err(error) => error,
+        }
+    }
+
+    /// Sets the variables and hands the call back: one write, the end of our side, and the replies read to the
+    /// end. Says how many replies were not as they should be.
+    ///
+    /// # Errors
+    /// When the connection breaks before all is said.
+    pub async fn farewell(&mut self, farewell: &[u8]) -> Result<usize, SwitchError> {
+        self.say(farewell).await?;
+        self.stream.get_mut().shutdown().await?;
+        let mut unconfirmed = 0;
+        loop {
+            match self.hear().await {
+                Ok(message) => unconfirmed += usize::from(!self.dialect.confirms(&message)),
+                Err(SwitchError::Closed) => return Ok(unconfirmed),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Hands the call back to a switch that is not believed, and hears it out.
+    ///
+    /// # Errors
+    /// When the connection breaks before that.
+    pub async fn refuse(&mut self) -> Result<(), SwitchError> {
+        self.say(self.dialect.refusal()).await?;
+        self.stream.get_mut().shutdown().await?;
+        let mut rest = [0; 4096];
+        let mut left = LONGEST_REST;
+        while left > 0 {
+            match tokio::io::AsyncReadExt::read(self.stream.get_mut(), &mut rest).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the dialect makes of these assignments.
+    ///
+    /// # Errors
+    /// When the switch cannot carry one of the values, or must not.
+    pub fn translate(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+        self.dialect.farewell(assignments, accept)
+    }
+
+    async fn hear(&mut self) -> Result<BytesMut, SwitchError> {
+        self.stream.next().await.unwrap_or(Err(SwitchError::Closed))
+    }
+
+    async fn say(&mut self, words: &[u8]) -> Result<(), SwitchError> {
+        Ok(self.stream.get_mut().write_all(words).await?)
+    }
+}
+
+impl<S, D: Dialect> fmt::Debug for Switch<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch").finish_non_exhaustive()
+    }
+}
+
+/// Bytes of buffer that a connection starts with: an ordinary AGI environment is about 550.
+const READ_AHEAD: usize = 2048;
+
+/// How much is read of a switch that was refused, so that it hears the refusal before the connection ends.
+const LONGEST_REST: usize = 256 * 1024;

@@ -1,0 +1,158 @@
+//! Where one FastAGI message ends and the next begins.
+//!
+//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply; does
+//! not know what any of them means.
+
+use bytes::BytesMut;
+use tokio_util::codec::Decoder;
+
+use crate::switch::SwitchError;
+
+/// Cuts the stream: first the environment, then replies, each without the line feed at its end.
+#[derive(Debug, Default)]
+pub struct AgiCodec {
+    stage: Stage,
+    /// How many bytes at the front are known to hold no end: they are not read a second time.
+    seen: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Environment,
+    Replies,
+}
+
+/// The longest environment taken. Asterisk's own limits (8,191 bytes of arguments, which can stand there twice,
+/// 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below 25 KiB or so.
+pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
+
+/// The longest reply taken. The only long one is that to our own question.
+pub const LONGEST_REPLY: usize = 64 * 1024;
+
+impl Decoder for AgiCodec {
+    type Item = BytesMut;
+    type Error = SwitchError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
+        let (end, longest) = match self.stage {
+            Stage::Environment => (end_of_environment(buffer, self.seen), LONGEST_ENVIRONMENT),
+            Stage::Replies => (end_of_reply(buffer, self.seen), LONGEST_REPLY),
+        };
+        match end {
+            Some(end) if end <= longest => {
+                let mut message = buffer.split_to(end);
+                message.truncate(end - 1);
+                (self.stage, self.seen) = (Stage::Replies, 0);
+                Ok(Some(message))
+            }
+            None if buffer.len() <= longest => {
+                self.seen = buffer.len();
+                Ok(None)
+            }
+            Some(_) | None => Err(SwitchError::TooLong),
+        }
+    }
+
+    /// What is cut off by the end of the stream is no message.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
+        let message = self.decode(buffer)?;
+        if message.is_none() {
+            buffer.clear();
+        }
+        Ok(message)
+    }
+}
+
+/// Behind the first empty line; looks at nothing twice but the last byte seen.
+fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
+    if buffer.first() == Some(&b'\n') {
+        return Some(1);
+    }
+    let from = seen.saturating_sub(1);
+    let end = buffer.get(from..)?.windows(2).position(|pair| pair == b"\n\n")?;
+    Some(from + end + 2)
+}
+
+/// Behind the first line, or behind the line that ends a reply of several lines.
+///
+/// ```text
+/// reply = line LF / "520-" line LF *( line LF ) "520 " line LF
+/// ```
+/// (`res/res_agi.c`, `agi_handle_command`)
+fn end_of_reply(buffer: &[u8], seen: usize) -> Option<usize> {
+    let line_end = |from: usize| {
+        let lines = buffer.get(from..)?;
+        Some(from + lines.iter().position(|&byte| byte == b'\n')? + 1)
+    };
+    if !buffer.starts_with(b"520-") {
+        return line_end(seen);
+    }
+    let mut start = line_end(0)?;
+    loop {
+        let end = line_end(start)?;
+        if buffer.get(start..).is_some_and(|line| line.starts_with(b"520 ")) {
+            return Some(end);
+        }
+        start = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(codec: &mut AgiCodec, buffer: &mut BytesMut) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(message) = codec.decode(buffer).unwrap() {
+            all.push(String::from_utf8(message.to_vec()).unwrap());
+        }
+        all
+    }
+
+    const STREAM: &[u8] = b"agi_network: yes\nagi_request: x\n\n200 result=1\n\nHANGUP\n\
+        520-Invalid command syntax.  Proper usage follows:\nusage\n520 End of proper usage.\n510 Invalid\n";
+    const MESSAGES: [&str; 6] = [
+        "agi_network: yes\nagi_request: x\n",
+        "200 result=1",
+        "",
+        "HANGUP",
+        "520-Invalid command syntax.  Proper usage follows:\nusage\n520 End of proper usage.",
+        "510 Invalid",
+    ];
+
+    #[test]
+    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+        for size in 1..=STREAM.len() {
+            let (mut codec, mut buffer, mut all) = (AgiCodec::default(), BytesMut::new(), Vec::new());
+            for piece in STREAM.chunks(size) {
+                buffer.extend_from_slice(piece);
+                all.extend(messages(&mut codec, &mut buffer));
+            }
+            assert_eq!(all, MESSAGES, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn an_empty_environment_is_a_message_too() {
+        let mut buffer = BytesMut::from(&b"\nx\n"[..]);
+        assert_eq!(messages(&mut AgiCodec::default(), &mut buffer), ["", "x"]);
+    }
+
+    #[test]
+    fn what_has_no_end_is_too_long() {
+        for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n520-x\n"] {
+            let (mut codec, mut buffer) = (AgiCodec::default(), BytesMut::from(start));
+            messages(&mut codec, &mut buffer);
+            buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT + 1]);
+            assert!(matches!(codec.decode(&mut buffer), Err(SwitchError::TooLong)));
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_stream_leaves_no_half_message() {
+        let mut buffer = BytesMut::from(&b"agi_network: yes\n"[..]);
+        assert!(AgiCodec::default().decode_eof(&mut buffer).unwrap().is_none());
+        assert!(buffer.is_empty());
+    }
+}

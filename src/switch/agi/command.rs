@@ -1,0 +1,181 @@
+//! What is said to Asterisk: the question, and the farewell.
+//!
+//! Knows quoting and the longest line; does not know why a variable is set.
+
+use percent_encoding::percent_decode;
+
+use crate::switch::Untold;
+use crate::variable::{Accept, Assignment, Unfit, Value};
+
+/// The longest command line, without its line feed, that every Asterisk reads whole. Up to 2025 it read a
+/// command into 2,048 bytes (later into 8,192) and took the rest for further commands (`res/res_agi.c`,
+/// `run_agi`).
+pub(super) const LONGEST_LINE: usize = 2046;
+
+/// The commands that set variables, in their order, whole lines.
+pub(super) fn set_variables(assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+    let mut lines = Vec::with_capacity(64 * assignments.len());
+    for assignment in assignments {
+        lines.extend(set_variable(assignment, accept)?);
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// ```text
+/// command = "SET VARIABLE " name " " quoted
+/// quoted  = DQUOTE *( byte / "\" byte ) DQUOTE
+/// ```
+/// Within quotes a backslash makes the next byte literal, whatever it is (`res/res_agi.c`, `parse_args`), so that
+/// every byte arrives but LF, which ends the command, and NUL, which ends the string.
+fn set_variable(assignment: &Assignment, accept: Accept) -> Result<Vec<u8>, Unfit> {
+    let mut line = format!("SET VARIABLE {} \"", assignment.name).into_bytes();
+    for &byte in assignment.value.as_bytes() {
+        match (byte, accept) {
+            (b'\n', _) => return Err(Unfit::Newline),
+            (0, _) => return Err(Unfit::Nul),
+            // it would end the quotes of `$["${ROUTE}" = "sales"]`
+            (b'"', Accept::Safe) => return Err(Unfit::Quote),
+            (b'"' | b'\\', _) => line.extend([b'\\', byte]),
+            _ => line.push(byte),
+        }
+    }
+    line.push(b'"');
+    if line.len() <= LONGEST_LINE { Ok(line) } else { Err(Unfit::TooLong) }
+}
+
+/// The question, a whole line: Asterisk expands each expression and hands all of them back behind the word.
+///
+/// ```text
+/// question = "GET FULL VARIABLE " DQUOTE word *( "|" expression ) DQUOTE LF
+/// ```
+pub(super) fn question(word: &str, expressions: &[String]) -> Result<Vec<u8>, Untold> {
+    let mut line = format!("GET FULL VARIABLE \"{word}");
+    for expression in expressions {
+        line.push('|');
+        line.push_str(expression);
+    }
+    line.push('"');
+    if line.len() > LONGEST_LINE {
+        return Err(Untold::TooManyNames);
+    }
+    line.push('\n');
+    Ok(line.into_bytes())
+}
+
+/// An expression that gives what `${name}` holds so that it can be seen to be whole: percent-encoded, behind
+/// [`GUARD`] and before an encoded `|`.
+///
+/// Asterisk looks for `:offset:length` behind the function's closing parenthesis only after it has put the value
+/// in (`main/pbx_variables.c`, `parse_variable_name`), so that a value such as `a):1` closes it early and
+/// cuts the result. The open parentheses of the guard take up eight such; what still loses its last byte, as a
+/// value over 4,095 bytes does, is noticed.
+pub(super) fn guarded(name: &str) -> String {
+    format!("${{URIENCODE({GUARD}${{{name}}}|)}}")
+}
+
+/// What a guarded value holds; nothing where it is not whole, or where `URIENCODE` is not loaded.
+///
+/// ```text
+/// guarded = GUARD *( unreserved / "%" 2HEXDIG ) "%7C"
+/// ```
+pub(super) fn unguarded(text: &[u8]) -> Option<Value> {
+    let encoded = text.strip_prefix(GUARD.as_bytes())?.strip_suffix(b"%7C")?;
+    Some(Value::from(percent_decode(encoded).collect::<Vec<u8>>()))
+}
+
+const GUARD: &str = "((((((((";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assignment(name: &str, value: &[u8]) -> Assignment {
+        Assignment { name: name.parse().unwrap(), value: Value::from(value) }
+    }
+
+    /// Splits a command into its words as `parse_args` of `res/res_agi.c` does.
+    fn as_asterisk_reads(line: &[u8]) -> Vec<Vec<u8>> {
+        let (mut words, mut quoted, mut escaped, mut between) = (Vec::<Vec<u8>>::new(), false, false, true);
+        for &byte in line {
+            let starts = between && (escaped || byte != b' ');
+            if starts {
+                words.push(Vec::new());
+                between = false;
+            }
+            match byte {
+                _ if escaped => escaped = false,
+                b'"' => {
+                    quoted = !quoted;
+                    continue;
+                }
+                b' ' | b'\t' if !quoted => {
+                    between = true;
+                    continue;
+                }
+                b'\\' => {
+                    escaped = true;
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some(word) = words.last_mut() {
+                word.push(byte);
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn asterisk_reads_back_the_value_we_meant() {
+        let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
+        every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
+        for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
+            let line = set_variable(&assignment("N", value), Accept::Any).unwrap();
+            assert_eq!(as_asterisk_reads(&line), [&b"SET"[..], b"VARIABLE", b"N", value]);
+        }
+    }
+
+    #[test]
+    fn what_would_be_a_second_command_is_refused() {
+        for accept in [Accept::Safe, Accept::Any] {
+            let set = |value: &[u8]| set_variables(&[assignment("A", b"x"), assignment("B", value)], accept);
+            assert_eq!(set(b"sales\nSET VARIABLE EVIL yes"), Err(Unfit::Newline));
+            assert_eq!(set(b"\0"), Err(Unfit::Nul));
+        }
+    }
+
+    #[test]
+    fn a_double_quote_is_refused_where_the_answer_must_be_safe() {
+        let value = assignment("R", b"x\"");
+        assert_eq!(set_variable(&value, Accept::Safe), Err(Unfit::Quote));
+        assert_eq!(set_variable(&value, Accept::Any).unwrap(), b"SET VARIABLE R \"x\\\"\"");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_oldest_asterisk_reads() {
+        let room = LONGEST_LINE - "SET VARIABLE ROUTE \"\"".len();
+        assert_eq!(set_variable(&assignment("ROUTE", &vec![b'x'; room]), Accept::Any).unwrap().len(), 2046);
+        for value in [vec![b'x'; room + 1], vec![b'\\'; room / 2 + 1]] {
+            assert_eq!(set_variable(&assignment("ROUTE", &value), Accept::Any), Err(Unfit::TooLong));
+        }
+        let longest_name = "V".repeat(256);
+        assert!(set_variable(&assignment(&longest_name, &[b'x'; 1024]), Accept::Safe).is_ok());
+    }
+
+    #[test]
+    fn a_question_that_is_too_long_is_not_asked() {
+        let asked = |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT"); count]);
+        assert!(asked(50).is_ok_and(|line| line.len() <= LONGEST_LINE + 1));
+        assert_eq!(asked(70), Err(Untold::TooManyNames));
+    }
+
+    #[test]
+    fn a_value_that_is_not_whole_is_no_value() {
+        assert_eq!(unguarded(b"((((((((a%7C%29%3a%zz%7C"), Some(Value::from("a|):%zz")));
+        assert_eq!(unguarded(b"((((((((%7C"), Some(Value::default()));
+        for cut in [&b""[..], b"((((((((a", b"(((((((a%7C", b"((((((((a%7"] {
+            assert_eq!(unguarded(cut), None);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What Asterisk says after the environment.
+//!
+//! ```text
+//! message = "HANGUP" / reply
+//! reply   = "200 result=" number [ SP "(" text ")" ] / code SP text / "520-" text
+//! ```
+//! (`res/res_agi.c`, `agi_handle_command` and the handlers.)
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take};
+use nom::character::complete::{char, i32 as decimal};
+use nom::combinator::{eof, map, map_res, opt, recognize, rest, value, verify};
+use nom::sequence::{preceded, terminated};
+use nom::{IResult, Parser};
+
+/// One message of Asterisk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply<'a> {
+    /// The caller is gone. Asterisk also says so after our half-close, whoever is there.
+    Hangup,
+    /// A command was understood.
+    Result {
+        /// What the command made of it; 1 for a variable that was set or read.
+        code: i32,
+        /// What stands in the parentheses, up to the last `)`: it is not escaped.
+        text: Option<&'a [u8]>,
+    },
+    /// A command was not carried out: 510, 511 or 520.
+    Refused(u16),
+}
+
+impl<'a> Reply<'a> {
+    /// Reads a whole message, without its last line feed; nothing where Asterisk would never say so.
+    pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
+        alt((value(Self::Hangup, terminated(tag(&b"HANGUP"[..]), eof)), result, refused))
+            .parse(message)
+            .ok()
+            .map(|(_, reply)| reply)
+    }
+}
+
+fn result(message: &[u8]) -> IResult<&[u8], Reply<'_>> {
+    let (rest, code) = preceded(tag(&b"200 result="[..]), decimal).parse(message)?;
+    map(opt(preceded(tag(&b" ("[..]), parenthesised)), move |text| Reply::Result { code, text }).parse(rest)
+}
+
+/// The text up to the last `)`.
+fn parenthesised(text: &[u8]) -> IResult<&[u8], &[u8]> {
+    let end = text.iter().rposition(|&byte| byte == b')').unwrap_or(0);
+    terminated(take(end), (char(')'), rest)).parse(text)
+}
+
+fn refused(message: &[u8]) -> IResult<&[u8], Reply<'_>> {
+    let code = map_res(recognize(take(3_usize)), std::str::from_utf8);
+    let code = verify(map_res(code, str::parse), |&code| matches!(code, 510 | 511 | 520));
+    map(terminated(code, (alt((char(' '), char('-'))), rest)), Reply::Refused).parse(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_told_apart() {
+        let text = |code, text: &'static str| Some(Reply::Result { code, text: Some(text.as_bytes()) });
+        for (message, reply) in [
+            ("HANGUP", Some(Reply::Hangup)),
+            ("200 result=1", Some(Reply::Result { code: 1, text: None })),
+            ("200 result=-2", Some(Reply::Result { code: -2, text: None })),
+            ("200 result=1 ()", text(1, "")),
+            ("200 result=1 (a) b)", text(1, "a) b")),
+            ("200 result=0 endpos=0", Some(Reply::Result { code: 0, text: None })),
+            ("510 Invalid or unknown command", Some(Reply::Refused(510))),
+            ("511 Command Not Permitted on a dead channel", Some(Reply::Refused(511))),
+            ("520-Invalid\nusage\n520 End of proper usage.", Some(Reply::Refused(520))),
+            ("", None),
+            ("agi_arg_1: url=http://evil.example/", None),
+            ("HANGUPS", None),
+            ("200 result=", None),
+            ("404 x", None),
+            ("510", None),
+        ] {
+            assert_eq!(Reply::parse(message.as_bytes()), reply, "{message}");
+        }
+    }
+}
