@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 pub use self::outcome::{AnswerFault, Outcome, RequestFault, Status, Unreachable};
-pub use self::step::{AD_HOC, AllowedUrls, Identity, Policy, REPORT_NAMES, Request, Step, method};
+pub use self::step::{AD_HOC, AllowedUrls, Identity, Policy, REPORT_NAMES, Request, Step, method, reserved};
 pub use self::template::{Placeholder, UrlTemplate, http_url, shown};
 use crate::variable::{Accept, Value, VariableName};
 
@@ -71,6 +71,12 @@ impl Hook {
         wanted
     }
 
+    /// Whether one question to any switch has room for what is wanted.
+    #[must_use]
+    pub fn wanted_fits(&self) -> bool {
+        self.wanted().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>() <= LONGEST_WANTED
+    }
+
     /// Judges a 2xx answer; the value is the text without white space at its ends. Where nothing receives it
     /// and no words are listed, nothing of it can do harm.
     fn judge(&self, code: u16, body: &[u8], received: bool) -> Outcome {
@@ -108,6 +114,12 @@ pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
 
 /// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).
 const LONGEST_SAFE_ANSWER: usize = 1024;
+
+/// Bytes that a question to Asterisk takes for a channel variable besides its name.
+const COST_OF_A_NAME: usize = 27;
+
+/// Bytes that a question to Asterisk (2,046 at most) has for channel variables in the worst case.
+const LONGEST_WANTED: usize = 1700;
 
 /// How long a caller may wait for a webhook: 1 s to 10 s, 2 s by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

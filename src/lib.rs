@@ -1,5 +1,11 @@
 pub mod call;
+pub mod cli;
+pub mod config;
+pub mod conversation;
 pub mod hook;
+pub mod log;
+pub mod server;
 pub mod switch;
 pub mod variable;
+pub mod webhook;
 pub mod word;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `dialhook`: see the library for how it works.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dialhook::cli::run()
+}

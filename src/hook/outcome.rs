@@ -204,9 +204,6 @@ pub enum AnswerFault {
     /// Not a text.
     #[error("the answer is not UTF 8")]
     NotUtf8,
-    /// Compressed, though nobody asked for it.
-    #[error("the answer is compressed and that was not asked for")]
-    Compressed,
     /// None of the words that the hook names.
     #[error("the answer is not one of the configured answers")]
     NotOneOfTheAnswers,
@@ -303,7 +300,6 @@ mod tests {
             A::TooLongToBeSafe,
             A::ControlByte,
             A::NotUtf8,
-            A::Compressed,
             A::NotOneOfTheAnswers,
             A::Unfit(Unfit::Newline),
             A::Unfit(Unfit::Nul),

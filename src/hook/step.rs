@@ -67,7 +67,7 @@ impl Policy {
     }
 
     fn ad_hoc_hook(&self, asked: Asked) -> Result<Hook, RequestFault> {
-        if let Some(fault) = asked.fault.or_else(|| reserved(asked.variable.as_ref())) {
+        if let Some(fault) = asked.fault.or_else(|| reserved_fault(asked.variable.as_ref())) {
             return Err(fault);
         }
         let url = http_url(&asked.url.ok_or(RequestFault::UrlMissing)?).map_err(|_| RequestFault::Url)?;
@@ -92,7 +92,7 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
         _ if argued => Some(RequestFault::Arguments),
         Asked { fault: Some(fault), .. } => Some(fault),
         Asked { method: Some(_), .. } | Asked { url: Some(_), .. } => Some(RequestFault::NotForTheCall),
-        Asked { ref variable, .. } => reserved(variable.as_ref()),
+        Asked { ref variable, .. } => reserved_fault(variable.as_ref()),
     };
     let timeout = asked.timeout.unwrap_or(hook.timeout);
     Step {
@@ -106,9 +106,14 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
 /// The variables that report on a step, `WEBHOOK_STATUS` the last: when it is there, all others are.
 pub const REPORT_NAMES: [&str; 3] = ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"];
 
-fn reserved(variable: Option<&VariableName>) -> Option<RequestFault> {
-    let taken = |name: &VariableName| REPORT_NAMES.iter().any(|own| name.bare().eq_ignore_ascii_case(own));
-    variable.is_some_and(taken).then_some(RequestFault::ReservedVariable)
+/// Whether a name is one of [`REPORT_NAMES`], on a switch that tells case or on one that does not.
+#[must_use]
+pub fn reserved(name: &VariableName) -> bool {
+    REPORT_NAMES.iter().any(|own| name.bare().eq_ignore_ascii_case(own))
+}
+
+fn reserved_fault(variable: Option<&VariableName>) -> Option<RequestFault> {
+    variable.is_some_and(reserved).then_some(RequestFault::ReservedVariable)
 }
 
 /// `GET` or `POST`, in letters of either case.
@@ -171,7 +176,7 @@ pub struct Request {
 impl Step {
     /// A step of which only the variable to be cleared is known.
     fn refused(name: &str, variable: Option<VariableName>, fault: RequestFault) -> Self {
-        let variable = variable.filter(|name| reserved(Some(name)).is_none());
+        let variable = variable.filter(|name| !reserved(name));
         Self { name: name.to_owned(), variable, otherwise: Value::default(), plan: Err(fault) }
     }
 
@@ -215,10 +220,11 @@ impl Step {
         Ok(Request { method: hook.method.clone(), url, headers, body })
     }
 
-    /// What a 2xx answer means.
+    /// What an answer means.
     #[must_use]
     pub fn judge(&self, code: u16, body: &[u8]) -> Outcome {
         match &self.plan {
+            Ok(_) if !(200..300).contains(&code) => Outcome::HttpError { code },
             Ok(plan) => plan.hook.judge(code, body, self.variable.is_some()),
             Err(fault) => Outcome::BadRequest(*fault),
         }

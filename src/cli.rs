@@ -1,0 +1,143 @@
+//! The command line: `serve`, `check`, `try`, `demo`.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::server::Server;
+
+use crate::log;
+
+/// A webhook step for the dialplan of Asterisk.
+///
+/// AGI(agi://127.0.0.1/crm) asks the webhook of the hook `crm` and leaves its answer in a channel variable; GotoIf
+/// routes the call by it.
+#[derive(Debug, Parser)]
+#[command(name = "dialhook", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start with `dialhook demo`: it needs no PBX and no configuration.
+
+Exit status: 0 done, 1 what was asked did not succeed, 2 the command line or the configuration is wrong.
+The log goes to standard error; DIALHOOK_LOG=debug shows every conversation.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Listen for Asterisk and ask webhooks.
+    ///
+    /// Without a configuration file it listens on 127.0.0.1:4573 and serves ad hoc steps.
+    Serve(ConfigFile),
+    /// Say what a configuration means, or everything that is wrong with it.
+    Check(ConfigFile),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref())
+    }
+
+    /// The file that is read, whether it is there or not.
+    pub(crate) fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
+    }
+}
+
+/// Done.
+pub(crate) const DONE: u8 = 0;
+/// What was asked did not succeed.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+pub(crate) const WRONG: u8 = 2;
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
+    };
+    match arguments.command {
+        Command::Serve(file) => runtime.block_on(serve(&file)),
+        Command::Check(file) => check::run(&file),
+    }
+}
+
+/// Says on standard error what is wrong.
+#[expect(clippy::print_stderr, reason = "this is where a command line says what is wrong")]
+pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
+    for line in what.lines() {
+        eprintln!("dialhook: {line}");
+    }
+    ExitCode::from(status)
+}
+
+async fn serve(file: &ConfigFile) -> ExitCode {
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(error) => return failed(WRONG, &error.to_string()),
+    };
+    log::start();
+    announce(&config);
+    let (server, address) = match Server::start(&config).and_then(|server| Ok((server.asterisk()?, server))) {
+        Ok((address, server)) => (server, address),
+        Err(error) => return failed(FAILED, &error.to_string()),
+    };
+    let stop = CancellationToken::new();
+    if let Err(error) = stop_on_signal(&stop) {
+        return failed(FAILED, &format!("cannot listen for signals: {error}"));
+    }
+    info!(asterisk = %address, hooks = config.hooks.len(), "listening");
+    server.run(stop).await;
+    info!("stopped");
+    ExitCode::from(DONE)
+}
+
+fn announce(config: &Config) {
+    match &config.file {
+        Some(file) => {
+            info!(version = env!("CARGO_PKG_VERSION"), configuration = %file.display(), "dialhook starts")
+        }
+        None => info!(
+            version = env!("CARGO_PKG_VERSION"),
+            "dialhook starts without a configuration: ad hoc steps only"
+        ),
+    }
+    for notice in &config.notices {
+        warn!("{notice}");
+    }
+}
+
+/// SIGTERM and SIGINT end the daemon once the calls in flight are finished.
+fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The configuration: what the program means by it, and what it says of a file that means nothing.
+//!
+//! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
+//! there are the default listeners and ad hoc steps.
+
+mod hooks;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use self::raw::{Document, Entry, Section};
+use crate::hook::{AllowedUrls, Hook, Policy, http_url};
+
+/// Where the configuration is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/dialhook/dialhook.toml";
+
+/// A configuration without faults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it comes from; none where there was no file.
+    pub file: Option<PathBuf>,
+    /// `com_id` where a call has no account code.
+    pub company: String,
+    /// Who may connect, and where to.
+    pub listen: Listen,
+    /// Which URLs an ad hoc step may ask.
+    pub urls: AllowedUrls,
+    /// How many calls may ask webhooks at once.
+    pub calls: usize,
+    /// The hooks by name.
+    pub hooks: BTreeMap<String, Arc<Hook>>,
+    /// What is right, but does nothing in this version.
+    pub notices: Vec<String>,
+}
+
+/// The listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Where Asterisk connects to.
+    pub asterisk: Option<SocketAddr>,
+    /// Which networks may connect; everybody who can reach a loopback address where nothing is said.
+    pub allow: Option<Vec<IpNet>>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}; give another file with --config, or make this one readable", file.display())]
+    Unreadable {
+        /// Which one.
+        file: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The file has faults.
+    #[error("{}", Listing(.0))]
+    Faults(Faults),
+}
+
+/// The faults of a file.
+#[derive(Debug)]
+pub struct Faults {
+    /// Which file.
+    pub file: PathBuf,
+    /// All that is wrong with it, in the order of its lines.
+    pub faults: Vec<Fault>,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The key, such as `hook.crm.timeout`; empty where there is none.
+    pub key: String,
+    /// What was found, and what would be right.
+    pub what: String,
+}
+
+/// One fault a line.
+struct Listing<'a>(&'a Faults);
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, fault) in self.0.faults.iter().enumerate() {
+            let newline = if number == 0 { "" } else { "\n" };
+            let key = if fault.key.is_empty() { String::new() } else { format!("{}: ", fault.key) };
+            write!(f, "{newline}{}:{}: {key}{}", self.0.file.display(), fault.line, fault.what)?;
+        }
+        Ok(())
+    }
+}
+
+/// As many calls at once as one PBX will ever have.
+const DEFAULT_CALLS: usize = 10_000;
+
+impl Default for Config {
+    fn default() -> Self {
+        let asterisk = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4573);
+        Self {
+            file: None,
+            company: String::new(),
+            listen: Listen { asterisk: Some(asterisk), allow: None },
+            urls: AllowedUrls::Any,
+            calls: DEFAULT_CALLS,
+            hooks: BTreeMap::new(),
+            notices: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads this file, or the one at the default place if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not right.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = file.unwrap_or(Path::new(DEFAULT_PATH));
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError::Unreadable { file: path.to_owned(), error }),
+        }
+    }
+
+    /// Reads the text of a file; what the text says of other files is relative to `file`.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let document = Document::new(text);
+        let config = Self::read(&document, file);
+        match document.faults() {
+            faults if faults.is_empty() => Ok(config),
+            faults => Err(ConfigError::Faults(Faults { file: file.to_owned(), faults })),
+        }
+    }
+
+    fn read(document: &Document<'_>, file: &Path) -> Self {
+        let mut root = document.root();
+        let mut notices = Vec::new();
+        let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
+        let listen = listen(root.section("listen"), &mut notices);
+        let urls = calls(root.section("calls"), &listen);
+        let calls = limits(root.section("limits"));
+        let hooks = hooks::read(root.section("hook"), file);
+        root.end();
+        Self { file: Some(file.to_owned()), company, listen, urls, calls, hooks, notices }
+    }
+
+    /// What calls are judged by.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { company: self.company.clone(), hooks: self.hooks.clone(), urls: self.urls.clone() }
+    }
+}
+
+impl Listen {
+    /// Whether only this machine can connect.
+    #[must_use]
+    pub fn only_loopback(&self) -> bool {
+        self.asterisk.is_none_or(|address| address.ip().is_loopback())
+    }
+}
+
+fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
+    let asterisk = section.take("asterisk");
+    let allow = section.take("allow").and_then(|entry| networks(&entry));
+    for key in ["freeswitch", "observer"] {
+        if let Some(Some(address)) = section.take(key).map(|entry| address(&entry, None)) {
+            notices.push(format!("listen.{key}: this version does not listen on {address} yet"));
+        }
+    }
+    let default = Config::default().listen;
+    let listen = Listen {
+        asterisk: asterisk.as_ref().map_or(default.asterisk, |entry| address(entry, default.asterisk)),
+        allow,
+    };
+    if let (Some(entry), false, None) = (&asterisk, listen.only_loopback(), &listen.allow) {
+        entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
+    }
+    section.end();
+    listen
+}
+
+/// An address to listen on, or none for `false`.
+fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr> {
+    let read = |value: &DeValue<'_>| match value {
+        DeValue::Boolean(false) => Some(None),
+        value => value.as_str().and_then(|text| text.parse().ok()).map(Some),
+    };
+    entry.read(read, "write an address and a port, such as \"127.0.0.1:4573\", or false").unwrap_or(default)
+}
+
+fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
+    let network = |text: &str| text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
+    let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
+    if networks.is_none() {
+        entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
+    }
+    networks
+}
+
+fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
+    let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
+    let urls = section.take("urls").and_then(|entry| {
+        let prefixes: Result<Vec<_>, String> = entry.texts()?.iter().map(|text| http_url(text)).collect();
+        let said = prefixes.map_err(|fault| entry.wrong(&format!("{fault}; write what the URLs begin with")));
+        said.ok().map(AllowedUrls::Prefixes)
+    });
+    section.end();
+    urls.unwrap_or(default)
+}
+
+fn limits(mut section: Section<'_>) -> usize {
+    let calls = section.take("calls").and_then(|entry| {
+        let number = |value: &DeValue<'_>| value.as_integer()?.as_str().parse().ok();
+        let in_range = |value: &DeValue<'_>| number(value).filter(|calls| (1..=MOST_CALLS).contains(calls));
+        entry.read(in_range, "write a number of calls from 1 to 1000000")
+    });
+    section.end();
+    calls.unwrap_or(DEFAULT_CALLS)
+}
+
+/// More than a machine has ports for.
+const MOST_CALLS: usize = 1_000_000;
+
+#[cfg(test)]
+mod tests;

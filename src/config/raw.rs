@@ -1,0 +1,187 @@
+//! What the configuration file says, entry by entry, with the line of each: tables are read key by key, and what
+//! is left over is unknown.
+//!
+//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Fault;
+use crate::hook::nearest;
+
+/// The text of a configuration and the faults found in it so far.
+#[derive(Debug)]
+pub(super) struct Document<'t> {
+    text: &'t str,
+    faults: RefCell<Vec<Fault>>,
+}
+
+impl<'t> Document<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, faults: RefCell::default() }
+    }
+
+    /// The outermost table. What is no TOML is a fault, and the rest is read even so.
+    pub(super) fn root(&self) -> Section<'_> {
+        let (root, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            self.fault(error.span().unwrap_or_default(), "", format!("not TOML: {}", error.message()));
+        }
+        Section::new(self, String::new(), 0..0, root.into_inner())
+    }
+
+    /// Every fault, in the order of the lines.
+    pub(super) fn faults(self) -> Vec<Fault> {
+        let mut faults = self.faults.into_inner();
+        faults.sort_by_key(|fault| fault.line);
+        faults
+    }
+
+    fn fault(&self, at: Range<usize>, key: &str, what: impl Into<String>) {
+        let line = 1 + self.text.bytes().take(at.start).filter(|&byte| byte == b'\n').count();
+        self.faults.borrow_mut().push(Fault { line, key: key.to_owned(), what: what.into() });
+    }
+}
+
+/// One table.
+#[derive(Debug)]
+pub(super) struct Section<'d> {
+    document: &'d Document<'d>,
+    name: String,
+    at: Range<usize>,
+    entries: Vec<Entry<'d>>,
+    known: Vec<&'static str>,
+}
+
+/// One key and its value.
+#[derive(Debug)]
+pub(super) struct Entry<'d> {
+    document: &'d Document<'d>,
+    /// The key as one would say it: `hook.crm.timeout`.
+    pub(super) key: String,
+    /// The key within its table.
+    pub(super) name: String,
+    key_at: Range<usize>,
+    at: Range<usize>,
+    value: DeValue<'d>,
+}
+
+impl<'d> Section<'d> {
+    fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
+        let entry = |(key, value): (Spanned<std::borrow::Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
+            document,
+            key: if name.is_empty() {
+                key.get_ref().to_string()
+            } else {
+                format!("{name}.{}", key.get_ref())
+            },
+            name: key.get_ref().to_string(),
+            key_at: key.span(),
+            at: value.span(),
+            value: value.into_inner(),
+        };
+        let entries = table.into_iter().map(entry).collect();
+        Self { document, name, at, entries, known: Vec::new() }
+    }
+
+    /// The entry of that name, if there is one.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry<'d>> {
+        self.known.push(name);
+        let at = self.entries.iter().position(|entry| entry.name == name)?;
+        Some(self.entries.remove(at))
+    }
+
+    /// The table of that name; an empty one if there is none.
+    pub(super) fn section(&mut self, name: &'static str) -> Section<'d> {
+        let found = self.take(name).and_then(Entry::section);
+        found.unwrap_or_else(|| Section::new(self.document, name.to_owned(), 0..0, DeTable::new()))
+    }
+
+    /// Every entry, whatever its name: in this table the names are the administrator's.
+    pub(super) fn into_entries(self) -> Vec<Entry<'d>> {
+        self.entries
+    }
+
+    /// A fault of the table as such.
+    pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
+        self.document.fault(self.at.clone(), &format!("{}.{key}", self.name), what);
+    }
+
+    /// Ends the table: what nobody took is unknown.
+    pub(super) fn end(self) {
+        for entry in &self.entries {
+            let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
+            let remedy = match nearest(&entry.name, self.known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("{place} knows {}", self.known.join(", ")),
+            };
+            self.document.fault(entry.key_at.clone(), &entry.key, format!("unknown key; {remedy}"));
+        }
+    }
+}
+
+impl<'d> Entry<'d> {
+    /// Reads the value, or makes it a fault that says what was found and what would be right.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&DeValue<'d>) -> Option<T>, right: &str) -> Option<T> {
+        let value = read(&self.value);
+        if value.is_none() {
+            self.wrong(right);
+        }
+        value
+    }
+
+    /// The value as a text.
+    pub(super) fn text(&self) -> Option<String> {
+        self.read(|value| value.as_str().map(str::to_owned), "write a text in quotes")
+    }
+
+    /// The value, if it is a text; no fault otherwise.
+    pub(super) fn plain_text(&self) -> Option<String> {
+        self.value.as_str().map(str::to_owned)
+    }
+
+    /// Whether the value is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
+    }
+
+    /// The value as a list of texts.
+    pub(super) fn texts(&self) -> Option<Vec<String>> {
+        let texts = |value: &DeValue<'d>| {
+            value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+        };
+        self.read(texts, "write a list of texts, such as [\"a\", \"b\"]")
+    }
+
+    /// The value as a table.
+    pub(super) fn section(self) -> Option<Section<'d>> {
+        if !self.is_table() {
+            self.wrong(&format!("write a table, [{}]", self.key));
+            return None;
+        }
+        match self.value {
+            DeValue::Table(table) => Some(Section::new(self.document, self.key, self.key_at, table)),
+            _ => None,
+        }
+    }
+
+    /// A fault: what was found, and what would be right.
+    pub(super) fn wrong(&self, right: &str) {
+        self.fault(format!("found {}; {right}", self.found()));
+    }
+
+    /// A fault in words of its own; for what must not be printed.
+    pub(super) fn fault(&self, what: impl Into<String>) {
+        self.document.fault(self.key_at.clone(), &self.key, what);
+    }
+
+    /// The value as the file has it.
+    fn found(&self) -> String {
+        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
+        let line: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
+        if line.len() < written.len() { format!("{line}…") } else { line }
+    }
+}

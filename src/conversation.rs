@@ -1,0 +1,160 @@
+//! The life of one call, from the switch's first word to its last, and the time limits on it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span, debug, field, info, info_span, warn};
+
+use crate::call::Call;
+use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
+use crate::log::Seldom;
+use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
+use crate::webhook::{ErrorPage, Webhook};
+use crate::word;
+
+/// What every conversation shares.
+#[derive(Debug)]
+pub struct House {
+    policy: Policy,
+    webhook: Webhook,
+    /// One permit for each call that may ask its webhook now.
+    calls: Semaphore,
+    limit: usize,
+    forged: Seldom,
+}
+
+/// How long a switch may take for one message.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+impl House {
+    /// A house with this policy for so many calls at once.
+    #[must_use]
+    pub fn new(policy: Policy, webhook: Webhook, calls: usize) -> Self {
+        Self { policy, webhook, calls: Semaphore::new(calls), limit: calls, forged: Seldom::default() }
+    }
+}
+
+/// Holds the conversation about one call to its end.
+pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    let span = info_span!("call", id = field::Empty, channel = field::Empty);
+    async {
+        match converse(&mut switch, &house).await {
+            Ok(()) => {}
+            Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
+                house.forged.warn(|missed| warn!(missed, "no request made: {error}"));
+                let refused = within(PATIENCE, switch.refuse()).await;
+                refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
+            }
+            Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
+                debug!("the conversation ended early: {error}");
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn converse<S, D>(switch: &mut Switch<S, D>, house: &House) -> Result<(), SwitchError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    let mut call = within(PATIENCE, switch.greet()).await?;
+    let began = Instant::now();
+    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*call.channel.lossy());
+
+    let step = house.policy.step(&call);
+    let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
+    debug!(?call, "the environment is proved");
+    let outcome = tokio::select! {
+        biased;
+        gone = switch.hung_up() => return Err(cancelled(gone, &step, began)),
+        outcome = house.outcome(&step, &call, told, began) => outcome,
+    };
+
+    let (outcome, words) = in_words(switch, &step, outcome);
+    let unconfirmed = within(PATIENCE, switch.farewell(&words)).await;
+    report(&step, &outcome, began);
+    match unconfirmed? {
+        0 => {}
+        count => warn!(count, "the switch did not confirm every variable"),
+    }
+    Ok(())
+}
+
+impl House {
+    /// What comes of a step; bounded by its timeout, counted from when the call was heard of.
+    async fn outcome(&self, step: &Step, call: &Call, told: Told, began: Instant) -> Outcome {
+        let Ok(_permit) = self.calls.try_acquire() else { return Outcome::Overloaded { limit: self.limit } };
+        self.asked(step, call, told, began).await.unwrap_or_else(Outcome::BadRequest)
+    }
+
+    async fn asked(
+        &self,
+        step: &Step,
+        call: &Call,
+        told: Told,
+        began: Instant,
+    ) -> Result<Outcome, RequestFault> {
+        let timeout = step.timeout()?.get();
+        told.map_err(|untold| match untold {
+            Untold::TooManyNames => RequestFault::TooManyVariables,
+            Untold::NotWhole => RequestFault::VariableNotWhole,
+        })?;
+        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
+        let answer = self.webhook.ask(request, began + timeout, timeout, ErrorPage::Skip).await;
+        Ok(answer.map_or_else(|outcome| outcome, |answer| step.judge(answer.code, &answer.body)))
+    }
+}
+
+/// What a new request is known by.
+#[must_use]
+pub fn identity() -> Identity {
+    let traceparent = format!("00-{}-{}-01", word::random::<16>(), word::random::<8>());
+    Identity { webhook_id: format!("msg_{}", word::random::<16>()), traceparent }
+}
+
+/// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
+fn in_words<S, D>(switch: &Switch<S, D>, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    match switch.translate(&step.assignments(&outcome), step.accept()) {
+        Ok(words) => (outcome, words),
+        Err(unfit) => {
+            let outcome = outcome.but_unfit(unfit);
+            let words = switch.translate(&step.assignments(&outcome), step.accept()).unwrap_or_default();
+            (outcome, words)
+        }
+    }
+}
+
+fn cancelled(gone: SwitchError, step: &Step, began: Instant) -> SwitchError {
+    let milliseconds = began.elapsed().as_millis();
+    info!(hook = step.name, ms = milliseconds, "request cancelled: {gone}");
+    gone
+}
+
+fn report(step: &Step, outcome: &Outcome, began: Instant) {
+    let (status, code) = (outcome.status().as_str(), outcome.code());
+    let milliseconds = began.elapsed().as_millis();
+    let reason = outcome.to_string();
+    let reason = (!reason.is_empty()).then_some(reason);
+    info!(hook = step.name, status, code, ms = milliseconds, reason, "webhook step");
+}
+
+async fn within<T>(
+    patience: Duration,
+    doing: impl Future<Output = Result<T, SwitchError>>,
+) -> Result<T, SwitchError> {
+    timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
+}

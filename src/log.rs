@@ -1,0 +1,76 @@
+//! What the person on call reads.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::EnvFilter;
+
+/// Writes the log to standard error, `info` and above, or what `DIALHOOK_LOG` says (`debug`,
+/// `dialhook=trace`, …).
+pub fn start() {
+    let filter = EnvFilter::try_from_env("DIALHOOK_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Something that a stranger can cause at will: logged once in ten seconds at most, with the number of times
+/// that it was not.
+#[derive(Default)]
+pub struct Seldom {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last: Option<Instant>,
+    missed: u64,
+}
+
+/// Between two lines of the same kind.
+const PAUSE: Duration = Duration::from_secs(10);
+
+impl Seldom {
+    /// Logs through `line`, which is told how many lines were left out before it.
+    pub fn warn(&self, line: impl FnOnce(u64)) {
+        if let Some(missed) = self.due(Instant::now()) {
+            line(missed);
+        }
+    }
+
+    fn due(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+            state.missed += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.missed))
+    }
+}
+
+impl fmt::Debug for Seldom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seldom").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_leaves_one_line_and_a_count() {
+        let (seldom, start) = (Seldom::default(), Instant::now());
+        let at = |seconds| seldom.due(start + Duration::from_secs(seconds));
+        assert_eq!(
+            [at(0), at(1), at(9), at(10), at(11), at(30)],
+            [Some(0), None, None, Some(2), None, Some(1)]
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Why a request failed, in our own words: found in the chain of causes that reqwest hands out.
+
+use std::error::Error;
+use std::io;
+
+use rustls::CertificateError;
+
+use super::names::NoAddress;
+use crate::hook::Unreachable;
+
+/// The cause that tells an administrator where to look.
+pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
+    let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
+    let found = causes().find_map(telling);
+    let not_http =
+        || causes().any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
+    match found {
+        Some(why) => why,
+        None if not_http() => Unreachable::NotHttp,
+        None if error.is_connect() => Unreachable::Other,
+        None if error.is_request() || error.is_body() || error.is_decode() => Unreachable::Closed,
+        None => Unreachable::Other,
+    }
+}
+
+/// The whole chain for the log, without the URL, which can hold secrets.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| beneath(*error));
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The next cause. An `io::Error` hides the one that it was made of: `source` skips it.
+fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+}
+
+fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
+    if cause.is::<NoAddress>() {
+        return Some(Unreachable::Name);
+    }
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(of_tls(tls));
+    }
+    match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::TimedOut => {
+            Some(Unreachable::NoRoute)
+        }
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some(Unreachable::Closed),
+        _ => None,
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Unreachable {
+    let rustls::Error::InvalidCertificate(certificate) = error else { return Unreachable::Tls };
+    match certificate {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Unreachable::CertificateExpired,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Unreachable::CertificateName
+        }
+        CertificateError::UnknownIssuer => Unreachable::CertificateIssuer,
+        _ => Unreachable::Certificate,
+    }
+}
