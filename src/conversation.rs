@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument, Span, debug, field, info, info_span, warn};
+use tracing::{Instrument, Span, debug, field, info, info_span, trace, warn};
 
 use crate::call::Call;
 use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
@@ -73,7 +73,7 @@ where
 
     let step = house.policy.step(&call);
     let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
-    debug!(?call, "the environment is proved");
+    trace!(?call, "the environment is proved");
     let outcome = tokio::select! {
         biased;
         gone = switch.hung_up() => return Err(cancelled(gone, &step, began)),

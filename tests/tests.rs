@@ -1,1 +1,21 @@
+//! Everything that is tested from outside, in one program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "in tests a panic is the message, and what was skipped is said"
+)]
+
+/// What the tests stand on: a daemon, a fake switch, a fake webhook.
+mod util;
+
+/// FastAGI on the wire: recorded conversations, forged and broken ones.
+mod agi;
+/// What a webhook gets, and what each kind of answer leads to.
+mod hooks;
+/// How long, how much, how many: every limit has its end.
+mod limits;
+/// Calls of a real Asterisk.
+mod asterisk;

@@ -1,0 +1,1 @@
+#[path = "asterisk/rig.rs"] mod rig;
