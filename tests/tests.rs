@@ -13,9 +13,9 @@ mod util;
 
 /// FastAGI on the wire: recorded conversations, forged and broken ones.
 mod agi;
+/// Calls of a real Asterisk.
+mod asterisk;
 /// What a webhook gets, and what each kind of answer leads to.
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
-/// Calls of a real Asterisk.
-mod asterisk;
