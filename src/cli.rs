@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::server::Server;
 
-use crate::log;
+use crate::trial::Trial;
+use crate::{demo, log, trial};
 
 /// A webhook step for the dialplan of Asterisk.
 ///
@@ -40,6 +41,10 @@ enum Command {
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
     Check(ConfigFile),
+    /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
+    Try(Trial),
+    /// See it work in a few seconds: no PBX, no configuration, nothing outside this machine.
+    Demo,
 }
 
 /// Which configuration.
@@ -80,6 +85,8 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Serve(file) => runtime.block_on(serve(&file)),
         Command::Check(file) => check::run(&file),
+        Command::Try(trial) => runtime.block_on(trial::run(&trial)),
+        Command::Demo => runtime.block_on(demo::run()),
     }
 }
 

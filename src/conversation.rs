@@ -80,7 +80,7 @@ where
         outcome = house.outcome(&step, &call, told, began) => outcome,
     };
 
-    let (outcome, words) = in_words(switch, &step, outcome);
+    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let unconfirmed = within(PATIENCE, switch.farewell(&words)).await;
     report(&step, &outcome, began);
     match unconfirmed? {
@@ -123,16 +123,12 @@ pub fn identity() -> Identity {
 }
 
 /// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
-fn in_words<S, D>(switch: &Switch<S, D>, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    D: Dialect,
-{
-    match switch.translate(&step.assignments(&outcome), step.accept()) {
+pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+    match dialect.farewell(&step.assignments(&outcome), step.accept()) {
         Ok(words) => (outcome, words),
         Err(unfit) => {
             let outcome = outcome.but_unfit(unfit);
-            let words = switch.translate(&step.assignments(&outcome), step.accept()).unwrap_or_default();
+            let words = dialect.farewell(&step.assignments(&outcome), step.accept()).unwrap_or_default();
             (outcome, words)
         }
     }

@@ -152,6 +152,6 @@ async fn serve(stream: TcpStream, house: Arc<House>, permit: OwnedSemaphorePermi
         debug!("the connection ended at once: {error}");
         return;
     }
-    conversation::hold(Switch::new(stream, Agi::new(word::random::<16>())), house).await;
+    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())), house).await;
     drop(permit);
 }
