@@ -92,12 +92,12 @@ async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
     while let Some(line) = story.recv().await {
         told |= chapter.from == Some(line.who);
         for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
-            println!("  {:<17} {part}", if number == 0 { line.who } else { "" });
+            println!("  {:<18} {part}", if number == 0 { line.who } else { "" });
         }
     }
     let value = |name: &str| set.iter().find(|(set, _)| set == name).map_or("", |(_, value)| value.as_str());
     let (branch, why) = dialplan(value("WEBHOOK_STATUS"), value("CRM"));
-    println!("  {:<17} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
+    println!("  {:<18} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
     Ok(())
 }
 

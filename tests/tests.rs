@@ -19,3 +19,7 @@ mod hooks;
 mod limits;
 /// Calls of a real Asterisk.
 mod asterisk;
+/// The doors between the rooms of the source.
+mod architecture;
+/// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
+mod cli;
