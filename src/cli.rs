@@ -90,13 +90,18 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Says on standard error what is wrong, and ends with this status.
+pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
+    warned(what);
+    ExitCode::from(status)
+}
+
 /// Says on standard error what is wrong.
 #[expect(clippy::print_stderr, reason = "this is where a command line says what is wrong")]
-pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
+pub(crate) fn warned(what: &str) {
     for line in what.lines() {
         eprintln!("dialhook: {line}");
     }
-    ExitCode::from(status)
 }
 
 async fn serve(file: &ConfigFile) -> ExitCode {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::call::{Call, SwitchKind};
-use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed};
+use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
 use crate::hook::{Outcome, Request, RequestFault, Status, Step, shown};
@@ -76,6 +76,9 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
         Ok(webhook) => webhook,
         Err(error) => return failed(FAILED, &format!("no HTTP client: {error}")),
     };
+    if let Some(warning) = webhook.warning() {
+        warned(warning);
+    }
     let tried = tried(&call, step, &config.company, &webhook).await;
     match trial.json {
         true => println!("{}", for_a_script(&tried)),
