@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::server::Server;
 
-use crate::log;
+use crate::trial::Trial;
+use crate::{demo, log, trial};
 
 /// A webhook step for the dialplan of Asterisk.
 ///
@@ -40,6 +41,10 @@ enum Command {
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
     Check(ConfigFile),
+    /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
+    Try(Trial),
+    /// See it work in a few seconds: no PBX, no configuration, nothing outside this machine.
+    Demo,
 }
 
 /// Which configuration.
@@ -80,16 +85,23 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Serve(file) => runtime.block_on(serve(&file)),
         Command::Check(file) => check::run(&file),
+        Command::Try(trial) => runtime.block_on(trial::run(&trial)),
+        Command::Demo => runtime.block_on(demo::run()),
     }
+}
+
+/// Says on standard error what is wrong, and ends with this status.
+pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
+    warned(what);
+    ExitCode::from(status)
 }
 
 /// Says on standard error what is wrong.
 #[expect(clippy::print_stderr, reason = "this is where a command line says what is wrong")]
-pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
+pub(crate) fn warned(what: &str) {
     for line in what.lines() {
         eprintln!("dialhook: {line}");
     }
-    ExitCode::from(status)
 }
 
 async fn serve(file: &ConfigFile) -> ExitCode {

@@ -49,7 +49,7 @@ where
         match converse(&mut switch, &house).await {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
-                house.forged.warn(|missed| warn!(missed, "no request made: {error}"));
+                house.forged.warn(|missed| warn!(missed, "call refused: {error}"));
                 let refused = within(PATIENCE, switch.refuse()).await;
                 refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
             }
@@ -76,16 +76,21 @@ where
     trace!(?call, "the environment is proved");
     let outcome = tokio::select! {
         biased;
-        gone = switch.hung_up() => return Err(cancelled(gone, &step, began)),
+        gone = switch.hung_up() => {
+            info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
+            return Err(gone);
+        }
         outcome = house.outcome(&step, &call, told, began) => outcome,
     };
 
-    let (outcome, words) = in_words(switch, &step, outcome);
-    let unconfirmed = within(PATIENCE, switch.farewell(&words)).await;
+    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
+    let heard = within(PATIENCE, switch.farewell(&words)).await;
     report(&step, &outcome, began);
-    match unconfirmed? {
-        0 => {}
-        count => warn!(count, "the switch did not confirm every variable"),
+    match heard {
+        Ok(0) => {}
+        Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
+        // it may be the caller who left
+        Err(error) => debug!("the farewell was not heard to its end: {error}"),
     }
     Ok(())
 }
@@ -123,25 +128,15 @@ pub fn identity() -> Identity {
 }
 
 /// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
-fn in_words<S, D>(switch: &Switch<S, D>, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    D: Dialect,
-{
-    match switch.translate(&step.assignments(&outcome), step.accept()) {
+pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+    match dialect.farewell(&step.assignments(&outcome), step.accept()) {
         Ok(words) => (outcome, words),
         Err(unfit) => {
             let outcome = outcome.but_unfit(unfit);
-            let words = switch.translate(&step.assignments(&outcome), step.accept()).unwrap_or_default();
+            let words = dialect.farewell(&step.assignments(&outcome), step.accept()).unwrap_or_default();
             (outcome, words)
         }
     }
-}
-
-fn cancelled(gone: SwitchError, step: &Step, began: Instant) -> SwitchError {
-    let milliseconds = began.elapsed().as_millis();
-    info!(hook = step.name, ms = milliseconds, "request cancelled: {gone}");
-    gone
 }
 
 fn report(step: &Step, outcome: &Outcome, began: Instant) {

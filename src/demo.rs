@@ -1,0 +1,163 @@
+//! `dialhook demo`: a webhook server, the daemon and a recorded call of Asterisk on free ports of this machine.
+//!
+//! Nothing of the daemon is pretended: the call goes through the real listener and the real client. Only the
+//! switch is played, and the dialplan is read by us.
+
+mod asterisk;
+mod webhook;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use self::webhook::Manner;
+use crate::cli::{DONE, FAILED, failed};
+use crate::config::Config;
+use crate::server::Server;
+
+/// One line of the story.
+#[derive(Debug)]
+struct Line {
+    /// Who does what; empty where the line goes on.
+    who: &'static str,
+    text: String,
+}
+
+/// One call of the story.
+struct Chapter {
+    title: &'static str,
+    manner: Manner,
+    /// Where its telling begins; what stands before is the same in every call.
+    from: Option<&'static str>,
+    moral: &'static str,
+}
+
+const CHAPTERS: [Chapter; 3] = [
+    Chapter {
+        title: "1. The webhook names a department",
+        manner: Manner { text: "sales", thinks: Duration::ZERO },
+        from: None,
+        moral: "The answer is in ${CRM}, and GotoIf routed the call by it.",
+    },
+    Chapter {
+        title: "2. The webhook answers something hostile",
+        manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
+        from: Some("the webhook gets"),
+        moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with: it was refused whole.",
+    },
+    Chapter {
+        title: "3. The webhook is too slow",
+        manner: Manner { text: "sales", thinks: Duration::from_secs(20) },
+        from: Some("the webhook thinks"),
+        moral: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
+    },
+];
+
+/// Tells the story.
+pub(crate) async fn run() -> ExitCode {
+    match story().await {
+        Ok(()) => ExitCode::from(DONE),
+        Err(error) => failed(FAILED, &format!("the demo stopped: {error}")),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the story is what was asked for")]
+async fn story() -> Result<(), Box<dyn Error>> {
+    println!("{OPENING}");
+    for chapter in &CHAPTERS {
+        println!("\n{}\n", chapter.title);
+        play(chapter).await?;
+        println!("\n  {}", chapter.moral);
+    }
+    println!("\n{NEXT}");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the story is what was asked for")]
+async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
+    let (teller, mut story) = unbounded_channel();
+    let server = webhook::start(chapter.manner, teller.clone()).await?;
+    let (daemon, stop) = daemon(server)?;
+    let began = Instant::now();
+    let set = asterisk::call(daemon, &teller).await?;
+    let took = began.elapsed();
+    stop.cancel();
+    story.close();
+    let mut told = chapter.from.is_none();
+    while let Some(line) = story.recv().await {
+        told |= chapter.from == Some(line.who);
+        for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
+            println!("  {:<18} {part}", if number == 0 { line.who } else { "" });
+        }
+    }
+    let value = |name: &str| set.iter().find(|(set, _)| set == name).map_or("", |(_, value)| value.as_str());
+    let (branch, why) = dialplan(value("WEBHOOK_STATUS"), value("CRM"));
+    println!("  {:<18} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
+    Ok(())
+}
+
+/// A text in lines that a terminal has room for, broken behind commas.
+fn folded(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for piece in text.split_inclusive(',') {
+        match lines.last_mut() {
+            Some(line) if line.len() + piece.len() <= 90 => line.push_str(piece),
+            Some(_) | None => lines.push(piece.to_owned()),
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// The daemon with the hook of the story.
+fn daemon(webhook: SocketAddr) -> Result<(SocketAddr, CancellationToken), Box<dyn Error>> {
+    let configuration = format!(
+        "listen.asterisk = \"127.0.0.1:0\"\n\
+         [hook.crm]\nurl = \"http://{webhook}/route\"\nvariable = \"CRM\"\ntimeout = \"1s\"\n"
+    );
+    let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;
+    let (address, stop) = (server.asterisk()?, CancellationToken::new());
+    tokio::spawn(server.run(stop.clone()));
+    Ok((address, stop))
+}
+
+/// What the dialplan of the opening does.
+fn dialplan(status: &str, crm: &str) -> (&'static str, String) {
+    match (status, crm) {
+        ("OK", "sales") => ("sales", "CRM is \"sales\"".to_owned()),
+        ("OK", _) => ("reception", "CRM is not \"sales\"".to_owned()),
+        (status, _) => ("reception", format!("WEBHOOK_STATUS is {status}, not OK")),
+    }
+}
+
+const OPENING: &str = r#"This is dialhook with a webhook server and a recorded call of Asterisk 22, all on this machine.
+
+The configuration:
+
+  [hook.crm]
+  url      = "http://127.0.0.1:PORT/route"
+  variable = "CRM"
+  timeout  = "1s"
+
+The dialplan:
+
+  exten => _X.,1,Set(WEBHOOK_STATUS=UNREACHABLE)
+   same => n,AGI(agi://127.0.0.1/crm)
+   same => n,GotoIf($["${WEBHOOK_STATUS}" != "OK"]?reception,1)
+   same => n,GotoIf($["${CRM}" = "sales"]?sales,1)
+   same => n,Goto(reception,1)"#;
+
+const NEXT: &str = r"What next, with a real Asterisk:
+
+  1. dialhook serve                          listens on 127.0.0.1:4573; needs no configuration for a first try
+  2. Write the dialplan above into extensions.conf, with an ad hoc step that names your URL:
+       AGI(agi://127.0.0.1/webhook,url=https://YOUR.SERVER/route,variable=CRM)
+  3. Give the URL a name in /etc/dialhook/dialhook.toml, as above, and ask:
+       dialhook check                        what the file means, or all that is wrong with it
+       dialhook try crm                      the real request, without a call
+  Then read README.md and dialplan-examples/asterisk/.";

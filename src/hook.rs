@@ -116,10 +116,10 @@ pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
 const LONGEST_SAFE_ANSWER: usize = 1024;
 
 /// Bytes that a question to Asterisk takes for a channel variable besides its name.
-const COST_OF_A_NAME: usize = 27;
+const COST_OF_A_NAME: usize = 42;
 
 /// Bytes that a question to Asterisk (2,046 at most) has for channel variables in the worst case.
-const LONGEST_WANTED: usize = 1700;
+const LONGEST_WANTED: usize = 1650;
 
 /// How long a caller may wait for a webhook: 1 s to 10 s, 2 s by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

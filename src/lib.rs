@@ -1,11 +1,33 @@
-pub mod call;
+//! A webhook step for the dialplan: ask a URL about a call, and leave the answer in a channel variable.
+//!
+//! The walk of one call:
+//!
+//! 1. [`server`] accepts Asterisk's connection and starts a conversation in a task of its own.
+//! 2. [`conversation::hold`] greets the [`switch`]; its dialect ([`switch::agi`]) makes a [`call`] of what it says.
+//! 3. The [`hook`]s' policy finds the step that the call means, or why there is none.
+//! 4. One question proves that nobody forged the call, and brings the channel [`variable`]s that the hook fetches.
+//! 5. The [`webhook`] is asked until the deadline, while a hangup is listened for; whichever comes first wins.
+//! 6. The hook judges the answer: an [`hook::Outcome`], and the assignments that follow from it, the status last.
+//! 7. The dialect puts them into commands, or refuses what the wire cannot carry; one write says farewell.
+//!
+//! Around it: [`config`] reads the file, [`log`] writes what happened, [`cli`] is the program, with [`trial`]
+//! (`dialhook try`) and [`demo`].
+
 pub mod cli;
-pub mod config;
-pub mod conversation;
-pub mod hook;
-pub mod log;
 pub mod server;
+
+pub mod conversation;
 pub mod switch;
-pub mod variable;
+
+pub mod hook;
 pub mod webhook;
+
+pub mod call;
+pub mod variable;
 pub mod word;
+
+pub mod config;
+pub mod log;
+
+pub mod demo;
+pub mod trial;

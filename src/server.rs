@@ -50,7 +50,7 @@ pub enum StartError {
     #[error("cannot learn where it listens: {0}")]
     Address(#[from] io::Error),
     /// The HTTP client cannot be made.
-    #[error("no HTTP client: {0}; is the package ca-certificates installed?")]
+    #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
@@ -60,6 +60,9 @@ const BACKLOG: u32 = 4096;
 /// How many connections there may be for each call that may ask: those beyond the limit are still answered,
 /// with `OVERLOADED`, and beyond even that they wait in the kernel.
 const CONNECTIONS_A_CALL: usize = 2;
+
+/// And some more, so that a low limit does not let a few silent strangers keep a call waiting.
+const SPARE_CONNECTIONS: usize = 100;
 
 /// How long the daemon waits for calls in flight when it ends: the longest timeout, and a second to say goodbye.
 const DRAIN: Duration = Duration::from_secs(11);
@@ -75,8 +78,12 @@ impl Server {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let address = config.listen.asterisk.ok_or(StartError::NoListener)?;
         let listener = listen(address).map_err(|error| StartError::Listen { address, error })?;
-        let house = House::new(config.policy(), Webhook::new()?, config.calls);
-        let connections = config.calls.saturating_mul(CONNECTIONS_A_CALL).min(Semaphore::MAX_PERMITS);
+        let webhook = Webhook::new()?;
+        if let Some(warning) = webhook.warning() {
+            warn!("{warning}");
+        }
+        let house = House::new(config.policy(), webhook, config.calls);
+        let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
         Ok(Self {
             listener,
             house: Arc::new(house),
@@ -152,6 +159,6 @@ async fn serve(stream: TcpStream, house: Arc<House>, permit: OwnedSemaphorePermi
         debug!("the connection ended at once: {error}");
         return;
     }
-    conversation::hold(Switch::new(stream, Agi::new(word::random::<16>())), house).await;
+    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())), house).await;
     drop(permit);
 }

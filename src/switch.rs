@@ -179,12 +179,9 @@ where
         Ok(())
     }
 
-    /// What the dialect makes of these assignments.
-    ///
-    /// # Errors
-    /// When the switch cannot carry one of the values, or must not.
-    pub fn translate(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
-        self.dialect.farewell(assignments, accept)
+    /// How this switch speaks.
+    pub fn dialect(&self) -> &D {
+        &self.dialect
     }
 
     async fn hear(&mut self) -> Result<BytesMut, SwitchError> {

@@ -1,0 +1,212 @@
+//! `dialhook try`: a hook's real request without a PBX, shown to a person or a script.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use http::HeaderMap;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::call::{Call, SwitchKind};
+use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
+use crate::config::Config;
+use crate::conversation::{identity, in_words};
+use crate::hook::{Outcome, Request, RequestFault, Status, Step, shown};
+use crate::switch::agi::Agi;
+use crate::variable::{Assignment, Value, VariableName, Variables};
+use crate::webhook::{Answer, ErrorPage, Webhook};
+
+/// What to try.
+#[derive(Debug, Args)]
+pub(crate) struct Trial {
+    /// The hook, as it stands in the address of AGI(): `crm`, or `crm?timeout=3`
+    hook: String,
+    /// The number of the caller
+    #[arg(long, default_value = "31612345678", value_name = "NUMBER")]
+    caller: String,
+    /// The name of the caller
+    #[arg(long, default_value = "", value_name = "NAME")]
+    name: String,
+    /// The number that was called
+    #[arg(long, default_value = "100", value_name = "NUMBER")]
+    callee: String,
+    /// A channel variable of the call, for hooks that fetch it; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    variable: Vec<(VariableName, String)>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+fn variable(text: &str) -> Result<(VariableName, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.parse().map_err(|fault| format!("{name}: {fault}"))?, value.to_owned()))
+}
+
+/// Everything that came of a trial.
+#[derive(Debug)]
+struct Tried {
+    hook: String,
+    /// None where nothing could be sent.
+    request: Option<Request>,
+    /// None where no answer came.
+    answer: Option<Answer>,
+    took: Duration,
+    outcome: Outcome,
+    set: Vec<Assignment>,
+}
+
+/// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
+#[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
+pub(crate) async fn run(trial: &Trial) -> ExitCode {
+    let config = match trial.config.load() {
+        Ok(config) => config,
+        Err(error) => return failed(WRONG, &error.to_string()),
+    };
+    let call = call(trial);
+    let step = config.policy().step(&call);
+    if step.timeout() == Err(RequestFault::NoSuchHook) {
+        return failed(WRONG, &no_such_hook(trial, &config));
+    }
+    let webhook = match Webhook::new() {
+        Ok(webhook) => webhook,
+        Err(error) => return failed(FAILED, &format!("no HTTP client: {error}")),
+    };
+    if let Some(warning) = webhook.warning() {
+        warned(warning);
+    }
+    let tried = tried(&call, step, &config.company, &webhook).await;
+    match trial.json {
+        true => println!("{}", for_a_script(&tried)),
+        false => print!("{}", for_a_person(&tried)),
+    }
+    ExitCode::from(if tried.outcome.status() == Status::Ok { DONE } else { FAILED })
+}
+
+/// The call that the arguments describe.
+fn call(trial: &Trial) -> Call {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let unique_id = Value::from(format!("{}.0", now.as_secs()));
+    let variables = trial.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    Call {
+        switch: SwitchKind::Asterisk,
+        address: Value::from(trial.hook.as_str()),
+        parameters: Vec::new(),
+        account_code: Value::default(),
+        context: Value::from("try"),
+        extension: Value::from(trial.callee.as_str()),
+        dialled: Value::from(trial.callee.as_str()),
+        caller_number: Value::from(trial.caller.as_str()),
+        caller_name: Value::from(trial.name.as_str()),
+        linked_id: unique_id.clone(),
+        unique_id,
+        sip_call_id: Value::default(),
+        channel: Value::from("Try/dialhook-00000001"),
+        created: Some(Duration::from_secs(now.as_secs())),
+        variables: Variables::from_iter(variables),
+    }
+}
+
+fn no_such_hook(trial: &Trial, config: &Config) -> String {
+    let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
+    let there = match names.is_empty() {
+        true => "it has none; add a table [hook.NAME] with a url".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    };
+    format!("no hook `{}` in {}: {there}", trial.hook, trial.config.path().display())
+}
+
+async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tried {
+    let began = Instant::now();
+    let (mut sent, mut heard) = (None, None);
+    let outcome = match step.timeout().and_then(|timeout| {
+        Ok((timeout.get(), step.request(call, company, SystemTime::now(), &identity())?))
+    }) {
+        Err(fault) => Outcome::BadRequest(fault),
+        Ok((timeout, request)) => {
+            sent = Some(request.clone());
+            match webhook.ask(request, began + timeout, timeout, ErrorPage::Read).await {
+                Ok(answer) => step.judge(answer.code, &heard.insert(answer).body),
+                Err(outcome) => outcome,
+            }
+        }
+    };
+    let took = began.elapsed();
+    let (outcome, _words) = in_words(&Agi::new(String::new()), &step, outcome);
+    let set = step.assignments(&outcome);
+    Tried { hook: step.name, request: sent, answer: heard, took, outcome, set }
+}
+
+fn for_a_person(tried: &Tried) -> String {
+    let mut text = String::new();
+    if let Some(request) = &tried.request {
+        part(&mut text, "request", &format!("{} {}", request.method, shown(&request.url)));
+        for (name, value) in headers(&request.headers) {
+            part(&mut text, "", &format!("{name}: {value}"));
+        }
+        if let Some(body) = &request.body {
+            part(&mut text, "", "");
+            part(&mut text, "", &String::from_utf8_lossy(body));
+        }
+    }
+    let milliseconds = tried.took.as_millis();
+    match &tried.answer {
+        Some(answer) => {
+            let size = answer.body.len();
+            part(&mut text, "answer", &format!("{} after {milliseconds} ms, {size} bytes", answer.code));
+            part(&mut text, "", &String::from_utf8_lossy(&answer.body));
+        }
+        None => part(&mut text, "answer", &format!("none after {milliseconds} ms")),
+    }
+    for (number, assignment) in tried.set.iter().enumerate() {
+        let title = if number == 0 { "channel" } else { "" };
+        part(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
+    }
+    text
+}
+
+/// One line or more under a title. Control characters of a stranger never reach the terminal.
+fn part(text: &mut String, title: &str, content: &str) {
+    let mut title = title;
+    for line in content.split('\n') {
+        let line: String = line.trim_end_matches('\r').chars().map(visible).collect();
+        let _infallible = writeln!(text, "{}", format!("{title:<9} {line}").trim_end());
+        title = "";
+    }
+}
+
+fn visible(character: char) -> char {
+    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+}
+
+/// Names and values; what came from a file or the environment stays hidden.
+fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
+    headers.iter().map(|(name, value)| {
+        let text = if value.is_sensitive() { "… (hidden)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        (name.as_str(), text.into_owned())
+    })
+}
+
+fn for_a_script(tried: &Tried) -> serde_json::Value {
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let set: serde_json::Map<_, _> =
+        tried.set.iter().map(|set| (set.name.to_string(), set.value.lossy().into())).collect();
+    json!({
+        "hook": tried.hook,
+        "status": tried.outcome.status().as_str(),
+        "reason": tried.outcome.to_string(),
+        "milliseconds": u64::try_from(tried.took.as_millis()).unwrap_or(u64::MAX),
+        "request": tried.request.as_ref().map(|request| json!({
+            "method": request.method.as_str(),
+            "url": shown(&request.url),
+            "headers": headers(&request.headers).collect::<std::collections::BTreeMap<_, _>>(),
+            "body": request.body.as_ref().map(text),
+        })),
+        "answer": tried.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
+        "set": set,
+    })
+}

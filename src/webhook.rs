@@ -19,6 +19,7 @@ use crate::hook::{AnswerFault, Outcome, Request};
 #[derive(Debug, Clone)]
 pub struct Webhook {
     client: reqwest::Client,
+    trusts_nobody: bool,
 }
 
 /// What a webhook answered.
@@ -52,26 +53,30 @@ const MOST_IDLE: usize = 256;
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl Webhook {
-    /// A client with this machine's name servers and trusted authorities.
+    /// A client with this machine's name servers and trusted authorities. A machine that trusts nobody gets one
+    /// as well: plain http works, and calls must go on.
     ///
     /// # Errors
-    /// When the machine's trust store cannot be read.
+    /// When no client can be made at all.
     pub fn new() -> Result<Self, reqwest::Error> {
         // the first one to be installed counts; in tests there are several of us
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .dns_resolver(Arc::new(Names::default()))
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .tcp_keepalive(KEEPALIVE)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_timeout(KEEPALIVE)
-            .http2_keep_alive_while_idle(true)
-            .build()?;
-        Ok(Self { client })
+        match builder().build() {
+            Ok(client) => Ok(Self { client, trusts_nobody: false }),
+            Err(_no_trust_store) => {
+                let client = builder().tls_certs_only([]).build()?;
+                Ok(Self { client, trusts_nobody: true })
+            }
+        }
+    }
+
+    /// What an administrator should know about the client.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        self.trusts_nobody.then_some(
+            "this machine trusts no certificate authority: every https webhook will be UNREACHABLE; \
+             install the package ca-certificates",
+        )
     }
 
     /// Sends a request and waits for the whole answer until a moment that comes `patience` after the call's
@@ -106,6 +111,20 @@ impl Webhook {
         }
         sent.send().await
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .dns_resolver(Arc::new(Names::default()))
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MOST_IDLE)
+        .tcp_keepalive(KEEPALIVE)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .http2_keep_alive_timeout(KEEPALIVE)
+        .http2_keep_alive_while_idle(true)
 }
 
 async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, Outcome> {

@@ -77,7 +77,7 @@ fn fields(section: &mut Section<'_>, file: &Path) -> Option<Hook> {
     if !hook.wanted_fits() {
         section.fault(
             "fetch",
-            "more channel variables than fit in one question to Asterisk; name fewer (about 45)",
+            "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
         );
     }
     Some(hook)

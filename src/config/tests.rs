@@ -1,1 +1,178 @@
+//! What the file may say, and what is said of it.
 
+use std::fs;
+
+use super::*;
+use crate::hook::Timeout;
+use crate::variable::{Accept, Value};
+
+fn parse(text: &str) -> Result<Config, Vec<String>> {
+    Config::parse(text, Path::new("/etc/dialhook/dialhook.toml")).map_err(|error| {
+        error.to_string().lines().map(|line| line.replace("/etc/dialhook/dialhook.toml:", "")).collect()
+    })
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    let config = parse("").unwrap();
+    assert_eq!(config.listen.asterisk.unwrap().to_string(), "127.0.0.1:4573");
+    assert_eq!((config.calls, &config.urls), (10_000, &AllowedUrls::Any));
+    assert!(config.hooks.is_empty() && config.notices.is_empty());
+}
+
+#[test]
+fn every_key_means_what_the_contract_says() {
+    let config = parse(
+        r#"
+        company = "acme"
+        [listen]
+        asterisk = "0.0.0.0:4573"
+        freeswitch = false
+        observer = false
+        allow = ["10.1.0.0/16", "127.0.0.1", "::1"]
+        [calls]
+        urls = ["https://crm.example.com/"]
+        [limits]
+        calls = 50
+        [hook.crm]
+        method = "GET"
+        url = "https://crm.example.com/route?did={callee_number}"
+        timeout = "3s"
+        variable = "CRM"
+        accept = "any"
+        answers = ["sales", "support"]
+        otherwise = "reception"
+        fetch = ["ACCOUNT"]
+        headers = { X-Literal = "one" }
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.listen.allow.as_ref().unwrap().len(), 3);
+    assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
+    assert_eq!((config.company.as_str(), config.calls), ("acme", 50));
+    let hook = &config.hooks["crm"];
+    assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
+    assert_eq!(hook.timeout, "3".parse::<Timeout>().unwrap());
+    assert_eq!(hook.answers, ["sales", "support"]);
+    assert_eq!(hook.otherwise, Value::from("reception"));
+    assert_eq!(hook.headers["x-literal"], "one");
+}
+
+#[test]
+fn a_timeout_may_be_a_text_or_a_number() {
+    for (written, seconds) in [("2", 2.0), ("2.5", 2.5), ("\"2s\"", 2.0), ("\"1500ms\"", 1.5)] {
+        let config = parse(&format!("[hook.x]\nurl = \"http://h/\"\ntimeout = {written}\n")).unwrap();
+        assert_eq!(config.hooks["x"].timeout.get().as_secs_f64().to_string(), f64::to_string(&seconds), "{written}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_line_key_and_remedy() {
+    let faults = parse(
+        "compnay = \"acme\"\n\
+         [listen]\n\
+         asterisk = \"localhost\"\n\
+         allow = [\"10.1.0.0/33\"]\n\
+         [calls]\n\
+         urls = [\"ftp://x/\"]\n\
+         [limits]\n\
+         calls = 0\n\
+         [hook.webhook]\n\
+         url = \"http://h/\"\n\
+         [hook.\"a b\"]\n\
+         method = \"PUT\"\n\
+         [hook.crm]\n\
+         url = \"https://h/{caler_number}\"\n\
+         timeout = \"20s\"\n\
+         variable = \"CALLERID(name)\"\n\
+         accept = \"all\"\n\
+         answers = [\" sales\"]\n\
+         otherwise = \"a\\\"b\"\n\
+         fetch = [\"A\", \"A\", \"B C\"]\n\
+         headers = { Host = \"x\", \"b d\" = \"y\", X-Key = { file = \"/nonexistent\" }, Y = \"{uuid}\", Z = 5 }\n\
+         timout = 3\n\
+         [hook.later]\n\
+         url = \"http://h/\"\n\
+         variable = \"webhook_status\"\n\
+         answers = []\n",
+    )
+    .unwrap_err();
+    let expected = [
+        "1: compnay: unknown key; did you mean `company`?",
+        "3: listen.asterisk: found \"localhost\"; write an address and a port, such as \"127.0.0.1:4573\", or false",
+        "4: listen.allow: found [\"10.1.0.0/33\"]; write networks or addresses, such as",
+        "6: calls.urls: found [\"ftp://x/\"]; not an http or https URL; write what the URLs begin with",
+        "8: limits.calls: found 0; write a number of calls from 1 to 1000000",
+        "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
+        "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",
+        "11: hook.a b.url: missing; write where the webhook is",
+        "12: hook.a b.method: found \"PUT\"; write \"GET\" or \"POST\"",
+        "14: hook.crm.url: unknown placeholder `{caler_number}`; did you mean `{caller_number}`?",
+        "15: hook.crm.timeout: found \"20s\"; write \"1s\" to \"10s\"; a bare number is seconds",
+        "16: hook.crm.variable: found \"CALLERID(name)\"; write a name of letters, digits and `_`",
+        "17: hook.crm.accept: found \"all\"; write \"safe\" or \"any\"",
+        "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
+        "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"` or `$` safely; leave them out",
+        "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",
+        "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; a variable name has 1 to 256 letters, digits and `_`",
+        "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
+        "21: hook.crm.headers.X-Key.file: cannot read /nonexistent: No such file",
+        "21: hook.crm.headers.Y: a header cannot hold placeholders or braces in this version; leave them out",
+        "21: hook.crm.headers.Z: write a text, { file = \"NAME\" } or { env = \"NAME\" }",
+        "21: hook.crm.headers.b d: not the name of a header; write letters, digits and hyphens",
+        "22: hook.crm.timout: unknown key; did you mean `timeout`?",
+        "25: hook.later.variable: found \"webhook_status\"; WEBHOOK_CODE, WEBHOOK_REASON, WEBHOOK_STATUS report",
+        "26: hook.later.answers: found []; write the words that are accepted, or leave the key out",
+    ];
+    for (fault, start) in faults.iter().zip(expected) {
+        assert!(fault.starts_with(start), "said   {fault}\nwanted {start}");
+    }
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line_and_hides_no_other_fault() {
+    let faults = parse("[hook.crm]\nurl = \"http://h/\ntimeout = 99\n").unwrap_err();
+    assert!(faults.iter().any(|fault| fault.starts_with("2: not TOML: ")), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.starts_with("3: hook.crm.timeout: found 99; ")), "{faults:?}");
+}
+
+#[test]
+fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
+    let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\n";
+    assert!(parse(open).unwrap_err()[0].contains("needs listen.allow, such as [\"10.1.0.0/16\"]"));
+    let config = parse(&format!("{open}allow = [\"10.1.0.0/16\"]\n")).unwrap();
+    assert_eq!(config.urls, AllowedUrls::Prefixes(Vec::new()), "then no ad hoc URL is asked unless allowed");
+}
+
+#[test]
+fn a_listener_of_a_later_version_is_said_not_to_be_there() {
+    let config = parse("[listen]\nobserver = \"127.0.0.1:9573\"\n").unwrap();
+    assert_eq!(config.notices, ["listen.observer: this version does not listen on 127.0.0.1:9573 yet"]);
+}
+
+#[test]
+fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("crm.key"), "geheim\n").unwrap();
+    let file = folder.path().join("dialhook.toml");
+    let hook = |headers: &str| format!("[hook.crm]\nurl = \"http://u:geheim@h/\"\nheaders = {headers}\n");
+    let config = Config::parse(&hook("{ X-Key = { file = \"crm.key\" }, X-Path = { env = \"PATH\" } }"), &file).unwrap();
+    let headers = &config.hooks["crm"].headers;
+    assert_eq!(headers["x-key"], "geheim");
+    assert!(headers.values().all(http::HeaderValue::is_sensitive));
+    assert!(!format!("{config:?}").contains("geheim"));
+
+    fs::write(folder.path().join("crm.key"), "geheim\nzeile\n").unwrap();
+    for headers in ["{ X-Key = { file = \"crm.key\" } }", "{ X-Key = \"geheim\\n\" }", "{ X = { env = \"NO_SUCH_1\" } }"] {
+        let faults = Config::parse(&hook(headers), &file).unwrap_err().to_string();
+        assert!(!faults.contains("geheim") && faults.contains(":3: hook.crm.headers."), "{faults}");
+    }
+}
+
+#[test]
+fn the_default_file_may_be_missing_and_a_named_one_may_not() {
+    let missing = Path::new("/nonexistent/dialhook.toml");
+    let error = Config::load(Some(missing)).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read /nonexistent/dialhook.toml: No such file"), "{error}");
+}

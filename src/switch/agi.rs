@@ -67,8 +67,8 @@ impl Dialect for Agi {
     }
 
     fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
-        let open = self.open.iter().map(|open| open.expression());
-        let wanted = wanted.iter().map(|name| command::guarded(name.as_str()));
+        let open = self.open.iter().map(|open| command::guarded(open.function(), &self.word));
+        let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
         command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
     }
 
@@ -84,7 +84,7 @@ impl Dialect for Agi {
         {
             return Err(UNPROVED);
         }
-        let mut whole = values.map(command::unguarded);
+        let mut whole = values.map(|value| command::unguarded(value, &self.word));
         for open in &self.open {
             open.told(whole.next().flatten(), call);
         }
@@ -191,15 +191,16 @@ fn open(environment: &Environment<'_>) -> Vec<Open> {
 }
 
 impl Open {
-    fn expression(self) -> String {
-        command::guarded(match self {
+    /// Where Asterisk has it.
+    fn function(self) -> &'static str {
+        match self {
             Self::Presentation { .. } => "CALLERID(num-pres)",
             Self::LinkedId => "CHANNEL(linkedid)",
             Self::SipCallId => "CHANNEL(pjsip,call-id)",
             Self::CallerNumber => "CALLERID(num)",
             Self::CallerName => "CALLERID(name)",
             Self::Dialled => "CALLERID(dnid)",
-        })
+        }
     }
 
     /// Takes in a value. Without it the call stays as the environment has it, which is no reason to send a
@@ -293,7 +294,7 @@ mod tests {
             "ACCOUNT",
         ];
         let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
-        let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}|)}"].concat()).concat();
+        let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
         assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
     }
 
@@ -307,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_answer_completes_the_call() {
-        let guarded = |text: &str| format!("(((((((({text}%7C");
+        let guarded = |text: &str| format!("(((((((({text}w0rd");
         let values = ["allowed", "1795416038.1", "a%40b", "unknown", "%29%3A1%0A"].map(guarded);
         let mut reply = vec!["w0rd"];
         reply.extend(values.iter().map(String::as_str));
@@ -319,7 +320,7 @@ mod tests {
         assert_eq!(call.caller_number, Value::from("31612345678"));
         assert_eq!(call.variables[&"ACCOUNT".parse().unwrap()], Value::from("):1\n"));
 
-        reply[1] = "((((((((prohib_passed_screen%7C";
+        reply[1] = "((((((((prohib_passed_screenw0rd";
         assert_eq!(answered(&reply).0.caller_number, Value::default());
         reply[5] = "((((((((cut";
         assert!(matches!(answered(&reply).1, Ok(Err(Untold::NotWhole))));

@@ -63,24 +63,24 @@ pub(super) fn question(word: &str, expressions: &[String]) -> Result<Vec<u8>, Un
     Ok(line.into_bytes())
 }
 
-/// An expression that gives what `${name}` holds so that it can be seen to be whole: percent-encoded, behind
-/// [`GUARD`] and before an encoded `|`.
+/// An expression that gives what `${name}` holds so that it can be seen to be whole: percent-encoded, between
+/// open parentheses and the word.
 ///
 /// Asterisk looks for `:offset:length` behind the function's closing parenthesis only after it has put the value
-/// in (`main/pbx_variables.c`, `parse_variable_name`), so that a value such as `a):1` closes it early and
-/// cuts the result. The open parentheses of the guard take up eight such; what still loses its last byte, as a
-/// value over 4,095 bytes does, is noticed.
-pub(super) fn guarded(name: &str) -> String {
-    format!("${{URIENCODE({GUARD}${{{name}}}|)}}")
+/// in (`main/pbx_variables.c`, `parse_variable_name`), so that a value such as `a):1` closes it early and cuts
+/// the result. The parentheses take up eight such. What is cut even so, as a value over 4,095 bytes is, has
+/// lost the word, and no value can bring it along.
+pub(super) fn guarded(name: &str, word: &str) -> String {
+    format!("${{URIENCODE({GUARD}${{{name}}}{word})}}")
 }
 
 /// What a guarded value holds; nothing where it is not whole, or where `URIENCODE` is not loaded.
 ///
 /// ```text
-/// guarded = GUARD *( unreserved / "%" 2HEXDIG ) "%7C"
+/// guarded = GUARD *( unreserved / "%" 2HEXDIG ) word
 /// ```
-pub(super) fn unguarded(text: &[u8]) -> Option<Value> {
-    let encoded = text.strip_prefix(GUARD.as_bytes())?.strip_suffix(b"%7C")?;
+pub(super) fn unguarded(text: &[u8], word: &str) -> Option<Value> {
+    let encoded = text.strip_prefix(GUARD.as_bytes())?.strip_suffix(word.as_bytes())?;
     Some(Value::from(percent_decode(encoded).collect::<Vec<u8>>()))
 }
 
@@ -165,16 +165,17 @@ mod tests {
 
     #[test]
     fn a_question_that_is_too_long_is_not_asked() {
-        let asked = |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT"); count]);
-        assert!(asked(50).is_ok_and(|line| line.len() <= LONGEST_LINE + 1));
-        assert_eq!(asked(70), Err(Untold::TooManyNames));
+        let asked = |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT", "0123456789abcdef"); count]);
+        assert!(asked(36).is_ok_and(|line| line.len() <= LONGEST_LINE + 1));
+        assert_eq!(asked(50), Err(Untold::TooManyNames));
     }
 
     #[test]
     fn a_value_that_is_not_whole_is_no_value() {
-        assert_eq!(unguarded(b"((((((((a%7C%29%3a%zz%7C"), Some(Value::from("a|):%zz")));
-        assert_eq!(unguarded(b"((((((((%7C"), Some(Value::default()));
-        for cut in [&b""[..], b"((((((((a", b"(((((((a%7C", b"((((((((a%7"] {
+        let unguarded = |text: &[u8]| unguarded(text, "w0rd");
+        assert_eq!(unguarded(b"((((((((a%7C%29%3a%zzw0rd"), Some(Value::from("a|):%zz")));
+        assert_eq!(unguarded(b"((((((((w0rd"), Some(Value::default()));
+        for cut in [&b""[..], b"((((((((a", b"(((((((aw0rd", b"((((((((aw0r", b"((((((((a%7C"] {
             assert_eq!(unguarded(cut), None);
         }
     }

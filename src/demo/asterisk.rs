@@ -1,0 +1,72 @@
+//! The demo's switch: a call that Asterisk 22 made, spoken again.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Line;
+
+/// The environment of a SIP call, as Asterisk 22.10 sent it, but for the address.
+const ENVIRONMENT: &str = include_str!("environment.txt");
+
+/// What that Asterisk knew besides.
+const KNOWN: [(&str, &str); 4] = [
+    ("CALLERID(num-pres)", "allowed_not_screened"),
+    ("CHANNEL(linkedid)", "1795416036.0"),
+    ("CHANNEL(pjsip,call-id)", "2f1c9e0b%40127.0.0.1"),
+    ("CALLERID(dnid)", "106"),
+];
+
+/// Plays the call; returns the variables that were set, in their order.
+pub(super) async fn call(
+    daemon: SocketAddr,
+    story: &UnboundedSender<Line>,
+) -> io::Result<Vec<(String, String)>> {
+    let tell = |who, text: &str| drop(story.send(Line { who, text: text.to_owned() }));
+    let (read, mut write) = TcpStream::connect(daemon).await?.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let mut set = Vec::new();
+
+    let shown = ["agi_request", "agi_channel", "agi_callerid", "agi_extension"];
+    let about = |line: &&str| shown.iter().any(|name| line.starts_with(&format!("{name}: ")));
+    tell("Asterisk says", "agi_network: yes");
+    ENVIRONMENT.lines().filter(about).for_each(|line| tell("", line));
+    tell("", &format!("… {} lines, and an empty one", ENVIRONMENT.lines().count() - 1));
+    write.write_all(ENVIRONMENT.as_bytes()).await?;
+
+    while let Some(line) = lines.next_line().await? {
+        if let Some(question) = line.strip_prefix("GET FULL VARIABLE ") {
+            let reply = format!("200 result=1 ({})", answered(question.trim_matches('"')));
+            tell("dialhook asks", &shortened(&line));
+            tell("Asterisk replies", &shortened(&reply));
+            write.write_all(format!("{reply}\n").as_bytes()).await?;
+        } else {
+            tell(if set.is_empty() { "dialhook sets" } else { "" }, &line);
+            set.extend(assigned(&line));
+            write.write_all(b"200 result=1\n").await?;
+        }
+    }
+    Ok(set)
+}
+
+/// The question with every expression expanded.
+fn answered(question: &str) -> String {
+    let values = KNOWN.iter().fold(question.to_owned(), |text, (name, value)| {
+        text.replace(&format!("${{{name}}}"), value)
+    });
+    values.replace("${URIENCODE(", "").replace(")}", "")
+}
+
+/// Enough of a line to recognise it.
+fn shortened(line: &str) -> String {
+    if line.len() <= 90 { line.to_owned() } else { format!("{}…", line.chars().take(89).collect::<String>()) }
+}
+
+/// Name and value of a `SET VARIABLE`.
+fn assigned(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix("SET VARIABLE ")?.split_once(' ')?;
+    Some((name.to_owned(), value.trim_matches('"').to_owned()))
+}

@@ -1,0 +1,57 @@
+//! The demo's webhook server.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Line;
+
+/// What the server answers to the next call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) text: &'static str,
+    pub(super) thinks: Duration,
+}
+
+/// Starts it on a free port of this machine; what it hears and says goes into the story.
+pub(super) async fn start(manner: Manner, story: UnboundedSender<Line>) -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let story = story.clone();
+            let service = service_fn(move |request| answer(request, manner, story.clone()));
+            // a caller who was let go is no error here
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    Ok(address)
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    manner: Manner,
+    story: UnboundedSender<Line>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let tell = |who, text: String| drop(story.send(Line { who, text }));
+    let head = format!("{} {}", request.method(), request.uri());
+    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    tell("the webhook gets", head);
+    tell("", String::from_utf8_lossy(&body).into_owned());
+    if !manner.thinks.is_zero() {
+        tell("the webhook thinks", format!("{:?}", manner.thinks));
+        tokio::time::sleep(manner.thinks).await;
+    }
+    tell("and answers", format!("200 {}", manner.text));
+    Ok(Response::new(Full::from(manner.text)))
+}
