@@ -2,12 +2,20 @@
 //!
 //! Every test here goes through [`on_each_release`]: where a release cannot be had, that is said and not passed over.
 
+/// Many calls, hangups in the middle, and the daemon's end.
+mod calls;
 /// The dialplan examples, as they are.
 mod examples;
 /// Children of a test: our own program, the examples' webhook server.
 mod program;
+/// What a webhook hears of a call, and of no forged one.
+mod requests;
 /// The Asterisk itself.
 mod rig;
+/// Every status, and what stands beside it.
+mod statuses;
+/// Every answer arrives to the byte, or not at all.
+mod values;
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -15,9 +23,11 @@ use std::io::{self, Write as _};
 use std::rc::Rc;
 use std::sync::Mutex;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use tokio::task::{LocalSet, spawn_local};
 
-use self::rig::Release;
+use self::rig::{Asterisk, Ended, Release};
+use crate::util::Daemon;
 
 /// Runs a test with every release that this host can have, with all of them at the same time.
 async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
@@ -72,4 +82,29 @@ fn skipped(what: &str, required: bool) {
         let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
         file.write_all(line.as_bytes()).unwrap();
     }
+}
+
+/// An Asterisk whose dialplan says `agi://dialhook/` to this daemon.
+async fn asterisk(release: Release, daemon: &Daemon, dialplan: &str) -> Asterisk {
+    let address = format!("//{}/", daemon.address());
+    Asterisk::start(release, &dialplan.replace("//dialhook/", &address)).await
+}
+
+/// A value as a dialplan can write it, whatever it holds.
+fn decoded(value: impl AsRef<[u8]>) -> String {
+    format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
+}
+
+/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the `N`
+/// keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
+fn show(variable: &str) -> String {
+    format!("${{URIENCODE({GUARD}${{{variable}}}N)}}")
+}
+
+const GUARD: &str = "(((((((((((((((((";
+
+fn shown(ended: &Ended, variable: &str) -> Vec<u8> {
+    let told = ended.last(variable).unwrap_or_else(|| panic!("{variable} in {ended:?}"));
+    let encoded = told.strip_prefix(GUARD).and_then(|told| told.strip_suffix('N'));
+    percent_decode_str(encoded.unwrap_or_else(|| panic!("{variable} is not whole: {told}"))).collect()
 }

@@ -154,11 +154,12 @@ impl Asterisk {
         self.command("core show version").await.split_whitespace().nth(1).unwrap_or_default().to_owned()
     }
 
-    /// How many channels there are.
-    pub async fn channels(&self) -> usize {
-        let told = self.command("core show channels count").await;
-        let number = told.split_once(" active channel").and_then(|(number, _)| number.trim().parse().ok());
-        number.unwrap_or_else(|| panic!("a number of channels: {told:?}"))
+    /// Waits until there is no channel left.
+    pub async fn idle(&self) {
+        let by = Instant::now() + PATIENCE;
+        while !self.command("core show channels count").await.starts_with("0 active channels") {
+            assert!(Instant::now() < by, "channels are left over:\n{}", self.log_tail());
+        }
     }
 
     /// What Asterisk has complained of so far, line by line.
