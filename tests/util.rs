@@ -1,1 +1,20 @@
-//! (being written)
+//! What the tests stand on: a daemon in this process, a fake switch and a fake webhook, all on port 0.
+
+mod daemon;
+mod switch;
+mod webhook;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use self::daemon::{Daemon, house};
+pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
+pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
+
+/// How long a test waits for what must come. No test measures it: it only makes a failure end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Awaits what must come; panics saying `what` when it does not.
+pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
