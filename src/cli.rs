@@ -40,7 +40,10 @@ enum Command {
     /// Without a configuration file it listens on 127.0.0.1:4573 and serves ad hoc steps.
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
-    Check(ConfigFile),
+    ///
+    /// With files of dialplan (extensions.conf): also whether every AGI(agi://...) in them names a hook that there
+    /// is, with parameters that there are.
+    Check(Check),
     /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
     Try(Trial),
     /// See it work in a few seconds: no PBX, no configuration, nothing outside this machine.
@@ -53,6 +56,16 @@ pub(crate) struct ConfigFile {
     /// The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Files of dialplan whose steps are checked too
+    #[arg(value_name = "DIALPLAN")]
+    dialplans: Vec<PathBuf>,
 }
 
 impl ConfigFile {
@@ -84,7 +97,7 @@ pub fn run() -> ExitCode {
     };
     match arguments.command {
         Command::Serve(file) => runtime.block_on(serve(&file)),
-        Command::Check(file) => check::run(&file),
+        Command::Check(what) => check::run(&what.config, &what.dialplans),
         Command::Try(trial) => runtime.block_on(trial::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),
     }

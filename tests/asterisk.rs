@@ -1,1 +1,2 @@
-#[path = "asterisk/rig.rs"] mod rig;
+#[path = "asterisk/rig.rs"]
+mod rig;
