@@ -46,7 +46,7 @@ async fn recorded_conversations_go_so_wherever_a_message_is_cut_in_two() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
         let mut stage = Stage::new(&transcript).await;
-        for at in 1..transcript.longest_message() {
+        for at in transcript.places() {
             stage.play(&transcript, Cut::At(at)).await;
         }
     }
@@ -70,13 +70,16 @@ async fn every_recorded_environment_is_accepted_unless_it_is_forged() {
 async fn every_recorded_forgery_is_refused() {
     let webhook = FakeWebhook::start(|_| Reply::text("evil")).await;
     let daemon = Daemon::start("").await;
-    let forged_environments = files("recorded", ".env").into_iter().filter(|file| name(file).contains("forged"));
+    let forged_environments =
+        files("recorded", ".env").into_iter().filter(|file| name(file).contains("forged"));
     for file in forged_environments.chain(files("recorded", ".session")) {
         let said = match file.extension().unwrap().to_str() {
             Some("env") => String::from_utf8(fs::read(&file).unwrap()).unwrap(),
             _ => said_by_asterisk(&fs::read_to_string(&file).unwrap()),
         };
-        let said = said.replace("http://evil.example", &webhook.url("")).replace("http://good.example", &webhook.url(""));
+        let said = said
+            .replace("http://evil.example", &webhook.url(""))
+            .replace("http://good.example", &webhook.url(""));
         refused(&daemon, said.as_bytes(), name(&file)).await;
     }
     assert_eq!(webhook.connections(), 0);
@@ -175,7 +178,8 @@ async fn what_is_no_environment_is_refused() {
 async fn the_largest_number_of_arguments_is_taken() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start("").await;
-    let mut environment = Environment::new("webhook").argument(format!("url={}", webhook.url("/"))).argument("variable=R");
+    let mut environment =
+        Environment::new("webhook").argument(format!("url={}", webhook.url("/"))).argument("variable=R");
     for _ in 2..127 {
         environment = environment.argument("");
     }
@@ -186,7 +190,8 @@ async fn the_largest_number_of_arguments_is_taken() {
 #[tokio::test]
 async fn bytes_that_are_no_utf8_do_not_stop_a_call() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/?n={phonebook_caller_name}"))).await;
+    let daemon =
+        Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/?n={phonebook_caller_name}"))).await;
     let environment = Environment::new("crm").name(b"caf\xe9 \xff\x01".to_vec());
     assert_eq!(FakeSwitch::call(daemon.address(), environment).await.status(), "OK");
     let request = webhook.requested().await;
@@ -246,7 +251,9 @@ async fn whatever_is_replied_to_the_farewell_the_connection_ends_when_the_switch
         format!("HANGUP\n{set}{set}{set}{set}HANGUP\n"),
         format!("{set}{set}HANGUP\n{set}{set}HANGUP\n"),
         format!("{set}{set}{set}{set}HANGUP\n"),
-        format!("{set}520-Invalid command syntax.  Proper usage follows:\nHANGUP\n200 x\n520 End of proper usage.\n{set}{set}HANGUP\n"),
+        format!(
+            "{set}520-Invalid command syntax.  Proper usage follows:\nHANGUP\n200 x\n520 End of proper usage.\n{set}{set}HANGUP\n"
+        ),
         format!("511 Command Not Permitted on a dead channel or intercept routine\n{set}510 Invalid\n{set}"),
         "520-never ends\n".to_owned(),
         "200 resu".to_owned(),

@@ -45,6 +45,13 @@ pub(super) enum Cut {
     At(usize),
 }
 
+impl Turn {
+    /// Whether it is a message of the switch with more bytes than these. (Words are still to be put in.)
+    fn is_longer(&self, bytes: usize) -> bool {
+        matches!(self, Self::Says(words) if words.len() > bytes)
+    }
+}
+
 impl Transcript {
     pub(super) fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap();
@@ -74,13 +81,9 @@ impl Transcript {
         transcript
     }
 
-    /// Bytes of the longest message of the switch, roughly: words are still to be put in.
-    pub(super) fn longest_message(&self) -> usize {
-        let lengths = self.turns.iter().map(|turn| match turn {
-            Turn::Says(words) => words.len(),
-            Turn::Ends | Turn::Hears(_) | Turn::HearsEnd | Turn::Asked(_) => 0,
-        });
-        lengths.max().unwrap_or_default() + 16
+    /// Every place at which there is a message to be cut.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        (1..).take_while(|&at| self.turns.iter().any(|turn| turn.is_longer(at)))
     }
 }
 
@@ -173,7 +176,13 @@ struct Player<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
     async fn play(mut self) {
-        for turn in &self.transcript.turns {
+        let turns = &self.transcript.turns;
+        // where the last message that is cut has been understood, the rest goes as with every other cut
+        let end = match self.cut {
+            Cut::Whole | Cut::Bytes => turns.len(),
+            Cut::At(at) => turns.iter().rposition(|turn| turn.is_longer(at)).map_or(0, |last| last + 2),
+        };
+        for turn in turns.iter().take(end) {
             match turn {
                 Turn::Says(words) => self.say(words).await,
                 Turn::Ends => return,
@@ -182,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
                 Turn::Asked(request) => self.asked(request).await,
             }
         }
-        panic!("{}: the transcript has no end", self.place());
+        assert!(end < turns.len(), "{}: the transcript has no end", self.place());
     }
 
     async fn say(&mut self, words: &[u8]) {
