@@ -1,1 +1,536 @@
-//! (being written)
+//! How long, how much, how many: every limit has its end, and what is behind it goes on.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dialhook::conversation;
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::util::{
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, within_patience,
+};
+
+/// A daemon with the hook `crm` for this webhook, and what else the hook says.
+async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
+    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
+}
+
+async fn good_webhook() -> FakeWebhook {
+    FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+/// A conversation without a listener, for time that is not real: the switch's side, and the end of the daemon's.
+fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
+    let (here, there) = duplex(64 * 1024);
+    let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+    (FakeSwitch::over(here), tokio::spawn(conversation::hold(switch, house(""))))
+}
+
+mod slow_switches {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Five seconds, to the tick of tokio's clock.
+    fn assert_five_seconds(since: Instant) {
+        let past = since.elapsed();
+        assert!((PATIENCE..PATIENCE + Duration::from_millis(10)).contains(&past), "{past:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_nothing_is_refused_after_five_seconds() {
+        let (mut switch, _end) = conversation();
+        let began = Instant::now();
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
+        let (mut switch, _end) = conversation();
+        let block = Environment::new("webhook").bytes();
+        let began = Instant::now();
+        switch.say(&block[..block.len() / 2]).await;
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
+        let (mut switch, _end) = conversation();
+        let began = Instant::now();
+        let block = Environment::new("webhook").bytes();
+        for byte in &block[..10] {
+            switch.say(&[*byte]).await;
+            tokio::time::sleep(Duration::from_millis(499)).await;
+        }
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
+        let (mut switch, _end) = conversation();
+        switch.say(&Environment::new("webhook").bytes()).await;
+        switch.hear().await.expect("a question");
+        let began = Instant::now();
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+        let (mut switch, end) = conversation();
+        switch.greet(&Environment::new("webhook")).await.expect("a question");
+        let began = Instant::now();
+        assert!(switch.hear_all().await.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"BAD_REQUEST\"\n"));
+        end.await.unwrap();
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds() {
+        let (mut switch, end) = conversation();
+        switch.greet(&Environment::new("webhook")).await.expect("a question");
+        let began = Instant::now();
+        let FakeSwitch { stream, .. } = &mut switch;
+        while stream.write_all(b"200 result=1\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        end.await.unwrap();
+        assert!(began.elapsed() < PATIENCE + Duration::from_millis(100), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
+        let (mut switch, end) = conversation();
+        let began = Instant::now();
+        switch.say(b"nonsense\n\n").await;
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        end.await.unwrap();
+        assert_five_seconds(began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_reads_what_it_hears_is_left() {
+        let (here, there) = duplex(1);
+        let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        let end = tokio::spawn(conversation::hold(switch, house("")));
+        let began = Instant::now();
+        FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
+        end.await.unwrap();
+        // five seconds for the question, five for the refusal
+        assert!(began.elapsed() < 2 * PATIENCE + Duration::from_millis(10), "{:?}", began.elapsed());
+    }
+}
+
+mod large_switches {
+    use super::*;
+
+    /// An environment of so many bytes; the argument is an unknown parameter.
+    fn environment_of(length: usize) -> Environment {
+        let bare = Environment::new("webhook").argument("").bytes().len();
+        Environment::new("webhook").argument(vec![b'x'; length - bare])
+    }
+
+    #[tokio::test]
+    async fn an_environment_of_64_kib_is_taken() {
+        let daemon = Daemon::start("").await;
+        let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024)).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+    }
+
+    #[tokio::test]
+    async fn one_byte_more_is_refused() {
+        let daemon = Daemon::start("").await;
+        let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024 + 1)).await;
+        assert_eq!(ended.heard, b"failure\n");
+    }
+
+    #[tokio::test]
+    async fn one_without_an_end_is_refused_long_before_it_is_read_whole() {
+        const ALL: usize = 10 * 1024 * 1024;
+        let (mut switch, end) = conversation();
+        let mut said = 0;
+        while said < ALL && switch.stream.write_all(&[b'x'; 4096]).await.is_ok() {
+            said += 4096;
+        }
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        // what may be read to no purpose, so that a real switch hears the refusal, and the pipe between us
+        assert!(said < 512 * 1024, "{said}");
+        end.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reply_without_an_end_is_refused() {
+        let daemon = Daemon::start("").await;
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.say(&Environment::new("webhook").bytes()).await;
+        switch.hear().await.expect("a question");
+        switch.say(&vec![b'x'; 64 * 1024 + 1]).await;
+        assert_eq!(switch.hear_all().await, b"failure\n");
+    }
+
+    #[tokio::test]
+    async fn a_reply_of_many_lines_without_an_end_is_refused_in_no_time() {
+        let daemon = Daemon::start("").await;
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.say(&Environment::new("webhook").bytes()).await;
+        switch.hear().await.expect("a question");
+        switch.say(&[&b"520-x\n"[..], &b"\n".repeat(64 * 1024)].concat()).await;
+        assert_eq!(switch.hear_all().await, b"failure\n");
+    }
+}
+
+mod many_switches {
+    use super::*;
+
+    #[tokio::test]
+    async fn those_that_connect_and_leave_harm_nobody() {
+        let webhook = good_webhook().await;
+        let daemon = daemon_for(&webhook, "").await;
+        for number in 0..200 {
+            let switch = FakeSwitch::connect(daemon.address()).await;
+            if number % 2 == 0 { drop(switch) } else { switch.reset() }
+        }
+        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+        daemon.stop().await;
+    }
+
+    #[tokio::test]
+    async fn three_hundred_at_once_are_all_served() {
+        let (gate, webhook) = gated().await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let mut calls = calls(&daemon, 300);
+        webhook.request(300).await;
+        gate.open();
+        while let Some(ended) = calls.join_next().await {
+            assert_eq!(ended.unwrap().get("CRM"), Some("sales"));
+        }
+        daemon.stop().await;
+    }
+
+    #[tokio::test]
+    async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
+        let (gate, webhook) = gated().await;
+        let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
+        let mut calls = calls(&daemon, 2);
+        webhook.request(2).await;
+        for _ in 0..5 {
+            let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+            assert_eq!((ended.status(), ended.reason()), ("OVERLOADED", "more than 2 calls at once"));
+            assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
+        }
+        gate.open();
+        while let Some(ended) = calls.join_next().await {
+            assert_eq!(ended.unwrap().status(), "OK");
+        }
+        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+        assert_eq!(webhook.received().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn silent_strangers_do_not_keep_a_call_waiting() {
+        let webhook = good_webhook().await;
+        let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
+        let mut strangers = Vec::new();
+        for _ in 0..90 {
+            strangers.push(FakeSwitch::connect(daemon.address()).await);
+        }
+        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    }
+
+    fn calls(daemon: &Daemon, count: usize) -> JoinSet<Ended> {
+        let address = daemon.address();
+        (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
+    }
+
+    async fn gated() -> (Gate, FakeWebhook) {
+        let gate = Gate::default();
+        let kept = gate.clone();
+        (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
+    }
+}
+
+mod callers_who_leave {
+    use super::*;
+
+    /// A call whose webhook says nothing; what the caller does then; what is heard in the end.
+    async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) -> Option<Vec<u8>> {
+        let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        webhook.requested().await;
+        let left = leave(switch).await;
+        webhook.closed().await;
+        let heard = match left {
+            Some(mut switch) => Some(switch.hear_all().await),
+            None => None,
+        };
+        let stopping = Instant::now();
+        daemon.stop().await;
+        // far below the request's time: nothing is left to wait for
+        assert!(stopping.elapsed() < Duration::from_secs(5));
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_hangup_cancels_the_request_and_gives_the_call_back() {
+        let heard = cancelled(async |mut switch| {
+            switch.say(b"HANGUP\n").await;
+            Some(switch)
+        })
+        .await;
+        assert_eq!(heard.unwrap(), b"");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_stream_cancels_the_request() {
+        let heard = cancelled(async |mut switch| {
+            switch.stream.shutdown().await.unwrap();
+            Some(switch)
+        })
+        .await;
+        assert_eq!(heard.unwrap(), b"");
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_cancels_the_request() {
+        cancelled(async |switch| {
+            drop(switch);
+            None
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_cancels_the_request() {
+        cancelled(async |switch| {
+            switch.reset();
+            None
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_daemon_goes_on_serving_others() {
+        let webhook =
+            FakeWebhook::start(|request| match request.target.as_str() {
+                "/slow" => Reply::Stall,
+                _ => Reply::text("sales"),
+            })
+            .await;
+        let hooks = format!(
+            "[hook.slow]\nurl = \"{}\"\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"",
+            webhook.url("/slow"),
+            webhook.url("/")
+        );
+        let daemon = Daemon::start(&hooks).await;
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("slow")).await.expect("a question");
+        webhook.requested().await;
+        switch.reset();
+        webhook.closed().await;
+        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.get("CRM"), Some("sales"));
+    }
+
+    #[tokio::test]
+    async fn a_hangup_before_the_connection_is_made_cancels_that_too() {
+        let (address, _full) = full_backlog().await;
+        let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"\ntimeout = 10")).await;
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.say(b"HANGUP\n").await;
+        let began = Instant::now();
+        assert_eq!(switch.hear_all().await, b"");
+        daemon.stop().await;
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}
+
+mod slow_webhooks {
+    use super::*;
+
+    /// One call with a timeout of one second, and how long it took.
+    async fn timed_out(url: &str) -> Ended {
+        let hook = format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
+        let daemon = Daemon::start(&hook).await;
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+        assert_eq!(ended.status(), "TIMEOUT");
+        assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
+        let stopping = Instant::now();
+        daemon.stop().await;
+        assert!(stopping.elapsed() < Duration::from_secs(5));
+        ended
+    }
+
+    const NOT_BEGUN: &str = "no answer within 1s";
+    const BEGUN: &str = "the answer began but was not complete within 1s";
+
+    async fn timed_out_by(reply: Reply) -> Ended {
+        let webhook = FakeWebhook::start(move |_| reply.clone()).await;
+        let ended = timed_out(&webhook.url("/")).await;
+        webhook.closed().await;
+        ended
+    }
+
+    #[tokio::test]
+    async fn one_that_says_nothing() {
+        assert_eq!(timed_out_by(Reply::Stall).await.reason(), NOT_BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_says_half_a_head() {
+        let half = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), Box::new(Reply::Stall));
+        assert_eq!(timed_out_by(half).await.reason(), NOT_BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_says_a_head_and_nothing_more() {
+        let head = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec(), Box::new(Reply::Stall));
+        assert_eq!(timed_out_by(head).await.reason(), BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_says_half_a_body() {
+        let half = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsal".to_vec();
+        assert_eq!(timed_out_by(Reply::Then(half, Box::new(Reply::Stall))).await.reason(), BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_never_ends_its_chunks() {
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n".to_vec();
+        assert_eq!(timed_out_by(Reply::Then(chunks, Box::new(Reply::Stall))).await.reason(), BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_drips_its_body() {
+        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())).await.reason(), BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_drips_its_head() {
+        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec())).await.reason(), NOT_BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_says_to_wait_again_and_again() {
+        let wait = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n".to_vec();
+        assert_eq!(timed_out_by(Reply::Then(wait, Box::new(Reply::Stall))).await.reason(), NOT_BEGUN);
+    }
+
+    #[tokio::test]
+    async fn one_that_never_shakes_hands() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let hello = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut hello = Vec::new();
+            stream.read_to_end(&mut hello).await.map(|_| hello)
+        });
+        assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), NOT_BEGUN);
+        // a handshake that was begun, and a connection that was closed
+        let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
+        assert_eq!(hello.first(), Some(&22));
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_even_accept() {
+        let (address, _full) = full_backlog().await;
+        assert_eq!(timed_out(&format!("http://{address}/")).await.reason(), NOT_BEGUN);
+    }
+
+    #[tokio::test]
+    async fn the_calls_own_timeout_counts_from_its_beginning() {
+        let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;
+        assert_eq!((ended.status(), ended.reason()), ("TIMEOUT", "no answer within 1.5s"));
+    }
+}
+
+/// A listener whose queue is full, so that no connection to it is made, with what fills it.
+async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut filling = Vec::new();
+    while let Ok(connected) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+        filling.push(connected.unwrap());
+    }
+    (address, (listener, filling))
+}
+
+mod the_end {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_in_flight_ends_well() {
+        let gate = Gate::default();
+        let kept = gate.clone();
+        let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let address = daemon.address();
+        let call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));
+        webhook.requested().await;
+        let stopping = tokio::spawn(daemon.stop());
+        // nobody new is let in; only then is the webhook's answer given
+        within_patience("the end of the listener", async {
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        gate.open();
+        assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
+        stopping.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_after_calls_that_ended() {
+        let webhook = good_webhook().await;
+        let daemon = daemon_for(&webhook, "").await;
+        for _ in 0..3 {
+            FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+        }
+        let stopping = Instant::now();
+        daemon.stop().await;
+        assert!(stopping.elapsed() < Duration::from_secs(5));
+    }
+}
+
+mod peers {
+    use super::*;
+
+    async fn call_from(from: &str, daemon: &Daemon) -> Ended {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        let stream = socket.connect(daemon.address()).await.unwrap();
+        FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
+    }
+
+    #[tokio::test]
+    async fn only_those_that_are_named_are_served() {
+        let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"127.0.0.2/32\", \"10.0.0.0/8\"]";
+        let daemon = Daemon::with(listen).await;
+        assert_eq!(call_from("127.0.0.2", &daemon).await.status(), "BAD_REQUEST");
+        for stranger in ["127.0.0.1", "127.0.0.3"] {
+            assert_eq!(call_from(stranger, &daemon).await, Ended::default(), "{stranger}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_over_an_ipv6_listener_is_known_by_its_ipv4_address() {
+        let listen = "[listen]\nasterisk = \"[::ffff:127.0.0.1]:0\"\nallow = [\"127.0.0.1\"]";
+        let daemon = Daemon::with(listen).await;
+        let address = SocketAddr::from(([127, 0, 0, 1], daemon.address().port()));
+        assert_eq!(FakeSwitch::call(address, Environment::new("webhook")).await.status(), "BAD_REQUEST");
+    }
+}

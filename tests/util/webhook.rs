@@ -175,7 +175,13 @@ impl FakeWebhook {
 
     /// Waits until a request has come.
     pub async fn requested(&self) -> Received {
-        self.requests(1).await.remove(0)
+        self.request(1).await
+    }
+
+    /// Waits until so many requests have come, and gives the last of these.
+    pub async fn request(&self, number: usize) -> Received {
+        self.until("a request", |seen| seen.received.len() >= number).await;
+        self.seen.borrow().received[number - 1].clone()
     }
 
     /// Waits until so many requests have come.

@@ -1,0 +1,265 @@
+//! Conversations from files, played back; their format: `tests/data/agi/README.md`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use dialhook::conversation::{self, House};
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use dialhook::word;
+use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
+
+use crate::util::{Daemon, FakeSwitch, FakeWebhook, Received, Reply, house, within_patience};
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Transcript {
+    file: String,
+    configuration: String,
+    turns: Vec<Turn>,
+    reply: Option<Reply>,
+}
+
+#[derive(Debug)]
+enum Turn {
+    /// What the switch says at once.
+    Says(Vec<u8>),
+    /// It says no more.
+    Ends,
+    /// What it must hear.
+    Hears(Vec<u8>),
+    /// The daemon says no more.
+    HearsEnd,
+    /// What the webhook must have been asked.
+    Asked(String),
+}
+
+/// How the stream is cut on its way to the daemon.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cut {
+    /// Not at all.
+    Whole,
+    /// Into single bytes.
+    Bytes,
+    /// Each message in two, here.
+    At(usize),
+}
+
+impl Turn {
+    /// Whether it is a message of the switch with more bytes than these. (Words are still to be put in.)
+    fn is_longer(&self, bytes: usize) -> bool {
+        matches!(self, Self::Says(words) if words.len() > bytes)
+    }
+}
+
+impl Transcript {
+    pub(super) fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap();
+        let file = file.file_name().unwrap().to_string_lossy().into_owned();
+        let mut transcript = Self { file, configuration: String::new(), turns: Vec::new(), reply: None };
+        for line in text.lines() {
+            let (sign, rest) = line.split_at(1);
+            let rest = rest.strip_prefix(' ').unwrap_or(rest);
+            match (sign, rest) {
+                ("#", _) => {}
+                (":", _) => transcript.configuration += &format!("{rest}\n"),
+                ("<", ".") => transcript.turns.push(Turn::Ends),
+                (">", ".") => transcript.turns.push(Turn::HearsEnd),
+                ("<", _) => match transcript.turns.last_mut() {
+                    Some(Turn::Says(lines)) => lines.extend(unescaped(rest, true)),
+                    _ => transcript.turns.push(Turn::Says(unescaped(rest, true))),
+                },
+                (">", _) => match transcript.turns.last_mut() {
+                    Some(Turn::Hears(lines)) => lines.extend(unescaped(rest, true)),
+                    _ => transcript.turns.push(Turn::Hears(unescaped(rest, true))),
+                },
+                ("?", _) => transcript.turns.push(Turn::Asked(rest.to_owned())),
+                ("=", _) => transcript.reply = Some(reply(rest)),
+                _ => panic!("{}: what does this mean? {line}", transcript.file),
+            }
+        }
+        transcript
+    }
+
+    /// Every place at which there is a message to be cut.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        (1..).take_while(|&at| self.turns.iter().any(|turn| turn.is_longer(at)))
+    }
+}
+
+fn reply(text: &str) -> Reply {
+    if text == "nothing" {
+        return Reply::Stall;
+    }
+    let (code, body) = text.split_once(' ').unwrap_or((text, ""));
+    match code {
+        "204" => Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+        code => Reply::status(code.parse().unwrap(), unescaped(body, false)),
+    }
+}
+
+fn unescaped(text: &str, line: bool) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut plain = Vec::new();
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'\\' => match bytes.next().unwrap() {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'\\' => b'\\',
+                b'x' => {
+                    let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => panic!("\\{} means nothing", char::from(other)),
+            },
+            byte => byte,
+        });
+    }
+    plain.extend(line.then_some(b'\n'));
+    plain
+}
+
+/// Where a transcript is played, as often as one likes.
+#[derive(Debug)]
+pub(super) struct Stage {
+    webhook: FakeWebhook,
+    house: Arc<House>,
+    tables: String,
+    requests: usize,
+}
+
+impl Stage {
+    pub(super) async fn new(transcript: &Transcript) -> Self {
+        let reply = transcript.reply.clone();
+        let webhook = FakeWebhook::start(move |_| reply.clone().expect("no request")).await;
+        let tables = transcript.configuration.replace("%WEBHOOK%", &webhook.url(""));
+        Self { webhook, house: house(&tables), tables, requests: 0 }
+    }
+
+    /// Plays it to a daemon over TCP.
+    pub(super) async fn play_to_a_daemon(&mut self, transcript: &Transcript) {
+        let (before, tables) = self.tables.split_at(self.tables.find('[').unwrap_or(self.tables.len()));
+        let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\n";
+        let daemon = Daemon::with(&format!("{before}{listen}{tables}")).await;
+        let switch = FakeSwitch::connect(daemon.address()).await;
+        Player { switch, stage: self, transcript, cut: Cut::Whole, word: String::new() }.play().await;
+        daemon.stop().await;
+    }
+
+    /// Plays it to a conversation in this process, cut so.
+    pub(super) async fn play(&mut self, transcript: &Transcript, cut: Cut) {
+        const ROOM: usize = 64 * 1024;
+        // a pipe for each direction: only what goes to the daemon is narrow
+        let ((there, daemon_hears), (here, daemon_says)) = match cut {
+            Cut::Bytes => (duplex(1), duplex(ROOM)),
+            Cut::Whole | Cut::At(_) => (duplex(ROOM), duplex(ROOM)),
+        };
+        let agi = Agi::new(word::random::<8>());
+        let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
+        let conversation = tokio::spawn(conversation::hold(conversation, Arc::clone(&self.house)));
+        let switch = FakeSwitch::over(join(here, there));
+        Player { switch, stage: self, transcript, cut, word: String::new() }.play().await;
+        within_patience("the end of the conversation", conversation).await.unwrap();
+    }
+}
+
+struct Player<'a, S> {
+    switch: FakeSwitch<S>,
+    stage: &'a mut Stage,
+    transcript: &'a Transcript,
+    cut: Cut,
+    /// The random word of the question, once it was heard.
+    word: String,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
+    async fn play(mut self) {
+        let turns = &self.transcript.turns;
+        // where the last message that is cut has been understood, the rest goes as with every other cut
+        let end = match self.cut {
+            Cut::Whole | Cut::Bytes => turns.len(),
+            Cut::At(at) => turns.iter().rposition(|turn| turn.is_longer(at)).map_or(0, |last| last + 2),
+        };
+        for turn in turns.iter().take(end) {
+            match turn {
+                Turn::Says(words) => self.say(words).await,
+                Turn::Ends => return,
+                Turn::Hears(lines) => self.hear(lines).await,
+                Turn::HearsEnd => assert_eq!(self.switch.hear_all().await, b"", "{}", self.place()),
+                Turn::Asked(request) => self.asked(request).await,
+            }
+        }
+        assert!(end < turns.len(), "{}: the transcript has no end", self.place());
+    }
+
+    async fn say(&mut self, words: &[u8]) {
+        let words = self.put_in(words);
+        match self.cut {
+            Cut::Whole | Cut::Bytes => self.switch.say(&words).await,
+            Cut::At(at) => {
+                let (first, second) = words.split_at(at.min(words.len()));
+                self.switch.say(first).await;
+                // the daemon runs on this thread: it reads now
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                self.switch.say(second).await;
+            }
+        }
+    }
+
+    async fn hear(&mut self, lines: &[u8]) {
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            let heard = self.switch.hear().await.unwrap_or_else(|| panic!("{}: the end", self.place()));
+            if let Some(rest) = heard.strip_prefix(b"GET FULL VARIABLE \"") {
+                let word: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
+                self.word = String::from_utf8(word).unwrap();
+            }
+            let expected = self.put_in(line);
+            let (heard, expected) = (String::from_utf8_lossy(&heard), String::from_utf8_lossy(&expected));
+            assert_eq!(heard, expected.trim_end_matches('\n'), "{}", self.place());
+        }
+    }
+
+    async fn asked(&mut self, expected: &str) {
+        self.stage.requests += 1;
+        let asked = shown(&self.stage.webhook.request(self.stage.requests).await);
+        assert_eq!(asked, expected, "{}", self.place());
+    }
+
+    fn put_in(&self, text: &[u8]) -> Vec<u8> {
+        let text = replaced(text, b"%NONCE%", self.word.as_bytes());
+        replaced(&text, b"%WEBHOOK%", self.stage.webhook.url("").as_bytes())
+    }
+
+    fn place(&self) -> String {
+        format!("{} cut {:?}", self.transcript.file, self.cut)
+    }
+}
+
+fn replaced(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.windows(from.len()).position(|part| part == from) {
+        whole.extend(&rest[..at]);
+        whole.extend(to);
+        rest = &rest[at + from.len()..];
+    }
+    whole.extend(rest);
+    whole
+}
+
+/// A request as the transcript writes it.
+fn shown(request: &Received) -> String {
+    let body = request.text().replace('\\', "\\\\");
+    let body = match body.split_once("\"event_time\":\"") {
+        Some((before, after)) => {
+            let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}\"event_time\":\"%NOW%{after}")
+        }
+        None => body,
+    };
+    format!("{} {} {body}", request.method, request.target).trim_end().to_owned()
+}
