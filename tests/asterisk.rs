@@ -16,6 +16,8 @@ mod requests;
 mod rig;
 /// Calls that come by SIP.
 mod sip;
+/// Two daemons behind one name.
+mod srv;
 /// Every status, and what stands beside it.
 mod statuses;
 /// Every answer arrives to the byte, or not at all.
