@@ -115,9 +115,9 @@ async fn webhook() -> SocketAddr {
 fn listening(log: &std::path::Path) -> SocketAddr {
     loop {
         let lines = BufReader::new(File::open(log).unwrap()).lines();
-        let told = lines.map_while(Result::ok).find_map(|line| {
-            line.split("asterisk=").nth(1)?.split(' ').next().map(str::to_owned)
-        });
+        let told = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.split("asterisk=").nth(1)?.split(' ').next().map(str::to_owned));
         match told {
             Some(address) => return address.parse().unwrap(),
             None => std::thread::yield_now(),

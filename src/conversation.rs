@@ -120,11 +120,13 @@ impl House {
     }
 }
 
-/// What a new request is known by.
+/// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
 #[must_use]
 pub fn identity() -> Identity {
-    let traceparent = format!("00-{}-{}-01", word::random::<16>(), word::random::<8>());
-    Identity { webhook_id: format!("msg_{}", word::random::<16>()), traceparent }
+    let random = word::random::<40>();
+    let (webhook, rest) = random.split_at(32);
+    let (trace, span) = rest.split_at(32);
+    Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
 /// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.

@@ -11,7 +11,7 @@
 //! 7. The dialect puts them into commands, or refuses what the wire cannot carry; one write says farewell.
 //!
 //! Around it: [`config`] reads the file, [`log`] writes what happened, [`cli`] is the program, with [`trial`]
-//! (`dialhook try`) and [`demo`].
+//! (`dialhook try`) and [`demo`]; [`dialplan`] finds the steps in an `extensions.conf`, for `dialhook check`.
 
 pub mod cli;
 pub mod server;
@@ -27,6 +27,7 @@ pub mod variable;
 pub mod word;
 
 pub mod config;
+pub mod dialplan;
 pub mod log;
 
 pub mod demo;

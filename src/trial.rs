@@ -123,9 +123,10 @@ fn no_such_hook(trial: &Trial, config: &Config) -> String {
 async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tried {
     let began = Instant::now();
     let (mut sent, mut heard) = (None, None);
-    let outcome = match step.timeout().and_then(|timeout| {
-        Ok((timeout.get(), step.request(call, company, SystemTime::now(), &identity())?))
-    }) {
+    let outcome = match step
+        .timeout()
+        .and_then(|timeout| Ok((timeout.get(), step.request(call, company, SystemTime::now(), &identity())?)))
+    {
         Err(fault) => Outcome::BadRequest(fault),
         Ok((timeout, request)) => {
             sent = Some(request.clone());
@@ -186,7 +187,11 @@ fn visible(character: char) -> char {
 /// Names and values; what came from a file or the environment stays hidden.
 fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
     headers.iter().map(|(name, value)| {
-        let text = if value.is_sensitive() { "… (hidden)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        let text = if value.is_sensitive() {
+            "… (hidden)".into()
+        } else {
+            String::from_utf8_lossy(value.as_bytes())
+        };
         (name.as_str(), text.into_owned())
     })
 }

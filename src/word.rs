@@ -1,7 +1,5 @@
 //! Random words that nobody can guess.
 
-use std::fmt::Write;
-
 /// A word of twice as many hexadecimal digits as it has random bytes.
 ///
 /// # Panics
@@ -11,8 +9,16 @@ use std::fmt::Write;
 pub fn random<const BYTES: usize>() -> String {
     let mut bytes = [0_u8; BYTES];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    bytes.iter().fold(String::with_capacity(2 * BYTES), |mut word, byte| {
-        let _infallible = write!(word, "{byte:02x}");
-        word
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_word_is_hexadecimal_and_never_the_same() {
+        let words = [super::random::<8>(), super::random::<8>()];
+        assert!(words.iter().all(|word| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit())));
+        assert_ne!(words[0], words[1]);
+    }
 }

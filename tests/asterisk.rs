@@ -1,1 +1,110 @@
-#[path = "asterisk/rig.rs"] mod rig;
+//! Calls of a real Asterisk, in the newest release and in the oldest that we care for.
+//!
+//! Every test here goes through [`on_each_release`]: where a release cannot be had, that is said and not passed over.
+
+/// Many calls, hangups in the middle, and the daemon's end.
+mod calls;
+/// The dialplan examples, as they are.
+mod examples;
+/// Children of a test: our own program, the examples' webhook server.
+mod program;
+/// What a webhook hears of a call, and of no forged one.
+mod requests;
+/// The Asterisk itself.
+mod rig;
+/// Every status, and what stands beside it.
+mod statuses;
+/// Every answer arrives to the byte, or not at all.
+mod values;
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::rc::Rc;
+use std::sync::Mutex;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use tokio::task::{LocalSet, spawn_local};
+
+use self::rig::{Asterisk, Ended, Release};
+use crate::util::Daemon;
+
+/// Runs a test with every release that this host can have, with all of them at the same time.
+async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
+    let test = Rc::new(test);
+    let run = |release| {
+        let test = Rc::clone(&test);
+        (release, spawn_local(async move { test(release).await }))
+    };
+    LocalSet::new()
+        .run_until(async {
+            for (release, running) in releases().into_iter().map(run).collect::<Vec<_>>() {
+                assert!(
+                    running.await.is_ok(),
+                    "with Asterisk {}; what failed is said above",
+                    release.number()
+                );
+            }
+        })
+        .await;
+}
+
+/// The releases that this host can run.
+fn releases() -> Vec<Release> {
+    let here = |release: &Release| match release.unpacked() {
+        Ok(_) => true,
+        Err(reason) => {
+            skipped(&format!("Asterisk {}: {reason}", release.number()), required(*release));
+            false
+        }
+    };
+    Release::ALL.into_iter().filter(here).collect()
+}
+
+/// Whether whoever runs the tests insists on a release: `DIALHOOK_REQUIRE_ASTERISK` is `1` for every one, or names
+/// some, such as `22`.
+fn required(release: Release) -> bool {
+    let required = std::env::var("DIALHOOK_REQUIRE_ASTERISK").unwrap_or_default();
+    required.split([',', ' ']).any(|word| word == "1" || word == release.number())
+}
+
+/// Says once what is not tested here and why: to standard error past the test harness, which shows what passing
+/// tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
+fn skipped(what: &str, required: bool) {
+    assert!(!required, "DIALHOOK_REQUIRE_ASTERISK forbids to skip {what}");
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if !SAID.lock().unwrap().insert(what.to_owned()) {
+        return;
+    }
+    let line = format!("SKIPPED: {what}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
+    if let Some(file) = std::env::var_os("DIALHOOK_SKIPPED_FILE") {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// An Asterisk whose dialplan says `agi://dialhook/` to this daemon.
+async fn asterisk(release: Release, daemon: &Daemon, dialplan: &str) -> Asterisk {
+    let address = format!("//{}/", daemon.address());
+    Asterisk::start(release, &dialplan.replace("//dialhook/", &address)).await
+}
+
+/// A value as a dialplan can write it, whatever it holds.
+fn decoded(value: impl AsRef<[u8]>) -> String {
+    format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
+}
+
+/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the `N`
+/// keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
+fn show(variable: &str) -> String {
+    format!("${{URIENCODE({GUARD}${{{variable}}}N)}}")
+}
+
+const GUARD: &str = "(((((((((((((((((";
+
+fn shown(ended: &Ended, variable: &str) -> Vec<u8> {
+    let told = ended.last(variable).unwrap_or_else(|| panic!("{variable} in {ended:?}"));
+    let encoded = told.strip_prefix(GUARD).and_then(|told| told.strip_suffix('N'));
+    percent_decode_str(encoded.unwrap_or_else(|| panic!("{variable} is not whole: {told}"))).collect()
+}

@@ -1,0 +1,282 @@
+//! The program as an administrator meets it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply, within_patience};
+
+/// `dialhook` with these arguments and a clean environment.
+fn dialhook(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dialhook"));
+    command.args(arguments).env_remove("DIALHOOK_LOG").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(arguments: &[&str]) -> (i32, String, String) {
+    told(&within_patience("the program", dialhook(arguments).output()).await.unwrap())
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A configuration in a folder of its own.
+fn configured(text: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dialhook.toml");
+    fs::write(&file, text).unwrap();
+    (folder, file)
+}
+
+#[tokio::test]
+async fn check_says_what_it_understood_a_line_a_hook() {
+    let (_folder, file) = configured(
+        "[hook.crm]\nurl = \"https://u:geheim@crm.example/r?did={callee_number}\"\nvariable = \"CRM\"\n\
+         answers = [\"sales\", \"support\"]\notherwise = \"sales\"\nfetch = [\"ACCOUNT\"]\n\
+         headers = { X-Key = \"geheim\" }\n[hook.told]\nmethod = \"GET\"\nurl = \"http://h/\"\ntimeout = 1.5\n",
+    );
+    let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines[0].ends_with("dialhook.toml: no fault, 2 hooks"), "{out}");
+    assert!(out.contains("\nasterisk   AGI(agi://127.0.0.1:4573/NAME), from this machine\n"), "{out}");
+    assert!(
+        out.contains(
+            "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; the answer into CRM; \
+             accepted: sales, support; otherwise sales; fetches ACCOUNT; headers x-key\n"
+        ),
+        "{out}"
+    );
+    assert!(
+        out.contains("\nhook       told: GET http://h/; at most 1.5s; no variable (notify only"),
+        "{out}"
+    );
+    assert!(!out.contains("geheim"));
+}
+
+#[tokio::test]
+async fn check_tells_every_fault_with_file_and_line() {
+    let (_folder, file) = configured("[hook.crm]\nurl = \"nowhere\"\ntimeout = 0\n");
+    let path = file.to_str().unwrap();
+    let (status, out, err) = run(&["check", "--config", path]).await;
+    assert_eq!((status, out.as_str()), (1, ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 2, "{err}");
+    assert!(lines[0].starts_with(&format!("dialhook: {path}:2: hook.crm.url: not a URL")), "{err}");
+    assert!(lines[1].starts_with(&format!("dialhook: {path}:3: hook.crm.timeout: found 0; write")), "{err}");
+}
+
+#[tokio::test]
+async fn check_finds_the_faulty_steps_of_a_dialplan() {
+    let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
+    let dialplan = folder.path().join("extensions.conf");
+    let (file, path) = (file.to_str().unwrap(), dialplan.to_str().unwrap());
+    fs::write(
+        &dialplan,
+        "exten => 1,1,AGI(agi://127.0.0.1/crm?timeout=3)\n same => n,AGI(agi://127.0.0.1/cmr)\n\
+         same => n,AGI(agi://127.0.0.1/crm?timeout=30)\n same => n,AGI(agi://127.0.0.1/webhook,\"url=http://h/?${X}\")\n\
+         same => n,AGI(agi://127.0.0.1/webhook,ulr=http://h/)\n",
+    )
+    .unwrap();
+    let (status, out, err) = run(&["check", "--config", file, path]).await;
+    assert_eq!((status, out.as_str()), (1, ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 3, "{err}");
+    assert!(
+        lines[0].starts_with(&format!("dialhook: {path}:2: AGI(agi://127.0.0.1/cmr): no hook of this name")),
+        "{err}"
+    );
+    assert!(lines[1].contains(":3: AGI(agi://127.0.0.1/crm?timeout=30): timeout is not within"), "{err}");
+    assert!(lines[2].contains(":5: ") && lines[2].contains("unknown parameter"), "{err}");
+}
+
+#[tokio::test]
+async fn the_examples_pass_the_programs_own_check() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/dialplan-examples");
+    let mut dialplans: Vec<_> = fs::read_dir(format!("{examples}/asterisk"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .filter(|path| path.ends_with(".conf"))
+        .collect();
+    dialplans.sort();
+    let configuration = format!("{examples}/dialhook.toml");
+    let mut arguments = vec!["check", "--config", &configuration];
+    arguments.extend(dialplans.iter().map(String::as_str));
+    let (status, out, err) = run(&arguments).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert_eq!(out.matches(": no fault, ").count(), 1 + dialplans.len(), "{out}");
+    assert!(!out.contains(" 0 webhook steps"), "{out}");
+}
+
+#[tokio::test]
+async fn serve_does_not_start_with_a_faulty_configuration() {
+    let (_folder, file) = configured("[hook.crm]\n");
+    let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(status, 2);
+    assert!(err.contains(":1: hook.crm.url: missing; write where the webhook is"), "{err}");
+    let (status, _, err) = run(&["serve", "--config", "/nonexistent/dialhook.toml"]).await;
+    assert_eq!(status, 2);
+    assert!(err.starts_with("dialhook: cannot read /nonexistent/dialhook.toml: No such file"), "{err}");
+}
+
+#[tokio::test]
+async fn serve_says_which_address_is_taken_and_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\n"));
+    let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(status, 1);
+    assert!(
+        err.contains(&format!("cannot listen for Asterisk on {address}: Address already in use")),
+        "{err}"
+    );
+    assert!(err.contains("change listen.asterisk"), "{err}");
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_is_exit_status_2() {
+    for arguments in
+        [&[][..], &["serv"], &["try"], &["try", "crm", "--variable", "A(b)=c"], &["serve", "--port", "1"]]
+    {
+        assert_eq!(run(arguments).await.0, 2, "{arguments:?}");
+    }
+    let (status, out, _) = run(&["--version"]).await;
+    assert_eq!((status, out), (0, format!("dialhook {}\n", env!("CARGO_PKG_VERSION"))));
+    for command in ["serve", "check", "try", "demo"] {
+        assert_eq!(run(&[command, "--help"]).await.0, 0);
+    }
+}
+
+#[tokio::test]
+async fn try_shows_request_answer_and_channel_and_hides_secrets() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales\n")).await;
+    let url =
+        webhook.url("/r?did={callee_number}&a={variables.ACCOUNT}").replace("http://", "http://u:geheim@");
+    let (folder, file) = configured(&format!(
+        "[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\nheaders = {{ X-Key = {{ file = \"crm.key\" }} }}\n"
+    ));
+    fs::write(folder.path().join("crm.key"), "geheim\n").unwrap();
+    let file = file.to_str().unwrap();
+    let arguments = [
+        "try",
+        "crm",
+        "--config",
+        file,
+        "--caller",
+        "31612345678",
+        "--callee",
+        "2/3",
+        "--variable",
+        "ACCOUNT=4&2",
+    ];
+    let (status, out, err) = run(&arguments).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.starts_with("request   POST http://…@127.0.0.1:"), "{out}");
+    assert!(
+        out.contains("/r?did=2%2F3&a=4%262\n") && out.contains("\n          x-key: … (hidden)\n"),
+        "{out}"
+    );
+    assert!(
+        out.contains("\nanswer    200 after ") && out.contains(" ms, 6 bytes\n          sales\n"),
+        "{out}"
+    );
+    assert!(out.contains("\nchannel   CRM = \"sales\"\n          WEBHOOK_CODE = \"200\"\n"), "{out}");
+    assert!(out.ends_with("\n          WEBHOOK_STATUS = \"OK\"\n"), "{out}");
+    assert!(!out.contains("geheim"), "{out}");
+    let received = &webhook.received()[0];
+    assert_eq!(received.header("x-key"), Some("geheim"));
+    assert_eq!(received.json()["caller_number"], "31612345678");
+
+    let (status, out, _) = run(&[&arguments[..], &["--json"]].concat()).await;
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &told["status"], &told["set"]["CRM"]), (0, &"OK".into(), &"sales".into()));
+    assert_eq!(told["answer"]["code"], 200);
+    assert!(!out.contains("geheim"), "{out}");
+}
+
+#[tokio::test]
+async fn try_fails_where_a_call_would_not_hear_ok() {
+    let webhook = FakeWebhook::start(|received| match received.target.as_str() {
+        "/page" => Reply::status(500, "the database is \u{1b}[31mgone"),
+        _ => Reply::text("say \"hi\""),
+    })
+    .await;
+    let hook = |name: &str| {
+        format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"V\"\n", webhook.url(&format!("/{name}")))
+    };
+    let (_folder, file) = configured(&(hook("page") + &hook("quote")));
+    let file = file.to_str().unwrap();
+    let (status, out, _) = run(&["try", "page", "--config", file]).await;
+    assert_eq!(status, 1);
+    assert!(out.contains("answer    500 after "), "{out}");
+    assert!(
+        out.contains("the database is \u{fffd}[31mgone"),
+        "a control character reached the terminal: {out}"
+    );
+    assert!(out.contains("WEBHOOK_STATUS = \"HTTP_ERROR\""), "{out}");
+    let (status, out, _) = run(&["try", "quote", "--config", file]).await;
+    assert_eq!(status, 1);
+    assert!(out.contains("WEBHOOK_STATUS = \"BAD_ANSWER\"") && out.contains("V = \"\""), "{out}");
+    let (status, _, err) = run(&["try", "crm", "--config", file]).await;
+    assert_eq!(status, 2);
+    assert!(err.ends_with("dialhook.toml: it has page, quote\n"), "{err}");
+}
+
+#[tokio::test]
+async fn the_demo_shows_three_calls_and_ends_by_itself() {
+    let (status, out, err) = run(&["demo"]).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    for line in [
+        "  the call goes to   sales, because CRM is \"sales\"; the step took ",
+        "  the call goes to   reception, because WEBHOOK_STATUS is BAD_ANSWER, not OK; the step took ",
+        "  the call goes to   reception, because WEBHOOK_STATUS is TIMEOUT, not OK; the step took ",
+        "\n  dialhook sets      SET VARIABLE CRM \"sales\"\n",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    assert!(out.contains("What next, with a real Asterisk:"), "{out}");
+}
+
+/// A daemon of its own process, and the address that it says it listens on.
+async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) {
+    let (folder, file) = configured(configuration);
+    let mut daemon =
+        dialhook(&["serve", "--config", file.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(daemon.stderr.as_mut().unwrap()).lines();
+    let address = loop {
+        let line = within_patience("the daemon's log", log.next_line()).await.unwrap().unwrap();
+        if let Some((_, address)) = line.split_once("asterisk=") {
+            break address.split(' ').next().unwrap().parse().unwrap();
+        }
+    };
+    (folder, daemon, address)
+}
+
+#[tokio::test]
+async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
+    let gate = crate::util::Gate::default();
+    let webhook = FakeWebhook::start({
+        let gate = gate.clone();
+        move |_| Reply::text("sales").after(&gate)
+    })
+    .await;
+    let configuration = format!(
+        "listen.asterisk = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n",
+        webhook.url("/")
+    );
+    let (_folder, mut daemon, address) = serving(&configuration).await;
+    let call = tokio::spawn(async move { FakeSwitch::call(address, Environment::new("crm")).await });
+    webhook.requested().await;
+    let process = daemon.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
+    gate.open();
+    assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
+    let status = within_patience("the end of the daemon", daemon.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}

@@ -13,13 +13,13 @@ mod util;
 
 /// FastAGI on the wire: recorded conversations, forged and broken ones.
 mod agi;
+/// The doors between the rooms of the source.
+mod architecture;
+/// Calls of a real Asterisk.
+mod asterisk;
+/// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
+mod cli;
 /// What a webhook gets, and what each kind of answer leads to.
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
-/// Calls of a real Asterisk.
-mod asterisk;
-/// The doors between the rooms of the source.
-mod architecture;
-/// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
-mod cli;

@@ -1,23 +1,51 @@
 //! `dialhook check`: what a configuration means, in lines for a person.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{ConfigFile, DONE, FAILED, failed};
 use crate::config::Config;
-use crate::hook::{AllowedUrls, Hook};
+use crate::dialplan::{self, WrittenStep};
+use crate::hook::{AllowedUrls, Hook, Policy};
 use crate::variable::Accept;
 
 /// Says what was understood, or every fault.
 #[expect(clippy::print_stdout, reason = "what was understood is what was asked for")]
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    match file.load() {
-        Ok(config) => {
-            for line in understood(&config, file) {
-                println!("{line}");
+pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(error) => return failed(FAILED, &error.to_string()),
+    };
+    let (mut lines, mut faults) = (understood(&config, file), Vec::new());
+    for dialplan in dialplans {
+        match steps(dialplan, &config.policy()) {
+            Ok(good) => {
+                lines.push(format!("dialplan   {}: no fault, {good} webhook steps", dialplan.display()))
             }
-            ExitCode::from(DONE)
+            Err(found) => faults.extend(found),
         }
-        Err(error) => failed(FAILED, &error.to_string()),
+    }
+    if faults.is_empty() {
+        lines.iter().for_each(|line| println!("{line}"));
+        ExitCode::from(DONE)
+    } else {
+        failed(FAILED, &faults.join("\n"))
+    }
+}
+
+/// How many steps a dialplan holds, or what is wrong with them.
+fn steps(file: &Path, policy: &Policy) -> Result<usize, Vec<String>> {
+    let text =
+        fs::read_to_string(file).map_err(|error| vec![format!("cannot read {}: {error}", file.display())])?;
+    let steps = dialplan::steps(&text);
+    let fault = |step: &WrittenStep| {
+        let fault = policy.step(step.call.as_ref()?).timeout().err()?;
+        Some(format!("{}:{}: AGI({}): {fault}", file.display(), step.line, step.address))
+    };
+    match steps.iter().filter_map(fault).collect::<Vec<_>>() {
+        faults if faults.is_empty() => Ok(steps.len()),
+        faults => Err(faults),
     }
 }
 

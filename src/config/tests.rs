@@ -62,7 +62,11 @@ fn every_key_means_what_the_contract_says() {
 fn a_timeout_may_be_a_text_or_a_number() {
     for (written, seconds) in [("2", 2.0), ("2.5", 2.5), ("\"2s\"", 2.0), ("\"1500ms\"", 1.5)] {
         let config = parse(&format!("[hook.x]\nurl = \"http://h/\"\ntimeout = {written}\n")).unwrap();
-        assert_eq!(config.hooks["x"].timeout.get().as_secs_f64().to_string(), f64::to_string(&seconds), "{written}");
+        assert_eq!(
+            config.hooks["x"].timeout.get().as_secs_f64().to_string(),
+            f64::to_string(&seconds),
+            "{written}"
+        );
     }
 }
 
@@ -157,14 +161,18 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
     fs::write(folder.path().join("crm.key"), "geheim\n").unwrap();
     let file = folder.path().join("dialhook.toml");
     let hook = |headers: &str| format!("[hook.crm]\nurl = \"http://u:geheim@h/\"\nheaders = {headers}\n");
-    let config = Config::parse(&hook("{ X-Key = { file = \"crm.key\" }, X-Path = { env = \"PATH\" } }"), &file).unwrap();
+    let config =
+        Config::parse(&hook("{ X-Key = { file = \"crm.key\" }, X-Path = { env = \"PATH\" } }"), &file)
+            .unwrap();
     let headers = &config.hooks["crm"].headers;
     assert_eq!(headers["x-key"], "geheim");
     assert!(headers.values().all(http::HeaderValue::is_sensitive));
     assert!(!format!("{config:?}").contains("geheim"));
 
     fs::write(folder.path().join("crm.key"), "geheim\nzeile\n").unwrap();
-    for headers in ["{ X-Key = { file = \"crm.key\" } }", "{ X-Key = \"geheim\\n\" }", "{ X = { env = \"NO_SUCH_1\" } }"] {
+    for headers in
+        ["{ X-Key = { file = \"crm.key\" } }", "{ X-Key = \"geheim\\n\" }", "{ X = { env = \"NO_SUCH_1\" } }"]
+    {
         let faults = Config::parse(&hook(headers), &file).unwrap_err().to_string();
         assert!(!faults.contains("geheim") && faults.contains(":3: hook.crm.headers."), "{faults}");
     }

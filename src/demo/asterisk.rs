@@ -54,15 +54,19 @@ pub(super) async fn call(
 
 /// The question with every expression expanded.
 fn answered(question: &str) -> String {
-    let values = KNOWN.iter().fold(question.to_owned(), |text, (name, value)| {
-        text.replace(&format!("${{{name}}}"), value)
-    });
+    let values = KNOWN
+        .iter()
+        .fold(question.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
     values.replace("${URIENCODE(", "").replace(")}", "")
 }
 
 /// Enough of a line to recognise it.
 fn shortened(line: &str) -> String {
-    if line.len() <= 90 { line.to_owned() } else { format!("{}…", line.chars().take(89).collect::<String>()) }
+    if line.len() <= 90 {
+        line.to_owned()
+    } else {
+        format!("{}…", line.chars().take(89).collect::<String>())
+    }
 }
 
 /// Name and value of a `SET VARIABLE`.

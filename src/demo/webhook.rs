@@ -45,7 +45,8 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let tell = |who, text: String| drop(story.send(Line { who, text }));
     let head = format!("{} {}", request.method(), request.uri());
-    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body =
+        request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     tell("the webhook gets", head);
     tell("", String::from_utf8_lossy(&body).into_owned());
     if !manner.thinks.is_zero() {

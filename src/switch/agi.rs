@@ -294,7 +294,8 @@ mod tests {
             "ACCOUNT",
         ];
         let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
-        let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
+        let expected =
+            names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
         assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
     }
 

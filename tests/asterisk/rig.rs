@@ -1,25 +1,25 @@
 //! A real Asterisk for one test: started in a folder of its own, called through its manager interface, killed at the end.
 //!
 //! ```ignore
-//! let asterisk = Asterisk::start(Release::V22, "[test]\nexten => 100,1,Set(ROUTE=sales)").await?;
+//! let asterisk = Asterisk::start(Release::V22, "[test]\nexten => 100,1,Set(ROUTE=sales)").await;
 //! let ended = asterisk.call("100@test").await;
 //! assert_eq!(ended.last("ROUTE"), Some("sales"));
 //! ```
 //!
 //! A call is a Local channel: its leg `;2` runs the dialplan as an unanswered inbound call does, and everything that
 //! leg sets is seen in the order in which it was set. Whatever goes wrong that is not about a call panics, with the
-//! tail of Asterisk's log; only the lack of an Asterisk on this host is an answer of its own, [`Skipped`].
+//! tail of Asterisk's log; whether this host can have a release at all is asked beforehand, of [`Release::unpacked`].
 //!
 //! Knows Asterisk's configuration and manager interface; does not know what dialhook is.
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -45,34 +45,38 @@ impl Release {
     /// Both, for tests that must hold on either.
     pub const ALL: [Release; 2] = [Release::V22, Release::V16];
 
-    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time.
-    fn unpacked(self) -> Result<PathBuf, Skipped> {
-        let number = match self {
+    /// The number by which people, and `tests/asterisk/fetch`, know it.
+    pub fn number(self) -> &'static str {
+        match self {
             Release::V22 => "22",
             Release::V16 => "16",
-        };
-        let fetch = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/asterisk/fetch");
-        let output = Command::new(fetch).arg(number).output().expect("tests/asterisk/fetch can be run");
-        let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        match output.status.code() {
-            Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
-            Some(3) => Err(Skipped(told)),
-            _ => panic!("tests/asterisk/fetch {number}: {}: {told}", output.status),
         }
     }
-}
 
-/// Why there is no Asterisk here, in one line for whoever reads the test's output.
-#[derive(Debug)]
-pub struct Skipped(pub String);
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test run.
+    ///
+    /// # Errors
+    /// Why there is no such Asterisk here, in one line for whoever reads the test's output.
+    pub fn unpacked(self) -> Result<&'static Path, &'static str> {
+        static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [const { OnceLock::new() }; 2];
+        let root = match self {
+            Release::V22 => &ROOTS[0],
+            Release::V16 => &ROOTS[1],
+        };
+        root.get_or_init(|| fetched(self.number())).as_deref().map_err(String::as_str)
     }
 }
 
-impl std::error::Error for Skipped {}
+fn fetched(number: &str) -> Result<PathBuf, String> {
+    let fetch = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/asterisk/fetch");
+    let output = Command::new(fetch).arg(number).output().expect("tests/asterisk/fetch can be run");
+    let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    match output.status.code() {
+        Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
+        Some(3) => Err(told),
+        _ => panic!("tests/asterisk/fetch {number}: {}: {told}", output.status),
+    }
+}
 
 /// A running Asterisk; dropping it kills it and removes its files.
 #[derive(Debug)]
@@ -83,25 +87,19 @@ pub struct Asterisk {
 
 impl Asterisk {
     /// Starts an Asterisk with this `extensions.conf`; it is ready for calls when this returns, after some 0.3 s.
-    ///
-    /// # Errors
-    /// The reason, where this host cannot get an Asterisk.
-    pub async fn start(release: Release, extensions: &str) -> Result<Asterisk, Skipped> {
+    pub async fn start(release: Release, extensions: &str) -> Asterisk {
         Self::start_with(release, &[("extensions.conf", extensions)]).await
     }
 
     /// The same with further files, such as `pjsip.conf`: then `chan_pjsip` is loaded as well. It opens sockets on all
     /// addresses, so let only a test in a network namespace of its own ask for it.
-    ///
-    /// # Errors
-    /// The reason, where this host cannot get an Asterisk.
-    pub async fn start_with(release: Release, files: &[(&str, &str)]) -> Result<Asterisk, Skipped> {
-        let root = release.unpacked()?;
+    pub async fn start_with(release: Release, files: &[(&str, &str)]) -> Asterisk {
+        let root = release.unpacked().expect("only a release that is here is started");
         // A free port can be taken by someone else before Asterisk has it: then the login fails, and the next is tried.
         for _ in 0..5 {
-            let (mut process, port) = Process::spawn(&root, files);
+            let (mut process, port) = Process::spawn(root, files);
             if let Some(manager) = Manager::connect(&mut process, port).await {
-                return Ok(Asterisk { manager, process });
+                return Asterisk { manager, process };
             }
         }
         panic!("no port of 127.0.0.1 stayed free for Asterisk's manager interface");
@@ -156,6 +154,20 @@ impl Asterisk {
         self.command("core show version").await.split_whitespace().nth(1).unwrap_or_default().to_owned()
     }
 
+    /// Waits until there is no channel left.
+    pub async fn idle(&self) {
+        let by = Instant::now() + PATIENCE;
+        while !self.command("core show channels count").await.starts_with("0 active channels") {
+            assert!(Instant::now() < by, "channels are left over:\n{}", self.log_tail());
+        }
+    }
+
+    /// What Asterisk has complained of so far, line by line.
+    pub fn complaints(&self) -> Vec<String> {
+        let complains = |line: &&str| line.contains("WARNING[") || line.contains("ERROR[");
+        self.process.text("log").lines().filter(complains).map(str::to_owned).collect()
+    }
+
     /// The end of Asterisk's log, every step of the dialplan included.
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
@@ -185,7 +197,7 @@ impl Calling<'_> {
 
     /// Waits until the dialplan is through, its `h` extension included.
     pub async fn ended(mut self) -> Ended {
-        let mut variables = Vec::new();
+        let mut ended = Ended::default();
         let by = Instant::now() + PATIENCE;
         loop {
             let Ok(Some(event)) = tokio::time::timeout_at(by, self.events.recv()).await else {
@@ -193,9 +205,15 @@ impl Calling<'_> {
             };
             match &*event.text("Event") {
                 "VarSet" => {
-                    variables.push((event.text("Variable").into_owned(), unescape(event.get("Value"))))
+                    ended.variables.push((event.text("Variable").into_owned(), unescape(event.get("Value"))));
                 }
-                "Hangup" => return Ended { variables },
+                "Newexten" => {
+                    let place = format!("{}@{}", event.text("Extension"), event.text("Context"));
+                    if ended.places.last() != Some(&place) {
+                        ended.places.push(place);
+                    }
+                }
+                "Hangup" => return ended,
                 _ => {}
             }
         }
@@ -209,11 +227,13 @@ impl Drop for Calling<'_> {
 }
 
 /// A call that is over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ended {
     /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk 22 tells
     /// U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
+    /// Where the dialplan has been, in order: `100@test`.
+    pub places: Vec<String>,
 }
 
 impl Ended {
@@ -311,11 +331,15 @@ impl Process {
         self.child.try_wait().expect("our own child").is_some()
     }
 
+    fn text(&self, name: &str) -> String {
+        let text = fs::read(self.state.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     fn log_tail(&self) -> String {
         let mut tail = String::new();
         for name in ["console", "log"] {
-            let text = fs::read(self.state.path().join(name)).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
+            let text = self.text(name);
             let _ = writeln!(tail, "--- {name}");
             for line in text.lines().skip(text.lines().count().saturating_sub(60)) {
                 let _ = writeln!(tail, "{line}");

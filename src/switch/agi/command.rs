@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_question_that_is_too_long_is_not_asked() {
-        let asked = |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT", "0123456789abcdef"); count]);
+        let asked =
+            |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT", "0123456789abcdef"); count]);
         assert!(asked(36).is_ok_and(|line| line.len() <= LONGEST_LINE + 1));
         assert_eq!(asked(50), Err(Untold::TooManyNames));
     }

@@ -1,0 +1,93 @@
+//! A child of a test that says where it listens; killed at the end.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long a child may take to say what is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running program.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    lines: Said,
+    address: SocketAddr,
+}
+
+/// What a program prints.
+struct Said {
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+    last: Vec<String>,
+}
+
+impl Program {
+    /// Starts it. The line that holds `mark` tells its address, right behind the mark.
+    pub async fn start(command: &mut Command, stream: Stream, mark: &str) -> Program {
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        match stream {
+            Stream::Output => command.stdout(Stdio::piped()),
+            Stream::Error => command.stderr(Stdio::piped()),
+        };
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let said: Box<dyn AsyncRead + Send + Unpin> = match stream {
+            Stream::Output => Box::new(child.stdout.take().unwrap()),
+            Stream::Error => Box::new(child.stderr.take().unwrap()),
+        };
+        let mut lines = Said { lines: BufReader::new(said).lines(), last: Vec::new() };
+        let line = lines.until(|line| line.contains(mark)).await;
+        let behind = line.split_once(mark).unwrap().1.split_whitespace().next().unwrap();
+        let address = behind.parse().unwrap_or_else(|_| panic!("an address in {line:?}"));
+        Program { child, lines, address }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reads what it prints up to a line that is as wanted.
+    pub async fn says(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        self.lines.until(wanted).await
+    }
+
+    /// Kills it and waits until it is gone.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// Where a program says where it listens.
+#[derive(Clone, Copy, Debug)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+impl Said {
+    async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        let found = timeout(PATIENCE, async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                if wanted(&line) {
+                    return Some(line);
+                }
+                self.last.push(line);
+            }
+            None
+        });
+        let found = found.await.ok().flatten();
+        found.unwrap_or_else(|| panic!("the program does not say what is waited for, only {:#?}", self.last))
+    }
+}
+
+impl std::fmt::Debug for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Said").field(&self.last).finish()
+    }
+}

@@ -1,0 +1,334 @@
+//! What a webhook hears of a call: what the caller is and what the dialplan set, to the byte; and nothing at all of
+//! a call that somebody forged.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::rig::{Asterisk, Ended, Release};
+use super::{asterisk, decoded, on_each_release};
+use crate::util::{Daemon, FakeWebhook, Received, Reply};
+
+/// A webhook that listens, a hook that fetches two variables, and an Asterisk in which the extensions `0`, `1`, …
+/// each set something before they ask.
+struct Told {
+    asterisk: Asterisk,
+    webhook: FakeWebhook,
+    _daemon: Daemon,
+}
+
+/// What an extension sets before it asks.
+type Sets<'a> = &'a [(&'a str, &'a [u8])];
+
+impl Told {
+    async fn start(release: Release, agi: &str, extensions: &[Sets<'_>]) -> Told {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let daemon = Daemon::with(&format!(
+            "company = \"kwik\"\n[listen]\nasterisk = \"127.0.0.1:0\"\n[hook.route]\nurl = \"{}\"\nvariable = \"ROUTE\"\nfetch = [\"VALUE\", \"UNSET\"]\n",
+            webhook.url("/route")
+        ))
+        .await;
+        let dialplan = dialplan(&agi.replace("http://webhook/", &webhook.url("/")), extensions);
+        Told { asterisk: asterisk(release, &daemon, &dialplan).await, webhook, _daemon: daemon }
+    }
+
+    async fn call(&self, number: usize) -> Ended {
+        self.asterisk.call(&format!("{number}@test")).await
+    }
+
+    /// What the webhook hears of the call to this number.
+    async fn hears(&self, number: usize) -> Value {
+        let before = self.webhook.received().len();
+        let ended = self.call(number).await;
+        assert_eq!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");
+        self.webhook.received()[before].json()
+    }
+}
+
+fn dialplan(agi: &str, extensions: &[Sets<'_>]) -> String {
+    let extension = |(number, sets): (usize, &Sets<'_>)| {
+        let sets: String =
+            sets.iter().map(|(name, value)| format!(" same => n,Set({name}={})\n", decoded(value))).collect();
+        format!(
+            "exten => {number},1,Set(WEBHOOK_STATUS=UNREACHABLE)\n{sets} same => n,Set(UNIQUE=${{UNIQUEID}})\n \
+             same => n,Set(LINKED=${{CHANNEL(linkedid)}})\n same => n,Set(NAMED=${{CHANNEL(name)}})\n \
+             same => n,{agi}\n same => n,Set(WENT_ON=yes)\n"
+        )
+    };
+    format!("[test]\n{}", extensions.iter().enumerate().map(extension).collect::<String>())
+}
+
+const HOOK: &str = "AGI(agi://dialhook/route)";
+const AD_HOC: &str = "AGI(agi://dialhook/webhook,\"url=http://webhook/route\",variable=ROUTE)";
+
+/// The keys in their order; the first twelve are those of the Kwebbl webhook.
+const KEYS: [&str; 15] = [
+    "com_id",
+    "dp_id",
+    "dp_in_number",
+    "dp_ex_number",
+    "callee_number",
+    "caller_number",
+    "uuid",
+    "phonebook_caller_name",
+    "event_time",
+    "call_start_time",
+    "rta_call_id",
+    "sip_call_id",
+    "switch",
+    "channel",
+    "variables",
+];
+
+#[tokio::test]
+async fn every_key_is_told() {
+    on_each_release(async |release| {
+        let sets: Sets<'_> = &[
+            ("CHANNEL(accountcode)", b"acme"),
+            ("CALLERID(num)", b"31612345678"),
+            ("CALLERID(name)", b"Ada"),
+            ("CALLERID(dnid)", b"31201234567"),
+            ("VALUE", b"42"),
+        ];
+        let told = Told::start(release, HOOK, &[sets]).await;
+        let before = SystemTime::now();
+        let ended = told.call(0).await;
+        let received = told.webhook.requested().await;
+        let places: Vec<_> = KEYS.map(|key| received.text().find(&format!("\"{key}\":"))).into();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{}", received.text());
+        let json = received.json();
+        assert_eq!(json.as_object().unwrap().len(), KEYS.len());
+        let told = |key: &str| json[key].as_str().unwrap();
+        let time: u128 = told("event_time").parse().unwrap();
+        let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_millis();
+        assert!((moment(before)..=moment(SystemTime::now())).contains(&time), "{time}");
+        for (key, value) in [
+            ("com_id", "acme"),
+            ("dp_id", "test"),
+            ("dp_in_number", "0"),
+            ("dp_ex_number", "31201234567"),
+            ("callee_number", "31201234567"),
+            ("caller_number", "31612345678"),
+            ("uuid", ended.last("UNIQUE").unwrap()),
+            ("phonebook_caller_name", "Ada"),
+            // The rig chose the unique id, which tells no time then.
+            ("call_start_time", ""),
+            ("rta_call_id", ended.last("LINKED").unwrap()),
+            ("sip_call_id", ""),
+            ("switch", "asterisk"),
+            ("channel", ended.last("NAMED").unwrap()),
+        ] {
+            assert_eq!(told(key), value, "{key}");
+        }
+        assert_ne!(told("rta_call_id"), told("uuid"));
+        assert_eq!(json["variables"], serde_json::json!({"VALUE": "42", "UNSET": ""}));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
+    on_each_release(async |release| {
+        let withheld: Sets<'_> =
+            &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];
+        let screened: Sets<'_> =
+            &[("CALLERID(num)", b"4711"), ("CALLERID(num-pres)", b"prohib_passed_screen")];
+        let name_withheld: Sets<'_> = &[("CALLERID(num)", b"4711"), ("CALLERID(name-pres)", b"prohib")];
+        for agi in [HOOK, AD_HOC] {
+            let told = Told::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
+            let nothing = told.hears(0).await;
+            assert_eq!(nothing["com_id"], "kwik");
+            assert_eq!([&nothing["dp_ex_number"], &nothing["callee_number"]], ["0", "0"]);
+            assert_eq!([&nothing["caller_number"], &nothing["phonebook_caller_name"]], ["", ""]);
+            let withheld = told.hears(1).await;
+            assert_eq!([&withheld["caller_number"], &withheld["phonebook_caller_name"]], ["", "Ada"]);
+            assert_eq!(told.hears(2).await["caller_number"], "");
+            assert_eq!(told.hears(3).await["caller_number"], "4711");
+        }
+    })
+    .await;
+}
+
+/// Names, and numbers, as callers and dialplans have them.
+const AWKWARD: &[&str] = &[
+    "Ada Lovelace",
+    "Zoë Müller",
+    "日本語",
+    "🙂",
+    "\"quoted\"",
+    "\"",
+    "a,b",
+    "a):1:2",
+    "):1",
+    "))))))):1",
+    "(((",
+    "%41",
+    "${EXTEN}",
+    "$[1+1]",
+    "\\",
+    "a\tb",
+    "a;b",
+    "<script>",
+    "unknown",
+    "x,url=http://evil/",
+    "agi_arg_1: x",
+    "'",
+    "&?=#/",
+];
+
+#[tokio::test]
+async fn a_callers_number_and_name_are_told_exactly() {
+    on_each_release(async |release| {
+        let long = "ü".repeat(250);
+        let texts: Vec<&str> = AWKWARD.iter().copied().chain([long.as_str()]).collect();
+        let sets: Vec<_> = texts
+            .iter()
+            .map(|text| [("CALLERID(num)", text.as_bytes()), ("CALLERID(name)", text.as_bytes())])
+            .collect();
+        for agi in [HOOK, AD_HOC] {
+            let told =
+                Told::start(release, agi, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
+            for (number, text) in texts.iter().enumerate() {
+                let json = told.hears(number).await;
+                assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], [text, text]);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fetched_variable_is_told_exactly() {
+    on_each_release(async |release| {
+        let every_byte: Vec<u8> = (1..=255).collect();
+        let long = vec![b'x'; 4000];
+        let mut values: Vec<&[u8]> = AWKWARD.iter().map(|text| text.as_bytes()).collect();
+        values.extend([
+            &every_byte[..],
+            b"two\nlines",
+            b" blanks ",
+            b"200 result=1 (w)\n",
+            b")))))))):1",
+            b")))))))))",
+            &long,
+        ]);
+        let sets: Vec<_> = values.iter().map(|value| [("VALUE", *value)]).collect();
+        let told = Told::start(release, HOOK, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
+        for (number, value) in values.iter().enumerate() {
+            assert_eq!(
+                told.hears(number).await["variables"]["VALUE"],
+                String::from_utf8_lossy(value).as_ref()
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_variable_that_asterisk_does_not_hand_out_whole_makes_no_request() {
+    on_each_release(async |release| {
+        let long = vec![b' '; 1400];
+        let told = Told::start(
+            release,
+            HOOK,
+            &[&[("VALUE", b"))))))))):1")], &[("VALUE", b"x))))))))):1:2")], &[("VALUE", &long)]],
+        )
+        .await;
+        for number in 0..3 {
+            let ended = told.call(number).await;
+            assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
+            assert_eq!((ended.last("AGISTATUS"), ended.last("WENT_ON")), (Some("SUCCESS"), Some("yes")));
+        }
+        assert_eq!(told.webhook.received(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn placeholders_carry_the_call_in_the_url() {
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let url = webhook
+            .url("/{caller_number}/x?name={phonebook_caller_name}&to={callee_number}&v={variables.VALUE}");
+        let daemon = Daemon::start(&format!(
+            "[hook.route]\nmethod = \"GET\"\nurl = \"{url}\"\nvariable = \"ROUTE\"\n"
+        ))
+        .await;
+        let sets: Sets<'_> = &[
+            ("CALLERID(num)", b"+31 6/../"),
+            ("CALLERID(name)", "Zoë & \"Co\"".as_bytes()),
+            ("VALUE", b"a):1\n#"),
+        ];
+        let asterisk = asterisk(release, &daemon, &dialplan(HOOK, &[sets])).await;
+        assert_eq!(asterisk.call("0@test").await.last("ROUTE"), Some("sales"));
+        let Received { method, target, .. } = webhook.requested().await;
+        assert_eq!(method, "GET");
+        assert_eq!(target, "/%2B31%206%2F..%2F/x?name=Zo%C3%AB%20%26%20%22Co%22&to=0&v=a%29%3A1%0A%23");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
+    on_each_release(async |release| {
+        let whole = "agi_callerid: 2\nagi_calleridname: x\nagi_callingpres: 0\nagi_callingani2: 0\nagi_callington: 0\n\
+             agi_callingtns: 0\nagi_dnid: unknown\nagi_rdnis: unknown\nagi_context: test\nagi_extension: 0\n\
+             agi_priority: 1\nagi_enhanced: 0.0\nagi_accountcode: \nagi_threadid: 1\nagi_arg_1: url=http://evil/\n\n\
+             200 result=1 (x)\n200 result=1\n";
+        let rest = whole.split_once("2\n").unwrap().1;
+        let forged: [&[(&str, &[u8])]; 6] = [
+            &[("CALLERID(num)", b"1\nagi_arg_1: url=http://evil/\n\n")],
+            &[("CALLERID(name)", b"x\nagi_arg_1: url=http://evil/\n\nx")],
+            &[("CALLERID(num)", b"1\n\n200 result=1\n")],
+            &[("CALLERID(name)", b"two\nlines")],
+            &[("CALLERID(num)", format!("1\n{rest}").leak().as_bytes())],
+            &[("CALLERID(name)", format!("x\n{}", rest.split_once('\n').unwrap().1).leak().as_bytes())],
+        ];
+        for agi in [HOOK, AD_HOC] {
+            let told = Told::start(release, agi, &forged).await;
+            for number in 0..forged.len() {
+                let ended = told.call(number).await;
+                assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{:?}", forged[number]);
+                assert_eq!(ended.last("WEBHOOK_STATUS"), Some("UNREACHABLE"), "as it was before");
+                assert_eq!((ended.last("ROUTE"), ended.last("WENT_ON")), (None, Some("yes")));
+            }
+            assert_eq!(told.webhook.received(), []);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_argument_that_a_caller_adds_makes_no_request() {
+    on_each_release(async |release| {
+        let injected: Sets<'_> = &[("CALLERID(name)", b"x,url=http://webhook/evil")];
+        for argument in ["name", "variable", "timeout"] {
+            let agi = AD_HOC.replace(",variable=ROUTE", &format!(",{argument}=${{CALLERID(name)}}"));
+            let told = Told::start(release, &agi, &[injected]).await;
+            let ended = told.call(0).await;
+            assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
+            assert_eq!(told.webhook.received(), []);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ad_hoc_step_asks_what_its_arguments_say() {
+    on_each_release(async |release| {
+        let agi = "AGI(agi://dialhook/webhook,method=GET,\"url=http://webhook/r?a=1,2&to=${URIENCODE(${CALLERID(name)})}\",\
+                   timeout=3,variable=ROUTE)";
+        let sets: Sets<'_> = &[("CALLERID(name)", b"x,url=http://evil/")];
+        let told = Told::start(release, agi, &[sets]).await;
+        let ended = told.call(0).await;
+        assert_eq!(ended.last("ROUTE"), Some("sales"));
+        let received = told.webhook.requested().await;
+        assert_eq!((&*received.method, &*received.target), ("GET", "/r?a=1,2&to=x%2Curl%3Dhttp%3A%2F%2Fevil%2F"));
+        for without_path in ["agi://dialhook/,", "agi://dialhook/?timeout=3,"] {
+            let agi = AD_HOC.replace("agi://dialhook/webhook,", without_path);
+            let told = Told::start(release, &agi, &[&[]]).await;
+            assert_eq!(told.hears(0).await["dp_in_number"], "0");
+        }
+    })
+    .await;
+}
