@@ -1,6 +1,6 @@
 //! Calls of a real Asterisk, in the newest release and in the oldest that we care for.
 //!
-//! Every test here goes through [`on_each_release`]: where a release cannot be had, that is said and not passed over.
+//! Every test here goes through [`releases`]: where a release cannot be had, that is said and not passed over.
 
 /// A network of a test's own.
 mod alone;

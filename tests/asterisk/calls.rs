@@ -24,7 +24,7 @@ async fn a_hangup_cancels_the_request_and_frees_the_channel() {
         call.hangup().await;
         webhook.closed().await;
         let ended = call.ended().await;
-        assert_eq!(ended.last("AGISTATUS"), Some("HANGUP"));
+        assert_eq!(ended.last("AGISTATUS"), Some("HANGUP"), "{ended:?}\n{}", asterisk.log_tail());
         assert_eq!((ended.last("WEBHOOK_STATUS"), ended.last("WENT_ON")), (Some("UNREACHABLE"), None));
         asterisk.idle().await;
     })
