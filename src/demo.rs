@@ -16,6 +16,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use self::webhook::Manner;
+use crate::call::SwitchKind;
 use crate::cli::{DONE, FAILED, failed};
 use crate::config::Config;
 use crate::server::Server;
@@ -117,11 +118,12 @@ fn folded(text: &str) -> Vec<String> {
 /// The daemon with the hook of the story.
 fn daemon(webhook: SocketAddr) -> Result<(SocketAddr, CancellationToken), Box<dyn Error>> {
     let configuration = format!(
-        "listen.asterisk = \"127.0.0.1:0\"\n\
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n\
          [hook.crm]\nurl = \"http://{webhook}/route\"\nvariable = \"CRM\"\ntimeout = \"1s\"\n"
     );
     let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;
-    let (address, stop) = (server.asterisk()?, CancellationToken::new());
+    let (address, stop) =
+        (server.address(SwitchKind::Asterisk).ok_or("no listener")?, CancellationToken::new());
     tokio::spawn(server.run(stop.clone()));
     Ok((address, stop))
 }

@@ -96,6 +96,7 @@ fn call(trial: &Trial) -> Call {
         switch: SwitchKind::Asterisk,
         address: Value::from(trial.hook.as_str()),
         parameters: Vec::new(),
+        parameters_linger: false,
         account_code: Value::default(),
         context: Value::from("try"),
         extension: Value::from(trial.callee.as_str()),

@@ -129,14 +129,11 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
 async fn serve_says_which_address_is_taken_and_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\n"));
+    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\nfreeswitch = false\n"));
     let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 1);
-    assert!(
-        err.contains(&format!("cannot listen for Asterisk on {address}: Address already in use")),
-        "{err}"
-    );
-    assert!(err.contains("change listen.asterisk"), "{err}");
+    assert!(err.contains(&format!("cannot listen on {address}: Address already in use")), "{err}");
+    assert!(err.contains("change listen.asterisk (false: not at all)"), "{err}");
 }
 
 #[tokio::test]

@@ -11,9 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, within_patience,
-};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, within_patience};
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
@@ -218,7 +216,8 @@ mod many_switches {
     #[tokio::test]
     async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
         let (gate, webhook) = gated().await;
-        let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
+        let daemon =
+            daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
         let mut calls = calls(&daemon, 2);
         webhook.request(2).await;
         for _ in 0..5 {
@@ -320,12 +319,11 @@ mod callers_who_leave {
 
     #[tokio::test]
     async fn the_daemon_goes_on_serving_others() {
-        let webhook =
-            FakeWebhook::start(|request| match request.target.as_str() {
-                "/slow" => Reply::Stall,
-                _ => Reply::text("sales"),
-            })
-            .await;
+        let webhook = FakeWebhook::start(|request| match request.target.as_str() {
+            "/slow" => Reply::Stall,
+            _ => Reply::text("sales"),
+        })
+        .await;
         let hooks = format!(
             "[hook.slow]\nurl = \"{}\"\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"",
             webhook.url("/slow"),
@@ -337,7 +335,10 @@ mod callers_who_leave {
         webhook.requested().await;
         switch.reset();
         webhook.closed().await;
-        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.get("CRM"), Some("sales"));
+        assert_eq!(
+            FakeSwitch::call(daemon.address(), Environment::new("crm")).await.get("CRM"),
+            Some("sales")
+        );
     }
 
     #[tokio::test]
@@ -359,7 +360,9 @@ mod slow_webhooks {
 
     /// One call with a timeout of one second, and how long it took.
     async fn timed_out(url: &str) -> Ended {
-        let hook = format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
+        let hook = format!(
+            "[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\""
+        );
         let daemon = Daemon::start(&hook).await;
         let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
         assert_eq!(ended.status(), "TIMEOUT");
@@ -393,7 +396,8 @@ mod slow_webhooks {
 
     #[tokio::test]
     async fn one_that_says_a_head_and_nothing_more() {
-        let head = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec(), Box::new(Reply::Stall));
+        let head =
+            Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec(), Box::new(Reply::Stall));
         assert_eq!(timed_out_by(head).await.reason(), BEGUN);
     }
 
@@ -462,7 +466,9 @@ async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut filling = Vec::new();
-    while let Ok(connected) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
         filling.push(connected.unwrap());
     }
     (address, (listener, filling))

@@ -16,6 +16,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
 fn an_empty_file_is_the_default() {
     let config = parse("").unwrap();
     assert_eq!(config.listen.asterisk.unwrap().to_string(), "127.0.0.1:4573");
+    assert_eq!(config.listen.freeswitch.unwrap().to_string(), "127.0.0.1:8084");
     assert_eq!((config.calls, &config.urls), (10_000, &AllowedUrls::Any));
     assert!(config.hooks.is_empty() && config.notices.is_empty());
 }
@@ -47,6 +48,7 @@ fn every_key_means_what_the_contract_says() {
         "#,
     )
     .unwrap();
+    assert_eq!(config.listen.freeswitch, None);
     assert_eq!(config.listen.allow.as_ref().unwrap().len(), 3);
     assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
     assert_eq!((config.company.as_str(), config.calls), ("acme", 50));

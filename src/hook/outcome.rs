@@ -305,6 +305,8 @@ mod tests {
             A::Unfit(Unfit::Nul),
             A::Unfit(Unfit::Quote),
             A::Unfit(Unfit::TooLong),
+            A::Unfit(Unfit::Expansion),
+            A::Unfit(Unfit::Array),
         ];
         let requests = [
             R::NoSuchHook,
