@@ -2,6 +2,8 @@
 //!
 //! Every test here goes through [`on_each_release`]: where a release cannot be had, that is said and not passed over.
 
+/// A network of a test's own.
+mod alone;
 /// Many calls, hangups in the middle, and the daemon's end.
 mod calls;
 /// The dialplan examples, as they are.
@@ -12,6 +14,10 @@ mod program;
 mod requests;
 /// The Asterisk itself.
 mod rig;
+/// Calls that come by SIP.
+mod sip;
+/// Two daemons behind one name.
+mod srv;
 /// Every status, and what stands beside it.
 mod statuses;
 /// Every answer arrives to the byte, or not at all.

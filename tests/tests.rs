@@ -4,8 +4,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "in tests a panic is the message, and what was skipped is said"
+    clippy::panic,
+    unreachable_pub,
+    reason = "in tests a panic is the message, and their modules are used by nobody else"
 )]
 
 /// What the tests stand on: a daemon, a fake switch, a fake webhook.

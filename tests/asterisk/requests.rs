@@ -286,9 +286,9 @@ async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
         ];
         for agi in [HOOK, AD_HOC] {
             let told = Told::start(release, agi, &forged).await;
-            for number in 0..forged.len() {
+            for (number, sets) in forged.iter().enumerate() {
                 let ended = told.call(number).await;
-                assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{:?}", forged[number]);
+                assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{sets:?}");
                 assert_eq!(ended.last("WEBHOOK_STATUS"), Some("UNREACHABLE"), "as it was before");
                 assert_eq!((ended.last("ROUTE"), ended.last("WENT_ON")), (None, Some("yes")));
             }

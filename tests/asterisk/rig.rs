@@ -13,7 +13,6 @@
 //! Knows Asterisk's configuration and manager interface; does not know what dialhook is.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -73,7 +72,10 @@ fn fetched(number: &str) -> Result<PathBuf, String> {
     let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     match output.status.code() {
         Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
-        Some(3) => Err(told),
+        Some(3) => {
+            let subject = format!("no Asterisk {number} for the tests: ");
+            Err(told.strip_prefix(&subject).unwrap_or(&told).to_owned())
+        }
         _ => panic!("tests/asterisk/fetch {number}: {}: {told}", output.status),
     }
 }
@@ -135,23 +137,11 @@ impl Asterisk {
         Calling { asterisk: self, channel: created.text("Channel").into_owned(), id, events }
     }
 
-    /// Puts another `extensions.conf` in place. Calls in progress are not disturbed.
-    pub async fn reload_dialplan(&self, extensions: &str) {
-        fs::write(self.process.state.path().join("extensions.conf"), extensions)
-            .expect("extensions.conf is writable");
-        self.command("dialplan reload").await;
-    }
-
     /// What a command line such as `core show channels count` prints.
     pub async fn command(&self, line: &str) -> String {
         let answer = self.manager.request(&[("Action", "Command"), ("Command", line)]).await;
         let lines: Vec<_> = answer.all("Output").map(String::from_utf8_lossy).collect();
         lines.join("\n")
-    }
-
-    /// Asterisk's version, such as `22.10.1+dfsg+~cs6.17.60671434-1`.
-    pub async fn version(&self) -> String {
-        self.command("core show version").await.split_whitespace().nth(1).unwrap_or_default().to_owned()
     }
 
     /// Waits until there is no channel left.
@@ -184,11 +174,6 @@ pub struct Calling<'a> {
 }
 
 impl Calling<'_> {
-    /// The name of the channel that runs the dialplan, as in `agi_channel`.
-    pub fn channel(&self) -> &str {
-        &self.channel
-    }
-
     /// The caller hangs up.
     pub async fn hangup(&self) {
         let answer = self.asterisk.manager.request(&[("Action", "Hangup"), ("Channel", &self.channel)]).await;
@@ -262,48 +247,10 @@ impl Process {
             .and_then(|free| free.local_addr())
             .expect("a port")
             .port();
-        let dir = state.path().display();
         let pjsip = files.iter().any(|(name, _)| *name == "pjsip.conf");
-
-        let mut asterisk = String::from("[directories]\n");
-        for key in ["etc", "varlib", "db", "key", "spool", "run", "log", "agi"] {
-            let _ = writeln!(asterisk, "ast{key}dir => {dir}{}", if key == "agi" { "d" } else { "" });
-        }
-        let (modules, data) = (root.join("modules"), root.join("usr/share/asterisk"));
-        let _ = writeln!(asterisk, "astmoddir => {}\nastdatadir => {}", modules.display(), data.display());
-        asterisk.push_str("[options]\nverbose = 3\nmaxfiles = 8192\n");
-        let mut loaded = String::from("[modules]\nautoload = no\n");
-        for module in MODULES.split(' ').chain(PJSIP.split(' ').filter(|_| pjsip)) {
-            if modules.join(format!("{module}.so")).exists() {
-                let _ = writeln!(loaded, "load = {module}.so");
-            }
-        }
-        let manager = format!(
-            "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {port}\n\
-             [rig]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
-            secret = secret(&state)
-        );
-        let own: &[(&str, &str)] = &[
-            ("asterisk.conf", &asterisk),
-            ("modules.conf", &loaded),
-            ("manager.conf", &manager),
-            (
-                "logger.conf",
-                "[general]\ndateformat = %T.%3q\n[logfiles]\nlog = notice,warning,error,verbose(3)\n",
-            ),
-            (
-                "indications.conf",
-                "[general]\ncountry = us\n[us]\ndescription = -\nring = 440+480/2000,0/4000\n",
-            ),
-            ("cdr.conf", "[general]\nenable = no\n"),
-            ("cel.conf", "[general]\nenable = no\n"),
-            // Their absence would stand in the log as an error.
-            ("acl.conf", ""),
-            ("ccss.conf", ""),
-            ("features.conf", ""),
-            ("udptl.conf", ""),
-        ];
-        for (name, text) in own.iter().chain(files) {
+        let own = configuration(root, &state, port, pjsip);
+        let own = own.iter().map(|(name, text)| (*name, text.as_str()));
+        for (name, text) in own.chain(files.iter().copied()) {
             fs::write(state.path().join(name), text).expect("the temporary folder is writable");
         }
 
@@ -340,9 +287,9 @@ impl Process {
         let mut tail = String::new();
         for name in ["console", "log"] {
             let text = self.text(name);
-            let _ = writeln!(tail, "--- {name}");
+            tail.push_str(&format!("--- {name}\n"));
             for line in text.lines().skip(text.lines().count().saturating_sub(60)) {
-                let _ = writeln!(tail, "{line}");
+                tail.push_str(&format!("{line}\n"));
             }
         }
         tail
@@ -351,9 +298,49 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ended_before = self.child.kill();
+        let _ended_before = self.child.wait();
     }
+}
+
+/// The files that every Asterisk of ours has.
+fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&'static str, String)> {
+    let dir = state.path().display();
+    let mut asterisk = String::from("[directories]\n");
+    for key in ["etc", "varlib", "db", "key", "spool", "run", "log"] {
+        asterisk.push_str(&format!("ast{key}dir => {dir}\n"));
+    }
+    let (modules, data) = (root.join("modules"), root.join("usr/share/asterisk"));
+    asterisk.push_str(&format!("astagidir => {dir}\nastmoddir => {}\n", modules.display()));
+    asterisk
+        .push_str(&format!("astdatadir => {}\n[options]\nverbose = 3\nmaxfiles = 8192\n", data.display()));
+    let mut loaded = String::from("[modules]\nautoload = no\n");
+    for module in MODULES.split(' ').chain(PJSIP.split(' ').filter(|_| pjsip)) {
+        if modules.join(format!("{module}.so")).exists() {
+            loaded.push_str(&format!("load = {module}.so\n"));
+        }
+    }
+    let manager = format!(
+        "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {port}\n\
+         [rig]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
+        secret = secret(state)
+    );
+    let fixed = [
+        (
+            "logger.conf",
+            "[general]\ndateformat = %T.%3q\n[logfiles]\nlog = notice,warning,error,verbose(3)\n",
+        ),
+        ("indications.conf", "[general]\ncountry = us\n[us]\ndescription = -\nring = 440+480/2000,0/4000\n"),
+        ("cdr.conf", "[general]\nenable = no\n"),
+        ("cel.conf", "[general]\nenable = no\n"),
+        // Their absence would stand in the log as an error.
+        ("acl.conf", ""),
+        ("ccss.conf", ""),
+        ("features.conf", ""),
+        ("udptl.conf", ""),
+    ];
+    let made = [("asterisk.conf", asterisk), ("modules.conf", loaded), ("manager.conf", manager)];
+    made.into_iter().chain(fixed.map(|(name, text)| (name, text.to_owned()))).collect()
 }
 
 /// A word that no other Asterisk's manager knows: whoever answers to it is ours.
@@ -438,7 +425,7 @@ impl Manager {
         let mut action = format!("ActionID: {id}\r\n");
         for (key, value) in fields {
             assert!(!value.contains(['\r', '\n']), "the manager interface cannot carry {key}: {value:?}");
-            let _ = write!(action, "{key}: {value}\r\n");
+            action.push_str(&format!("{key}: {value}\r\n"));
         }
         action.push_str("\r\n");
         self.socket.lock().await.write_all(action.as_bytes()).await.ok()?;
@@ -493,7 +480,7 @@ impl Message {
             _ => self.text("Uniqueid").into_owned(),
         };
         if let Some(listener) = listeners.lock().expect("no listener panics").get(&id) {
-            let _ = listener.send(self);
+            let _nobody_waits = listener.send(self);
         }
     }
 }

@@ -1,0 +1,50 @@
+//! A network of one's own, for what would otherwise meet this host's: SIP on its well-known port, a name server.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::skipped;
+
+/// Whether this test runs in a network of its own now; `test` is its path. Outside it runs itself once more inside, in
+/// a process that has its own loopback interface, and its own `/etc/resolv.conf`, which says `nameserver 127.0.0.1`.
+pub fn alone(test: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let Some(unshare) = unshare() else {
+        skipped(&format!("{test}: unshare, or mount in it, is not permitted here"), false);
+        return false;
+    };
+    let test = test.split_once("::").map_or(test, |(_binary, path)| path);
+    let this = env::current_exe().unwrap();
+    let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"]);
+    let said = String::from_utf8_lossy(&[inside.stdout, inside.stderr].concat()).into_owned();
+    assert!(inside.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+const INSIDE: &str = "DIALHOOK_TEST_ALONE";
+
+/// How this user may have a network: as root, else as root of a user namespace.
+fn unshare() -> Option<&'static [&'static str]> {
+    let ways: [&[&str]; 2] = [&["--net", "--mount"], &["--map-root-user", "--net", "--mount"]];
+    ways.into_iter().find(|way| run(way, Path::new("true"), &[]).status.success())
+}
+
+fn run(unshare: &[&str], program: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("unshare");
+    command.args(unshare).args(["python3", "-c", PREPARE]).arg(program).args(arguments).env(INSIDE, "1");
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Brings the loopback interface up (`ip` is not everywhere), puts `/etc/resolv.conf` in place, runs the program.
+const PREPARE: &str = "
+import fcntl, os, socket, struct, subprocess, sys, tempfile
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+fcntl.ioctl(socket.socket(), SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', IFF_UP))
+with tempfile.NamedTemporaryFile('w') as resolv:
+    print('nameserver 127.0.0.1', file=resolv, flush=True)
+    subprocess.run(['mount', '--bind', resolv.name, os.path.realpath('/etc/resolv.conf')], check=True)
+os.execvp(sys.argv[1], sys.argv[1:])
+";

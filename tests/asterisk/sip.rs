@@ -1,0 +1,113 @@
+//! A call that comes by SIP, from the first byte that a stranger sends.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::net::UdpSocket;
+
+use super::alone::alone;
+use super::on_each_release;
+use super::rig::{Asterisk, Release};
+use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
+
+/// What became of the call is told in SIP: 486 where the dialplan went on, 404 after AGISTATUS=FAILURE.
+const DIALPLAN: &str = "[test]
+exten => 100,1,AGI(agi://dialhook/route)
+ same => n,ExecIf($[\"${AGISTATUS}\" = \"FAILURE\"]?Hangup(1))
+ same => n,Hangup(17)
+";
+
+/// One address for each release, as both run at the same time.
+fn address(release: Release) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, release.number().parse().unwrap())
+}
+
+async fn asterisk(release: Release, daemon: &Daemon) -> Asterisk {
+    let extensions = DIALPLAN.replace("//dialhook/", &format!("//{}/", daemon.address()));
+    let pjsip = format!(
+        "[udp]\ntype = transport\nprotocol = udp\nbind = {}\n\
+         [anonymous]\ntype = endpoint\ncontext = test\nallow = !all,ulaw\n",
+        address(release)
+    );
+    Asterisk::start_with(release, &[("extensions.conf", &extensions), ("pjsip.conf", &pjsip)]).await
+}
+
+/// Calls extension 100, and returns the status of the final response.
+async fn invite(release: Release, from: &str, call_id: &str) -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (own, switch) = (socket.local_addr().unwrap(), address(release));
+    // PJSIP takes two requests with the same branch for one, whoever sends them.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let number = CALLS.fetch_add(1, Ordering::Relaxed);
+    let session =
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let request = format!(
+        "INVITE sip:100@{switch} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n\
+         From: {from};tag=1\r\nTo: <sip:100@{switch}>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:caller@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{session}",
+        session.len()
+    );
+    socket.send_to(request.as_bytes(), (switch, 5060)).await.unwrap();
+    let mut datagram = [0; 65_536];
+    loop {
+        let length = within_patience("a SIP response", socket.recv(&mut datagram)).await.unwrap();
+        let response = String::from_utf8_lossy(&datagram[..length]);
+        let status = response.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        match status {
+            Some(100..=199) => {}
+            Some(status) => return status,
+            None => panic!("no SIP response: {response}"),
+        }
+    }
+}
+
+fn hook(webhook: &FakeWebhook) -> String {
+    format!("[hook.route]\nurl = \"{}\"\nvariable = \"ROUTE\"\n", webhook.url("/route"))
+}
+
+#[tokio::test]
+async fn a_sip_call_is_told_with_its_call_id() {
+    if !alone(concat!(module_path!(), "::a_sip_call_is_told_with_its_call_id")) {
+        return;
+    }
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let daemon = Daemon::start(&hook(&webhook)).await;
+        let _asterisk = asterisk(release, &daemon).await;
+        let calls = ["abc-123@host.example", "x)y:1:2(\"z%0a", "):1"];
+        for (number, call_id) in calls.into_iter().enumerate() {
+            let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            assert_eq!(invite(release, "\"Al Ice\" <sip:4711@host.example>", call_id).await, 486);
+            let told = webhook.requests(number + 1).await[number].json();
+            assert_eq!(told["sip_call_id"], call_id);
+            assert_eq!([&told["caller_number"], &told["phonebook_caller_name"]], ["4711", "Al Ice"]);
+            assert_eq!(told["rta_call_id"], told["uuid"]);
+            let began: u64 = told["call_start_time"].as_str().unwrap().parse().unwrap();
+            assert!((before * 1000..=before * 1000 + 30_000).contains(&began), "{began}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sip_caller_who_forges_an_environment_makes_no_request() {
+    if !alone(concat!(module_path!(), "::a_sip_caller_who_forges_an_environment_makes_no_request")) {
+        return;
+    }
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let daemon = Daemon::start(&hook(&webhook)).await;
+        let _asterisk = asterisk(release, &daemon).await;
+        for user in [
+            "1%0aagi_arg_1%3a%20url=http%3a%2f%2fevil%0a%0a",
+            "1%0a%0a200%20result=1%0a",
+            "1%0a",
+            "1%0aagi_calleridname%3a%20x%0aagi_callingpres%3a%200",
+        ] {
+            assert_eq!(invite(release, &format!("<sip:{user}@host.example>"), "forged").await, 404, "{user}");
+        }
+        assert_eq!(webhook.received(), []);
+    })
+    .await;
+}
