@@ -376,57 +376,41 @@ mod slow_webhooks {
     const NOT_BEGUN: &str = "no answer within 1s";
     const BEGUN: &str = "the answer began but was not complete within 1s";
 
-    async fn timed_out_by(reply: Reply) -> Ended {
+    async fn timed_out_by(reply: Reply) -> String {
         let webhook = FakeWebhook::start(move |_| reply.clone()).await;
         let ended = timed_out(&webhook.url("/")).await;
         webhook.closed().await;
-        ended
+        ended.reason().to_owned()
     }
 
     #[tokio::test]
-    async fn one_that_says_nothing() {
-        assert_eq!(timed_out_by(Reply::Stall).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_half_a_head() {
-        let half = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), Box::new(Reply::Stall));
-        assert_eq!(timed_out_by(half).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_a_head_and_nothing_more() {
-        let head =
-            Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec(), Box::new(Reply::Stall));
-        assert_eq!(timed_out_by(head).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_half_a_body() {
-        let half = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsal".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(half, Box::new(Reply::Stall))).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_never_ends_its_chunks() {
-        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(chunks, Box::new(Reply::Stall))).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_drips_its_body() {
-        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_drips_its_head() {
-        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec())).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_to_wait_again_and_again() {
-        let wait = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(wait, Box::new(Reply::Stall))).await.reason(), NOT_BEGUN);
+    async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\n";
+        let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
+        let mut calls = JoinSet::new();
+        for (what, reply, reason) in [
+            ("says nothing", Reply::Stall, NOT_BEGUN),
+            ("says half a head", stops(format!("{HEAD}Content-Le")), NOT_BEGUN),
+            ("says a head and no more", stops(format!("{HEAD}Content-Length: 5\r\n\r\n")), BEGUN),
+            ("says half a body", stops(format!("{HEAD}Content-Length: 5\r\n\r\nsal")), BEGUN),
+            (
+                "never ends its chunks",
+                stops(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n")),
+                BEGUN,
+            ),
+            ("drips its head", Reply::Drip(format!("{HEAD}X: ").into()), NOT_BEGUN),
+            ("drips its body", Reply::Drip(format!("{HEAD}\r\n").into()), BEGUN),
+            (
+                "says to wait",
+                stops("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n".into()),
+                NOT_BEGUN,
+            ),
+        ] {
+            calls.spawn(async move { assert_eq!(timed_out_by(reply).await, reason, "one that {what}") });
+        }
+        while let Some(call) = calls.join_next().await {
+            call.unwrap();
+        }
     }
 
     #[tokio::test]

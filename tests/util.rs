@@ -1,6 +1,7 @@
 //! What the tests stand on: a daemon in this process, a fake switch and a fake webhook, all on port 0.
 
 mod daemon;
+mod program;
 mod switch;
 mod webhook;
 
@@ -8,6 +9,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::daemon::{Daemon, house};
+pub use self::program::Program;
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
 
