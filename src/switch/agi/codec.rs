@@ -14,6 +14,8 @@ pub struct AgiCodec {
     stage: Stage,
     /// How many bytes at the front are known to hold no end: they are not read a second time.
     seen: usize,
+    /// Where the last line begun in them begins.
+    line: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +39,13 @@ impl Decoder for AgiCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let (end, longest) = match self.stage {
             Stage::Environment => (end_of_environment(buffer, self.seen), LONGEST_ENVIRONMENT),
-            Stage::Replies => (end_of_reply(buffer, self.seen), LONGEST_REPLY),
+            Stage::Replies => (end_of_reply(buffer, self.seen, &mut self.line), LONGEST_REPLY),
         };
         match end {
             Some(end) if end <= longest => {
                 let mut message = buffer.split_to(end);
                 message.truncate(end - 1);
-                (self.stage, self.seen) = (Stage::Replies, 0);
+                *self = Self { stage: Stage::Replies, ..Self::default() };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -80,21 +82,14 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
 /// reply = line LF / "520-" line LF *( line LF ) "520 " line LF
 /// ```
 /// (`res/res_agi.c`, `agi_handle_command`)
-fn end_of_reply(buffer: &[u8], seen: usize) -> Option<usize> {
-    let line_end = |from: usize| {
-        let lines = buffer.get(from..)?;
-        Some(from + lines.iter().position(|&byte| byte == b'\n')? + 1)
-    };
-    if !buffer.starts_with(b"520-") {
-        return line_end(seen);
-    }
-    let mut start = line_end(0)?;
+fn end_of_reply(buffer: &[u8], mut seen: usize, line: &mut usize) -> Option<usize> {
+    let many_lines = buffer.starts_with(b"520-");
     loop {
-        let end = line_end(start)?;
-        if buffer.get(start..).is_some_and(|line| line.starts_with(b"520 ")) {
+        let end = seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1;
+        if !many_lines || buffer.get(*line..)?.starts_with(b"520 ") {
             return Some(end);
         }
-        start = end;
+        (*line, seen) = (end, end);
     }
 }
 
