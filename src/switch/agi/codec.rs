@@ -29,8 +29,9 @@ enum Stage {
 /// 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below 25 KiB or so.
 pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
-/// The longest reply taken. The only long one is that to our own question.
-pub const LONGEST_REPLY: usize = 64 * 1024;
+/// The longest reply taken. The only long one is that to our own question, which has room for some 40 names, and
+/// Asterisk hands out 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
+pub const LONGEST_REPLY: usize = 192 * 1024;
 
 impl Decoder for AgiCodec {
     type Item = BytesMut;
@@ -139,7 +140,7 @@ mod tests {
         for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n520-x\n"] {
             let (mut codec, mut buffer) = (AgiCodec::default(), BytesMut::from(start));
             messages(&mut codec, &mut buffer);
-            buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT + 1]);
+            buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT.max(LONGEST_REPLY) + 1]);
             assert!(matches!(codec.decode(&mut buffer), Err(SwitchError::TooLong)));
         }
     }
