@@ -6,12 +6,15 @@ use std::time::Duration;
 use dialhook::conversation;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
+use dialhook::switch::agi::codec::LONGEST_REPLY;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, within_patience};
+use crate::util::{
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, within_patience,
+};
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
@@ -170,18 +173,49 @@ mod large_switches {
         let mut switch = FakeSwitch::connect(daemon.address()).await;
         switch.say(&Environment::new("webhook").bytes()).await;
         switch.hear().await.expect("a question");
-        switch.say(&vec![b'x'; 64 * 1024 + 1]).await;
+        switch.say(&vec![b'x'; LONGEST_REPLY + 1]).await;
         assert_eq!(switch.hear_all().await, b"failure\n");
     }
 
     #[tokio::test]
-    async fn a_reply_of_many_lines_without_an_end_is_refused_in_no_time() {
+    async fn a_reply_of_many_lines_without_an_end_is_refused() {
         let daemon = Daemon::start("").await;
         let mut switch = FakeSwitch::connect(daemon.address()).await;
         switch.say(&Environment::new("webhook").bytes()).await;
         switch.hear().await.expect("a question");
-        switch.say(&[&b"520-x\n"[..], &b"\n".repeat(64 * 1024)].concat()).await;
+        switch.say(&[&b"520-x\n"[..], &b"\n".repeat(LONGEST_REPLY)].concat()).await;
         assert_eq!(switch.hear_all().await, b"failure\n");
+    }
+}
+
+mod long_questions {
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
+        let webhook = good_webhook().await;
+        let hook = |count: usize| {
+            let names: Vec<_> = (0..count).map(|number| format!("\"V{number:02}\"")).collect();
+            format!("[hook.crm]\nurl = \"{}\"\nfetch = [{}]", webhook.url("/"), names.join(","))
+        };
+        let accepted = |count: &usize| dialhook::config::Config::parse(&hook(*count), "x".as_ref()).is_ok();
+        let most = (1..100).take_while(accepted).last().unwrap();
+        assert!(most > 20, "{most}");
+        let daemon = Daemon::start(&hook(most)).await;
+        // the most that a question asks for besides
+        let call = Environment::new("crm").line("agi_type", "PJSIP");
+        assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    }
+
+    #[tokio::test]
+    async fn as_much_as_asterisk_hands_out_is_taken() {
+        let webhook = good_webhook().await;
+        let names: Vec<_> = (0..30).map(|number| format!("V{number:02}")).collect();
+        let hook = format!("[hook.crm]\nurl = \"{}\"\nfetch = {names:?}", webhook.url("/"));
+        let daemon = Daemon::start(&hook).await;
+        let with = |call: Environment, name: &String| call.variable(name, vec![b'x'; 4000]);
+        let call = names.iter().fold(Environment::new("crm"), with);
+        assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
     }
 }
 
@@ -203,14 +237,15 @@ mod many_switches {
     #[tokio::test]
     async fn three_hundred_at_once_are_all_served() {
         let (gate, webhook) = gated().await;
-        let daemon = daemon_for(&webhook, "timeout = 10").await;
-        let mut calls = calls(&daemon, 300);
+        let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
+        // a process of its own: there may be no more than 1,024 descriptors in one
+        let program = Program::serve(&hook, &[]).await;
+        let mut calls = calls(program.address(), 300);
         webhook.request(300).await;
         gate.open();
         while let Some(ended) = calls.join_next().await {
             assert_eq!(ended.unwrap().get("CRM"), Some("sales"));
         }
-        daemon.stop().await;
     }
 
     #[tokio::test]
@@ -218,7 +253,7 @@ mod many_switches {
         let (gate, webhook) = gated().await;
         let daemon =
             daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
-        let mut calls = calls(&daemon, 2);
+        let mut calls = calls(daemon.address(), 2);
         webhook.request(2).await;
         for _ in 0..5 {
             let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
@@ -244,8 +279,7 @@ mod many_switches {
         assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
     }
 
-    fn calls(daemon: &Daemon, count: usize) -> JoinSet<Ended> {
-        let address = daemon.address();
+    fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
         (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
     }
 

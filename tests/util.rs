@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use self::daemon::{Daemon, house};
 pub use self::program::Program;
-pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
+pub use self::switch::{Ended, Environment, FakeSwitch};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
 
 /// How long a test waits for what must come. No test measures it: it only makes a failure end.
