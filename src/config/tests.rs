@@ -73,6 +73,7 @@ fn a_timeout_may_be_a_text_or_a_number() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a file with every fault, and what is said of it")]
 fn every_fault_is_told_at_once_with_line_key_and_remedy() {
     let faults = parse(
         "compnay = \"acme\"\n\

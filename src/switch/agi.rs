@@ -258,10 +258,11 @@ mod tests {
 
     fn greeted(environment: &str) -> (Agi, Result<Call, SwitchError>) {
         let mut agi = Agi::new("w0rd".to_owned());
-        let call = agi.greeting(BytesMut::from(environment)).map(|greeting| match greeting {
-            Greeting::Call(call) => *call,
-            Greeting::Further(_) => panic!("Asterisk is not asked further"),
-        });
+        let call = match agi.greeting(BytesMut::from(environment)) {
+            Ok(Greeting::Call(call)) => Ok(*call),
+            Ok(Greeting::Further(_)) => Err(SwitchError::Forged("Asterisk is not asked further")),
+            Err(error) => Err(error),
+        };
         (agi, call)
     }
 

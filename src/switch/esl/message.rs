@@ -98,7 +98,7 @@ fn escape(digits: &[u8]) -> Option<u8> {
     };
     let byte = digit(0)? << 4 | digit(1)?;
     let unsafe_in_a_url = b"\r\n \"#%&+:;<=>?@[\\]^`{|}";
-    (byte < b' ' || byte > b'~' || unsafe_in_a_url.contains(&byte)).then_some(byte)
+    (!(b' '..=b'~').contains(&byte) || unsafe_in_a_url.contains(&byte)).then_some(byte)
 }
 
 /// The call that the channel data tells of, but for address and parameters.
