@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -38,15 +38,7 @@ impl Authority {
         change(&mut parameters);
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
+        server(&certificate, &key, alpn)
     }
 
     /// One call to this URL of a daemon that trusts this authority alone.
@@ -56,6 +48,18 @@ impl Authority {
         let program = Program::serve(&hook, &[("SSL_CERT_FILE", trust)]).await;
         FakeSwitch::call(program.address(), Environment::new("crm")).await
     }
+}
+
+fn server(certificate: &Certificate, key: &KeyPair, alpn: &[&str]) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
@@ -85,6 +89,22 @@ async fn an_unknown_authority_is_not() {
     let webhook = webhook(other.certify("127.0.0.1", |_| {}, &[])).await;
     let ended = authority.call(&webhook.url("/")).await;
     assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is from an unknown authority");
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_not() {
+    let unknown = "the certificate of the webhook is from an unknown authority";
+    // to trust an authority's own certificate would not help: rustls lets no authority be a server
+    let invalid = "the certificate of the webhook is not valid";
+    for (is_ca, reason) in [(IsCa::NoCa, unknown), (IsCa::Ca(BasicConstraints::Unconstrained), invalid)] {
+        let mut parameters = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        parameters.is_ca = is_ca;
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        let webhook = webhook(server(&certificate, &key, &[])).await;
+        let ended = Authority::new("ours").call(&webhook.url("/")).await;
+        assert_eq!(unreachable(&ended, &webhook), reason);
+    }
 }
 
 #[tokio::test]
