@@ -15,6 +15,8 @@ use crate::variable::{Value, VariableName, Variables};
 pub enum SwitchKind {
     /// Asterisk, heard through FastAGI.
     Asterisk,
+    /// FreeSWITCH, heard through its outbound event socket.
+    FreeSwitch,
 }
 
 impl SwitchKind {
@@ -23,11 +25,13 @@ impl SwitchKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Asterisk => "asterisk",
+            Self::FreeSwitch => "freeswitch",
         }
     }
 }
 
-/// One parameter that the dialplan gave to an ad hoc step: an argument of `AGI()`.
+/// One parameter that the dialplan gave besides the address: an argument of `AGI()`, or a channel variable of
+/// FreeSWITCH (`webhook_url` is `url`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// What stands before the first `=`, or all of it where there is none.
@@ -45,6 +49,9 @@ pub struct Call {
     pub address: Value,
     /// What the dialplan said besides the address.
     pub parameters: Vec<Parameter>,
+    /// Whether the parameters stay on the channel from one step to the next, so that they may be meant for
+    /// another one: then the address comes first.
+    pub parameters_linger: bool,
     /// The account code of the channel.
     pub account_code: Value,
     /// The dialplan context.
@@ -69,6 +76,28 @@ pub struct Call {
     pub created: Option<Duration>,
     /// The channel variables that were asked for.
     pub variables: Variables,
+}
+
+/// The reserved path of an ad hoc step, as is none.
+pub const AD_HOC: &str = "webhook";
+
+impl Call {
+    /// Path and query of the step's address, still encoded.
+    #[must_use]
+    pub fn path_and_query(&self) -> (&[u8], &[u8]) {
+        let address = self.address.as_bytes();
+        match address.iter().position(|&byte| byte == b'?') {
+            Some(at) => (address.get(..at).unwrap_or_default(), address.get(at + 1..).unwrap_or_default()),
+            None => (address, &[]),
+        }
+    }
+
+    /// Whether the address names no hook: the step is made of the call's own parameters.
+    #[must_use]
+    pub fn is_ad_hoc(&self) -> bool {
+        let (path, _) = self.path_and_query();
+        path.is_empty() || path == AD_HOC.as_bytes()
+    }
 }
 
 /// What a webhook can be told of a call, by the names that placeholders and the JSON body use.
@@ -237,6 +266,7 @@ pub(crate) mod tests {
             switch: SwitchKind::Asterisk,
             address: Value::from("crm"),
             parameters: Vec::new(),
+            parameters_linger: false,
             account_code: Value::from("acme"),
             context: Value::from("from-trunk"),
             extension: Value::from("200"),

@@ -10,16 +10,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::server::Server;
 
 use crate::trial::Trial;
 use crate::{demo, log, trial};
 
-/// A webhook step for the dialplan of Asterisk.
+/// A webhook step for the dialplans of Asterisk and FreeSWITCH.
 ///
-/// AGI(agi://127.0.0.1/crm) asks the webhook of the hook `crm` and leaves its answer in a channel variable; GotoIf
-/// routes the call by it.
+/// AGI(agi://127.0.0.1/crm), or the application socket with 127.0.0.1:8084/crm, asks the webhook of the hook `crm` and
+/// leaves its answer in a channel variable. The dialplan routes the call by it.
 #[derive(Debug, Parser)]
 #[command(name = "dialhook", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -35,9 +36,10 @@ The log goes to standard error; DIALHOOK_LOG=debug shows every conversation.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Listen for Asterisk and ask webhooks.
+    /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
-    /// Without a configuration file it listens on 127.0.0.1:4573 and serves ad hoc steps.
+    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), and serves
+    /// ad hoc steps.
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
@@ -124,15 +126,17 @@ async fn serve(file: &ConfigFile) -> ExitCode {
     };
     log::start();
     announce(&config);
-    let (server, address) = match Server::start(&config).and_then(|server| Ok((server.asterisk()?, server))) {
-        Ok((address, server)) => (server, address),
+    let server = match Server::start(&config) {
+        Ok(server) => server,
         Err(error) => return failed(FAILED, &error.to_string()),
     };
+    let [asterisk, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
+        .map(|switch| server.address(switch).map(tracing::field::display));
     let stop = CancellationToken::new();
     if let Err(error) = stop_on_signal(&stop) {
         return failed(FAILED, &format!("cannot listen for signals: {error}"));
     }
-    info!(asterisk = %address, hooks = config.hooks.len(), "listening");
+    info!(asterisk, freeswitch, hooks = config.hooks.len(), "listening");
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     if tokio::spawn(server.run(stop)).await.is_err() {
         return failed(FAILED, "the listener panicked; see above");

@@ -45,8 +45,10 @@ pub struct Config {
 /// The listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
-    /// Where Asterisk connects to.
+    /// Where Asterisk connects to: FastAGI.
     pub asterisk: Option<SocketAddr>,
+    /// Where FreeSWITCH connects to: the outbound event socket.
+    pub freeswitch: Option<SocketAddr>,
     /// Which networks may connect; everybody who can reach a loopback address where nothing is said.
     pub allow: Option<Vec<IpNet>>,
 }
@@ -106,11 +108,11 @@ const DEFAULT_CALLS: usize = 10_000;
 
 impl Default for Config {
     fn default() -> Self {
-        let asterisk = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4573);
+        let loopback = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
         Self {
             file: None,
             company: String::new(),
-            listen: Listen { asterisk: Some(asterisk), allow: None },
+            listen: Listen { asterisk: loopback(4573), freeswitch: loopback(8084), allow: None },
             urls: AllowedUrls::Any,
             calls: DEFAULT_CALLS,
             hooks: BTreeMap::new(),
@@ -169,25 +171,29 @@ impl Listen {
     /// Whether only this machine can connect.
     #[must_use]
     pub fn only_loopback(&self) -> bool {
-        self.asterisk.is_none_or(|address| address.ip().is_loopback())
+        [self.asterisk, self.freeswitch].iter().flatten().all(|address| address.ip().is_loopback())
     }
 }
 
 fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
-    let asterisk = section.take("asterisk");
-    let allow = section.take("allow").and_then(|entry| networks(&entry));
-    for key in ["freeswitch", "observer"] {
-        if let Some(Some(address)) = section.take(key).map(|entry| address(&entry, None)) {
-            notices.push(format!("listen.{key}: this version does not listen on {address} yet"));
-        }
-    }
     let default = Config::default().listen;
+    let (asterisk, freeswitch) = (section.take("asterisk"), section.take("freeswitch"));
+    let allow = section.take("allow");
+    if let Some(Some(address)) = section.take("observer").map(|entry| address(&entry, None)) {
+        notices.push(format!("listen.observer: this version does not listen on {address} yet"));
+    }
     let listen = Listen {
         asterisk: asterisk.as_ref().map_or(default.asterisk, |entry| address(entry, default.asterisk)),
-        allow,
+        freeswitch: freeswitch
+            .as_ref()
+            .map_or(default.freeswitch, |entry| address(entry, default.freeswitch)),
+        allow: allow.as_ref().and_then(networks),
     };
-    if let (Some(entry), false, None) = (&asterisk, listen.only_loopback(), &listen.allow) {
-        entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
+    let open = |address: Option<SocketAddr>| address.is_some_and(|address| !address.ip().is_loopback());
+    for (entry, address) in [(&asterisk, listen.asterisk), (&freeswitch, listen.freeswitch)] {
+        if let (Some(entry), true, None) = (entry, open(address), &allow) {
+            entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
+        }
     }
     section.end();
     listen

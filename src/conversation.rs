@@ -1,13 +1,15 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument, Span, debug, field, info, info_span, trace, warn};
+use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
 
 use crate::call::Call;
 use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
@@ -46,12 +48,17 @@ where
 {
     let span = info_span!("call", id = field::Empty, channel = field::Empty);
     async {
-        match converse(&mut switch, &house).await {
+        // whatever happens in here, the call must be given back
+        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
+            error!("a step panicked, see above; its call goes on without an answer");
+            give_back(&mut switch).await;
+            return;
+        };
+        match ended {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
                 house.forged.warn(|missed| warn!(missed, "call refused: {error}"));
-                let refused = within(PATIENCE, switch.refuse()).await;
-                refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
+                give_back(&mut switch).await;
             }
             Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
                 debug!("the conversation ended early: {error}");
@@ -60,6 +67,16 @@ where
     }
     .instrument(span)
     .await;
+}
+
+/// Gives a call back without an answer.
+async fn give_back<S, D>(switch: &mut Switch<S, D>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    let refused = within(PATIENCE, switch.refuse()).await;
+    refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
 async fn converse<S, D>(switch: &mut Switch<S, D>, house: &House) -> Result<(), SwitchError>

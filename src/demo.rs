@@ -1,9 +1,10 @@
-//! `dialhook demo`: a webhook server, the daemon and a recorded call of Asterisk on free ports of this machine.
+//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches on free ports of this machine.
 //!
-//! Nothing of the daemon is pretended: the call goes through the real listener and the real client. Only the
-//! switch is played, and the dialplan is read by us.
+//! Nothing of the daemon is pretended: the calls go through the real listeners and the real client. Only the
+//! switches are played, and the dialplan is read by us.
 
 mod asterisk;
+mod freeswitch;
 mod webhook;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use self::webhook::Manner;
+use crate::call::SwitchKind;
 use crate::cli::{DONE, FAILED, failed};
 use crate::config::Config;
 use crate::server::Server;
@@ -31,30 +33,48 @@ struct Line {
 /// One call of the story.
 struct Chapter {
     title: &'static str,
+    switch: SwitchKind,
     manner: Manner,
     /// Where its telling begins; what stands before is the same in every call.
     from: Option<&'static str>,
     moral: &'static str,
 }
 
-const CHAPTERS: [Chapter; 3] = [
+const CHAPTERS: [Chapter; 5] = [
     Chapter {
         title: "1. The webhook names a department",
+        switch: SwitchKind::Asterisk,
         manner: Manner { text: "sales", thinks: Duration::ZERO },
         from: None,
         moral: "The answer is in ${CRM}, and GotoIf routed the call by it.",
     },
     Chapter {
         title: "2. The webhook answers something hostile",
+        switch: SwitchKind::Asterisk,
         manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
         from: Some("the webhook gets"),
         moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with: it was refused whole.",
     },
     Chapter {
         title: "3. The webhook is too slow",
+        switch: SwitchKind::Asterisk,
         manner: Manner { text: "sales", thinks: Duration::from_secs(20) },
         from: Some("the webhook thinks"),
         moral: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
+    },
+    Chapter {
+        title: "4. The same hook, asked by FreeSWITCH: <action application=\"socket\" data=\"127.0.0.1:8084/crm\"/>",
+        switch: SwitchKind::FreeSwitch,
+        manner: Manner { text: "sales", thinks: Duration::ZERO },
+        from: None,
+        moral: "A condition on ${CRM}, in the pass after a transfer, routes the call.",
+    },
+    Chapter {
+        title: "5. The webhook answers FreeSWITCH something hostile",
+        switch: SwitchKind::FreeSwitch,
+        manner: Manner { text: "${system(reboot)}", thinks: Duration::ZERO },
+        from: Some("the webhook gets"),
+        moral: "FreeSWITCH would run this when a condition looks at the variable: it was refused whole.",
     },
 ];
 
@@ -82,9 +102,12 @@ async fn story() -> Result<(), Box<dyn Error>> {
 async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
     let (teller, mut story) = unbounded_channel();
     let server = webhook::start(chapter.manner, teller.clone()).await?;
-    let (daemon, stop) = daemon(server)?;
+    let (daemon, stop) = daemon(server, chapter.switch)?;
     let began = Instant::now();
-    let set = asterisk::call(daemon, &teller).await?;
+    let set = match chapter.switch {
+        SwitchKind::Asterisk => asterisk::call(daemon, &teller).await?,
+        SwitchKind::FreeSwitch => freeswitch::call(daemon, &teller).await?,
+    };
     let took = began.elapsed();
     stop.cancel();
     story.close();
@@ -95,7 +118,9 @@ async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
             println!("  {:<18} {part}", if number == 0 { line.who } else { "" });
         }
     }
-    let value = |name: &str| set.iter().find(|(set, _)| set == name).map_or("", |(_, value)| value.as_str());
+    let value = |name: &str| {
+        set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.as_str())
+    };
     let (branch, why) = dialplan(value("WEBHOOK_STATUS"), value("CRM"));
     println!("  {:<18} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
     Ok(())
@@ -115,13 +140,17 @@ fn folded(text: &str) -> Vec<String> {
 }
 
 /// The daemon with the hook of the story.
-fn daemon(webhook: SocketAddr) -> Result<(SocketAddr, CancellationToken), Box<dyn Error>> {
+fn daemon(
+    webhook: SocketAddr,
+    switch: SwitchKind,
+) -> Result<(SocketAddr, CancellationToken), Box<dyn Error>> {
     let configuration = format!(
-        "listen.asterisk = \"127.0.0.1:0\"\n\
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n\
          [hook.crm]\nurl = \"http://{webhook}/route\"\nvariable = \"CRM\"\ntimeout = \"1s\"\n"
     );
     let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;
-    let (address, stop) = (server.asterisk()?, CancellationToken::new());
+    let address = server.address(switch).ok_or("this listener is off")?;
+    let stop = CancellationToken::new();
     tokio::spawn(server.run(stop.clone()));
     Ok((address, stop))
 }
@@ -135,7 +164,7 @@ fn dialplan(status: &str, crm: &str) -> (&'static str, String) {
     }
 }
 
-const OPENING: &str = r#"This is dialhook with a webhook server and a recorded call of Asterisk 22, all on this machine.
+const OPENING: &str = r#"This is dialhook with a webhook server and recorded calls of Asterisk 22 and FreeSWITCH 1.11, all on this machine.
 
 The configuration:
 
@@ -144,7 +173,7 @@ The configuration:
   variable = "CRM"
   timeout  = "1s"
 
-The dialplan:
+The dialplan, of Asterisk first:
 
   exten => _X.,1,Set(WEBHOOK_STATUS=UNREACHABLE)
    same => n,AGI(agi://127.0.0.1/crm)
@@ -152,12 +181,17 @@ The dialplan:
    same => n,GotoIf($["${CRM}" = "sales"]?sales,1)
    same => n,Goto(reception,1)"#;
 
-const NEXT: &str = r"What next, with a real Asterisk:
+const NEXT: &str = r#"What next, with a real switch:
 
-  1. dialhook serve                          listens on 127.0.0.1:4573; needs no configuration for a first try
-  2. Write the dialplan above into extensions.conf, with an ad hoc step that names your URL:
+  1. dialhook serve                          listens on 127.0.0.1:4573 for Asterisk and on 127.0.0.1:8084 for
+                                             FreeSWITCH; needs no configuration for a first try
+  2. Write a step that names your URL into the dialplan. Asterisk, extensions.conf:
        AGI(agi://127.0.0.1/webhook,url=https://YOUR.SERVER/route,variable=CRM)
+     FreeSWITCH:
+       <action application="set" data="webhook_url=https://YOUR.SERVER/route"/>
+       <action application="set" data="webhook_variable=crm"/>
+       <action application="socket" data="127.0.0.1:8084"/>
   3. Give the URL a name in /etc/dialhook/dialhook.toml, as above, and ask:
        dialhook check                        what the file means, or all that is wrong with it
        dialhook try crm                      the real request, without a call
-  Then read README.md and dialplan-examples/asterisk/.";
+  Then read README.md and dialplan-examples/."#;

@@ -60,6 +60,7 @@ fn call(path: &str, query: &[Parameter], parameters: Vec<Parameter>) -> Call {
         switch: SwitchKind::Asterisk,
         address: Value::from(address),
         parameters,
+        parameters_linger: false,
         account_code: nothing(),
         context: nothing(),
         extension: nothing(),

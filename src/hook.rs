@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 pub use self::outcome::{AnswerFault, Outcome, RequestFault, Status, Unreachable};
-pub use self::step::{AD_HOC, AllowedUrls, Identity, Policy, REPORT_NAMES, Request, Step, method, reserved};
+pub use self::step::{AllowedUrls, Identity, Policy, REPORT_NAMES, Request, Step, method, reserved};
 pub use self::template::{Placeholder, UrlTemplate, http_url, shown};
 use crate::variable::{Accept, Value, VariableName};
 

@@ -1,10 +1,11 @@
-//! The listener: how calls come in, how many at once, and how the daemon ends.
+//! The listeners: how calls come in, how many at once, and how the daemon ends.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,42 +14,61 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::conversation::{self, House};
 use crate::log::Seldom;
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
+use crate::switch::esl::Esl;
 use crate::webhook::Webhook;
 use crate::word;
 
 /// A daemon that listens already: a switch that connects now is served as soon as [`Server::run`] is.
 #[derive(Debug)]
 pub struct Server {
+    entrances: Vec<Entrance>,
+    shared: Shared,
+}
+
+/// One listener, and the switch that comes to it.
+#[derive(Debug)]
+struct Entrance {
+    switch: SwitchKind,
     listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
     house: Arc<House>,
     allow: Option<Vec<IpNet>>,
     connections: Arc<Semaphore>,
+    calls: TaskTracker,
+    strangers: Seldom,
 }
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration switches every listener off.
-    #[error("nothing to listen on: listen.asterisk is false; give it an address such as \"127.0.0.1:4573\"")]
+    #[error(
+        "nothing to listen on: listen.asterisk and listen.freeswitch are both false; give one an address"
+    )]
     NoListener,
     /// The address is taken or not ours.
     #[error(
-        "cannot listen for Asterisk on {address}: {error}; stop what listens there or change listen.asterisk"
+        "cannot listen on {address}: {error}; stop what listens there, or change listen.{switch} (false: not at all)"
     )]
     Listen {
+        /// For which switch.
+        switch: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why not.
         error: io::Error,
     },
-    /// The operating system does not say where it listens.
-    #[error("cannot learn where it listens: {0}")]
-    Address(#[from] io::Error),
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -70,74 +90,132 @@ const DRAIN: Duration = Duration::from_secs(11);
 /// How long a full descriptor table is left alone.
 const RECOVERY: Duration = Duration::from_millis(50);
 
+/// How long a stopped daemon still takes in those who are at the door.
+const LAST_CALL: Duration = Duration::from_millis(20);
+
 impl Server {
     /// Listens.
     ///
     /// # Errors
     /// When an address cannot be had, or the client for webhooks cannot be made.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let address = config.listen.asterisk.ok_or(StartError::NoListener)?;
-        let listener = listen(address).map_err(|error| StartError::Listen { address, error })?;
+        let wanted = [
+            (SwitchKind::Asterisk, config.listen.asterisk),
+            (SwitchKind::FreeSwitch, config.listen.freeswitch),
+        ];
+        let wanted = wanted.into_iter().filter_map(|(switch, address)| Some((switch, address?)));
+        let entrances =
+            wanted.map(|(switch, address)| Entrance::open(switch, address)).collect::<Result<Vec<_>, _>>()?;
+        if entrances.is_empty() {
+            return Err(StartError::NoListener);
+        }
         let webhook = Webhook::new()?;
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        let house = House::new(config.policy(), webhook, config.calls);
         let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
-        Ok(Self {
-            listener,
-            house: Arc::new(house),
+        let shared = Shared {
+            house: Arc::new(House::new(config.policy(), webhook, config.calls)),
             allow: config.listen.allow.clone(),
             connections: Arc::new(Semaphore::new(connections)),
-        })
+            calls: TaskTracker::new(),
+            strangers: Seldom::default(),
+        };
+        Ok(Self { entrances, shared })
     }
 
-    /// Where it listens for Asterisk; tells the port where the configuration left it open.
-    ///
-    /// # Errors
-    /// When the operating system does not know, which it does.
-    pub fn asterisk(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Where it listens for a switch; tells the port where the configuration left it open.
+    #[must_use]
+    pub fn address(&self, switch: SwitchKind) -> Option<SocketAddr> {
+        self.entrances.iter().find(|entrance| entrance.switch == switch).map(|entrance| entrance.address)
     }
 
     /// Serves until it is stopped, then lets the calls in flight end.
     pub async fn run(self, stop: CancellationToken) {
-        let calls = TaskTracker::new();
-        let errors = Seldom::default();
-        let strangers = Seldom::default();
-        while let Some((accepted, permit)) = self.next(&stop).await {
-            match accepted {
-                Ok((_, peer)) if !self.allows(peer.ip()) => strangers.warn(|missed| {
-                    warn!(%peer, missed, "connection refused: listen.allow does not name this peer");
-                }),
-                Ok((stream, peer)) => {
-                    debug!(%peer, "connected");
-                    calls.spawn(serve(stream, Arc::clone(&self.house), permit));
-                }
-                Err(error) => {
-                    errors.warn(|missed| warn!(missed, "cannot accept a connection: {error}; trying again"));
-                    sleep(RECOVERY).await;
-                }
-            }
-        }
-        drop(self.listener);
+        let Self { entrances, shared } = self;
+        join_all(entrances.iter().map(|entrance| entrance.serve(&shared, &stop))).await;
+        drop(entrances);
+        let calls = shared.calls;
         calls.close();
         info!(calls = calls.len(), "stopping; calls in flight are finished");
         if timeout(DRAIN, calls.wait()).await.is_err() {
             warn!(calls = calls.len(), "stopped before every call was finished");
         }
     }
+}
 
-    /// The next connection and its permit; nothing once the daemon is stopped.
-    async fn next(
-        &self,
-        stop: &CancellationToken,
-    ) -> Option<(io::Result<(TcpStream, SocketAddr)>, OwnedSemaphorePermit)> {
-        let next = async {
-            let permit = Arc::clone(&self.connections).acquire_owned().await.ok()?;
-            Some((self.listener.accept().await, permit))
+impl Entrance {
+    fn open(switch: SwitchKind, address: SocketAddr) -> Result<Self, StartError> {
+        let listening = listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        match listening {
+            Ok((address, listener)) => Ok(Self { switch, listener, address }),
+            Err(error) => Err(StartError::Listen { switch: switch.as_str(), address, error }),
+        }
+    }
+
+    /// Serves everybody who comes, until the daemon is stopped; whoever is already at the door then is served too:
+    /// a connection that is just dropped can leave a call of FreeSWITCH parked.
+    async fn serve(&self, shared: &Shared, stop: &CancellationToken) {
+        let errors = Seldom::default();
+        while let Some(permit) = stop.run_until_cancelled(shared.permit()).await {
+            match stop.run_until_cancelled(self.listener.accept()).await {
+                Some(Ok((stream, peer))) => shared.welcome(self, stream, peer, permit),
+                Some(Err(error)) => {
+                    errors.warn(|missed| warn!(missed, "cannot accept a connection: {error}; trying again"));
+                    sleep(RECOVERY).await;
+                }
+                None => break,
+            }
+        }
+        let welcome_the_last = async {
+            while let Ok((stream, peer)) = self.listener.accept().await {
+                shared.welcome(self, stream, peer, None);
+            }
         };
-        stop.run_until_cancelled(next).await.flatten()
+        let _over = timeout(LAST_CALL, welcome_the_last).await;
+    }
+}
+
+impl Shared {
+    /// Waits until there is room for a connection.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // it is never closed
+        Arc::clone(&self.connections).acquire_owned().await.ok()
+    }
+
+    /// Starts a conversation with whoever may have one.
+    fn welcome(
+        &self,
+        entrance: &Entrance,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        if !self.allows(peer.ip()) {
+            self.strangers.warn(|missed| {
+                warn!(%peer, missed, "connection refused: listen.allow does not name this peer");
+            });
+            return;
+        }
+        debug!(%peer, "connected");
+        // otherwise the farewell waits for the acknowledgement of what was said before: 40 ms and more
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!("the connection ended at once: {error}");
+            return;
+        }
+        let house = Arc::clone(&self.house);
+        let (switch, port) = (entrance.switch, entrance.address.port());
+        self.calls.spawn(async move {
+            match switch {
+                SwitchKind::Asterisk => {
+                    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())), house).await;
+                }
+                SwitchKind::FreeSwitch => {
+                    conversation::hold(Switch::new(stream, Esl::new(port)), house).await
+                }
+            }
+            drop(permit);
+        });
     }
 
     fn allows(&self, peer: IpAddr) -> bool {
@@ -151,14 +229,4 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-async fn serve(stream: TcpStream, house: Arc<House>, permit: OwnedSemaphorePermit) {
-    // otherwise the farewell waits for the acknowledgement of the question: 40 ms and more
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!("the connection ended at once: {error}");
-        return;
-    }
-    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())), house).await;
-    drop(permit);
 }

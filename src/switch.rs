@@ -4,13 +4,14 @@
 //! the input and output, the same for all. Neither knows what is asked of a webhook, or how long to wait.
 
 pub mod agi;
+pub mod esl;
 
 use std::fmt;
 use std::io;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Framed};
 
 use crate::call::Call;
@@ -24,13 +25,17 @@ pub trait Dialect {
     /// A codec for a new connection.
     fn codec(&self) -> Self::Codec;
 
-    /// The call that the switch's first message tells of.
+    /// What we say first; nothing where the switch does.
+    fn opening(&self) -> &'static [u8];
+
+    /// What a message of the greeting tells.
     ///
     /// # Errors
     /// [`SwitchError::Forged`] where the message is not exactly what this switch would say.
-    fn greeting(&mut self, message: &[u8]) -> Result<Call, SwitchError>;
+    fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError>;
 
     /// The command that proves the greeting and asks for what it does not hold, with these channel variables.
+    /// An empty one: the greeting told all, and its answer is an empty message.
     ///
     /// # Errors
     /// When there are more names than a command holds.
@@ -42,8 +47,8 @@ pub trait Dialect {
     /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
     fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError>;
 
-    /// What a message means while nothing is expected: why the conversation must end.
-    fn interruption(&self, message: &[u8]) -> SwitchError;
+    /// What a message means while nothing is expected: why the conversation must end, if it must.
+    fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
 
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
     ///
@@ -51,11 +56,23 @@ pub trait Dialect {
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
 
-    /// What is said to a switch whose words cannot be trusted.
-    fn refusal(&self) -> &'static [u8];
+    /// What is said where no farewell can be: the call goes on without a word about the step.
+    fn refusal(&self) -> Vec<u8>;
+
+    /// Whether the end of our side is part of every last word.
+    fn half_closes(&self) -> bool;
 
     /// Whether a message after the farewell is as it should be.
     fn confirms(&self, message: &[u8]) -> bool;
+}
+
+/// What a message of the greeting tells.
+#[derive(Debug)]
+pub enum Greeting {
+    /// The call.
+    Call(Box<Call>),
+    /// Not all yet: this is to be said, and the next message tells more.
+    Further(Vec<u8>),
 }
 
 /// Whether the switch told all that was asked for.
@@ -114,8 +131,14 @@ where
     /// # Errors
     /// When the switch says something else, or nothing more.
     pub async fn greet(&mut self) -> Result<Call, SwitchError> {
-        let greeting = self.hear().await?;
-        self.dialect.greeting(&greeting)
+        self.say(self.dialect.opening()).await?;
+        loop {
+            let message = self.hear().await?;
+            match self.dialect.greeting(message)? {
+                Greeting::Call(call) => return Ok(*call),
+                Greeting::Further(words) => self.say(&words).await?,
+            }
+        }
     }
 
     /// Asks the one question: it proves that the greeting was the switch's and brings what it did not hold.
@@ -128,8 +151,13 @@ where
             // the proof is due even so
             Err(untold) => (self.dialect.question(&[]).unwrap_or_default(), &[][..], Err(untold)),
         };
-        self.say(&question).await?;
-        let answer = self.hear().await?;
+        let answer = match question.is_empty() {
+            true => BytesMut::new(),
+            false => {
+                self.say(&question).await?;
+                self.hear().await?
+            }
+        };
         Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
     }
 
@@ -137,9 +165,14 @@ where
     ///
     /// Cancel safe: it only reads, and what was read stays in the buffer.
     pub async fn hung_up(&mut self) -> SwitchError {
-        match self.hear().await {
-            Ok(message) => self.dialect.interruption(&message),
-            Err(error) => error,
+        loop {
+            let ended = match self.hear().await {
+                Ok(message) => self.dialect.interruption(&message),
+                Err(error) => Some(error),
+            };
+            if let Some(why) = ended {
+                return why;
+            }
         }
     }
 
@@ -149,8 +182,7 @@ where
     /// # Errors
     /// When the connection breaks before all is said.
     pub async fn farewell(&mut self, farewell: &[u8]) -> Result<usize, SwitchError> {
-        self.say(farewell).await?;
-        self.stream.get_mut().shutdown().await?;
+        self.say_last(farewell).await?;
         let mut unconfirmed = 0;
         loop {
             match self.hear().await {
@@ -166,12 +198,12 @@ where
     /// # Errors
     /// When the connection breaks before that.
     pub async fn refuse(&mut self) -> Result<(), SwitchError> {
-        self.say(self.dialect.refusal()).await?;
-        self.stream.get_mut().shutdown().await?;
+        let refusal = self.dialect.refusal();
+        self.say_last(&refusal).await?;
         let mut rest = [0; 4096];
         let mut left = LONGEST_REST;
         while left > 0 {
-            match tokio::io::AsyncReadExt::read(self.stream.get_mut(), &mut rest).await? {
+            match self.stream.get_mut().read(&mut rest).await? {
                 0 => break,
                 read => left = left.saturating_sub(read),
             }
@@ -186,6 +218,14 @@ where
 
     async fn hear(&mut self) -> Result<BytesMut, SwitchError> {
         self.stream.next().await.unwrap_or(Err(SwitchError::Closed))
+    }
+
+    async fn say_last(&mut self, words: &[u8]) -> Result<(), SwitchError> {
+        self.say(words).await?;
+        if self.dialect.half_closes() {
+            self.stream.get_mut().shutdown().await?;
+        }
+        Ok(())
     }
 
     async fn say(&mut self, words: &[u8]) -> Result<(), SwitchError> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::HeaderMap;
 use serde_json::json;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::conversation::{identity, in_words};
 use crate::hook::{Outcome, Request, RequestFault, Status, Step, shown};
 use crate::switch::agi::Agi;
+use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
 use crate::webhook::{Answer, ErrorPage, Webhook};
 
@@ -32,6 +33,9 @@ pub(crate) struct Trial {
     /// The number that was called
     #[arg(long, default_value = "100", value_name = "NUMBER")]
     callee: String,
+    /// The switch that the call would be on: what it would be told is shown
+    #[arg(long, value_enum, default_value_t = TrialSwitch::Asterisk, value_name = "SWITCH")]
+    switch: TrialSwitch,
     /// A channel variable of the call, for hooks that fetch it; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     variable: Vec<(VariableName, String)>,
@@ -40,6 +44,22 @@ pub(crate) struct Trial {
     json: bool,
     #[command(flatten)]
     config: ConfigFile,
+}
+
+/// The names of the switches on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TrialSwitch {
+    Asterisk,
+    Freeswitch,
+}
+
+impl From<TrialSwitch> for SwitchKind {
+    fn from(switch: TrialSwitch) -> Self {
+        match switch {
+            TrialSwitch::Asterisk => Self::Asterisk,
+            TrialSwitch::Freeswitch => Self::FreeSwitch,
+        }
+    }
 }
 
 fn variable(text: &str) -> Result<(VariableName, String), String> {
@@ -58,6 +78,8 @@ struct Tried {
     took: Duration,
     outcome: Outcome,
     set: Vec<Assignment>,
+    /// What the switch would be sent.
+    words: Vec<u8>,
 }
 
 /// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
@@ -93,9 +115,10 @@ fn call(trial: &Trial) -> Call {
     let unique_id = Value::from(format!("{}.0", now.as_secs()));
     let variables = trial.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     Call {
-        switch: SwitchKind::Asterisk,
+        switch: trial.switch.into(),
         address: Value::from(trial.hook.as_str()),
         parameters: Vec::new(),
+        parameters_linger: false,
         account_code: Value::default(),
         context: Value::from("try"),
         extension: Value::from(trial.callee.as_str()),
@@ -137,9 +160,12 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         }
     };
     let took = began.elapsed();
-    let (outcome, _words) = in_words(&Agi::new(String::new()), &step, outcome);
+    let (outcome, words) = match call.switch {
+        SwitchKind::Asterisk => in_words(&Agi::new(String::new()), &step, outcome),
+        SwitchKind::FreeSwitch => in_words(&Esl::new(0), &step, outcome),
+    };
     let set = step.assignments(&outcome);
-    Tried { hook: step.name, request: sent, answer: heard, took, outcome, set }
+    Tried { hook: step.name, request: sent, answer: heard, took, outcome, set, words }
 }
 
 fn for_a_person(tried: &Tried) -> String {
@@ -167,6 +193,7 @@ fn for_a_person(tried: &Tried) -> String {
         let title = if number == 0 { "channel" } else { "" };
         part(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
     }
+    part(&mut text, "wire", String::from_utf8_lossy(&tried.words).trim_end());
     text
 }
 
@@ -213,5 +240,6 @@ fn for_a_script(tried: &Tried) -> serde_json::Value {
         })),
         "answer": tried.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
         "set": set,
+        "wire": text(&tried.words),
     })
 }

@@ -143,6 +143,12 @@ pub enum Unfit {
     /// The command would be cut, and its rest would be the next one.
     #[error("it is too long for a command of the switch")]
     TooLong,
+    /// It could become `${…}`, now or when the variable is used.
+    #[error("a dollar sign in it could open an expansion")]
+    Expansion,
+    /// It would be stored as a list of its parts.
+    #[error("it begins like an array of the switch")]
+    Array,
 }
 
 #[cfg(test)]

@@ -6,29 +6,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 17] = [
+const DOORS: [(&str, &[&str]); 18] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
     ("hook", &["call", "variable"]),
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
+    ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "hook"]),
-    ("config", &["hook", "variable"]),
+    ("config", &["call", "hook", "variable"]),
     ("dialplan", &["call", "variable"]),
     ("log", &[]),
     ("conversation", &["call", "hook", "log", "switch", "webhook", "word"]),
-    ("server", &["config", "conversation", "log", "switch", "webhook", "word"]),
+    ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
     ("trial", &["call", "cli", "config", "conversation", "hook", "switch", "variable", "webhook"]),
-    ("demo", &["cli", "config", "server"]),
-    ("cli", &["config", "demo", "dialplan", "hook", "log", "server", "trial", "variable"]),
+    ("demo", &["call", "cli", "config", "server"]),
+    ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "server", "trial", "variable"]),
     ("lib", &[]),
     ("main", &["cli"]),
 ];
 
 /// Outside libraries, and the only rooms that may name them.
 const ADDRESSES: [(&str, &[&str]); 11] = [
-    ("nom", &["switch/agi"]),
+    ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
     ("hickory_resolver", &["webhook"]),
@@ -96,10 +97,9 @@ fn lines() -> Vec<(String, String, String)> {
     let mut all = Vec::new();
     for (path, text) in sources() {
         let name = path.with_extension("").to_string_lossy().into_owned();
-        let room = if name.starts_with("switch/agi") {
-            "switch/agi".to_owned()
-        } else {
-            name.split('/').next().unwrap().to_owned()
+        let room = match ["switch/agi", "switch/esl"].iter().find(|room| name.starts_with(*room)) {
+            Some(dialect) => (*dialect).to_owned(),
+            None => name.split('/').next().unwrap().to_owned(),
         };
         let code = before_tests(&text).map(str::trim).filter(|line| !line.starts_with("//"));
         all.extend(code.map(|line| (room.clone(), path.display().to_string(), line.to_owned())));

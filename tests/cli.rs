@@ -129,14 +129,11 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
 async fn serve_says_which_address_is_taken_and_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\n"));
+    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\nfreeswitch = false\n"));
     let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 1);
-    assert!(
-        err.contains(&format!("cannot listen for Asterisk on {address}: Address already in use")),
-        "{err}"
-    );
-    assert!(err.contains("change listen.asterisk"), "{err}");
+    assert!(err.contains(&format!("cannot listen on {address}: Address already in use")), "{err}");
+    assert!(err.contains("change listen.asterisk (false: not at all)"), "{err}");
 }
 
 #[tokio::test]
@@ -187,7 +184,11 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
         "{out}"
     );
     assert!(out.contains("\nchannel   CRM = \"sales\"\n          WEBHOOK_CODE = \"200\"\n"), "{out}");
-    assert!(out.ends_with("\n          WEBHOOK_STATUS = \"OK\"\n"), "{out}");
+    assert!(
+        out.contains("\n          WEBHOOK_STATUS = \"OK\"\nwire      SET VARIABLE CRM \"sales\"\n"),
+        "{out}"
+    );
+    assert!(out.ends_with("\n          SET VARIABLE WEBHOOK_STATUS \"OK\"\n"), "{out}");
     assert!(!out.contains("geheim"), "{out}");
     let received = &webhook.received()[0];
     assert_eq!(received.header("x-key"), Some("geheim"));
@@ -198,6 +199,20 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
     assert_eq!((status, &told["status"], &told["set"]["CRM"]), (0, &"OK".into(), &"sales".into()));
     assert_eq!(told["answer"]["code"], 200);
     assert!(!out.contains("geheim"), "{out}");
+}
+
+#[tokio::test]
+async fn try_shows_what_freeswitch_would_be_sent() {
+    let webhook = FakeWebhook::start(|_| Reply::text("C:\\new")).await;
+    let (_folder, file) =
+        configured(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\n", webhook.url("/")));
+    let (status, out, _) =
+        run(&["try", "crm", "--switch", "freeswitch", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(status, 0);
+    assert!(out.contains("\nchannel   crm = \"C:\\new\"\n          webhook_code = \"200\"\n"), "{out}");
+    assert!(out.contains("          content-length: 13\n\n          crm=C:\\\\\\\\newsendmsg\n"), "{out}");
+    assert!(out.ends_with("webhook_status=OKexit\n"), "{out}");
+    assert_eq!(webhook.received()[0].json()["switch"], "freeswitch");
 }
 
 #[tokio::test]
@@ -229,7 +244,7 @@ async fn try_fails_where_a_call_would_not_hear_ok() {
 }
 
 #[tokio::test]
-async fn the_demo_shows_three_calls_and_ends_by_itself() {
+async fn the_demo_shows_calls_of_both_switches_and_ends_by_itself() {
     let (status, out, err) = run(&["demo"]).await;
     assert_eq!((status, err.as_str()), (0, ""));
     for line in [
@@ -240,7 +255,14 @@ async fn the_demo_shows_three_calls_and_ends_by_itself() {
     ] {
         assert!(out.contains(line), "{line}\n{out}");
     }
-    assert!(out.contains("What next, with a real Asterisk:"), "{out}");
+    let sales = "  the call goes to   sales, because CRM is \"sales\"; ";
+    assert_eq!(out.matches(sales).count(), 2, "{out}");
+    assert!(out.contains("\n  dialhook sets      CRM=sales\n"), "{out}");
+    assert!(
+        out.contains("webhook_reason=the answer does not fit. a dollar sign in it could open an expansion\n"),
+        "{out}"
+    );
+    assert!(out.contains("What next, with a real switch:"), "{out}");
 }
 
 /// A daemon of its own process, and the address that it says it listens on.

@@ -6,13 +6,14 @@ use std::time::Duration;
 use dialhook::conversation;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
+use dialhook::switch::agi::codec::LONGEST_REPLY;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, within_patience,
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, within_patience,
 };
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
@@ -172,18 +173,49 @@ mod large_switches {
         let mut switch = FakeSwitch::connect(daemon.address()).await;
         switch.say(&Environment::new("webhook").bytes()).await;
         switch.hear().await.expect("a question");
-        switch.say(&vec![b'x'; 64 * 1024 + 1]).await;
+        switch.say(&vec![b'x'; LONGEST_REPLY + 1]).await;
         assert_eq!(switch.hear_all().await, b"failure\n");
     }
 
     #[tokio::test]
-    async fn a_reply_of_many_lines_without_an_end_is_refused_in_no_time() {
+    async fn a_reply_of_many_lines_without_an_end_is_refused() {
         let daemon = Daemon::start("").await;
         let mut switch = FakeSwitch::connect(daemon.address()).await;
         switch.say(&Environment::new("webhook").bytes()).await;
         switch.hear().await.expect("a question");
-        switch.say(&[&b"520-x\n"[..], &b"\n".repeat(64 * 1024)].concat()).await;
+        switch.say(&[&b"520-x\n"[..], &b"\n".repeat(LONGEST_REPLY)].concat()).await;
         assert_eq!(switch.hear_all().await, b"failure\n");
+    }
+}
+
+mod long_questions {
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
+        let webhook = good_webhook().await;
+        let hook = |count: usize| {
+            let names: Vec<_> = (0..count).map(|number| format!("\"V{number:02}\"")).collect();
+            format!("[hook.crm]\nurl = \"{}\"\nfetch = [{}]", webhook.url("/"), names.join(","))
+        };
+        let accepted = |count: &usize| dialhook::config::Config::parse(&hook(*count), "x".as_ref()).is_ok();
+        let most = (1..100).take_while(accepted).last().unwrap();
+        assert!(most > 20, "{most}");
+        let daemon = Daemon::start(&hook(most)).await;
+        // the most that a question asks for besides
+        let call = Environment::new("crm").line("agi_type", "PJSIP");
+        assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    }
+
+    #[tokio::test]
+    async fn as_much_as_asterisk_hands_out_is_taken() {
+        let webhook = good_webhook().await;
+        let names: Vec<_> = (0..30).map(|number| format!("V{number:02}")).collect();
+        let hook = format!("[hook.crm]\nurl = \"{}\"\nfetch = {names:?}", webhook.url("/"));
+        let daemon = Daemon::start(&hook).await;
+        let with = |call: Environment, name: &String| call.variable(name, vec![b'x'; 4000]);
+        let call = names.iter().fold(Environment::new("crm"), with);
+        assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
     }
 }
 
@@ -205,21 +237,23 @@ mod many_switches {
     #[tokio::test]
     async fn three_hundred_at_once_are_all_served() {
         let (gate, webhook) = gated().await;
-        let daemon = daemon_for(&webhook, "timeout = 10").await;
-        let mut calls = calls(&daemon, 300);
+        let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
+        // a process of its own: there may be no more than 1,024 descriptors in one
+        let program = Program::serve(&hook, &[]).await;
+        let mut calls = calls(program.address(), 300);
         webhook.request(300).await;
         gate.open();
         while let Some(ended) = calls.join_next().await {
             assert_eq!(ended.unwrap().get("CRM"), Some("sales"));
         }
-        daemon.stop().await;
     }
 
     #[tokio::test]
     async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
         let (gate, webhook) = gated().await;
-        let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
-        let mut calls = calls(&daemon, 2);
+        let daemon =
+            daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
+        let mut calls = calls(daemon.address(), 2);
         webhook.request(2).await;
         for _ in 0..5 {
             let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
@@ -245,8 +279,7 @@ mod many_switches {
         assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
     }
 
-    fn calls(daemon: &Daemon, count: usize) -> JoinSet<Ended> {
-        let address = daemon.address();
+    fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
         (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
     }
 
@@ -320,12 +353,11 @@ mod callers_who_leave {
 
     #[tokio::test]
     async fn the_daemon_goes_on_serving_others() {
-        let webhook =
-            FakeWebhook::start(|request| match request.target.as_str() {
-                "/slow" => Reply::Stall,
-                _ => Reply::text("sales"),
-            })
-            .await;
+        let webhook = FakeWebhook::start(|request| match request.target.as_str() {
+            "/slow" => Reply::Stall,
+            _ => Reply::text("sales"),
+        })
+        .await;
         let hooks = format!(
             "[hook.slow]\nurl = \"{}\"\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"",
             webhook.url("/slow"),
@@ -337,7 +369,10 @@ mod callers_who_leave {
         webhook.requested().await;
         switch.reset();
         webhook.closed().await;
-        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.get("CRM"), Some("sales"));
+        assert_eq!(
+            FakeSwitch::call(daemon.address(), Environment::new("crm")).await.get("CRM"),
+            Some("sales")
+        );
     }
 
     #[tokio::test]
@@ -359,7 +394,9 @@ mod slow_webhooks {
 
     /// One call with a timeout of one second, and how long it took.
     async fn timed_out(url: &str) -> Ended {
-        let hook = format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
+        let hook = format!(
+            "[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\""
+        );
         let daemon = Daemon::start(&hook).await;
         let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
         assert_eq!(ended.status(), "TIMEOUT");
@@ -373,56 +410,41 @@ mod slow_webhooks {
     const NOT_BEGUN: &str = "no answer within 1s";
     const BEGUN: &str = "the answer began but was not complete within 1s";
 
-    async fn timed_out_by(reply: Reply) -> Ended {
+    async fn timed_out_by(reply: Reply) -> String {
         let webhook = FakeWebhook::start(move |_| reply.clone()).await;
         let ended = timed_out(&webhook.url("/")).await;
         webhook.closed().await;
-        ended
+        ended.reason().to_owned()
     }
 
     #[tokio::test]
-    async fn one_that_says_nothing() {
-        assert_eq!(timed_out_by(Reply::Stall).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_half_a_head() {
-        let half = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec(), Box::new(Reply::Stall));
-        assert_eq!(timed_out_by(half).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_a_head_and_nothing_more() {
-        let head = Reply::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec(), Box::new(Reply::Stall));
-        assert_eq!(timed_out_by(head).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_half_a_body() {
-        let half = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsal".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(half, Box::new(Reply::Stall))).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_never_ends_its_chunks() {
-        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(chunks, Box::new(Reply::Stall))).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_drips_its_body() {
-        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())).await.reason(), BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_drips_its_head() {
-        assert_eq!(timed_out_by(Reply::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec())).await.reason(), NOT_BEGUN);
-    }
-
-    #[tokio::test]
-    async fn one_that_says_to_wait_again_and_again() {
-        let wait = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n".to_vec();
-        assert_eq!(timed_out_by(Reply::Then(wait, Box::new(Reply::Stall))).await.reason(), NOT_BEGUN);
+    async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\n";
+        let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
+        let mut calls = JoinSet::new();
+        for (what, reply, reason) in [
+            ("says nothing", Reply::Stall, NOT_BEGUN),
+            ("says half a head", stops(format!("{HEAD}Content-Le")), NOT_BEGUN),
+            ("says a head and no more", stops(format!("{HEAD}Content-Length: 5\r\n\r\n")), BEGUN),
+            ("says half a body", stops(format!("{HEAD}Content-Length: 5\r\n\r\nsal")), BEGUN),
+            (
+                "never ends its chunks",
+                stops(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n")),
+                BEGUN,
+            ),
+            ("drips its head", Reply::Drip(format!("{HEAD}X: ").into()), NOT_BEGUN),
+            ("drips its body", Reply::Drip(format!("{HEAD}\r\n").into()), BEGUN),
+            (
+                "says to wait",
+                stops("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n".into()),
+                NOT_BEGUN,
+            ),
+        ] {
+            calls.spawn(async move { assert_eq!(timed_out_by(reply).await, reason, "one that {what}") });
+        }
+        while let Some(call) = calls.join_next().await {
+            call.unwrap();
+        }
     }
 
     #[tokio::test]
@@ -462,7 +484,9 @@ async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut filling = Vec::new();
-    while let Ok(connected) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
         filling.push(connected.unwrap());
     }
     (address, (listener, filling))

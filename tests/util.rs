@@ -1,6 +1,7 @@
 //! What the tests stand on: a daemon in this process, a fake switch and a fake webhook, all on port 0.
 
 mod daemon;
+mod program;
 mod switch;
 mod webhook;
 
@@ -8,7 +9,8 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::daemon::{Daemon, house};
-pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
+pub use self::program::Program;
+pub use self::switch::{Ended, Environment, FakeSwitch};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
 
 /// How long a test waits for what must come. No test measures it: it only makes a failure end.

@@ -59,6 +59,10 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         Some(address) => format!("asterisk   AGI(agi://{address}/NAME), from {}", peers(config)),
         None => "asterisk   not at all".to_owned(),
     });
+    lines.push(match config.listen.freeswitch {
+        Some(address) => format!("freeswitch socket {address}/NAME, from {}", peers(config)),
+        None => "freeswitch not at all".to_owned(),
+    });
     lines.push(match &config.urls {
         AllowedUrls::Any => "ad hoc     any URL (every listener is on loopback)".to_owned(),
         AllowedUrls::Prefixes(none) if none.is_empty() => {

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use toml::de::DeValue;
 
 use super::raw::{Entry, Section};
-use crate::hook::{AD_HOC, Hook, REPORT_NAMES, Timeout, UrlTemplate, method, reserved, unsafe_text};
+use crate::call::AD_HOC;
+use crate::hook::{Hook, REPORT_NAMES, Timeout, UrlTemplate, method, reserved, unsafe_text};
 use crate::variable::{Accept, Value, VariableName};
 
 /// Every hook of the file by its name.

@@ -16,6 +16,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
 fn an_empty_file_is_the_default() {
     let config = parse("").unwrap();
     assert_eq!(config.listen.asterisk.unwrap().to_string(), "127.0.0.1:4573");
+    assert_eq!(config.listen.freeswitch.unwrap().to_string(), "127.0.0.1:8084");
     assert_eq!((config.calls, &config.urls), (10_000, &AllowedUrls::Any));
     assert!(config.hooks.is_empty() && config.notices.is_empty());
 }
@@ -47,6 +48,7 @@ fn every_key_means_what_the_contract_says() {
         "#,
     )
     .unwrap();
+    assert_eq!(config.listen.freeswitch, None);
     assert_eq!(config.listen.allow.as_ref().unwrap().len(), 3);
     assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
     assert_eq!((config.company.as_str(), config.calls), ("acme", 50));
@@ -71,6 +73,7 @@ fn a_timeout_may_be_a_text_or_a_number() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a file with every fault, and what is said of it")]
 fn every_fault_is_told_at_once_with_line_key_and_remedy() {
     let faults = parse(
         "compnay = \"acme\"\n\

@@ -272,6 +272,7 @@ mod tests {
     use super::*;
 
     /// One of each kind, and each fault: what the dialplan can ever hear.
+    #[expect(clippy::too_many_lines, reason = "a list")]
     fn every_outcome() -> Vec<Outcome> {
         use {AnswerFault as A, RequestFault as R, Unreachable as U};
         let waited = Duration::from_millis(1500);
@@ -305,6 +306,8 @@ mod tests {
             A::Unfit(Unfit::Nul),
             A::Unfit(Unfit::Quote),
             A::Unfit(Unfit::TooLong),
+            A::Unfit(Unfit::Expansion),
+            A::Unfit(Unfit::Array),
         ];
         let requests = [
             R::NoSuchHook,

@@ -28,20 +28,12 @@ pub(super) struct Asked {
     pub(super) fault: Option<RequestFault>,
 }
 
-/// Path and query of the step's address.
-pub(super) fn address(call: &Call) -> (&[u8], &[u8]) {
-    let address = call.address.as_bytes();
-    match address.iter().position(|&byte| byte == b'?') {
-        Some(at) => (address.get(..at).unwrap_or_default(), address.get(at + 1..).unwrap_or_default()),
-        None => (address, &[]),
-    }
-}
-
 impl Asked {
-    /// Reads the address's query, then the call's parameters.
+    /// Reads the address's query, then the call's parameters. Where those linger on the channel, they count for an
+    /// ad hoc step only, and only for what the query does not say.
     pub(super) fn of(call: &Call) -> Self {
         let mut asked = Self::default();
-        let (_, query) = address(call);
+        let (_, query) = call.path_and_query();
         for pair in query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |&byte| byte == b'=').map(|half| percent_decode(half).into());
             let (name, value): (Cow<'_, [u8]>, Option<Cow<'_, [u8]>>) =
@@ -50,12 +42,23 @@ impl Asked {
         }
         for parameter in &call.parameters {
             let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
+            let left_over = call.parameters_linger && (!call.is_ad_hoc() || asked.says(name));
             // `AGI(…,method=GET,,timeout=3)`: an empty argument says nothing
-            if !(name.is_empty() && value.is_empty()) {
+            if !(left_over || name.is_empty() && value.is_empty()) {
                 asked.take(name, value.trim_ascii());
             }
         }
         asked
+    }
+
+    fn says(&self, name: &[u8]) -> bool {
+        match name {
+            b"method" => self.method.is_some(),
+            b"url" => self.url.is_some(),
+            b"variable" => self.variable.is_some(),
+            b"timeout" => self.timeout.is_some(),
+            _ => false,
+        }
     }
 
     fn take(&mut self, name: &[u8], value: &[u8]) {

@@ -8,9 +8,9 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::parameters::{self, Asked};
+use super::parameters::Asked;
 use super::{Hook, Outcome, RequestFault, Timeout, UrlTemplate, http_url};
-use crate::call::{Call, Report};
+use crate::call::{AD_HOC, Call, Report, SwitchKind};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
 /// Which hooks there are, and what an ad hoc step may do.
@@ -34,35 +34,35 @@ pub enum AllowedUrls {
     Prefixes(Vec<Url>),
 }
 
-/// The reserved path of an ad hoc step.
-pub const AD_HOC: &str = "webhook";
-
 impl Policy {
     /// The step that a call means.
     #[must_use]
     pub fn step(&self, call: &Call) -> Step {
-        let (path, _) = parameters::address(call);
         let asked = Asked::of(call);
+        if call.is_ad_hoc() {
+            return self.ad_hoc_step(asked, call.switch);
+        }
+        let (path, _) = call.path_and_query();
         match std::str::from_utf8(path) {
-            Ok("" | AD_HOC) => self.ad_hoc_step(asked),
             Ok(name) => match self.hooks.get(name) {
                 Some(hook) => configured_step(name, hook, asked, call),
-                None => Step::refused(name, asked.variable, RequestFault::NoSuchHook),
+                None => Step::refused(name, call.switch, asked.variable, RequestFault::NoSuchHook),
             },
-            Err(_) => Step::refused("", asked.variable, RequestFault::Address),
+            Err(_) => Step::refused("", call.switch, asked.variable, RequestFault::Address),
         }
     }
 
-    fn ad_hoc_step(&self, asked: Asked) -> Step {
+    fn ad_hoc_step(&self, asked: Asked, switch: SwitchKind) -> Step {
         let variable = asked.variable.clone();
         match self.ad_hoc_hook(asked) {
             Ok(hook) => Step {
                 name: AD_HOC.to_owned(),
+                switch,
                 variable,
                 otherwise: Value::default(),
                 plan: Ok(Plan { timeout: hook.timeout, hook: Arc::new(hook) }),
             },
-            Err(fault) => Step::refused(AD_HOC, variable, fault),
+            Err(fault) => Step::refused(AD_HOC, switch, variable, fault),
         }
     }
 
@@ -87,7 +87,8 @@ impl Policy {
 }
 
 fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
-    let argued = call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty()));
+    let argued =
+        call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),
         Asked { fault: Some(fault), .. } => Some(fault),
@@ -97,6 +98,7 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
     let timeout = asked.timeout.unwrap_or(hook.timeout);
     Step {
         name: name.to_owned(),
+        switch: call.switch,
         variable: asked.variable.or_else(|| hook.variable.clone()),
         otherwise: hook.otherwise.clone(),
         plan: fault.map_or_else(|| Ok(Plan { hook: Arc::clone(hook), timeout }), Err),
@@ -138,6 +140,8 @@ impl AllowedUrls {
 pub struct Step {
     /// The hook's name as the address has it; for the log.
     pub name: String,
+    /// Which switch will hear of it.
+    switch: SwitchKind,
     /// Which variable receives the answer.
     variable: Option<VariableName>,
     /// What it receives when there is no good answer.
@@ -175,9 +179,9 @@ pub struct Request {
 
 impl Step {
     /// A step of which only the variable to be cleared is known.
-    fn refused(name: &str, variable: Option<VariableName>, fault: RequestFault) -> Self {
+    fn refused(name: &str, switch: SwitchKind, variable: Option<VariableName>, fault: RequestFault) -> Self {
         let variable = variable.filter(|name| !reserved(name));
-        Self { name: name.to_owned(), variable, otherwise: Value::default(), plan: Err(fault) }
+        Self { name: name.to_owned(), switch, variable, otherwise: Value::default(), plan: Err(fault) }
     }
 
     /// How long the caller may wait for the webhook, or why it is not asked at all.
@@ -244,7 +248,12 @@ impl Step {
             self.variable.iter().map(|name| Assignment { name: name.clone(), value: answer.clone() });
         let code = outcome.code().map(|code| code.to_string()).unwrap_or_default();
         let report = [code, outcome.to_string(), outcome.status().as_str().to_owned()];
-        let names = REPORT_NAMES.into_iter().filter_map(|name| name.parse().ok());
+        let names = REPORT_NAMES.map(|name| match self.switch {
+            SwitchKind::Asterisk => name.to_owned(),
+            // it compares names without regard to case, and shows them in small letters
+            SwitchKind::FreeSwitch => name.to_ascii_lowercase(),
+        });
+        let names = names.into_iter().filter_map(|name| name.parse().ok());
         let reported = names.zip(report).map(|(name, text)| Assignment { name, value: Value::from(text) });
         answered.chain(reported).collect()
     }

@@ -11,11 +11,13 @@ mod reply;
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 use self::codec::AgiCodec;
 use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, SwitchError, Told, Untold};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
@@ -58,12 +60,17 @@ impl Dialect for Agi {
         AgiCodec::default()
     }
 
-    fn greeting(&mut self, message: &[u8]) -> Result<Call, SwitchError> {
+    /// Asterisk speaks first.
+    fn opening(&self) -> &'static [u8] {
+        b""
+    }
+
+    fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
         let forged =
             SwitchError::Forged("the environment is not what Asterisk writes: its lines are out of order");
-        let environment = Environment::parse(message).ok_or(forged)?;
+        let environment = Environment::parse(&message).ok_or(forged)?;
         self.open = open(&environment);
-        Ok(call(&environment))
+        Ok(Greeting::Call(Box::new(call(&environment))))
     }
 
     fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
@@ -97,13 +104,13 @@ impl Dialect for Agi {
         Ok(Ok(()))
     }
 
-    fn interruption(&self, message: &[u8]) -> SwitchError {
-        match Reply::parse(message) {
+    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
+        Some(match Reply::parse(message) {
             Some(Reply::Hangup) => SwitchError::HungUp,
             Some(Reply::Result { .. } | Reply::Refused(_)) | None => {
                 SwitchError::Forged("Asterisk was asked nothing and said something")
             }
-        }
+        })
     }
 
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
@@ -111,8 +118,13 @@ impl Dialect for Agi {
     }
 
     /// A line that begins with `failure` ends `AGI()` with AGISTATUS=FAILURE (`res/res_agi.c`, `run_agi`).
-    fn refusal(&self) -> &'static [u8] {
-        b"failure\n"
+    fn refusal(&self) -> Vec<u8> {
+        b"failure\n".to_vec()
+    }
+
+    /// Otherwise the commands behind the first one stall (`res/res_agi.c`, `run_agi`).
+    fn half_closes(&self) -> bool {
+        true
     }
 
     /// `HANGUP` follows every half-close.
@@ -130,6 +142,7 @@ fn call(environment: &Environment<'_>) -> Call {
         switch: SwitchKind::Asterisk,
         address: Value::from(environment.script),
         parameters: environment.arguments.iter().map(|argument| parameter(argument)).collect(),
+        parameters_linger: false,
         account_code: Value::from(environment.account_code),
         context: Value::from(environment.context),
         extension: Value::from(environment.extension),
@@ -245,7 +258,11 @@ mod tests {
 
     fn greeted(environment: &str) -> (Agi, Result<Call, SwitchError>) {
         let mut agi = Agi::new("w0rd".to_owned());
-        let call = agi.greeting(environment.as_bytes());
+        let call = match agi.greeting(BytesMut::from(environment)) {
+            Ok(Greeting::Call(call)) => Ok(*call),
+            Ok(Greeting::Further(_)) => Err(SwitchError::Forged("Asterisk is not asked further")),
+            Err(error) => Err(error),
+        };
         (agi, call)
     }
 

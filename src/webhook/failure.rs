@@ -11,12 +11,9 @@ use crate::hook::Unreachable;
 /// The cause that tells an administrator where to look.
 pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
     let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
-    let found = causes().find_map(telling);
-    let not_http =
-        || causes().any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
-    match found {
+    match causes().find_map(telling) {
         Some(why) => why,
-        None if not_http() => Unreachable::NotHttp,
+        None if causes().any(malformed) => Unreachable::NotHttp,
         None if error.is_connect() => Unreachable::Other,
         None if error.is_request() || error.is_body() || error.is_decode() => Unreachable::Closed,
         None => Unreachable::Other,
@@ -53,6 +50,13 @@ fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
         | io::ErrorKind::UnexpectedEof => Some(Unreachable::Closed),
         _ => None,
     }
+}
+
+/// Whether hyper could not make sense of a head (a parse error of its own) or of a chunk (an `io::Error`).
+fn malformed(cause: &(dyn Error + 'static)) -> bool {
+    let head = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    head || matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }
 
 fn of_tls(error: &rustls::Error) -> Unreachable {

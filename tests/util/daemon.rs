@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use dialhook::call::SwitchKind;
 use dialhook::config::Config;
 use dialhook::conversation::House;
 use dialhook::server::Server;
@@ -17,17 +18,19 @@ use super::within_patience;
 #[derive(Debug)]
 pub struct Daemon {
     address: SocketAddr,
+    freeswitch: SocketAddr,
     stop: DropGuard,
     run: JoinHandle<()>,
 }
 
 impl Daemon {
-    /// A daemon with these tables, such as `[hook.crm]`, on a port of its own.
+    /// A daemon with these tables, such as `[hook.crm]`, on ports of its own.
     pub async fn start(tables: &str) -> Self {
         Self::with(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\n{tables}")).await
     }
 
-    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0.
+    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said of
+    /// FreeSWITCH, it is listened for on a port of its own too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
@@ -35,17 +38,26 @@ impl Daemon {
     /// The same, where the configuration names other files beside this one.
     #[expect(clippy::unused_async, reason = "it needs a runtime: the task is spawned")]
     pub async fn with_file(configuration: &str, file: &Path) -> Self {
-        let config = Config::parse(configuration, file).expect("a configuration without faults");
-        let server = Server::start(&config).expect("a free port");
-        let address = server.asterisk().expect("an address");
+        let mut config = Config::parse(configuration, file).expect("a configuration without faults");
+        if config.listen.freeswitch == Config::default().listen.freeswitch {
+            config.listen.freeswitch = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        }
+        let server = Server::start(&config).expect("free ports");
+        let [address, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
+            .map(|switch| server.address(switch).expect("a listener"));
         let stop = CancellationToken::new();
         let run = tokio::spawn(server.run(stop.clone()));
-        Self { address, stop: stop.drop_guard(), run }
+        Self { address, freeswitch, stop: stop.drop_guard(), run }
     }
 
-    /// Where it listens.
+    /// Where it listens for Asterisk.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for FreeSWITCH.
+    pub fn freeswitch(&self) -> SocketAddr {
+        self.freeswitch
     }
 
     /// Stops it, and waits until every call in flight has ended.

@@ -14,6 +14,8 @@ pub struct AgiCodec {
     stage: Stage,
     /// How many bytes at the front are known to hold no end: they are not read a second time.
     seen: usize,
+    /// Where the last line begun in them begins.
+    line: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,9 @@ enum Stage {
 /// 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below 25 KiB or so.
 pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
-/// The longest reply taken. The only long one is that to our own question.
-pub const LONGEST_REPLY: usize = 64 * 1024;
+/// The longest reply taken. The only long one is that to our own question, which has room for some 40 names, and
+/// Asterisk hands out 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
+pub const LONGEST_REPLY: usize = 192 * 1024;
 
 impl Decoder for AgiCodec {
     type Item = BytesMut;
@@ -37,13 +40,13 @@ impl Decoder for AgiCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let (end, longest) = match self.stage {
             Stage::Environment => (end_of_environment(buffer, self.seen), LONGEST_ENVIRONMENT),
-            Stage::Replies => (end_of_reply(buffer, self.seen), LONGEST_REPLY),
+            Stage::Replies => (end_of_reply(buffer, self.seen, &mut self.line), LONGEST_REPLY),
         };
         match end {
             Some(end) if end <= longest => {
                 let mut message = buffer.split_to(end);
                 message.truncate(end - 1);
-                (self.stage, self.seen) = (Stage::Replies, 0);
+                *self = Self { stage: Stage::Replies, ..Self::default() };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -80,21 +83,14 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
 /// reply = line LF / "520-" line LF *( line LF ) "520 " line LF
 /// ```
 /// (`res/res_agi.c`, `agi_handle_command`)
-fn end_of_reply(buffer: &[u8], seen: usize) -> Option<usize> {
-    let line_end = |from: usize| {
-        let lines = buffer.get(from..)?;
-        Some(from + lines.iter().position(|&byte| byte == b'\n')? + 1)
-    };
-    if !buffer.starts_with(b"520-") {
-        return line_end(seen);
-    }
-    let mut start = line_end(0)?;
+fn end_of_reply(buffer: &[u8], mut seen: usize, line: &mut usize) -> Option<usize> {
+    let many_lines = buffer.starts_with(b"520-");
     loop {
-        let end = line_end(start)?;
-        if buffer.get(start..).is_some_and(|line| line.starts_with(b"520 ")) {
+        let end = seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1;
+        if !many_lines || buffer.get(*line..)?.starts_with(b"520 ") {
             return Some(end);
         }
-        start = end;
+        (*line, seen) = (end, end);
     }
 }
 
@@ -144,7 +140,7 @@ mod tests {
         for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n520-x\n"] {
             let (mut codec, mut buffer) = (AgiCodec::default(), BytesMut::from(start));
             messages(&mut codec, &mut buffer);
-            buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT + 1]);
+            buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT.max(LONGEST_REPLY) + 1]);
             assert!(matches!(codec.decode(&mut buffer), Err(SwitchError::TooLong)));
         }
     }

@@ -1,0 +1,189 @@
+//! FreeSWITCH's dialect: the outbound event socket (`mod_event_socket.c`).
+//!
+//! We say `connect`, and the reply is the whole channel. The farewell sets the variables and gives the call back, in
+//! the way that the socket's mode wants: the two modes need opposite ones. Where a message ends: [`codec`]. What it
+//! says: `message`. What is said: `command`.
+
+pub mod codec;
+mod command;
+mod message;
+
+use bytes::{Bytes, BytesMut};
+
+use self::codec::EslCodec;
+use self::command::{CONNECT, EXIT, Passes, RESUME};
+use self::message::Headers;
+use crate::call::{Call, Parameter};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
+
+/// One outbound socket conversation.
+#[derive(Debug)]
+pub struct Esl {
+    /// The port that we listen on.
+    port: u16,
+    mode: Mode,
+    /// Whether the author set `socket_resume`, which is deadly in static mode.
+    resumes: bool,
+    passes: Passes,
+    /// The channel data, once it has come.
+    data: Bytes,
+}
+
+/// How the call waits for us, by `Socket-Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The call's own thread waits in the `socket` application.
+    Static,
+    /// The call is parked.
+    Async,
+}
+
+impl Esl {
+    /// A conversation on a connection to this port of ours.
+    #[must_use]
+    pub fn new(port: u16) -> Self {
+        Self { port, mode: Mode::Static, resumes: false, passes: Passes::Two, data: Bytes::new() }
+    }
+
+    /// What ends the conversation so that the dialplan goes on.
+    fn release(&self) -> Vec<u8> {
+        match self.mode {
+            Mode::Async => [RESUME, EXIT].concat(),
+            Mode::Static => EXIT.to_vec(),
+        }
+    }
+
+    /// Undoes an author's `socket_resume=true` in static mode.
+    fn rescue(&self) -> Result<Vec<u8>, Unfit> {
+        let needed = self.resumes && self.mode == Mode::Static;
+        let off = "socket_resume".parse().map(|name| Assignment { name, value: Value::from("false") });
+        off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes))
+    }
+
+    /// Takes in the reply to `connect`.
+    fn connected(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
+        let data = message.freeze();
+        let headers = Headers::parse(&data);
+        match headers.last(b"Socket-Mode") {
+            Some(b"async") => self.mode = Mode::Async,
+            Some(_) => {}
+            None => return Err(SwitchError::Forged("the other end does not speak like FreeSWITCH")),
+        }
+        self.resumes = is_true(&headers.variable("socket_resume"));
+        if is_true(&headers.variable("app_disable_expand_variables")) {
+            self.passes = Passes::One;
+        }
+        if headers.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
+            return Err(SwitchError::TooLong);
+        }
+        // where `%26` may have been `&`, only the channel itself knows
+        let ambiguous = headers.first(b"variable_webhook_url").is_some_and(|url| url.contains(&b'%'));
+        let call = self.call(&headers);
+        self.data = data.clone();
+        Ok(match ambiguous && call.is_ad_hoc() {
+            true => Greeting::Further(b"getvar webhook_url\n\n".to_vec()),
+            false => Greeting::Call(Box::new(call)),
+        })
+    }
+
+    fn call(&self, headers: &Headers<'_>) -> Call {
+        let value =
+            |name: &str| Some(headers.variable(&format!("webhook_{name}"))).filter(|value| !value.is_empty());
+        let parameter = |name: &str| Some(Parameter { name: Value::from(name), value: value(name)? });
+        let parameters = ["method", "url", "variable", "timeout"].into_iter().filter_map(parameter).collect();
+        Call { address: message::address(headers, self.port), parameters, ..message::call(headers) }
+    }
+
+    /// Takes in the reply to `getvar`: the URL without any encoding, but not more than 511 bytes of it.
+    fn read_exactly(&self, message: &[u8]) -> Greeting {
+        let mut call = self.call(&Headers::parse(&self.data));
+        let exact = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
+        for parameter in call.parameters.iter_mut().filter(|parameter| parameter.name.as_bytes() == b"url") {
+            if (1..LONGEST_REPLY_TEXT).contains(&exact.len()) {
+                parameter.value = Value::from(exact);
+            }
+        }
+        Greeting::Call(Box::new(call))
+    }
+}
+
+/// `getvar` cuts what it replies (`mod_event_socket.c`, `parse_command`: `reply` has 512 bytes).
+const LONGEST_REPLY_TEXT: usize = 511;
+
+/// What FreeSWITCH takes for true (`src/include/switch_utils.h`, `switch_true`).
+fn is_true(value: &Value) -> bool {
+    let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+    let text = value.lossy();
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || text.parse::<i64>().is_ok_and(|number| number != 0)
+}
+
+impl Dialect for Esl {
+    type Codec = EslCodec;
+
+    fn codec(&self) -> EslCodec {
+        EslCodec::default()
+    }
+
+    fn opening(&self) -> &'static [u8] {
+        CONNECT
+    }
+
+    fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
+        if !self.data.is_empty() {
+            return match self.interruption(&message) {
+                Some(gone) => Err(gone),
+                None => Ok(self.read_exactly(&message)),
+            };
+        }
+        match self.interruption(&message) {
+            Some(gone) => Err(gone),
+            None => self.connected(message),
+        }
+    }
+
+    /// The channel data told all.
+    fn question(&mut self, _wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
+        Ok(Vec::new())
+    }
+
+    fn answer(&self, _message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+        call.variables = message::variables(&Headers::parse(&self.data), wanted);
+        Ok(Ok(()))
+    }
+
+    /// The notice ends every connection, and says the same whatever the cause.
+    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
+        let kind = Headers::parse(message).first(b"Content-Type");
+        (kind == Some(b"text/disconnect-notice")).then_some(SwitchError::HungUp)
+    }
+
+    fn farewell(&self, assignments: &[Assignment], _accept: Accept) -> Result<Vec<u8>, Unfit> {
+        let mut words = self.rescue()?;
+        for assignment in assignments {
+            words.extend(command::set(assignment, self.passes)?);
+        }
+        words.extend(self.release());
+        Ok(words)
+    }
+
+    fn refusal(&self) -> Vec<u8> {
+        [self.rescue().unwrap_or_default(), self.release()].concat()
+    }
+
+    /// `exit` is the end; a half-close could be seen before the commands in front of it.
+    fn half_closes(&self) -> bool {
+        false
+    }
+
+    fn confirms(&self, message: &[u8]) -> bool {
+        let headers = Headers::parse(message);
+        match headers.first(b"Content-Type") {
+            Some(b"command/reply") => {
+                headers.first(b"Reply-Text").is_some_and(|text| text.starts_with(b"+OK"))
+            }
+            Some(_) | None => true,
+        }
+    }
+}

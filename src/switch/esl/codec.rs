@@ -1,0 +1,128 @@
+//! Where one event socket message ends and the next begins.
+//!
+//! Knows the blank line behind the headers and `Content-Length`; does not know what any other header means.
+
+use bytes::{Buf, BytesMut};
+use tokio_util::codec::Decoder;
+
+use super::message::Headers;
+use crate::switch::SwitchError;
+
+/// Cuts the stream into messages: a header block, its blank line, and the body if there is one.
+///
+/// Of a block that is too long the end is handed out: it tells how to give the call back
+/// (`Socket-Mode` is among the last headers).
+#[derive(Debug, Default)]
+pub struct EslCodec {
+    /// How many bytes at the front are known to hold no blank line: they are not read a second time.
+    seen: usize,
+    /// The whole length of the message whose headers are there already.
+    length: Option<usize>,
+}
+
+/// The longest header block taken. `FreeSWITCH` knows no limit: channel data with a variable of 1 MiB of non-ASCII
+/// bytes is 3.1 MiB.
+pub const LONGEST_BLOCK: usize = 4 * 1024 * 1024;
+
+/// The longest body taken; the only one that comes without being asked for has 67 bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// How much of a block that is too long is kept.
+const KEPT: usize = 4096;
+
+impl Decoder for EslCodec {
+    type Item = BytesMut;
+    type Error = SwitchError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
+        if self.length.is_none() {
+            match end_of_headers(buffer, self.seen) {
+                Some(end) => self.length = Some(end + body_length(buffer.get(..end).unwrap_or_default())?),
+                None if buffer.len() > LONGEST_BLOCK => {
+                    buffer.advance(buffer.len() - KEPT);
+                    self.seen = buffer.len();
+                }
+                None => self.seen = buffer.len(),
+            }
+        }
+        match self.length {
+            Some(length) if buffer.len() >= length => {
+                *self = Self::default();
+                Ok(Some(buffer.split_to(length)))
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// What is cut off by the end of the stream is no message.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
+        let message = self.decode(buffer)?;
+        if message.is_none() {
+            buffer.clear();
+        }
+        Ok(message)
+    }
+}
+
+/// Behind the first blank line; looks at nothing twice but the last byte seen.
+fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
+    let from = seen.saturating_sub(1);
+    let end = buffer.get(from..)?.windows(2).position(|pair| pair == b"\n\n")?;
+    Some(from + end + 2)
+}
+
+fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
+    let Some(length) = Headers::parse(headers).first(b"Content-Length") else { return Ok(0) };
+    let length = std::str::from_utf8(length).ok().and_then(|text| text.trim().parse().ok());
+    match length {
+        Some(length) if length <= LONGEST_BODY => Ok(length),
+        Some(_) => Err(SwitchError::TooLong),
+        None => Err(SwitchError::Forged("a message of FreeSWITCH has no readable Content-Length")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] =
+        b"Event-Name: CHANNEL_DATA\nvariable_a: b\n\nContent-Type: command/reply\nReply-Text: +OK\n\n\
+        Content-Type: text/disconnect-notice\nContent-Length: 12\n\none\n\ntwo\n\n\n\nContent-Type: x\n\n";
+
+    #[test]
+    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+        for size in 1..=STREAM.len() {
+            let (mut codec, mut buffer, mut all) = (EslCodec::default(), BytesMut::new(), Vec::new());
+            for piece in STREAM.chunks(size) {
+                buffer.extend_from_slice(piece);
+                while let Some(message) = codec.decode(&mut buffer).unwrap() {
+                    all.push(message.to_vec());
+                }
+            }
+            assert_eq!(all.concat(), STREAM, "in pieces of {size}");
+            assert_eq!(all.len(), 4, "in pieces of {size}");
+            assert!(all[2].ends_with(b"\n\none\n\ntwo\n\n\n\n"));
+        }
+    }
+
+    #[test]
+    fn of_a_block_that_is_too_long_the_end_is_handed_out() {
+        let (mut codec, mut buffer) = (EslCodec::default(), BytesMut::new());
+        for _ in 0..40 {
+            buffer.extend_from_slice(&vec![b'x'; LONGEST_BLOCK / 10]);
+            assert!(codec.decode(&mut buffer).unwrap().is_none());
+            assert!(buffer.len() <= LONGEST_BLOCK);
+        }
+        buffer.extend_from_slice(b"\nSocket-Mode: async\n\n");
+        let message = codec.decode(&mut buffer).unwrap().unwrap();
+        assert!(message.len() < LONGEST_BLOCK && message.ends_with(b"x\nSocket-Mode: async\n\n"));
+    }
+
+    #[test]
+    fn a_body_has_a_readable_and_sensible_length() {
+        let decode = |text: &[u8]| EslCodec::default().decode(&mut BytesMut::from(text));
+        assert!(matches!(decode(b"Content-Length: 99999999\n\n"), Err(SwitchError::TooLong)));
+        assert!(matches!(decode(b"Content-Length: -1\n\n"), Err(SwitchError::Forged(_))));
+        assert!(decode(b"content-length: 3\n\nab").unwrap().is_none());
+    }
+}

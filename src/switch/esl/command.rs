@@ -1,0 +1,86 @@
+//! What is said to FreeSWITCH: `connect`, `set` with its value in the body, `resume` and `exit`.
+//!
+//! Knows what expands, and the two passes that a value goes through; does not know why a variable is set.
+
+use crate::variable::{Assignment, Unfit};
+
+/// Asks for the channel data.
+pub(super) const CONNECT: &[u8] = b"connect\n\n";
+
+/// Ends the conversation.
+pub(super) const EXIT: &[u8] = b"exit\n\n";
+
+/// Lets a parked call go on. In static mode it would leave the call in `CS_RESET` for ever.
+pub(super) const RESUME: &[u8] = b"resume\n\n";
+
+/// How often a value is expanded until it is stored: once by the core (`src/switch_core_session.c`,
+/// `switch_core_session_exec`; not where `app_disable_expand_variables` is true), once by the application
+/// (`mod_dptools.c`, `base_set`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Passes {
+    /// The application's alone.
+    One,
+    /// Both.
+    #[default]
+    Two,
+}
+
+/// ```text
+/// set = "sendmsg" LF "call-command: execute" LF "execute-app-name: set" LF
+///       "content-type: text/plain" LF "content-length: " count LF LF name "=" value
+/// ```
+/// The body is read by its length, so that nothing in it can be a command; the type must be exactly this one
+/// (`mod_event_socket.c`, `read_packet`; `src/switch_ivr.c`, `switch_ivr_parse_event`). An empty value removes the
+/// variable.
+pub(super) fn set(assignment: &Assignment, passes: Passes) -> Result<Vec<u8>, Unfit> {
+    let value = assignment.value.as_bytes();
+    refuse(value)?;
+    let mut body = format!("{}=", assignment.name).into_bytes();
+    body.extend(protected(value, passes));
+    let mut command = format!(
+        "sendmsg\ncall-command: execute\nexecute-app-name: set\ncontent-type: text/plain\ncontent-length: {}\n\n",
+        body.len()
+    )
+    .into_bytes();
+    command.extend(body);
+    Ok(command)
+}
+
+/// Says why a value must not become a channel variable.
+///
+/// Stored text is expanded again whenever the dialplan uses it, in any number of passes. Each drops backslashes
+/// (`\\`, `\$`), `\'` and one `$` of two (`src/switch_channel.c`, `switch_channel_expand_variables_check`), nothing
+/// else. So a `$` can come to stand before a `{` only across a run of these three; and before the `{` of a
+/// neighbour, only if the run ends the value.
+fn refuse(value: &[u8]) -> Result<(), Unfit> {
+    if value.contains(&0) {
+        return Err(Unfit::Nul);
+    }
+    if value.starts_with(b"ARRAY::") {
+        return Err(Unfit::Array);
+    }
+    let mut dollar = false;
+    for byte in value {
+        match byte {
+            b'$' => dollar = true,
+            b'{' if dollar => return Err(Unfit::Expansion),
+            b'\\' | b'\'' => {}
+            _ => dollar = false,
+        }
+    }
+    if dollar { Err(Unfit::Expansion) } else { Ok(()) }
+}
+
+/// The value as it must be sent to be stored as it is. A pass touches only a text with an escape in it
+/// (`src/include/switch_utils.h`, `switch_string_has_escaped_data`), and then halves every run of `\` and of `$`.
+fn protected(value: &[u8], passes: Passes) -> Vec<u8> {
+    if !value.contains(&b'\\') {
+        return value.to_vec();
+    }
+    let times = match passes {
+        Passes::One => 2,
+        Passes::Two => 4,
+    };
+    let sent = |byte: &u8| std::iter::repeat_n(*byte, if matches!(byte, b'\\' | b'$') { times } else { 1 });
+    value.iter().flat_map(sent).collect()
+}

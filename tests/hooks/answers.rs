@@ -1,0 +1,241 @@
+use std::net::TcpListener;
+
+use super::daemon_for;
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply};
+
+/// One call to a webhook that answers so.
+async fn answered(reply: Reply, hook: &str) -> Ended {
+    let webhook = FakeWebhook::start(move |_| reply.clone()).await;
+    let daemon = daemon_for(&webhook, &format!("otherwise = \"reception\"\n{hook}")).await;
+    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+}
+
+/// The value, where the answer was accepted.
+async fn accepted(answer: impl AsRef<[u8]>, hook: &str) -> String {
+    let ended = answered(Reply::text(answer), hook).await;
+    assert_eq!((ended.status(), ended.code(), ended.reason()), ("OK", "200", ""));
+    ended.get("CRM").unwrap().to_owned()
+}
+
+/// The reason, where it was not.
+async fn rejected(answer: impl AsRef<[u8]>, hook: &str) -> String {
+    let ended = answered(Reply::text(answer), hook).await;
+    assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("BAD_ANSWER", "200", Some("reception")));
+    ended.reason().to_owned()
+}
+
+#[tokio::test]
+async fn the_value_is_the_text_without_white_space_at_its_ends() {
+    for (answer, value) in [
+        ("sales", "sales"),
+        (" \r\n\tsales\n\n", "sales"),
+        ("a  b", "a  b"),
+        ("", ""),
+        ("\n", ""),
+        ("${X} $[1+1] 'a' , ; |\\n\\", "${X} $[1+1] 'a' , ; |\\n\\"),
+        ("café ☎", "café ☎"),
+        ("\u{a0}x\u{a0}", "\u{a0}x\u{a0}"),
+    ] {
+        assert_eq!(accepted(answer, "").await, value);
+    }
+}
+
+#[tokio::test]
+async fn safe_keeps_out_what_could_change_a_condition() {
+    for (answer, reason) in [
+        (&b"x\""[..], "the answer does not fit. a double quote would change conditions"),
+        (b"a\nb", "the answer holds a control byte"),
+        (b"a\tb", "the answer holds a control byte"),
+        (b"a\0b", "the answer holds a control byte"),
+        (b"\0", "the answer holds a control byte"),
+        (b"a\x7f", "the answer holds a control byte"),
+        (b"caf\xe9", "the answer is not UTF 8"),
+        (&[b'x'; 1025], "the answer is longer than 1024 bytes"),
+    ] {
+        assert_eq!(rejected(answer, "").await, reason);
+    }
+    assert_eq!(accepted([b'x'; 1024], "").await.len(), 1024);
+}
+
+#[tokio::test]
+async fn any_keeps_out_what_the_wire_cannot_carry() {
+    let any = "accept = \"any\"";
+    for (answer, reason) in [
+        (&b"a\nb"[..], "the answer does not fit. a line break cannot be carried"),
+        (b"a\nSET VARIABLE EVIL yes", "the answer does not fit. a line break cannot be carried"),
+        (b"a\0b", "the answer does not fit. a NUL byte cannot be carried"),
+    ] {
+        assert_eq!(rejected(answer, any).await, reason);
+    }
+    for answer in ["{\"a\":\"C:\\\\x\"}", "\"", "\\", "a\tb\rc\u{7f}\u{1}"] {
+        assert_eq!(accepted(answer, any).await, answer);
+    }
+}
+
+#[tokio::test]
+async fn any_carries_bytes_that_are_no_text() {
+    let ended = answered(Reply::text(b"caf\xe9\xff"), "accept = \"any\"").await;
+    assert!(ended.heard.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn any_carries_as_much_as_every_asterisk_reads() {
+    let any = "accept = \"any\"";
+    let room = 2046 - "SET VARIABLE CRM \"\"".len();
+    let too_long = "the answer does not fit. it is too long for a command of the switch";
+    assert_eq!(accepted(vec![b'x'; room], any).await.len(), room);
+    assert_eq!(accepted(vec![b'"'; room / 2], any).await.len(), room / 2);
+    assert_eq!(rejected(vec![b'x'; room + 1], any).await, too_long);
+    assert_eq!(rejected(vec![b'"'; room / 2 + 1], any).await, too_long);
+}
+
+#[tokio::test]
+async fn only_the_words_that_are_listed_are_accepted() {
+    let listed = "answers = [\"sales\", \"support\"]";
+    assert_eq!(accepted("support\n", listed).await, "support");
+    for answer in ["Sales", "sales support", "sale", "", "sales\"", "sales\0"] {
+        assert_eq!(rejected(answer, listed).await, "the answer is not one of the configured answers");
+    }
+}
+
+/// A call whose answer goes nowhere.
+async fn notified(reply: Reply) -> Ended {
+    let webhook = FakeWebhook::start(move |_| reply.clone()).await;
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
+    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+}
+
+#[tokio::test]
+async fn no_more_than_64_kib_is_read_whoever_receives_it() {
+    assert_eq!(notified(Reply::text(vec![b'\n'; 65_536])).await.status(), "OK");
+    let ended = notified(Reply::text(vec![b'\n'; 65_537])).await;
+    assert_eq!((ended.status(), ended.code()), ("BAD_ANSWER", "200"));
+    assert_eq!(ended.reason(), "the answer is longer than 64 KiB");
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    let ended = notified(Reply::Then([head, vec![b'x'; 1_000_000]].concat(), Box::new(Reply::Stall))).await;
+    assert_eq!(ended.reason(), "the answer is longer than 64 KiB");
+}
+
+#[tokio::test]
+async fn a_step_that_only_notifies_sets_the_report_alone() {
+    let ended = notified(Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
+    assert_eq!(
+        ended.heard,
+        b"SET VARIABLE WEBHOOK_CODE \"204\"\nSET VARIABLE WEBHOOK_REASON \"\"\nSET VARIABLE WEBHOOK_STATUS \"OK\"\n"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_other_than_2xx_is_an_http_error() {
+    for code in [300, 304, 400, 404, 429, 500, 503, 599, 999] {
+        let ended = answered(Reply::status(code, ""), "").await;
+        assert_eq!((ended.status(), ended.code()), ("HTTP_ERROR", &*code.to_string()));
+        assert_eq!(ended.reason(), format!("the webhook answered {code}"));
+        assert_eq!(ended.get("CRM"), Some("reception"));
+    }
+}
+
+#[tokio::test]
+async fn an_error_page_is_not_waited_for() {
+    let head = b"HTTP/1.1 503 Busy\r\nContent-Length: 5\r\n\r\n".to_vec();
+    let ended = answered(Reply::Then(head, Box::new(Reply::Stall)), "timeout = 10").await;
+    assert_eq!((ended.status(), ended.code()), ("HTTP_ERROR", "503"));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let webhook = FakeWebhook::start(|_| {
+        Reply::Bytes(b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n".to_vec())
+    })
+    .await;
+    let daemon = daemon_for(&webhook, "").await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("HTTP_ERROR", "302", Some("")));
+    assert_eq!(webhook.received().len(), 1);
+}
+
+#[tokio::test]
+async fn every_way_to_end_an_answer_is_understood() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nsa\r\n3;x=y\r\nles\r\n0\r\nT: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsales",
+        "HTTP/1.0 200 OK\r\n\r\nsales",
+        "HTTP/1.1 201\r\nContent-Length: 5\r\n\r\nsales",
+        "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales",
+    ] {
+        let ended = answered(Reply::Then(answer.into(), Box::new(Reply::Close)), "").await;
+        assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{answer}: {}", ended.reason());
+    }
+}
+
+/// The reason for which a webhook could not be reached.
+async fn unreachable(reply: Reply) -> String {
+    let ended = answered(reply, "").await;
+    assert_eq!((ended.status(), ended.code()), ("UNREACHABLE", ""), "{}", ended.reason());
+    assert_eq!(ended.get("CRM"), Some("reception"));
+    ended.reason().to_owned()
+}
+
+#[tokio::test]
+async fn a_webhook_that_leaves_too_early_is_unreachable() {
+    let leaves = |said: &str, how| Reply::Then(said.into(), Box::new(how));
+    for reply in [
+        Reply::Close,
+        Reply::Reset,
+        leaves("HTTP/1.1 200 OK\r\nContent-Le", Reply::Close),
+        leaves("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsal", Reply::Close),
+        leaves("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsal", Reply::Reset),
+        leaves("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n", Reply::Close),
+    ] {
+        let what = format!("{reply:?}");
+        let reason = unreachable(reply).await;
+        assert_eq!(reason, "the webhook closed the connection before its answer was complete", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_unreachable() {
+    let long = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(1000));
+    for said in [
+        "220 mail.example ESMTP\r\n",
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\x01\x02\x03\r\n\r\n",
+        "HTTP/1.1 abc\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nsales",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        &long,
+    ] {
+        let reason = unreachable(Reply::Bytes(said.into())).await;
+        assert_eq!(reason, "what the webhook sent is not HTTP", "{}", said.get(..60).unwrap_or(said));
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_where_nobody_listens_is_unreachable() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{free}/\"")).await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", "the webhook refused the connection"));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_unreachable() {
+    // no name server needs to be asked for a name with an empty label
+    let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    assert_eq!(ended.status(), "UNREACHABLE");
+    assert_eq!(ended.reason(), "the host name of the webhook has no address");
+}
+
+#[tokio::test]
+async fn a_name_of_the_host_table_is_found() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let url = webhook.url("/").replace("127.0.0.1", "localhost");
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"")).await;
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+}

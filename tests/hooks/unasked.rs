@@ -1,0 +1,154 @@
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply};
+
+/// A step with these arguments that must not lead to a request.
+async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
+    let with = |call: Environment, argument: &&str| call.argument(*argument);
+    let call = arguments.iter().fold(Environment::new(script), with);
+    let ended = FakeSwitch::call(daemon.address(), call).await;
+    assert_eq!((ended.status(), ended.code()), ("BAD_REQUEST", ""), "{script} {arguments:?}");
+    ended
+}
+
+#[tokio::test]
+async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
+    let daemon = Daemon::start("").await;
+    let url = "url=http://127.0.0.1:9/";
+    for (arguments, reason) in [
+        (&[][..], "url is missing. an ad hoc step needs one"),
+        (&["url="], "url is not an http or https URL"),
+        (&["url=ftp://h/"], "url is not an http or https URL"),
+        (&["url=127.0.0.1/x"], "url is not an http or https URL"),
+        (&["url=http://"], "url is not an http or https URL"),
+        (&[url, url], "a parameter is given more than once"),
+        (&[url, "urls=x"], "unknown parameter. the parameters are method url variable and timeout"),
+        (&[url, "Timeout=2"], "unknown parameter. the parameters are method url variable and timeout"),
+        (&[url, "=x"], "unknown parameter. the parameters are method url variable and timeout"),
+        (&[url, "method=PUT"], "method is neither GET nor POST"),
+        (&[url, "method="], "method is neither GET nor POST"),
+        (&[url, "timeout=0"], "timeout is not within 1s to 10s"),
+        (&[url, "timeout=11"], "timeout is not within 1s to 10s"),
+        (&[url, "timeout=1e0"], "timeout is not within 1s to 10s"),
+        (&[url, "timeout"], "timeout is not within 1s to 10s"),
+        (&[url, "variable="], "variable is not a name of letters digits and _"),
+        (&[url, "variable=CALLERID(name)"], "variable is not a name of letters digits and _"),
+        (&[url, "variable=A B"], "variable is not a name of letters digits and _"),
+        (
+            &[url, "variable=__WEBHOOK_status"],
+            "variable must not be one of WEBHOOK_STATUS WEBHOOK_CODE and WEBHOOK_REASON",
+        ),
+    ] {
+        assert_eq!(refused(&daemon, "webhook", arguments).await.reason(), reason, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
+    let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
+    let daemon = Daemon::start(hook).await;
+    for (script, arguments, reason) in [
+        (
+            "crm?url=http://evil.example/",
+            &[][..],
+            "a configured hook has its own url and method. the call may choose variable and timeout",
+        ),
+        (
+            "crm?method=GET",
+            &[],
+            "a configured hook has its own url and method. the call may choose variable and timeout",
+        ),
+        (
+            "crm",
+            &["url=http://evil.example/"],
+            "a configured hook takes variable and timeout in the query of its address and no arguments",
+        ),
+        (
+            "crm",
+            &["timeout=3"],
+            "a configured hook takes variable and timeout in the query of its address and no arguments",
+        ),
+        ("crm?timeout=3&timeout=3", &[], "a parameter is given more than once"),
+        ("crm?timeout=60", &[], "timeout is not within 1s to 10s"),
+        ("crm?timeouts=3", &[], "unknown parameter. the parameters are method url variable and timeout"),
+        (
+            "crm?variable=WEBHOOK_CODE",
+            &[],
+            "variable must not be one of WEBHOOK_STATUS WEBHOOK_CODE and WEBHOOK_REASON",
+        ),
+    ] {
+        assert_eq!(refused(&daemon, script, arguments).await.reason(), reason, "{script} {arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_names_no_hook_is_not_asked_for() {
+    let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;
+    for script in
+        ["crn", "CRM", "crm/", "/crm", "crm/x", "crm%20", "%63rm", "Webhook", "webhook/", "crm&timeout=3"]
+    {
+        let reason = refused(&daemon, script, &[]).await.reason().to_owned();
+        assert_eq!(
+            reason, "no hook of this name is configured. correct the address or add the hook",
+            "{script}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_variable_of_a_refused_step_holds_nothing_left_over() {
+    let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
+    let daemon = Daemon::start(hook).await;
+    assert_eq!(refused(&daemon, "crm?timeout=99", &[]).await.get("CRM"), Some("reception"));
+    assert_eq!(refused(&daemon, "crm?timeout=99&variable=R", &[]).await.get("R"), Some("reception"));
+    assert_eq!(refused(&daemon, "webhook", &["variable=R", "url=x"]).await.get("R"), Some(""));
+    assert_eq!(refused(&daemon, "nope?variable=R", &[]).await.get("R"), Some(""));
+}
+
+#[tokio::test]
+async fn no_step_ever_sets_a_function_or_a_report_of_its_own() {
+    let daemon = Daemon::start("").await;
+    for name in ["CALLERID(num)", "X)", "WEBHOOK_STATUS", "_WEBHOOK_CODE", "A=B", "A\"B", "${A}", ""] {
+        let ended =
+            refused(&daemon, "webhook", &["url=http://127.0.0.1:9/", &format!("variable={name}")]).await;
+        let names: Vec<_> = ended.set.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"], "{name}");
+    }
+}
+
+const NOT_ALLOWED: &str = "the url is not one that calls.urls of the configuration allows";
+
+#[tokio::test]
+async fn only_urls_that_the_configuration_allows_are_asked() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let allowed = webhook.url("/ok/");
+    let daemon = Daemon::start(&format!("[calls]\nurls = [\"{allowed}\"]")).await;
+    let host = webhook.url("");
+    for url in [
+        format!("{host}/"),
+        format!("{host}/ok"),
+        format!("{host}/OK/"),
+        format!("{host}/ok/../evil"),
+        format!("{host}/ok/%2e%2E/evil"),
+        format!("{host}/ok/\\..\\..\\evil"),
+        format!("{host}0/ok/"),
+        format!("{host}@evil.example/ok/"),
+        format!("{host}.evil.example/ok/"),
+        format!("http://user@{}/ok/", webhook.address()),
+        format!("https://{}/ok/", webhook.address()),
+        format!("http://evil.example/?{allowed}"),
+    ] {
+        let reason = refused(&daemon, "webhook", &[&format!("url={url}")]).await.reason().to_owned();
+        assert!([NOT_ALLOWED, "url is not an http or https URL"].contains(&&*reason), "{url}: {reason}");
+    }
+    assert_eq!(webhook.connections(), 0);
+    let call = Environment::new("webhook").argument(format!("url={allowed}x?y={host}/evil"));
+    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+}
+
+#[tokio::test]
+async fn where_others_may_connect_no_url_is_allowed_unless_it_is_named() {
+    let daemon = Daemon::with("[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\"]").await;
+    let address = ([127, 0, 0, 1], daemon.address().port()).into();
+    let ended =
+        FakeSwitch::call(address, Environment::new("webhook").argument("url=http://127.0.0.1:9/")).await;
+    assert_eq!((ended.status(), ended.reason()), ("BAD_REQUEST", NOT_ALLOWED));
+}
