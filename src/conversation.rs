@@ -32,6 +32,9 @@ pub struct House {
 /// How long a switch may take for one message.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a silent switch has to take in that its call is given back.
+const LAST_WORD: Duration = Duration::from_millis(20);
+
 impl House {
     /// A house with this policy for so many calls at once.
     #[must_use]
@@ -51,14 +54,16 @@ where
         // whatever happens in here, the call must be given back
         let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
-            give_back(&mut switch).await;
+            give_back(&mut switch, PATIENCE).await;
             return;
         };
         match ended {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
                 house.forged.warn(|missed| warn!(missed, "call refused: {error}"));
-                give_back(&mut switch).await;
+                // a switch that was waited for long enough is not waited for again
+                let silent = matches!(error, SwitchError::Silent(_));
+                give_back(&mut switch, if silent { LAST_WORD } else { PATIENCE }).await;
             }
             Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
                 debug!("the conversation ended early: {error}");
@@ -70,12 +75,12 @@ where
 }
 
 /// Gives a call back without an answer.
-async fn give_back<S, D>(switch: &mut Switch<S, D>)
+async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let refused = within(PATIENCE, switch.refuse()).await;
+    let refused = within(patience, switch.refuse()).await;
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
