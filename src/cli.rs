@@ -43,8 +43,8 @@ enum Command {
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
-    /// With files of dialplan (extensions.conf): also whether every AGI(agi://...) in them names a hook that there
-    /// is, with parameters that there are.
+    /// With files of dialplan (extensions.conf, FreeSWITCH's XML): also whether every AGI(agi://...) and every socket
+    /// in them names a hook that there is, with parameters that there are.
     Check(Check),
     /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
     Try(Trial),

@@ -16,7 +16,7 @@ const DOORS: [(&str, &[&str]); 18] = [
     ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "hook"]),
     ("config", &["call", "hook", "variable"]),
-    ("dialplan", &["call", "variable"]),
+    ("dialplan", &["call", "switch", "variable"]),
     ("log", &[]),
     ("conversation", &["call", "hook", "log", "switch", "webhook", "word"]),
     ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
@@ -28,7 +28,7 @@ const DOORS: [(&str, &[&str]); 18] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 11] = [
+const ADDRESSES: [(&str, &[&str]); 12] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
@@ -39,6 +39,7 @@ const ADDRESSES: [(&str, &[&str]); 11] = [
     ("tokio", &["switch", "webhook", "conversation", "server", "cli", "trial", "demo"]),
     ("clap", &["cli", "trial"]),
     ("getrandom", &["word"]),
+    ("roxmltree", &["dialplan"]),
     ("tracing_subscriber", &["log"]),
 ];
 

@@ -289,7 +289,7 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
     })
     .await;
     let configuration = format!(
-        "listen.asterisk = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n",
+        "listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n",
         webhook.url("/")
     );
     let (_folder, mut daemon, address) = serving(&configuration).await;

@@ -36,14 +36,16 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
 
 /// How many steps a dialplan holds, or what is wrong with them.
 fn steps(file: &Path, policy: &Policy) -> Result<usize, Vec<String>> {
-    let text =
-        fs::read_to_string(file).map_err(|error| vec![format!("cannot read {}: {error}", file.display())])?;
-    let steps = dialplan::steps(&text);
-    let fault = |step: &WrittenStep| {
-        let fault = policy.step(step.call.as_ref()?).timeout().err()?;
-        Some(format!("{}:{}: AGI({}): {fault}", file.display(), step.line, step.address))
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| vec![format!("cannot read {name}: {error}")])?;
+    let steps =
+        dialplan::steps(file, &text).map_err(|(line, fault)| vec![format!("{name}:{line}: {fault}")])?;
+    let fault = |step: &WrittenStep| match step.call.as_ref()? {
+        Ok(call) => policy.step(call).timeout().err().map(|fault| fault.to_string()),
+        Err(fault) => Some((*fault).to_owned()),
     };
-    match steps.iter().filter_map(fault).collect::<Vec<_>>() {
+    let told = |step: &WrittenStep| Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step)?));
+    match steps.iter().filter_map(told).collect::<Vec<_>>() {
         faults if faults.is_empty() => Ok(steps.len()),
         faults => Err(faults),
     }

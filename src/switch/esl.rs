@@ -17,6 +17,12 @@ use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
 
+/// The paths in an argument of the application `socket`, one for each host.
+#[must_use]
+pub fn paths(argument: &str) -> Vec<String> {
+    message::paths(argument)
+}
+
 /// One outbound socket conversation.
 #[derive(Debug)]
 pub struct Esl {

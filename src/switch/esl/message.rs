@@ -160,6 +160,13 @@ pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
     found.map(|place| Value::from(place.path)).unwrap_or_default()
 }
 
+/// The path of every host in an argument of the application `socket`.
+pub(super) fn paths(argument: &str) -> Vec<String> {
+    let first_word = argument.split_whitespace().next().unwrap_or_default();
+    let places = first_word.as_bytes().split(|byte| *byte == b'|').map(place);
+    places.map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+}
+
 struct Place<'a> {
     host: &'a [u8],
     port: u16,
