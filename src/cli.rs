@@ -124,7 +124,7 @@ async fn serve(file: &ConfigFile) -> ExitCode {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
     };
-    log::start();
+    let _log = log::start();
     announce(&config);
     let server = match Server::start(&config) {
         Ok(server) => server,

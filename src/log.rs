@@ -5,19 +5,33 @@ use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// Writes the log to standard error, `info` and above, or what `DIALHOOK_LOG` says (`debug`,
-/// `dialhook=trace`, …).
-pub fn start() {
+/// Writes the log to standard error, `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …),
+/// until what it returns is dropped.
+///
+/// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
+/// [`LONGEST_QUEUE`] are lost then.
+#[must_use]
+pub fn start() -> WorkerGuard {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LONGEST_QUEUE)
+        .thread_name("log")
+        .finish(io::stderr());
     let filter = EnvFilter::try_from_env("DIALHOOK_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    guard
 }
+
+/// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
+const LONGEST_QUEUE: usize = 8192;
 
 /// Something that a stranger can cause at will: logged once in ten seconds at most, with the number of times
 /// that it was not.

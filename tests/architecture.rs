@@ -28,7 +28,7 @@ const DOORS: [(&str, &[&str]); 18] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 12] = [
+const ADDRESSES: [(&str, &[&str]); 13] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
@@ -41,6 +41,7 @@ const ADDRESSES: [(&str, &[&str]); 12] = [
     ("getrandom", &["word"]),
     ("roxmltree", &["dialplan"]),
     ("tracing_subscriber", &["log"]),
+    ("tracing_appender", &["log"]),
 ];
 
 #[test]

@@ -302,3 +302,15 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
     let status = within_patience("the end of the daemon", daemon.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+#[tokio::test]
+async fn nobody_who_reads_the_log_can_hold_up_a_call() {
+    let (_folder, mut daemon, address) =
+        serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
+    // far more than a pipe holds
+    for _ in 0..1000 {
+        let ended = within_patience("a call", FakeSwitch::call(address, Environment::new("nope"))).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+    }
+    daemon.kill().await.unwrap();
+}
