@@ -126,6 +126,7 @@ async fn serve(file: &ConfigFile) -> ExitCode {
     };
     let _log = log::start();
     announce(&config);
+    raise_descriptors(&config);
     let server = match Server::start(&config) {
         Ok(server) => server,
         Err(error) => return failed(FAILED, &error.to_string()),
@@ -157,6 +158,21 @@ fn announce(config: &Config) {
     }
     for notice in &config.notices {
         warn!("{notice}");
+    }
+}
+
+/// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
+fn raise_descriptors(config: &Config) {
+    let needed = u64::try_from(config.calls).unwrap_or(u64::MAX).saturating_mul(3);
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < needed => {
+            warn!(
+                limit,
+                needed, "too few file descriptors for limits.calls; raise LimitNOFILE, or lower limits.calls"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
     }
 }
 

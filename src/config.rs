@@ -195,6 +195,13 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
             entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
         }
     }
+    if listen.asterisk.is_none() && listen.freeswitch.is_none() {
+        section
+            .fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
+    }
+    if listen.asterisk == listen.freeswitch && listen.asterisk.is_some_and(|address| address.port() != 0) {
+        section.fault("freeswitch", "the same address as listen.asterisk; give each switch its own port");
+    }
     section.end();
     listen
 }
@@ -230,7 +237,10 @@ fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
 
 fn limits(mut section: Section<'_>) -> usize {
     let calls = section.take("calls").and_then(|entry| {
-        let number = |value: &DeValue<'_>| value.as_integer()?.as_str().parse().ok();
+        let number = |value: &DeValue<'_>| {
+            let written = value.as_integer()?;
+            usize::from_str_radix(written.as_str(), written.radix()).ok()
+        };
         let in_range = |value: &DeValue<'_>| number(value).filter(|calls| (1..=MOST_CALLS).contains(calls));
         entry.read(in_range, "write a number of calls from 1 to 1000000")
     });

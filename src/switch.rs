@@ -151,14 +151,20 @@ where
             // the proof is due even so
             Err(untold) => (self.dialect.question(&[]).unwrap_or_default(), &[][..], Err(untold)),
         };
-        let answer = match question.is_empty() {
-            true => BytesMut::new(),
-            false => {
-                self.say(&question).await?;
-                self.hear().await?
+        if question.is_empty() {
+            return Ok(told.and(self.dialect.answer(b"", call, wanted)?));
+        }
+        self.say(&question).await?;
+        let mut hung_up = false;
+        loop {
+            let answer = self.hear().await?;
+            match self.dialect.answer(&answer, call, wanted) {
+                // a forged greeting can say so as well: it is the answer behind it that proves who spoke
+                Err(SwitchError::HungUp) => hung_up = true,
+                Ok(_) if hung_up => return Err(SwitchError::HungUp),
+                answered => return Ok(told.and(answered?)),
             }
-        };
-        Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
+        }
     }
 
     /// Waits until the caller hangs up or the conversation ends otherwise, and says how.

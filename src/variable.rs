@@ -94,9 +94,14 @@ impl<T: Into<Vec<u8>>> From<T> for Value {
     }
 }
 
+/// The text without what stands between `://` and `@`: a URL's user name and password.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.lossy(), f)
+        let text = self.lossy();
+        match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+            Some((scheme, rest)) => fmt::Debug::fmt(&format!("{scheme}://…@{rest}"), f),
+            None => fmt::Debug::fmt(&text, f),
+        }
     }
 }
 
@@ -164,6 +169,13 @@ mod tests {
         for bad in ["", "_", "__", "CALLERID(name)", "a b", "a=b", "ä", "a\n", "a\"", "${X}", &long] {
             assert_eq!(bad.parse::<VariableName>(), Err(NotAVariableName), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_not_for_the_log() {
+        let shown = |text: &str| format!("{:?}", Value::from(text));
+        assert_eq!(shown("url=http://u:p@ss@h/?a@b"), "\"url=http://…@b\"");
+        assert_eq!([shown("a@b"), shown("http://h/")], ["\"a@b\"", "\"http://h/\""]);
     }
 
     #[test]

@@ -52,6 +52,11 @@ const MOST_IDLE: usize = 256;
 /// How often a connection that is kept is asked whether its other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
+/// How long a connection may take to be made: more than the longest timeout of a hook. It bounds what hyper finishes in the
+/// background, where a request took a connection that became free while its own was being made; and it is shared
+/// out among the addresses of a name, so that the second one has time.
+const LONGEST_CONNECT: Duration = Duration::from_secs(11);
+
 impl Webhook {
     /// A client with this machine's name servers and trusted authorities. A machine that trusts nobody gets one
     /// as well: plain http works, and calls must go on.
@@ -119,6 +124,7 @@ fn builder() -> reqwest::ClientBuilder {
         .redirect(redirect::Policy::none())
         .referer(false)
         .dns_resolver(Arc::new(Names::default()))
+        .connect_timeout(LONGEST_CONNECT)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(MOST_IDLE)
         .tcp_keepalive(KEEPALIVE)

@@ -28,7 +28,7 @@ const DOORS: [(&str, &[&str]); 18] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 13] = [
+const ADDRESSES: [(&str, &[&str]); 14] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
@@ -40,6 +40,7 @@ const ADDRESSES: [(&str, &[&str]); 13] = [
     ("clap", &["cli", "trial"]),
     ("getrandom", &["word"]),
     ("roxmltree", &["dialplan"]),
+    ("rlimit", &["cli"]),
     ("tracing_subscriber", &["log"]),
     ("tracing_appender", &["log"]),
 ];

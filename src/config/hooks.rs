@@ -86,7 +86,7 @@ fn fields(section: &mut Section<'_>, file: &Path) -> Option<Hook> {
 
 fn timeout(value: &DeValue<'_>) -> Option<Timeout> {
     let text = match value {
-        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Integer(number) => number.to_string(),
         DeValue::Float(number) => number.as_str().to_owned(),
         other => other.as_str()?.to_owned(),
     };
@@ -156,7 +156,16 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<VariableName>> {
 }
 
 fn headers(section: Section<'_>, file: &Path) -> HeaderMap {
-    section.into_entries().into_iter().filter_map(|entry| header(entry, file)).collect()
+    let mut headers = HeaderMap::new();
+    for entry in section.into_entries() {
+        let written_before = HeaderName::try_from(&*entry.name).is_ok_and(|name| headers.contains_key(name));
+        if written_before {
+            entry.fault("this header stands there twice; names are the same in letters of either case");
+        } else {
+            headers.extend(header(entry, file));
+        }
+    }
+    headers
 }
 
 fn header(entry: Entry<'_>, file: &Path) -> Option<(HeaderName, HeaderValue)> {

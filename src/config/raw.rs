@@ -168,6 +168,11 @@ impl<'d> Entry<'d> {
         }
     }
 
+    fn may_be_secret(&self) -> bool {
+        let harmless = ["method", "timeout", "variable", "accept", "answers", "otherwise", "fetch"];
+        self.key.starts_with("hook") && !harmless.contains(&self.name.as_str()) || self.name == "urls"
+    }
+
     /// A fault: what was found, and what would be right.
     pub(super) fn wrong(&self, right: &str) {
         self.fault(format!("found {}; {right}", self.found()));
@@ -178,8 +183,11 @@ impl<'d> Entry<'d> {
         self.document.fault(self.key_at.clone(), &self.key, what);
     }
 
-    /// The value as the file has it.
+    /// The value as the file has it; only its kind where it may be, or hold, a secret.
     fn found(&self) -> String {
+        if self.may_be_secret() {
+            return format!("a value of the type {}", self.value.type_str());
+        }
         let written = self.document.text.get(self.at.clone()).unwrap_or_default();
         let line: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
         if line.len() < written.len() { format!("{line}…") } else { line }

@@ -108,7 +108,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "1: compnay: unknown key; did you mean `company`?",
         "3: listen.asterisk: found \"localhost\"; write an address and a port, such as \"127.0.0.1:4573\", or false",
         "4: listen.allow: found [\"10.1.0.0/33\"]; write networks or addresses, such as",
-        "6: calls.urls: found [\"ftp://x/\"]; not an http or https URL; write what the URLs begin with",
+        "6: calls.urls: found a value of the type array; not an http or https URL; write what the URLs begin with",
         "8: limits.calls: found 0; write a number of calls from 1 to 1000000",
         "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
         "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",
@@ -179,6 +179,52 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
         let faults = Config::parse(&hook(headers), &file).unwrap_err().to_string();
         assert!(!faults.contains("geheim") && faults.contains(":3: hook.crm.headers."), "{faults}");
     }
+}
+
+#[test]
+fn no_fault_shows_what_may_be_a_secret() {
+    for text in [
+        "[hook.a]\nurl = [\"http://u:geheim@h/\"]\n",
+        "[hook.a]\nurl = \"ftp://u:geheim@h/\"\n",
+        "[hook.a]\nurl = \"http://h/\"\nheaders = \"Bearer geheim\"\n",
+        "[hook.a]\nurl = \"http://h/\"\nheaders = [\"A: geheim\"]\n",
+        "[hook.a]\nurl = \"http://h/\"\nheaders = { A = { file = [\"geheim\"] } }\n",
+        "[hook]\na = \"geheim\"\n",
+        "hook = \"geheim\"\n",
+        "[calls]\nurls = [\"ftp://u:geheim@h/\"]\n",
+    ] {
+        let faults = parse(text).unwrap_err().join("\n");
+        assert!(!faults.contains("geheim"), "{faults}");
+    }
+}
+
+#[test]
+fn a_header_stands_there_once_whatever_its_letters() {
+    let faults =
+        parse("[hook.a]\nurl = \"http://h/\"\nheaders = { X-A = \"1\", x-a = \"2\" }\n").unwrap_err();
+    assert_eq!(
+        faults,
+        [
+            "3: hook.a.headers.x-a: this header stands there twice; names are the same in letters of either case"
+        ]
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_listen_is_a_fault() {
+    let listen = |lines: &str| parse(&format!("[listen]\n{lines}"));
+    assert!(
+        listen("asterisk = false\nfreeswitch = false\n").unwrap_err()[0].contains("nothing to listen on")
+    );
+    assert!(listen("freeswitch = \"127.0.0.1:4573\"\n").unwrap_err()[0].contains("the same address"));
+    assert!(listen("asterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n").is_ok());
+}
+
+#[test]
+fn a_number_is_read_as_toml_writes_it() {
+    let calls = |number: &str| parse(&format!("[limits]\ncalls = {number}\n")).map(|config| config.calls);
+    assert_eq!([calls("0x10"), calls("0o17"), calls("1_000")].map(Result::unwrap), [16, 15, 1000]);
+    assert!(calls("-1").is_err() && calls("1e3").is_err());
 }
 
 #[test]

@@ -34,6 +34,17 @@ pub struct Esl {
     passes: Passes,
     /// The channel data, once it has come.
     data: Bytes,
+    /// What is being asked for because the channel data cannot tell it exactly.
+    asked: Option<Exactly>,
+}
+
+/// A text in which `%26` must not be taken for `&`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exactly {
+    /// The address of this step; `socket_path` is this step's where it has a path.
+    Address,
+    /// The channel variable `webhook_url`.
+    Url,
 }
 
 /// How the call waits for us, by `Socket-Mode`.
@@ -49,7 +60,14 @@ impl Esl {
     /// A conversation on a connection to this port of ours.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, mode: Mode::Static, resumes: false, passes: Passes::Two, data: Bytes::new() }
+        Self {
+            port,
+            mode: Mode::Static,
+            resumes: false,
+            passes: Passes::Two,
+            data: Bytes::new(),
+            asked: None,
+        }
     }
 
     /// What ends the conversation so that the dialplan goes on.
@@ -83,13 +101,13 @@ impl Esl {
         if headers.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
             return Err(SwitchError::TooLong);
         }
-        // where `%26` may have been `&`, only the channel itself knows
-        let ambiguous = headers.first(b"variable_webhook_url").is_some_and(|url| url.contains(&b'%'));
         let call = self.call(&headers);
+        self.asked = unclear(&call, &headers);
         self.data = data.clone();
-        Ok(match ambiguous && call.is_ad_hoc() {
-            true => Greeting::Further(b"getvar webhook_url\n\n".to_vec()),
-            false => Greeting::Call(Box::new(call)),
+        Ok(match self.asked {
+            Some(Exactly::Address) => Greeting::Further(b"getvar socket_path\n\n".to_vec()),
+            Some(Exactly::Url) => Greeting::Further(b"getvar webhook_url\n\n".to_vec()),
+            None => Greeting::Call(Box::new(call)),
         })
     }
 
@@ -101,16 +119,32 @@ impl Esl {
         Call { address: message::address(headers, self.port), parameters, ..message::call(headers) }
     }
 
-    /// Takes in the reply to `getvar`: the URL without any encoding, but not more than 511 bytes of it.
+    /// Takes in the reply to `getvar`: the text without any encoding, but not more than 511 bytes of it. A longer one
+    /// stays as the channel data has it.
     fn read_exactly(&self, message: &[u8]) -> Greeting {
         let mut call = self.call(&Headers::parse(&self.data));
         let exact = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
-        for parameter in call.parameters.iter_mut().filter(|parameter| parameter.name.as_bytes() == b"url") {
-            if (1..LONGEST_REPLY_TEXT).contains(&exact.len()) {
-                parameter.value = Value::from(exact);
-            }
+        let whole = (1..LONGEST_REPLY_TEXT).contains(&exact.len()).then(|| Value::from(exact));
+        let url = call.parameters.iter_mut().find(|parameter| parameter.name.as_bytes() == b"url");
+        match (self.asked, whole, url) {
+            (Some(Exactly::Address), Some(exact), _) => call.address = exact,
+            (Some(Exactly::Url), Some(exact), Some(url)) => url.value = exact,
+            (_, _, _) => {}
         }
         Greeting::Call(Box::new(call))
+    }
+}
+
+/// What an ad hoc step needs more exactly than the channel data tells it: only the channel itself knows whether a `%26`
+/// was `%26` or `&`. Any other step can do without asking.
+fn unclear(call: &Call, headers: &Headers<'_>) -> Option<Exactly> {
+    let (_, query) = call.path_and_query();
+    let has_url = query.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"url="));
+    let encoded = headers.first(b"variable_webhook_url").is_some_and(|url| url.contains(&b'%'));
+    match call.is_ad_hoc() {
+        true if has_url => Some(Exactly::Address),
+        true if encoded => Some(Exactly::Url),
+        true | false => None,
     }
 }
 

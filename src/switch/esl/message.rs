@@ -145,8 +145,7 @@ pub(super) fn variables(data: &Headers<'_>, wanted: &[VariableName]) -> Variable
 /// The address of the step that is being made, behind host and first `/`.
 ///
 /// `socket_path` cannot tell: it stays from an earlier step where this one has no path. So the application's own
-/// argument is taken apart as FreeSWITCH does (`mod_event_socket.c`, `socket_function`): hosts by `|`, the port behind
-/// the last colon, the path behind the first slash after it. `port` is the one that we listen on, which tells
+/// argument is taken apart (`mod_event_socket.c`, `socket_function`): hosts by `|`, then port and path. `port` is the one that we listen on, which tells
 /// hosts of the same name apart.
 pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
     let argument = data.variable("current_application_data");
@@ -173,17 +172,24 @@ struct Place<'a> {
     path: &'a [u8],
 }
 
+/// ```text
+/// place = host [ ":" port ] [ "/" path ]
+/// ```
+/// FreeSWITCH looks for the port behind the last colon, and a colon in the path would thus have led it elsewhere. One
+/// that is seen here was `%3A` before it was decoded.
 fn place(text: &[u8]) -> Place<'_> {
-    let colon = text.iter().rposition(|byte| *byte == b':');
-    let (host, behind) = match colon {
-        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
-        None => (text, text),
+    let slash_or_end = |from: usize| {
+        let behind = text.get(from..).unwrap_or_default();
+        from + behind.iter().position(|byte| *byte == b'/').unwrap_or(behind.len())
     };
-    let slash = behind.iter().position(|byte| *byte == b'/');
-    let before = slash.and_then(|at| behind.get(..at)).unwrap_or(behind);
-    let path = slash.and_then(|at| behind.get(at + 1..)).unwrap_or_default();
-    let port = colon.and_then(|_| std::str::from_utf8(before).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
-    Place { host: if colon.is_some() { host } else { before }, port, path }
+    let port_behind = |colon: usize| {
+        let digits = text.get(colon + 1..slash_or_end(colon))?;
+        std::str::from_utf8(digits).ok()?.parse().ok().map(|port| (colon, port))
+    };
+    let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let (host_end, port) = colons.filter_map(port_behind).next().unwrap_or((slash_or_end(0), DEFAULT_PORT));
+    let path = text.get(slash_or_end(host_end) + 1..).unwrap_or_default();
+    Place { host: text.get(..host_end).unwrap_or_default(), port, path }
 }
 
 /// Where FreeSWITCH connects when the dialplan names no port.
