@@ -65,6 +65,10 @@ where
                 let silent = matches!(error, SwitchError::Silent(_));
                 give_back(&mut switch, if silent { LAST_WORD } else { PATIENCE }).await;
             }
+            Err(error @ SwitchError::HungUpUnproved) => {
+                debug!("call refused: {error}");
+                give_back(&mut switch, PATIENCE).await;
+            }
             Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
                 debug!("the conversation ended early: {error}");
             }
@@ -106,8 +110,9 @@ where
     };
 
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
+    let took = began.elapsed();
     let heard = within(PATIENCE, switch.farewell(&words)).await;
-    report(&step, &outcome, began);
+    report(&step, &outcome, took);
     match heard {
         Ok(0) => {}
         Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
@@ -153,19 +158,22 @@ pub fn identity() -> Identity {
 
 /// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
 pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    match dialect.farewell(&step.assignments(&outcome), step.accept()) {
+    let words = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome), step.accept());
+    match words(&outcome) {
         Ok(words) => (outcome, words),
         Err(unfit) => {
             let outcome = outcome.but_unfit(unfit);
-            let words = dialect.farewell(&step.assignments(&outcome), step.accept()).unwrap_or_default();
+            // the configuration lets no `otherwise` in that a switch cannot carry; should one be there, the call goes
+            // on even so
+            let words = words(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
             (outcome, words)
         }
     }
 }
 
-fn report(step: &Step, outcome: &Outcome, began: Instant) {
+fn report(step: &Step, outcome: &Outcome, took: Duration) {
     let (status, code) = (outcome.status().as_str(), outcome.code());
-    let milliseconds = began.elapsed().as_millis();
+    let milliseconds = took.as_millis();
     let reason = outcome.to_string();
     let reason = (!reason.is_empty()).then_some(reason);
     info!(hook = step.name, status, code, ms = milliseconds, reason, "webhook step");

@@ -93,6 +93,9 @@ pub enum SwitchError {
     /// The caller hung up.
     #[error("the caller hung up")]
     HungUp,
+    /// The caller hung up before the greeting was proved; or somebody who forged it says so.
+    #[error("the caller hung up before the call was proved")]
+    HungUpUnproved,
     /// The stream ended.
     #[error("the switch closed the connection")]
     Closed,
@@ -155,16 +158,8 @@ where
             return Ok(told.and(self.dialect.answer(b"", call, wanted)?));
         }
         self.say(&question).await?;
-        let mut hung_up = false;
-        loop {
-            let answer = self.hear().await?;
-            match self.dialect.answer(&answer, call, wanted) {
-                // a forged greeting can say so as well: it is the answer behind it that proves who spoke
-                Err(SwitchError::HungUp) => hung_up = true,
-                Ok(_) if hung_up => return Err(SwitchError::HungUp),
-                answered => return Ok(told.and(answered?)),
-            }
-        }
+        let answer = self.hear().await?;
+        Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
     }
 
     /// Waits until the caller hangs up or the conversation ends otherwise, and says how.

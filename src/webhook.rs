@@ -102,8 +102,13 @@ impl Webhook {
             Err(_elapsed) => return Err(late(false)),
         };
         let code = response.status().as_u16();
-        if !response.status().is_success() && error_page == ErrorPage::Skip {
-            return Ok(Answer { code, body: Vec::new() });
+        if !response.status().is_success() {
+            let mut page = Vec::new();
+            if error_page == ErrorPage::Read {
+                // as much of it as comes
+                let _cut = timeout_at(deadline, read(response, &mut page)).await;
+            }
+            return Ok(Answer { code, body: page });
         }
         let body = timeout_at(deadline, body(response)).await.unwrap_or_else(|_elapsed| Err(late(true)))?;
         Ok(Answer { code, body })
@@ -133,16 +138,22 @@ fn builder() -> reqwest::ClientBuilder {
         .http2_keep_alive_while_idle(true)
 }
 
-async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, Outcome> {
-    let code = response.status().as_u16();
+async fn body(response: reqwest::Response) -> Result<Vec<u8>, Outcome> {
     let mut body = Vec::new();
+    read(response, &mut body).await?;
+    Ok(body)
+}
+
+/// Reads an answer to its end, or to where it is too long.
+async fn read(mut response: reqwest::Response, body: &mut Vec<u8>) -> Result<(), Outcome> {
+    let code = response.status().as_u16();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
             return Err(Outcome::BadAnswer { code, fault: AnswerFault::TooLong });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(())
 }
 
 fn unreachable(error: &reqwest::Error) -> Outcome {

@@ -130,8 +130,13 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
 
 /// Whether a text of the configuration can be set on every switch as a harmless value.
 fn carried(text: &str) -> Result<(), &'static str> {
-    if text.contains(['"', '$']) {
-        return Err("a channel variable cannot hold `\"` or `$` safely; leave them out");
+    if text.contains(['"', '$', '\\']) {
+        return Err(
+            "a channel variable cannot hold `\"`, `$` or `\\` safely on every switch; leave them out",
+        );
+    }
+    if text.starts_with("ARRAY::") {
+        return Err("FreeSWITCH would take it apart; begin with something else than ARRAY::");
     }
     match unsafe_text(text.as_bytes()) {
         Some(_) => Err("write at most 1024 bytes without control characters"),

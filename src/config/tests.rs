@@ -119,7 +119,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "16: hook.crm.variable: found \"CALLERID(name)\"; write a name of letters, digits and `_`",
         "17: hook.crm.accept: found \"all\"; write \"safe\" or \"any\"",
         "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
-        "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"` or `$` safely; leave them out",
+        "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"`, `$` or `\\` safely",
         "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",
         "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; a variable name has 1 to 256 letters, digits and `_`",
         "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
@@ -178,6 +178,16 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
     {
         let faults = Config::parse(&hook(headers), &file).unwrap_err().to_string();
         assert!(!faults.contains("geheim") && faults.contains(":3: hook.crm.headers."), "{faults}");
+    }
+}
+
+#[test]
+fn what_is_set_otherwise_can_be_carried_by_every_switch() {
+    for text in ["ARRAY::a", "a$b", "a\\\\b", "a\\\"b", "a\\nb", &"x".repeat(1025)] {
+        for key in [format!("otherwise = \"{text}\""), format!("answers = [\"{text}\"]")] {
+            let faults = parse(&format!("[hook.a]\nurl = \"http://h/\"\n{key}\n")).unwrap_err();
+            assert_eq!(faults.len(), 1, "{key}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::parameters::Asked;
@@ -129,10 +130,17 @@ impl AllowedUrls {
         match self {
             Self::Any => true,
             Self::Prefixes(prefixes) => {
-                prefixes.iter().any(|prefix| url.as_str().starts_with(prefix.as_str()))
+                let begins = |prefix: &Url| url.as_str().starts_with(prefix.as_str());
+                !climbs(url) && prefixes.iter().any(begins)
             }
         }
     }
+}
+
+/// Whether a server that decodes `%2F` or `%5C` would find a `..` in the path.
+fn climbs(url: &Url) -> bool {
+    let path: Vec<u8> = percent_decode_str(url.path()).collect();
+    path.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| segment == b"..")
 }
 
 /// One call's webhook step: what it does, or why nothing can be done, and what it sets in either case.
@@ -437,6 +445,8 @@ mod tests {
             "http://crm.example.com/",
             "http://h/api/../admin",
             "http://h/api/%2e%2e/admin",
+            "http://h/api/..%2fadmin",
+            "http://h/api/x/%2E%2E%2F%2e.%5cadmin",
             "http://h/apix",
         ] {
             assert!(!allowed(url), "{url}");

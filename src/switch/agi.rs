@@ -81,7 +81,7 @@ impl Dialect for Agi {
 
     fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
         let text = match Reply::parse(message) {
-            Some(Reply::Hangup) => return Err(SwitchError::HungUp),
+            Some(Reply::Hangup) => return Err(SwitchError::HungUpUnproved),
             Some(Reply::Result { code: 1, text: Some(text) }) => text,
             Some(Reply::Result { .. } | Reply::Refused(_)) | None => return Err(UNPROVED),
         };
@@ -357,7 +357,7 @@ mod tests {
         let (agi, call) = greeted(ORDINARY);
         let mut call = call.unwrap();
         let mut heard = |message: &[u8]| agi.answer(message, &mut call, &[]).unwrap_err();
-        assert!(matches!(heard(b"HANGUP"), SwitchError::HungUp));
+        assert!(matches!(heard(b"HANGUP"), SwitchError::HungUpUnproved));
         for message in
             [&b"200 result=1"[..], b"510 Invalid", b"agi_extension: 109", b"", b"200 result=0 (w0rd||||)"]
         {

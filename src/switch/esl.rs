@@ -189,14 +189,15 @@ impl Dialect for Esl {
     }
 
     fn answer(&self, _message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
-        call.variables = message::variables(&Headers::parse(&self.data), wanted);
+        if !wanted.is_empty() {
+            call.variables = message::variables(&Headers::parse(&self.data), wanted);
+        }
         Ok(Ok(()))
     }
 
-    /// The notice ends every connection, and says the same whatever the cause.
+    /// The notice ends every connection, and says the same whatever the cause. Its type is its first header.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
-        let kind = Headers::parse(message).first(b"Content-Type");
-        (kind == Some(b"text/disconnect-notice")).then_some(SwitchError::HungUp)
+        message.starts_with(b"Content-Type: text/disconnect-notice\n").then_some(SwitchError::HungUp)
     }
 
     fn farewell(&self, assignments: &[Assignment], _accept: Accept) -> Result<Vec<u8>, Unfit> {

@@ -5,14 +5,16 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
+use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::parse_resolv_conf;
+use hickory_resolver::{Hosts, TokioResolver};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tracing::warn;
 
 /// The machine's name servers and host table.
 #[derive(Debug, Default)]
@@ -52,19 +54,48 @@ impl Names {
     }
 }
 
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
+
 /// When each of the files was last written.
 type Edition = [Option<SystemTime>; 2];
 
 fn edition() -> Edition {
-    ["/etc/resolv.conf", "/etc/hosts"].map(|file| fs::metadata(file).and_then(|about| about.modified()).ok())
+    [RESOLV_CONF, HOSTS].map(|file| fs::metadata(file).and_then(|about| about.modified()).ok())
 }
 
 fn resolver() -> Result<TokioResolver, NetError> {
-    // without name servers there is still the host table; others than the machine's are never asked
-    let no_servers = || ResolverConfig::from_parts(None, Vec::new(), Vec::new());
-    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|_no_resolv_conf| {
-        TokioResolver::builder_with_config(no_servers(), TokioRuntimeProvider::default())
-    });
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    builder.build()
+    let (servers, options) =
+        fs::read(RESOLV_CONF).map_err(NetError::from).and_then(servers).unwrap_or_else(|error| {
+            // others than the machine's own are never asked
+            warn!("no name servers: {RESOLV_CONF}: {error}; only {HOSTS} tells where webhooks are");
+            (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default())
+        });
+    let mut builder = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default());
+    *builder.options_mut() = options;
+    // one family at a time: a server that keeps silent about the other must not cost the caller an answer
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    builder.options_mut().use_hosts_file = ResolveHosts::Never;
+    let mut resolver = builder.build()?;
+    resolver.set_hosts(Arc::new(hosts()));
+    Ok(resolver)
+}
+
+/// The name servers; without the search domains where those cannot be read.
+fn servers(text: Vec<u8>) -> Result<(ResolverConfig, ResolverOpts), NetError> {
+    parse_resolv_conf(&text).or_else(|_fault| {
+        let lossy = String::from_utf8_lossy(&text);
+        let servers = lossy.lines().filter(|line| line.trim_start().starts_with("nameserver"));
+        parse_resolv_conf(servers.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// The host table, in whatever encoding its comments are.
+fn hosts() -> Hosts {
+    let mut hosts = Hosts::default();
+    let text = fs::read(HOSTS).unwrap_or_default();
+    if let Err(error) = hosts.read_hosts_conf(String::from_utf8_lossy(&text).as_bytes()) {
+        warn!("cannot read {HOSTS}: {error}");
+    }
+    hosts
 }

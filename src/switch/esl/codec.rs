@@ -5,7 +5,6 @@
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::Decoder;
 
-use super::message::Headers;
 use crate::switch::SwitchError;
 
 /// Cuts the stream into messages: a header block, its blank line, and the body if there is one.
@@ -72,14 +71,17 @@ fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
 }
 
 fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
-    let Some(length) = Headers::parse(headers).first(b"Content-Length") else { return Ok(0) };
-    let length = std::str::from_utf8(length).ok().and_then(|text| text.trim().parse().ok());
+    let named = |line: &'_ [u8]| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
+    let Some(line) = headers.split(|byte| *byte == b'\n').find(|line| named(line)) else { return Ok(0) };
+    let length = line.get(NAME.len()..).and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok());
     match length {
         Some(length) if length <= LONGEST_BODY => Ok(length),
         Some(_) => Err(SwitchError::TooLong),
         None => Err(SwitchError::Forged("a message of FreeSWITCH has no readable Content-Length")),
     }
 }
+
+const NAME: &[u8] = b"Content-Length:";
 
 #[cfg(test)]
 mod tests {
