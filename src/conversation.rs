@@ -157,8 +157,8 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
         Ok(words) => (outcome, words),
         Err(unfit) => {
             let outcome = outcome.but_unfit(unfit);
-            let words = dialect.farewell(&step.assignments(&outcome), step.accept()).unwrap_or_default();
-            (outcome, words)
+            let words = dialect.farewell(&step.assignments(&outcome), step.accept());
+            (outcome, words.unwrap_or_else(|_| dialect.refusal()))
         }
     }
 }

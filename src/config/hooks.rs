@@ -133,6 +133,9 @@ fn carried(text: &str) -> Result<(), &'static str> {
     if text.contains(['"', '$']) {
         return Err("a channel variable cannot hold `\"` or `$` safely; leave them out");
     }
+    if text.starts_with("ARRAY::") {
+        return Err("FreeSWITCH would take `ARRAY::` for a list; begin with something else");
+    }
     match unsafe_text(text.as_bytes()) {
         Some(_) => Err("write at most 1024 bytes without control characters"),
         None => Ok(()),
