@@ -146,14 +146,10 @@ pub(super) fn variables(data: &Headers<'_>, wanted: &[VariableName]) -> Variable
 ///
 /// `socket_path` cannot tell: it stays from an earlier step where this one has no path. So the application's own
 /// argument is taken apart as FreeSWITCH does (`mod_event_socket.c`, `socket_function`): hosts by `|`, the port behind
-/// the last colon, the path behind the first slash after it. `port` is the one that we listen on, which tells
-/// hosts of the same name apart.
-pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
-    let argument = data.variable("current_application_data");
-    let first_word =
-        argument.as_bytes().split(|byte| *byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
-    let connected = data.variable("socket_host");
-    let places: Vec<_> = first_word.split(|byte| *byte == b'|').map(place).collect();
+/// a colon, the path behind the first slash after it. `connected` is the host, and `port` the one that we listen
+/// on, which tells hosts of the same name apart.
+pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
+    let places = places(argument.as_bytes());
     let of_host = |place: &&Place<'_>| place.host == connected.as_bytes();
     let found = places.iter().filter(of_host).find(|place| place.port == port);
     let found = found.or_else(|| places.iter().find(of_host)).or(places.first());
@@ -162,9 +158,21 @@ pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
 
 /// The path of every host in an argument of the application `socket`.
 pub(super) fn paths(argument: &str) -> Vec<String> {
-    let first_word = argument.split_whitespace().next().unwrap_or_default();
-    let places = first_word.as_bytes().split(|byte| *byte == b'|').map(place);
-    places.map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+    let places = places(argument.as_bytes());
+    places.iter().map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+}
+
+/// The hosts in the first word of an argument. One without a port has that of the host before.
+fn places(argument: &[u8]) -> Vec<Place<'_>> {
+    let first_word =
+        argument.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let mut port = DEFAULT_PORT;
+    let place = |text| {
+        let place = place(text, port);
+        port = place.port;
+        place
+    };
+    first_word.split(|byte| *byte == b'|').map(place).collect()
 }
 
 struct Place<'a> {
@@ -173,17 +181,27 @@ struct Place<'a> {
     path: &'a [u8],
 }
 
-fn place(text: &[u8]) -> Place<'_> {
-    let colon = text.iter().rposition(|byte| *byte == b':');
-    let (host, behind) = match colon {
-        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
-        None => (text, text),
+/// FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a port stands behind that
+/// one; so the first behind which one stands is the same, whatever a URL in the query looks like by now.
+fn place(text: &[u8], port_before: u16) -> Place<'_> {
+    let behind = |at: usize| text.get(at + 1..).unwrap_or_default();
+    let mut colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let (host, port, behind) = match colons.find_map(|at| Some((at, port(behind(at))?))) {
+        Some((at, port)) => (text.get(..at), port, behind(at)),
+        None => (text.split(|byte| *byte == b'/').next(), port_before, text),
     };
     let slash = behind.iter().position(|byte| *byte == b'/');
-    let before = slash.and_then(|at| behind.get(..at)).unwrap_or(behind);
     let path = slash.and_then(|at| behind.get(at + 1..)).unwrap_or_default();
-    let port = colon.and_then(|_| std::str::from_utf8(before).ok()?.parse().ok()).unwrap_or(DEFAULT_PORT);
-    Place { host: if colon.is_some() { host } else { before }, port, path }
+    Place { host: host.unwrap_or_default(), port, path }
+}
+
+/// A number of digits up to a slash or the end.
+fn port(text: &[u8]) -> Option<u16> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match text.get(digits) {
+        None | Some(b'/') => std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok(),
+        Some(_) => None,
+    }
 }
 
 /// Where FreeSWITCH connects when the dialplan names no port.
