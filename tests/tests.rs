@@ -20,6 +20,8 @@ mod architecture;
 mod asterisk;
 /// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
 mod cli;
+/// FreeSWITCH's outbound socket: recorded conversations, calls that must not get stuck, values that must not expand.
+mod esl;
 /// What a webhook gets, and what each kind of answer leads to.
 mod hooks;
 /// How long, how much, how many: every limit has its end.

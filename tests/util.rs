@@ -1,6 +1,9 @@
-//! What the tests stand on: a daemon in this process, a fake switch and a fake webhook, all on port 0.
+//! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
 mod daemon;
+/// FreeSWITCH's own pass over a text.
+pub mod expansion;
+mod freeswitch;
 mod program;
 mod switch;
 mod webhook;
@@ -9,6 +12,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::daemon::{Daemon, house};
+pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::program::Program;
 pub use self::switch::{Ended, Environment, FakeSwitch};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};

@@ -34,17 +34,10 @@ pub struct Esl {
     passes: Passes,
     /// The channel data, once it has come.
     data: Bytes,
-    /// What is being asked for because the channel data cannot tell it exactly.
-    asked: Option<Exactly>,
-}
-
-/// A text in which `%26` must not be taken for `&`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exactly {
-    /// The address of this step; `socket_path` is this step's where it has a path.
-    Address,
-    /// The channel variable `webhook_url`.
-    Url,
+    /// Variables of which the channel data does not tell enough; the channel is asked for the last one.
+    doubtful: Vec<&'static str>,
+    /// What it said of those before.
+    exact: Vec<(&'static str, Value)>,
 }
 
 /// How the call waits for us, by `Socket-Mode`.
@@ -66,7 +59,8 @@ impl Esl {
             resumes: false,
             passes: Passes::Two,
             data: Bytes::new(),
-            asked: None,
+            doubtful: Vec::new(),
+            exact: Vec::new(),
         }
     }
 
@@ -79,14 +73,14 @@ impl Esl {
     }
 
     /// Undoes an author's `socket_resume=true` in static mode.
-    fn rescue(&self) -> Result<Vec<u8>, Unfit> {
-        let needed = self.resumes && self.mode == Mode::Static;
-        let off = "socket_resume".parse().map(|name| Assignment { name, value: Value::from("false") });
+    fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
+        let needed = resumes && self.mode == Mode::Static;
+        let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
         off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes))
     }
 
     /// Takes in the reply to `connect`.
-    fn connected(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
+    fn connected(&mut self, message: BytesMut) -> Result<(), SwitchError> {
         let data = message.freeze();
         let headers = Headers::parse(&data);
         match headers.last(b"Socket-Mode") {
@@ -94,69 +88,78 @@ impl Esl {
             Some(_) => {}
             None => return Err(SwitchError::Forged("the other end does not speak like FreeSWITCH")),
         }
-        self.resumes = is_true(&headers.variable("socket_resume"));
+        let whole = headers.first(b"Event-Name") == Some(b"CHANNEL_DATA");
+        // what is not known may be deadly
+        self.resumes = !whole || is_true(&headers.variable(RESUMES));
         if is_true(&headers.variable("app_disable_expand_variables")) {
             self.passes = Passes::One;
         }
-        if headers.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
+        if !whole {
             return Err(SwitchError::TooLong);
         }
-        let call = self.call(&headers);
-        self.asked = unclear(&call, &headers);
+        self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
-        Ok(match self.asked {
-            Some(Exactly::Address) => Greeting::Further(b"getvar socket_path\n\n".to_vec()),
-            Some(Exactly::Url) => Greeting::Further(b"getvar webhook_url\n\n".to_vec()),
-            None => Greeting::Call(Box::new(call)),
-        })
+        Ok(())
     }
 
     fn call(&self, headers: &Headers<'_>) -> Call {
-        let value =
-            |name: &str| Some(headers.variable(&format!("webhook_{name}"))).filter(|value| !value.is_empty());
-        let parameter = |name: &str| Some(Parameter { name: Value::from(name), value: value(name)? });
+        let value = |name: &str| match self.exact.iter().find(|(known, _)| *known == name) {
+            Some((_, exact)) => exact.clone(),
+            None => headers.variable(name),
+        };
+        let parameter = |name: &str| {
+            let value = Some(value(&format!("webhook_{name}"))).filter(|value| !value.is_empty())?;
+            Some(Parameter { name: Value::from(name), value })
+        };
         let parameters = ["method", "url", "variable", "timeout"].into_iter().filter_map(parameter).collect();
-        Call { address: message::address(headers, self.port), parameters, ..message::call(headers) }
+        let address = message::address(&value(ARGUMENT), &headers.variable("socket_host"), self.port);
+        Call { address, parameters, ..message::call(headers) }
     }
 
-    /// Takes in the reply to `getvar`: the text without any encoding, but not more than 511 bytes of it. A longer one
-    /// stays as the channel data has it.
-    fn read_exactly(&self, message: &[u8]) -> Greeting {
-        let mut call = self.call(&Headers::parse(&self.data));
+    /// Takes in the reply to `getvar`: the value without any encoding, but cut behind 511 bytes or at a line feed
+    /// (`mod_event_socket.c`, `parse_command`).
+    fn read_exactly(&mut self, name: &'static str, message: &[u8]) {
         let exact = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
-        let whole = (1..LONGEST_REPLY_TEXT).contains(&exact.len()).then(|| Value::from(exact));
-        let url = call.parameters.iter_mut().find(|parameter| parameter.name.as_bytes() == b"url");
-        match (self.asked, whole, url) {
-            (Some(Exactly::Address), Some(exact), _) => call.address = exact,
-            (Some(Exactly::Url), Some(exact), Some(url)) => url.value = exact,
-            (_, _, _) => {}
+        if message::decoded(exact) == Headers::parse(&self.data).variable(name) {
+            self.exact.push((name, Value::from(exact)));
         }
-        Greeting::Call(Box::new(call))
     }
 }
 
-/// What an ad hoc step needs more exactly than the channel data tells it: only the channel itself knows whether a `%26`
-/// was `%26` or `&`. Any other step can do without asking.
-fn unclear(call: &Call, headers: &Headers<'_>) -> Option<Exactly> {
+/// The variable that makes the end of every conversation a `resume`.
+const RESUMES: &str = "socket_resume";
+
+/// Where FreeSWITCH keeps the argument of the application that runs.
+const ARGUMENT: &str = "current_application_data";
+
+/// The variables in which `%26` or another escape may have stood before the channel data was encoded: a URL, and a
+/// query with more in it than a configured hook needs.
+fn doubtful(data: &Headers<'_>, call: &Call) -> Vec<&'static str> {
+    let mut doubtful = Vec::new();
     let (_, query) = call.path_and_query();
-    let has_url = query.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"url="));
-    let encoded = headers.first(b"variable_webhook_url").is_some_and(|url| url.contains(&b'%'));
-    match call.is_ad_hoc() {
-        true if has_url => Some(Exactly::Address),
-        true if encoded => Some(Exactly::Url),
-        true | false => None,
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.&=".contains(byte);
+    if !query.iter().all(plain) {
+        doubtful.push(ARGUMENT);
     }
+    if call.is_ad_hoc() && data.first(b"variable_webhook_url").is_some_and(|url| url.contains(&b'%')) {
+        doubtful.push("webhook_url");
+    }
+    doubtful
 }
-
-/// `getvar` cuts what it replies (`mod_event_socket.c`, `parse_command`: `reply` has 512 bytes).
-const LONGEST_REPLY_TEXT: usize = 511;
 
 /// What FreeSWITCH takes for true (`src/include/switch_utils.h`, `switch_true`).
 fn is_true(value: &Value) -> bool {
     let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
     let text = value.lossy();
-    words.iter().any(|word| text.eq_ignore_ascii_case(word))
-        || text.parse::<i64>().is_ok_and(|number| number != 0)
+    words.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_number_but_zero(&text)
+}
+
+/// `switch_is_number` takes digits and points behind a sign, `atoi` reads the digits in front (`src/switch_utils.c`).
+fn is_number_but_zero(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
+    let whole = digits.split(|byte| *byte == b'.').next().unwrap_or_default();
+    digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && whole.iter().any(|digit| *digit != b'0')
 }
 
 impl Dialect for Esl {
@@ -171,16 +174,17 @@ impl Dialect for Esl {
     }
 
     fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
-        if !self.data.is_empty() {
-            return match self.interruption(&message) {
-                Some(gone) => Err(gone),
-                None => Ok(self.read_exactly(&message)),
-            };
+        if let Some(gone) = self.interruption(&message) {
+            return Err(gone);
         }
-        match self.interruption(&message) {
-            Some(gone) => Err(gone),
-            None => self.connected(message),
+        match self.doubtful.pop() {
+            None => self.connected(message)?,
+            Some(name) => self.read_exactly(name, &message),
         }
+        Ok(match self.doubtful.last() {
+            Some(name) => Greeting::Further(format!("getvar {name}\n\n").into_bytes()),
+            None => Greeting::Call(Box::new(self.call(&Headers::parse(&self.data)))),
+        })
     }
 
     /// The channel data told all.
@@ -195,22 +199,32 @@ impl Dialect for Esl {
         Ok(Ok(()))
     }
 
-    /// The notice ends every connection, and says the same whatever the cause. Its type is its first header.
+    /// The notice ends every connection, and says the same whatever the cause. It names the channel: in the reply to
+    /// `getvar`, a value with an empty line in it can look like one.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
-        message.starts_with(b"Content-Type: text/disconnect-notice\n").then_some(SwitchError::HungUp)
+        if !message.starts_with(b"Content-Type: text/disconnect-notice\n") {
+            return None;
+        }
+        let channel = Headers::parse(&self.data).text("Unique-ID");
+        let named = Headers::parse(message).first(b"Controlled-Session-UUID");
+        let ours = self.data.is_empty() || named.is_some_and(|uuid| uuid == channel.as_bytes());
+        ours.then_some(SwitchError::HungUp)
     }
 
     fn farewell(&self, assignments: &[Assignment], _accept: Accept) -> Result<Vec<u8>, Unfit> {
-        let mut words = self.rescue()?;
+        let mut words = self.rescue(self.resumes)?;
         for assignment in assignments {
             words.extend(command::set(assignment, self.passes)?);
         }
+        // whatever the answer for it was
+        let resumes = |set: &Assignment| set.name.as_str().eq_ignore_ascii_case(RESUMES);
+        words.extend(self.rescue(assignments.iter().any(resumes))?);
         words.extend(self.release());
         Ok(words)
     }
 
     fn refusal(&self) -> Vec<u8> {
-        [self.rescue().unwrap_or_default(), self.release()].concat()
+        [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
     }
 
     /// `exit` is the end; a half-close could be seen before the commands in front of it.

@@ -17,6 +17,25 @@ pub struct EslCodec {
     seen: usize,
     /// The whole length of the message whose headers are there already.
     length: Option<usize>,
+    /// Whether the beginning of this block is gone.
+    cut: bool,
+}
+
+impl EslCodec {
+    /// Takes away what is too much of a block that ends here or later, and says where that place is now. No half line
+    /// is left at the front of a whole block: it could look like a header that nobody wrote.
+    fn cut(&mut self, buffer: &mut BytesMut, end: usize) -> usize {
+        self.cut |= end > LONGEST_BLOCK;
+        let surplus = if self.cut { end.saturating_sub(KEPT) } else { 0 };
+        if surplus == 0 {
+            return end;
+        }
+        let kept = buffer.get(surplus..end).unwrap_or_default();
+        // the line feed stays for now: it may be half of the blank line
+        let surplus = surplus + kept.iter().position(|byte| *byte == b'\n').unwrap_or_default();
+        buffer.advance(surplus);
+        end - surplus
+    }
 }
 
 /// The longest header block taken. `FreeSWITCH` knows no limit: channel data with a variable of 1 MiB of non-ASCII
@@ -25,6 +44,9 @@ pub const LONGEST_BLOCK: usize = 4 * 1024 * 1024;
 
 /// The longest body taken; the only one that comes without being asked for has 67 bytes.
 const LONGEST_BODY: usize = 64 * 1024;
+
+/// The line feeds at the end of a block.
+const BLANK_LINE: usize = 2;
 
 /// How much of a block that is too long is kept.
 const KEPT: usize = 4096;
@@ -36,12 +58,15 @@ impl Decoder for EslCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         if self.length.is_none() {
             match end_of_headers(buffer, self.seen) {
-                Some(end) => self.length = Some(end + body_length(buffer.get(..end).unwrap_or_default())?),
-                None if buffer.len() > LONGEST_BLOCK => {
-                    buffer.advance(buffer.len() - KEPT);
-                    self.seen = buffer.len();
+                Some(end) => {
+                    let mut end = self.cut(buffer, end);
+                    if self.cut && end > BLANK_LINE {
+                        buffer.advance(1);
+                        end -= 1;
+                    }
+                    self.length = Some(end + body_length(buffer.get(..end).unwrap_or_default())?);
                 }
-                None => self.seen = buffer.len(),
+                None => self.seen = self.cut(buffer, buffer.len()),
             }
         }
         match self.length {
@@ -117,7 +142,24 @@ mod tests {
         }
         buffer.extend_from_slice(b"\nSocket-Mode: async\n\n");
         let message = codec.decode(&mut buffer).unwrap().unwrap();
-        assert!(message.len() < LONGEST_BLOCK && message.ends_with(b"x\nSocket-Mode: async\n\n"));
+        assert!(message.len() < LONGEST_BLOCK && message.ends_with(b"Socket-Mode: async\n\n"));
+        // what follows is a message like any other
+        buffer.extend_from_slice(b"a: b\n\n");
+        assert_eq!(codec.decode(&mut buffer).unwrap().unwrap(), b"a: b\n\n"[..]);
+    }
+
+    #[test]
+    fn nothing_that_was_cut_looks_like_a_header() {
+        let line = [b"variable_x: ".repeat(LONGEST_BLOCK / 12), b"Content-Length: 9".repeat(600)].concat();
+        let whole = [line.as_slice(), b"\nSocket-Mode: static\n\n"].concat();
+        for size in [whole.len(), LONGEST_BLOCK + 1, 1_000_003] {
+            let (mut codec, mut buffer, mut messages) = (EslCodec::default(), BytesMut::new(), Vec::new());
+            for piece in whole.chunks(size) {
+                buffer.extend_from_slice(piece);
+                messages.extend(codec.decode(&mut buffer).unwrap());
+            }
+            assert_eq!(messages, [&b"Socket-Mode: static\n\n"[..]], "in pieces of {size}");
+        }
     }
 
     #[test]

@@ -145,14 +145,11 @@ pub(super) fn variables(data: &Headers<'_>, wanted: &[VariableName]) -> Variable
 /// The address of the step that is being made, behind host and first `/`.
 ///
 /// `socket_path` cannot tell: it stays from an earlier step where this one has no path. So the application's own
-/// argument is taken apart (`mod_event_socket.c`, `socket_function`): hosts by `|`, then port and path. `port` is the one that we listen on, which tells
-/// hosts of the same name apart.
-pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
-    let argument = data.variable("current_application_data");
-    let first_word =
-        argument.as_bytes().split(|byte| *byte == b' ').find(|word| !word.is_empty()).unwrap_or_default();
-    let connected = data.variable("socket_host");
-    let places: Vec<_> = first_word.split(|byte| *byte == b'|').map(place).collect();
+/// argument is taken apart as FreeSWITCH does (`mod_event_socket.c`, `socket_function`): hosts by `|`, the port behind
+/// a colon, the path behind the first slash after it. `connected` is the host, and `port` the one that we listen
+/// on, which tells hosts of the same name apart.
+pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
+    let places = places(argument.as_bytes());
     let of_host = |place: &&Place<'_>| place.host == connected.as_bytes();
     let found = places.iter().filter(of_host).find(|place| place.port == port);
     let found = found.or_else(|| places.iter().find(of_host)).or(places.first());
@@ -161,9 +158,21 @@ pub(super) fn address(data: &Headers<'_>, port: u16) -> Value {
 
 /// The path of every host in an argument of the application `socket`.
 pub(super) fn paths(argument: &str) -> Vec<String> {
-    let first_word = argument.split_whitespace().next().unwrap_or_default();
-    let places = first_word.as_bytes().split(|byte| *byte == b'|').map(place);
-    places.map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+    let places = places(argument.as_bytes());
+    places.iter().map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+}
+
+/// The hosts in the first word of an argument. One without a port has that of the host before.
+fn places(argument: &[u8]) -> Vec<Place<'_>> {
+    let first_word =
+        argument.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let mut port = DEFAULT_PORT;
+    let place = |text| {
+        let place = place(text, port);
+        port = place.port;
+        place
+    };
+    first_word.split(|byte| *byte == b'|').map(place).collect()
 }
 
 struct Place<'a> {
@@ -172,24 +181,27 @@ struct Place<'a> {
     path: &'a [u8],
 }
 
-/// ```text
-/// place = host [ ":" port ] [ "/" path ]
-/// ```
-/// FreeSWITCH looks for the port behind the last colon, and a colon in the path would thus have led it elsewhere. One
-/// that is seen here was `%3A` before it was decoded.
-fn place(text: &[u8]) -> Place<'_> {
-    let slash_or_end = |from: usize| {
-        let behind = text.get(from..).unwrap_or_default();
-        from + behind.iter().position(|byte| *byte == b'/').unwrap_or(behind.len())
+/// FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a port stands behind that
+/// one; so the first behind which one stands is the same, whatever a URL in the query looks like by now.
+fn place(text: &[u8], port_before: u16) -> Place<'_> {
+    let behind = |at: usize| text.get(at + 1..).unwrap_or_default();
+    let mut colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let (host, port, behind) = match colons.find_map(|at| Some((at, port(behind(at))?))) {
+        Some((at, port)) => (text.get(..at), port, behind(at)),
+        None => (text.split(|byte| *byte == b'/').next(), port_before, text),
     };
-    let port_behind = |colon: usize| {
-        let digits = text.get(colon + 1..slash_or_end(colon))?;
-        std::str::from_utf8(digits).ok()?.parse().ok().map(|port| (colon, port))
-    };
-    let colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
-    let (host_end, port) = colons.filter_map(port_behind).next().unwrap_or((slash_or_end(0), DEFAULT_PORT));
-    let path = text.get(slash_or_end(host_end) + 1..).unwrap_or_default();
-    Place { host: text.get(..host_end).unwrap_or_default(), port, path }
+    let slash = behind.iter().position(|byte| *byte == b'/');
+    let path = slash.and_then(|at| behind.get(at + 1..)).unwrap_or_default();
+    Place { host: host.unwrap_or_default(), port, path }
+}
+
+/// A number of digits up to a slash or the end.
+fn port(text: &[u8]) -> Option<u16> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match text.get(digits) {
+        None | Some(b'/') => std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok(),
+        Some(_) => None,
+    }
 }
 
 /// Where FreeSWITCH connects when the dialplan names no port.

@@ -1,0 +1,115 @@
+//! One pass in which FreeSWITCH expands variables in a text, small and apart from what the daemon thinks of it.
+//!
+//! After `src/switch_channel.c`, `switch_channel_expand_variables_check`, and `src/include/switch_utils.h`. Nothing
+//! is expanded here: that something would be is the finding. Knows nothing of the daemon: `fuzz/` reads this file too.
+
+/// What would have been expanded: the text from its `$` on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expansion(pub Vec<u8>);
+
+/// One pass over a text.
+///
+/// # Errors
+/// When it would expand something.
+pub fn pass(text: &[u8]) -> Result<Vec<u8>, Expansion> {
+    if !(is_reference(text) || has_escape(text)) {
+        return Ok(text.to_vec());
+    }
+    let (mut kept, mut at) = (Vec::with_capacity(text.len()), 0);
+    while let Some(&byte) = text.get(at) {
+        let (next, behind_next) = (text.get(at + 1), text.get(at + 2));
+        let taken = match (byte, next) {
+            // both go
+            (b'\\', Some(b'\'')) => 2,
+            (b'\\', Some(b'\\')) => {
+                kept.push(b'\\');
+                2
+            }
+            // whatever follows: this dollar is spared, for this time
+            (b'\\', Some(b'$')) => {
+                kept.push(b'$');
+                if behind_next == Some(&b'$') { 3 } else { 2 }
+            }
+            (b'$', _) => {
+                let dollars = if next == Some(&b'$') { 2 } else { 1 };
+                if text.get(at + dollars) == Some(&b'{') {
+                    return Err(Expansion(text[at..].to_vec()));
+                }
+                kept.push(b'$');
+                dollars
+            }
+            (other, _) => {
+                kept.push(other);
+                1
+            }
+        };
+        at += taken;
+    }
+    Ok(kept)
+}
+
+/// `switch_string_var_check_const`.
+fn is_reference(text: &[u8]) -> bool {
+    text.windows(2).any(|pair| pair == b"${")
+}
+
+/// `switch_string_has_escaped_data`.
+fn has_escape(text: &[u8]) -> bool {
+    text.windows(2).any(|pair| pair[0] == b'\\' && b"\\nst'".contains(&pair[1]))
+}
+
+/// What `set copy=…` stores of an argument: a pass by the core, unless it is told not to, and one by the application.
+///
+/// # Errors
+/// When one of them would expand something.
+pub fn stored(argument: &[u8], core_expands: bool) -> Result<Vec<u8>, Expansion> {
+    let once = if core_expands { pass(argument)? } else { argument.to_vec() };
+    let value = once.splitn(2, |&byte| byte == b'=').nth(1).unwrap_or_default();
+    pass(value)
+}
+
+/// What `set copy=${one}${other}` stores of the values of these variables: each is expanded by itself as the core
+/// puts it in, then all of it by the application.
+///
+/// # Errors
+/// When one of them would expand something.
+pub fn copied(values: &[&[u8]]) -> Result<Vec<u8>, Expansion> {
+    let mut argument = Vec::new();
+    for value in values {
+        argument.extend(pass(value)?);
+    }
+    pass(&argument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_does_what_the_real_one_was_seen_to_do() {
+        // `facts/freeswitch.md`, 2.4 and 2.6
+        for (text, expected) in [
+            (&b"a\\\\b"[..], &b"a\\b"[..]),
+            (b"a\\'b", b"ab"),
+            (b"$$\\\\", b"$\\"),
+            (b"\\$\\\\{x}", b"$\\{x}"),
+            (b"cost $5 $$", b"cost $5 $$"),
+            (b"a\\b", b"a\\b"),
+            (b"$\\{x}", b"$\\{x}"),
+            (b"$ {x}", b"$ {x}"),
+            (b"\\${x}", b"${x}"),
+            (b"\\$${x}", b"${x}"),
+        ] {
+            assert_eq!(pass(text).as_deref(), Ok(expected), "{}", text.escape_ascii());
+        }
+        for text in [&b"${x}"[..], b"$${x}", b"a $$${x}", b"\\\\${x}", b"\\n$$$${"] {
+            assert!(pass(text).is_err(), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn three_backslashes_protect_through_two_passes_and_one_does_not() {
+        assert!(stored(b"x=\\${y}", true).is_err());
+        assert_eq!(stored(b"x=\\\\\\${y}", true).unwrap(), b"${y}");
+    }
+}
