@@ -19,6 +19,8 @@ mod architecture;
 mod asterisk;
 /// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
 mod cli;
+/// The dialplan examples for FreeSWITCH, without one.
+mod examples;
 /// What a webhook gets, and what each kind of answer leads to.
 mod hooks;
 /// How long, how much, how many: every limit has its end.
