@@ -22,6 +22,8 @@ mod asterisk;
 mod cli;
 /// FreeSWITCH's outbound socket: recorded conversations, calls that must not get stuck, values that must not expand.
 mod esl;
+/// The dialplan examples for FreeSWITCH, without one.
+mod examples;
 /// What a webhook gets, and what each kind of answer leads to.
 mod hooks;
 /// How long, how much, how many: every limit has its end.
