@@ -31,8 +31,9 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 Start with `dialhook demo`: it needs no PBX and no configuration.
 
-Exit status: 0 done, 1 what was asked did not succeed, 2 the command line or the configuration is wrong.
-The log goes to standard error; DIALHOOK_LOG=debug shows every conversation.";
+Exit status: 0 done, 1 what was asked did not succeed (check: there are faults), 2 the command line or the configuration
+is wrong. The log goes to standard error; DIALHOOK_LOG=debug tells why a connection failed, DIALHOOK_LOG=trace shows
+call data and answers too.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -176,14 +177,18 @@ fn raise_descriptors(config: &Config) {
     }
 }
 
-/// SIGTERM and SIGINT end the daemon once the calls in flight are finished.
+/// SIGTERM and SIGINT end the daemon once the calls in flight are finished. SIGHUP must not end it.
 fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => warn!("SIGHUP: this version does not reload; restart it for a new configuration"),
+            }
         }
         stop.cancel();
     });

@@ -128,8 +128,8 @@ impl Config {
     /// When the file cannot be read, or is not right.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
+        match fs::read(path) {
+            Ok(bytes) => Self::parse(&decoded(&bytes, path)?, path),
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(ConfigError::Unreadable { file: path.to_owned(), error }),
         }
@@ -167,7 +167,26 @@ impl Config {
     }
 }
 
+/// The text of a file, which TOML wants in UTF-8.
+fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    String::from_utf8(bytes.to_vec()).map_err(|fault| {
+        let before = bytes.get(..fault.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let what = "not UTF-8; save the file in UTF-8".to_owned();
+        let fault = Fault { line, key: String::new(), what };
+        ConfigError::Faults(Faults { file: file.to_owned(), faults: vec![fault] })
+    })
+}
+
 impl Listen {
+    /// Whether somebody at this address may connect.
+    #[must_use]
+    pub fn allows(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.allow.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&peer)))
+    }
+
     /// Whether only this machine can connect.
     #[must_use]
     pub fn only_loopback(&self) -> bool {
@@ -202,6 +221,15 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
     if listen.asterisk == listen.freeswitch && listen.asterisk.is_some_and(|address| address.port() != 0) {
         section.fault("freeswitch", "the same address as listen.asterisk; give each switch its own port");
     }
+    let local = |address: SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
+    for (switch, address) in [("asterisk", listen.asterisk), ("freeswitch", listen.freeswitch)] {
+        if let Some(address) = address.filter(|address| local(*address)) {
+            notices.push(format!(
+                "listen.allow does not name {}: nobody can connect to listen.{switch}; add it, or leave allow out",
+                address.ip()
+            ));
+        }
+    }
     section.end();
     listen
 }
@@ -228,7 +256,7 @@ fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = section.take("urls").and_then(|entry| {
         let prefixes: Result<Vec<_>, String> = entry.texts()?.iter().map(|text| http_url(text)).collect();
-        let said = prefixes.map_err(|fault| entry.wrong(&format!("{fault}; write what the URLs begin with")));
+        let said = prefixes.map_err(|fault| entry.wrong(&fault));
         said.ok().map(AllowedUrls::Prefixes)
     });
     section.end();

@@ -60,7 +60,8 @@ where
         match ended {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
-                house.forged.warn(|missed| warn!(missed, "call refused: {error}"));
+                let peer = switch.peer().map(field::display);
+                house.forged.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
                 // a switch that was waited for long enough is not waited for again
                 let silent = matches!(error, SwitchError::Silent(_));
                 give_back(&mut switch, if silent { LAST_WORD } else { PATIENCE }).await;
@@ -143,6 +144,7 @@ impl House {
         })?;
         let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
         let answer = self.webhook.ask(request, began + timeout, timeout, ErrorPage::Skip).await;
+        trace!(?answer, "the webhook answered");
         Ok(answer.map_or_else(|outcome| outcome, |answer| step.judge(answer.code, &answer.body)))
     }
 }
@@ -171,12 +173,14 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
     }
 }
 
+/// One line a call: a warning where somebody should look.
 fn report(step: &Step, outcome: &Outcome, took: Duration) {
+    let (hook, to, ms) = (&step.name, step.asks(), took.as_millis());
     let (status, code) = (outcome.status().as_str(), outcome.code());
-    let milliseconds = took.as_millis();
-    let reason = outcome.to_string();
-    let reason = (!reason.is_empty()).then_some(reason);
-    info!(hook = step.name, status, code, ms = milliseconds, reason, "webhook step");
+    match outcome {
+        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+        failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+    }
 }
 
 async fn within<T>(

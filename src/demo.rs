@@ -52,7 +52,7 @@ const CHAPTERS: [Chapter; 5] = [
         title: "2. The webhook answers something hostile",
         switch: SwitchKind::Asterisk,
         manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
-        from: Some("the webhook gets"),
+        from: Some("and answers"),
         moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with: it was refused whole.",
     },
     Chapter {
@@ -63,7 +63,7 @@ const CHAPTERS: [Chapter; 5] = [
         moral: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
     },
     Chapter {
-        title: "4. The same hook, asked by FreeSWITCH: <action application=\"socket\" data=\"127.0.0.1:8084/crm\"/>",
+        title: FREESWITCH,
         switch: SwitchKind::FreeSwitch,
         manner: Manner { text: "sales", thinks: Duration::ZERO },
         from: None,
@@ -73,7 +73,7 @@ const CHAPTERS: [Chapter; 5] = [
         title: "5. The webhook answers FreeSWITCH something hostile",
         switch: SwitchKind::FreeSwitch,
         manner: Manner { text: "${system(reboot)}", thinks: Duration::ZERO },
-        from: Some("the webhook gets"),
+        from: Some("and answers"),
         moral: "FreeSWITCH would run this when a condition looks at the variable: it was refused whole.",
     },
 ];
@@ -121,7 +121,11 @@ async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
     let value = |name: &str| {
         set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.as_str())
     };
-    let (branch, why) = dialplan(value("WEBHOOK_STATUS"), value("CRM"));
+    let status = match chapter.switch {
+        SwitchKind::Asterisk => "WEBHOOK_STATUS",
+        SwitchKind::FreeSwitch => "webhook_status",
+    };
+    let (branch, why) = dialplan(status, value(status), value("CRM"));
     println!("  {:<18} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
     Ok(())
 }
@@ -131,7 +135,7 @@ fn folded(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive(',') {
         match lines.last_mut() {
-            Some(line) if line.len() + piece.len() <= 90 => line.push_str(piece),
+            Some(line) if line.len() + piece.len() <= 76 => line.push_str(piece),
             Some(_) | None => lines.push(piece.to_owned()),
         }
     }
@@ -156,11 +160,11 @@ fn daemon(
 }
 
 /// What the dialplan of the opening does.
-fn dialplan(status: &str, crm: &str) -> (&'static str, String) {
+fn dialplan(name: &str, status: &str, crm: &str) -> (&'static str, String) {
     match (status, crm) {
         ("OK", "sales") => ("sales", "CRM is \"sales\"".to_owned()),
         ("OK", _) => ("reception", "CRM is not \"sales\"".to_owned()),
-        (status, _) => ("reception", format!("WEBHOOK_STATUS is {status}, not OK")),
+        (status, _) => ("reception", format!("{name} is {status}, not OK")),
     }
 }
 
@@ -180,6 +184,14 @@ The dialplan, of Asterisk first:
    same => n,GotoIf($["${WEBHOOK_STATUS}" != "OK"]?reception,1)
    same => n,GotoIf($["${CRM}" = "sales"]?sales,1)
    same => n,Goto(reception,1)"#;
+
+const FREESWITCH: &str = r#"4. The same hook, asked by FreeSWITCH. Its dialplan:
+
+  <action application="set" data="webhook_status=UNREACHABLE"/>
+  <action application="socket" data="127.0.0.1:8084/crm"/>
+  <action application="transfer" data="$1 XML routed"/>
+
+  and in the context routed, <condition field="${CRM}" expression="^sales$">"#;
 
 const NEXT: &str = r#"What next, with a real switch:
 

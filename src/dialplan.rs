@@ -14,8 +14,14 @@ use crate::variable::{Value, Variables};
 /// One step in a dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenStep {
+    /// Which switch makes it.
+    pub switch: SwitchKind,
     /// The line, counted from 1.
     pub line: usize,
+    /// Where it goes, as written.
+    pub host: String,
+    /// The port, where one is written.
+    pub port: Option<u16>,
     /// The application and its address, as written.
     pub step: String,
     /// A call that makes this step, or what is wrong with it whatever the hooks are; none where an expression stands

@@ -80,7 +80,8 @@ impl Hook {
     /// Judges a 2xx answer; the value is the text without white space at its ends. Where nothing receives it
     /// and no words are listed, nothing of it can do harm.
     fn judge(&self, code: u16, body: &[u8], received: bool) -> Outcome {
-        let text = body.trim_ascii();
+        // a byte order mark says that UTF-8 follows; it is not part of the text
+        let text = body.trim_ascii_start().strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii();
         let fault = if !self.answers.is_empty() {
             let listed = self.answers.iter().any(|answer| answer.as_bytes() == text);
             (!listed).then_some(AnswerFault::NotOneOfTheAnswers)
@@ -170,7 +171,10 @@ impl FromStr for Timeout {
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| {
+            let slip = strsim::osa_distance(name, candidate) <= 1 && name.len() > 2;
+            (if slip { 1.0 } else { strsim::jaro_winkler(name, candidate) }, candidate)
+        })
         .filter(|&(likeness, _)| likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
@@ -217,6 +221,7 @@ mod tests {
         let fault = |fault| Outcome::BadAnswer { code: 200, fault };
         assert_eq!(judge(b" \r\n sales\t\n").answer(), Some(&Value::from("sales")));
         assert_eq!(judge(b"").answer(), Some(&Value::default()));
+        assert_eq!(judge(b"\xef\xbb\xbfsales\r\n").answer(), Some(&Value::from("sales")));
         assert_eq!(judge(&[b'x'; 1024]).status(), Status::Ok);
         assert_eq!(judge(&[b'x'; 1025]), fault(AnswerFault::TooLongToBeSafe));
         assert_eq!(judge(b"a\nb"), fault(AnswerFault::ControlByte));

@@ -1,10 +1,14 @@
 //! What the person on call reads.
 
+use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::level_filters::LevelFilter;
+use tracing::warn;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -20,15 +24,25 @@ pub fn start() -> WorkerGuard {
         .buffered_lines_limit(LONGEST_QUEUE)
         .thread_name("log")
         .finish(io::stderr());
-    let filter = EnvFilter::try_from_env("DIALHOOK_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"));
+    let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
+    let filter = EnvFilter::try_new(&wanted);
+    let unreadable =
+        filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
+    let filter = filter.ok().filter(|_| !unreadable).unwrap_or_else(|| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    if unreadable {
+        warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");
+    }
     guard
 }
+
+/// Says what is logged.
+pub const VARIABLE: &str = "DIALHOOK_LOG";
 
 /// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
 const LONGEST_QUEUE: usize = 8192;

@@ -1,12 +1,11 @@
 //! The listeners: how calls come in, how many at once, and how the daemon ends.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -15,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::call::SwitchKind;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
 use crate::log::Seldom;
 use crate::switch::Switch;
@@ -43,7 +42,7 @@ struct Entrance {
 #[derive(Debug)]
 struct Shared {
     house: Arc<House>,
-    allow: Option<Vec<IpNet>>,
+    listen: Listen,
     connections: Arc<Semaphore>,
     calls: TaskTracker,
     strangers: Seldom,
@@ -116,7 +115,7 @@ impl Server {
         let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
         let shared = Shared {
             house: Arc::new(House::new(config.policy(), webhook, config.calls)),
-            allow: config.listen.allow.clone(),
+            listen: config.listen.clone(),
             connections: Arc::new(Semaphore::new(connections)),
             calls: TaskTracker::new(),
             strangers: Seldom::default(),
@@ -161,7 +160,12 @@ impl Entrance {
             match stop.run_until_cancelled(self.listener.accept()).await {
                 Some(Ok((stream, peer))) => shared.welcome(self, stream, peer, permit),
                 Some(Err(error)) => {
-                    errors.warn(|missed| warn!(missed, "cannot accept a connection: {error}; trying again"));
+                    errors.warn(|unlogged| {
+                        warn!(
+                            unlogged,
+                            "cannot accept a connection: {error}; calls wait; see LimitNOFILE or ulimit -n"
+                        );
+                    });
                     sleep(RECOVERY).await;
                 }
                 None => break,
@@ -191,9 +195,9 @@ impl Shared {
         peer: SocketAddr,
         permit: Option<OwnedSemaphorePermit>,
     ) {
-        if !self.allows(peer.ip()) {
-            self.strangers.warn(|missed| {
-                warn!(%peer, missed, "connection refused: listen.allow does not name this peer");
+        if !self.listen.allows(peer.ip()) {
+            self.strangers.warn(|unlogged| {
+                warn!(%peer, unlogged, "connection refused: listen.allow does not name this peer; add it if it is a switch");
             });
             return;
         }
@@ -208,19 +212,15 @@ impl Shared {
         self.calls.spawn(async move {
             match switch {
                 SwitchKind::Asterisk => {
-                    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())), house).await;
+                    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())).of(peer), house)
+                        .await;
                 }
                 SwitchKind::FreeSwitch => {
-                    conversation::hold(Switch::new(stream, Esl::new(port)), house).await
+                    conversation::hold(Switch::new(stream, Esl::new(port)).of(peer), house).await
                 }
             }
             drop(permit);
         });
-    }
-
-    fn allows(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.allow.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&peer)))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod esl;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -117,6 +118,7 @@ pub enum SwitchError {
 pub struct Switch<S, D: Dialect> {
     stream: Framed<S, D::Codec>,
     dialect: D,
+    peer: Option<SocketAddr>,
 }
 
 impl<S, D> Switch<S, D>
@@ -126,7 +128,18 @@ where
 {
     /// A connection on which nothing was said yet.
     pub fn new(stream: S, dialect: D) -> Self {
-        Self { stream: Framed::with_capacity(stream, dialect.codec(), READ_AHEAD), dialect }
+        Self { stream: Framed::with_capacity(stream, dialect.codec(), READ_AHEAD), dialect, peer: None }
+    }
+
+    /// The same, with what the log should say of the other end.
+    #[must_use]
+    pub fn of(self, peer: SocketAddr) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    /// The other end, where it is known.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 
     /// Hears of the call.

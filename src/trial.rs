@@ -13,7 +13,8 @@ use crate::call::{Call, SwitchKind};
 use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
-use crate::hook::{Outcome, Request, RequestFault, Status, Step, shown};
+use crate::hook::{Outcome, Request, RequestFault, Status, Step, nearest, shown};
+use crate::log;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
@@ -70,6 +71,7 @@ fn variable(text: &str) -> Result<(VariableName, String), String> {
 /// Everything that came of a trial.
 #[derive(Debug)]
 struct Tried {
+    switch: SwitchKind,
     hook: String,
     /// None where nothing could be sent.
     request: Option<Request>,
@@ -85,6 +87,8 @@ struct Tried {
 /// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
 #[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
+    // asked for, the log tells why a connection failed
+    let _log = std::env::var_os(log::VARIABLE).map(|_| log::start());
     let config = match trial.config.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
@@ -136,9 +140,10 @@ fn call(trial: &Trial) -> Call {
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {
     let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
-    let there = match names.is_empty() {
-        true => "it has none; add a table [hook.NAME] with a url".to_owned(),
-        false => format!("it has {}", names.join(", ")),
+    let there = match nearest(&trial.hook, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None if names.is_empty() => "it has none; add a table [hook.NAME] with a url".to_owned(),
+        None => format!("it has {}", names.join(", ")),
     };
     format!("no hook `{}` in {}: {there}", trial.hook, trial.config.path().display())
 }
@@ -165,7 +170,7 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         SwitchKind::FreeSwitch => in_words(&Esl::new(0), &step, outcome),
     };
     let set = step.assignments(&outcome);
-    Tried { hook: step.name, request: sent, answer: heard, took, outcome, set, words }
+    Tried { switch: call.switch, hook: step.name, request: sent, answer: heard, took, outcome, set, words }
 }
 
 fn for_a_person(tried: &Tried) -> String {
@@ -193,7 +198,14 @@ fn for_a_person(tried: &Tried) -> String {
         let title = if number == 0 { "channel" } else { "" };
         part(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
     }
-    part(&mut text, "wire", String::from_utf8_lossy(&tried.words).trim_end());
+    if tried.switch == SwitchKind::FreeSwitch {
+        // a body has no line end of its own: the next command follows at once, and is shown on a line of its own
+        let words = String::from_utf8_lossy(&tried.words);
+        let apart = ["sendmsg\n", "resume\n\n", "exit\n\n"]
+            .iter()
+            .fold(words.into_owned(), |words, command| words.replace(command, &format!("\n{command}")));
+        part(&mut text, "wire", apart.trim());
+    }
     text
 }
 

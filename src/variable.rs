@@ -143,7 +143,7 @@ pub enum Unfit {
     #[error("a NUL byte cannot be carried")]
     Nul,
     /// It would make a quoted condition true.
-    #[error("a double quote would change conditions")]
+    #[error("a double quote would change conditions unless accept is any")]
     Quote,
     /// The command would be cut, and its rest would be the next one.
     #[error("it is too long for a command of the switch")]

@@ -20,7 +20,7 @@ const DOORS: [(&str, &[&str]); 18] = [
     ("log", &[]),
     ("conversation", &["call", "hook", "log", "switch", "webhook", "word"]),
     ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
-    ("trial", &["call", "cli", "config", "conversation", "hook", "switch", "variable", "webhook"]),
+    ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),
     ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "server", "trial", "variable"]),
     ("lib", &[]),

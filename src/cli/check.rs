@@ -1,13 +1,15 @@
 //! `dialhook check`: what a configuration means, in lines for a person.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{ConfigFile, DONE, FAILED, failed};
+use crate::call::{Call, SwitchKind};
 use crate::config::Config;
 use crate::dialplan::{self, WrittenStep};
-use crate::hook::{AllowedUrls, Hook, Policy};
+use crate::hook::{AllowedUrls, Hook, RequestFault, nearest};
 use crate::variable::Accept;
 
 /// Says what was understood, or every fault.
@@ -19,9 +21,10 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     };
     let (mut lines, mut faults) = (understood(&config, file), Vec::new());
     for dialplan in dialplans {
-        match steps(dialplan, &config.policy()) {
+        match steps(dialplan, &config) {
             Ok(good) => {
-                lines.push(format!("dialplan   {}: no fault, {good} webhook steps", dialplan.display()))
+                let good = counted(good, "webhook step");
+                lines.push(format!("dialplan   {}: no fault, {good}", dialplan.display()));
             }
             Err(found) => faults.extend(found),
         }
@@ -35,34 +38,68 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
 }
 
 /// How many steps a dialplan holds, or what is wrong with them.
-fn steps(file: &Path, policy: &Policy) -> Result<usize, Vec<String>> {
+fn steps(file: &Path, config: &Config) -> Result<usize, Vec<String>> {
     let name = file.display();
+    if file.extension().is_some_and(|ending| ending == "toml") {
+        return Err(vec![format!("{name}: a configuration, not a dialplan; write --config {name}")]);
+    }
     let text = fs::read_to_string(file).map_err(|error| vec![format!("cannot read {name}: {error}")])?;
     let steps =
         dialplan::steps(file, &text).map_err(|(line, fault)| vec![format!("{name}:{line}: {fault}")])?;
-    let fault = |step: &WrittenStep| match step.call.as_ref()? {
-        Ok(call) => policy.step(call).timeout().err().map(|fault| fault.to_string()),
-        Err(fault) => Some((*fault).to_owned()),
+    let ours: Vec<_> = steps.iter().filter(|step| is_ours(step, config)).collect();
+    let told = |step: &&WrittenStep| {
+        Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step.call.as_ref()?, config)?))
     };
-    let told = |step: &WrittenStep| Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step)?));
-    match steps.iter().filter_map(told).collect::<Vec<_>>() {
-        faults if faults.is_empty() => Ok(steps.len()),
+    match ours.iter().filter_map(told).collect::<Vec<_>>() {
+        faults if faults.is_empty() => Ok(ours.len()),
         faults => Err(faults),
     }
+}
+
+/// Whether a step can be meant for this daemon: one for another port, or another machine's address, is not.
+fn is_ours(step: &WrittenStep, config: &Config) -> bool {
+    let listener = match step.switch {
+        SwitchKind::Asterisk => config.listen.asterisk,
+        SwitchKind::FreeSwitch => config.listen.freeswitch,
+    };
+    let port = listener.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port()));
+    let elsewhere = step.host.parse::<IpAddr>().is_ok_and(|host| !host.is_loopback());
+    port && !(elsewhere && config.listen.only_loopback())
+}
+
+/// What is wrong with a step, with what would be right among the hooks that there are.
+fn fault(call: &Result<Call, &'static str>, config: &Config) -> Option<String> {
+    let call = match call {
+        Ok(call) => call,
+        Err(fault) => return Some((*fault).to_owned()),
+    };
+    let fault = config.policy().step(call).timeout().err()?;
+    let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
+    let (path, _) = call.path_and_query();
+    let near = nearest(&String::from_utf8_lossy(path), names.iter().copied());
+    Some(match (fault, near) {
+        (RequestFault::NoSuchHook, Some(near)) => format!("there is no such hook; did you mean {near}?"),
+        (RequestFault::NoSuchHook, None) => format!("there is no such hook; there are: {}", names.join(", ")),
+        (fault, _) => fault.to_string(),
+    })
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
     let path = file.path().display();
     let mut lines = vec![match &config.file {
-        Some(_) => format!("{path}: no fault, {} hooks", config.hooks.len()),
+        Some(_) => format!("{path}: no fault, {}", counted(config.hooks.len(), "hook")),
         None => format!("{path}: there is no such file; without one, this holds"),
     }];
     lines.push(match config.listen.asterisk {
-        Some(address) => format!("asterisk   AGI(agi://{address}/NAME), from {}", peers(config)),
+        Some(address) => format!("asterisk   AGI(agi://{}/NAME), from {}", reached(address), peers(config)),
         None => "asterisk   not at all".to_owned(),
     });
     lines.push(match config.listen.freeswitch {
-        Some(address) => format!("freeswitch socket {address}/NAME, from {}", peers(config)),
+        Some(address) => format!("freeswitch socket {}/NAME, from {}", reached(address), peers(config)),
         None => "freeswitch not at all".to_owned(),
     });
     lines.push(match &config.urls {
@@ -81,6 +118,14 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
     lines
 }
 
+/// An address as a dialplan writes it.
+fn reached(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("THIS-MACHINE:{}", address.port()),
+        false => address.to_string(),
+    }
+}
+
 fn peers(config: &Config) -> String {
     match &config.listen.allow {
         Some(networks) => networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
@@ -95,10 +140,11 @@ fn of_hook(hook: &Hook) -> String {
         Some(name) => format!("the answer into {name}"),
         None => "no variable (notify only, unless the call names one)".to_owned(),
     });
-    parts.push(match (hook.answers.is_empty(), hook.accept) {
-        (false, _) => format!("accepted: {}", hook.answers.join(", ")),
-        (true, Accept::Safe) => "accepted: safe text".to_owned(),
-        (true, Accept::Any) => "accepted: anything that the switch can carry".to_owned(),
+    parts.extend(match (hook.answers.is_empty(), hook.accept, &hook.variable) {
+        (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
+        (true, _, None) => None,
+        (true, Accept::Safe, Some(_)) => Some("accepted: safe text".to_owned()),
+        (true, Accept::Any, Some(_)) => Some("accepted: anything that the switch can carry".to_owned()),
     });
     if !hook.otherwise.is_empty() {
         parts.push(format!("otherwise {}", hook.otherwise.lossy()));

@@ -42,9 +42,7 @@ fn fields(section: &mut Section<'_>, file: &Path) -> Option<Hook> {
     }
     let url = url.and_then(|entry| {
         let text = entry.text()?;
-        UrlTemplate::parse(&text)
-            .map_err(|fault| entry.fault(format!("{fault}; write an http or https URL")))
-            .ok()
+        UrlTemplate::parse(&text).map_err(|fault| entry.fault(fault)).ok()
     });
     let method = section
         .take("method")
@@ -156,7 +154,7 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<VariableName>> {
             }
             Ok(name) => names.push(name),
             Err(fault) => {
-                entry.wrong(&format!("{fault}; functions cannot be fetched: Set() a variable first"))
+                entry.fault(format!("found \"{text}\"; {fault} (of a function, Set() a variable first)"));
             }
         }
     }
@@ -204,8 +202,12 @@ fn value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
             entry.fault("a header cannot hold placeholders or braces in this version; leave them out");
             return None;
         }
-        let value = HeaderValue::from_str(&text);
-        return value.map_err(|_| entry.fault("not a header's value; write printable ASCII")).ok();
+        let value = HeaderValue::from_str(&text)
+            .map_err(|_| entry.fault("not a header's value; write printable ASCII"));
+        return value.ok().map(|mut value| {
+            value.set_sensitive(sounds_secret(&entry.name));
+            value
+        });
     }
     if !entry.is_table() {
         entry.fault("write a text, { file = \"NAME\" } or { env = \"NAME\" }");
@@ -217,8 +219,12 @@ fn value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
     let (entry, secret) = match (from_file, from_env) {
         (Some(entry), None) => {
             let path = located(Path::new(&entry.text()?), file);
-            let secret =
-                fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+            let secret = fs::read_to_string(&path).map_err(|error| {
+                format!(
+                    "cannot read {}: {error}; put the secret there, readable for the service alone",
+                    path.display()
+                )
+            });
             (entry, secret)
         }
         (None, Some(entry)) => {
@@ -234,6 +240,10 @@ fn value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
         }
     };
     let secret = secret.map_err(|fault| entry.fault(fault)).ok()?;
+    if secret.trim().is_empty() {
+        entry.fault("there is nothing in it; write the secret into it");
+        return None;
+    }
     match HeaderValue::from_str(secret.trim_end_matches(['\r', '\n'])) {
         Ok(mut value) => {
             value.set_sensitive(true);
@@ -244,6 +254,12 @@ fn value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
             None
         }
     }
+}
+
+/// Whether a value that stands in the configuration itself had better not be shown either.
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "key", "token", "secret", "pass", "cookie", "sign"].iter().any(|word| name.contains(word))
 }
 
 /// A secret's file: an absolute name, one among the service's credentials, or one beside the configuration.

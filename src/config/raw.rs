@@ -115,6 +115,9 @@ impl<'d> Section<'d> {
         for entry in &self.entries {
             let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
             let remedy = match nearest(&entry.name, self.known.iter().copied()) {
+                _ if self.name.is_empty() && entry.holds("url") => {
+                    format!("did you mean [hook.{}]?", entry.name)
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("{place} knows {}", self.known.join(", ")),
             };
@@ -166,6 +169,10 @@ impl<'d> Entry<'d> {
             DeValue::Table(table) => Some(Section::new(self.document, self.key, self.key_at, table)),
             _ => None,
         }
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.value.as_table().is_some_and(|table| table.contains_key(name))
     }
 
     fn may_be_secret(&self) -> bool {

@@ -108,7 +108,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "1: compnay: unknown key; did you mean `company`?",
         "3: listen.asterisk: found \"localhost\"; write an address and a port, such as \"127.0.0.1:4573\", or false",
         "4: listen.allow: found [\"10.1.0.0/33\"]; write networks or addresses, such as",
-        "6: calls.urls: found a value of the type array; not an http or https URL; write what the URLs begin with",
+        "6: calls.urls: found a value of the type array; not an http or https URL; begin with https://",
         "8: limits.calls: found 0; write a number of calls from 1 to 1000000",
         "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
         "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",
@@ -121,7 +121,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
         "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"`, `$` or `\\` safely",
         "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",
-        "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; a variable name has 1 to 256 letters, digits and `_`",
+        "20: hook.crm.fetch: found \"B C\"; a variable name has 1 to 256 letters, digits and `_`",
         "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
         "21: hook.crm.headers.X-Key.file: cannot read /nonexistent: No such file",
         "21: hook.crm.headers.Y: a header cannot hold placeholders or braces in this version; leave them out",
@@ -153,6 +153,37 @@ fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
 }
 
 #[test]
+fn allow_that_shuts_out_a_loopback_listener_is_noticed() {
+    let notices =
+        |allow: &str| parse(&format!("[listen]\nfreeswitch = false\nallow = [{allow}]\n")).unwrap().notices;
+    assert!(
+        notices("\"10.1.0.0/16\"")[0].starts_with("listen.allow does not name 127.0.0.1: nobody can connect")
+    );
+    assert!(notices("\"10.1.0.0/16\", \"127.0.0.1\"").is_empty());
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dialhook.toml");
+    fs::write(&file, b"# a\n# caf\xe9\n").unwrap();
+    let fault = Config::load(Some(&file)).unwrap_err().to_string();
+    assert!(fault.ends_with("dialhook.toml:2: not UTF-8; save the file in UTF-8"), "{fault}");
+    fs::write(&file, "\u{feff}company = \"a\"\n").unwrap();
+    assert_eq!(Config::load(Some(&file)).unwrap().company, "a");
+}
+
+#[test]
+fn a_hook_that_lacks_its_prefix_is_recognised() {
+    let faults = parse("[crm]\nurl = \"http://h/\"\n[hook.a]\nulr = \"http://h/\"\nurl = \"http://h/\"\n")
+        .unwrap_err();
+    assert_eq!(
+        faults,
+        ["1: crm: unknown key; did you mean [hook.crm]?", "4: hook.a.ulr: unknown key; did you mean `url`?"]
+    );
+}
+
+#[test]
 fn a_listener_of_a_later_version_is_said_not_to_be_there() {
     let config = parse("[listen]\nobserver = \"127.0.0.1:9573\"\n").unwrap();
     assert_eq!(config.notices, ["listen.observer: this version does not listen on 127.0.0.1:9573 yet"]);
@@ -169,6 +200,9 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
             .unwrap();
     let headers = &config.hooks["crm"].headers;
     assert_eq!(headers["x-key"], "geheim");
+    fs::write(folder.path().join("empty.key"), "\n").unwrap();
+    let empty = Config::parse(&hook("{ X-Key = { file = \"empty.key\" } }"), &file).unwrap_err().to_string();
+    assert!(empty.contains("there is nothing in it"), "{empty}");
     assert!(headers.values().all(http::HeaderValue::is_sensitive));
     assert!(!format!("{config:?}").contains("geheim"));
 

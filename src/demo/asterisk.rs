@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// The environment of a SIP call, as Asterisk 22.10 sent it, but for the address.
+/// The environment of a SIP call, as Asterisk 22.10 sent it, but for the address and the caller's name.
 const ENVIRONMENT: &str = include_str!("environment.txt");
 
 /// What that Asterisk knew besides.
@@ -41,6 +41,7 @@ pub(super) async fn call(
         if let Some(question) = line.strip_prefix("GET FULL VARIABLE ") {
             let reply = format!("200 result=1 ({})", answered(question.trim_matches('"')));
             tell("dialhook asks", &shortened(&line));
+            tell("", "(a random word, which proves that no caller forged this, and what is not known yet)");
             tell("Asterisk replies", &shortened(&reply));
             write.write_all(format!("{reply}\n").as_bytes()).await?;
         } else {
@@ -62,10 +63,10 @@ fn answered(question: &str) -> String {
 
 /// Enough of a line to recognise it.
 fn shortened(line: &str) -> String {
-    if line.len() <= 90 {
+    if line.len() <= 76 {
         line.to_owned()
     } else {
-        format!("{}…", line.chars().take(89).collect::<String>())
+        format!("{}…", line.chars().take(75).collect::<String>())
     }
 }
 

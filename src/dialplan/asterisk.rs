@@ -11,7 +11,7 @@ pub(super) fn steps(text: &str) -> Vec<WrittenStep> {
 
 fn step(line: usize, text: &str) -> Option<WrittenStep> {
     let at = text.to_ascii_uppercase().find("AGI(")? + "AGI(".len();
-    let inside = text.get(at..text.rfind(')')?)?;
+    let inside = text.get(at..closing(text, at)?)?;
     let mut arguments = arguments(inside).into_iter();
     let written = arguments.next()?.trim().to_owned();
     let (_, place) = written.split_once("agi://")?;
@@ -22,7 +22,23 @@ fn step(line: usize, text: &str) -> Option<WrittenStep> {
         true => Some(Err("Asterisk takes all of it for a host name. write a slash before the question mark")),
         false => (!path.contains('$')).then(|| Ok(call(SwitchKind::Asterisk, address, parameters))),
     };
-    Some(WrittenStep { line, call, step: format!("AGI({written})") })
+    let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, port.parse().ok()));
+    let (switch, host) = (SwitchKind::Asterisk, host.to_owned());
+    Some(WrittenStep { switch, line, host, port, call, step: format!("AGI({written})") })
+}
+
+/// The parenthesis that closes the one before `from`; the last one where they are not balanced.
+fn closing(text: &str, from: usize) -> Option<usize> {
+    let mut depth = 1_usize;
+    let balanced = text.char_indices().skip_while(|(at, _)| *at < from).find(|(_, character)| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    balanced.map(|(at, _)| at).or_else(|| text.rfind(')'))
 }
 
 /// The line up to its `;`. A `\;` is a semicolon (`main/config.c`, `process_text_line`).
@@ -94,6 +110,12 @@ mod tests {
         assert_eq!(written("AGI(agi://127.0.0.1)").0, "");
         assert_eq!(steps("AGI(agi://127.0.0.1/${HOOK})")[0].call, None);
         assert!(steps("AGI(agi://127.0.0.1?timeout=3)")[0].call.as_ref().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_step_within_another_application_ends_where_its_parenthesis_closes() {
+        let steps = steps("same => n,ExecIf($[1]?AGI(agi://127.0.0.1:4574/crm))");
+        assert_eq!((steps[0].step.as_str(), steps[0].port), ("AGI(agi://127.0.0.1:4574/crm)", Some(4574)));
     }
 
     #[test]

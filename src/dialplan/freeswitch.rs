@@ -25,7 +25,7 @@ fn of_socket(document: &Document<'_>, socket: Node<'_, '_>) -> Vec<WrittenStep> 
     let data = socket.attribute("data").unwrap_or_default();
     let line = usize::try_from(document.text_pos_at(socket.range().start).row).unwrap_or(1);
     let set = set_before(socket);
-    let step = |path: String| {
+    let step = |(host, port, path): (String, u16, String)| {
         let (hook, address) = address(&path);
         let call = match deadly(data, &set) {
             Some(fault) => Some(Err(fault)),
@@ -33,9 +33,16 @@ fn of_socket(document: &Document<'_>, socket: Node<'_, '_>) -> Vec<WrittenStep> 
                 (!hook.contains('$')).then(|| Ok(call(SwitchKind::FreeSwitch, address, parameters(&set))))
             }
         };
-        WrittenStep { line, call, step: format!("socket {data}") }
+        WrittenStep {
+            switch: SwitchKind::FreeSwitch,
+            line,
+            host,
+            port: Some(port),
+            call,
+            step: format!("socket {data}"),
+        }
     };
-    esl::paths(data).into_iter().map(step).collect()
+    esl::places(data).into_iter().map(step).collect()
 }
 
 /// What the same condition sets before a socket, the last value of each name.

@@ -146,7 +146,7 @@ impl fmt::Display for Outcome {
             Self::Unreachable(why) => why.fmt(f),
             Self::BadAnswer { fault, .. } => fault.fmt(f),
             Self::BadRequest(fault) => fault.fmt(f),
-            Self::Overloaded { limit } => write!(f, "more than {limit} calls at once"),
+            Self::Overloaded { limit } => write!(f, "more calls at once than the limit of {limit}"),
         }
     }
 }
@@ -184,6 +184,12 @@ pub enum Unreachable {
     /// It speaks something else.
     #[error("what the webhook sent is not HTTP")]
     NotHttp,
+    /// Our own machine's limit.
+    #[error("this machine has no file descriptors left for a connection to the webhook")]
+    Descriptors,
+    /// What answers shows an authority's certificate as its own.
+    #[error("the certificate of the webhook is one of an authority and not of a server")]
+    CertificateOfAuthority,
     /// Something else; the log has it at `debug`.
     #[error("the connection to the webhook failed")]
     Other,
@@ -199,7 +205,7 @@ pub enum AnswerFault {
     #[error("the answer is longer than 1024 bytes")]
     TooLongToBeSafe,
     /// A control byte, which `accept = "safe"` keeps out.
-    #[error("the answer holds a control byte")]
+    #[error("the answer holds a line break or another control byte")]
     ControlByte,
     /// Not a text.
     #[error("the answer is not UTF 8")]
@@ -294,6 +300,8 @@ mod tests {
             U::Tls,
             U::Closed,
             U::NotHttp,
+            U::Descriptors,
+            U::CertificateOfAuthority,
             U::Other,
         ];
         let answers = [

@@ -200,6 +200,12 @@ impl Step {
         self.plan.as_ref().map(|plan| plan.timeout).map_err(|fault| *fault)
     }
 
+    /// Scheme, host and port of the webhook, for the log; its path and query may hold secrets.
+    #[must_use]
+    pub fn asks(&self) -> Option<&str> {
+        self.plan.as_ref().ok().map(|plan| plan.hook.url.origin())
+    }
+
     /// The channel variables that the request needs.
     #[must_use]
     pub fn wanted(&self) -> Vec<VariableName> {

@@ -24,6 +24,7 @@ pub struct UrlTemplate {
     placeholders: Vec<Placeholder>,
     segments: usize,
     shown: String,
+    origin: String,
 }
 
 /// What a placeholder stands for.
@@ -71,12 +72,19 @@ impl UrlTemplate {
             Some(name) => format!("{text}{{{name}}}{literal}"),
             None => text + &literal,
         });
-        Self { literals, placeholders, segments: segments(url), shown: shown.unwrap_or_default() }
+        let origin = url.origin().ascii_serialization();
+        Self { literals, placeholders, segments: segments(url), shown: shown.unwrap_or_default(), origin }
     }
 
     fn outside_path_and_query(&self, url: &Url) -> bool {
         let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
         inside != self.placeholders.len()
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// What the URL asks of the call.
@@ -130,10 +138,12 @@ impl fmt::Display for Placeholder {
 /// # Errors
 /// Says what is wrong with the text and what would be right.
 pub fn http_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|fault| format!("not a URL ({fault})"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("not an http or https URL".to_owned());
+    let begins = text.trim_start().to_ascii_lowercase();
+    if !(begins.starts_with("http://") || begins.starts_with("https://")) {
+        return Err("not an http or https URL; begin with https:// or http://".to_owned());
     }
+    let mut url =
+        Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
     url.set_fragment(None);
     Ok(url)
 }
@@ -185,6 +195,9 @@ fn placeholder(name: &str) -> Result<Placeholder, String> {
     }
     let names = Field::ALL.map(Field::name);
     Field::named(name).map(Placeholder::Field).ok_or_else(|| match nearest(name, names) {
+        _ if name.parse::<VariableName>().is_ok() && name.bytes().all(|b| !b.is_ascii_lowercase()) => {
+            format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
+        }
         Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
         None => {
             format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
@@ -255,7 +268,9 @@ mod tests {
             assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
         }
         assert!(fault("ftp://h/").contains("http or https"));
-        assert!(fault("crm.example.com/x").contains("not a URL"));
+        assert!(fault("crm.example.com/x").contains("begin with https://"));
+        assert!(fault("http://crm example/x").contains("not a URL"));
+        assert!(fault("https://h/{ACCOUNT}").contains("`{variables.ACCOUNT}`"));
     }
 
     #[test]

@@ -17,10 +17,10 @@ use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
 
-/// The paths in an argument of the application `socket`, one for each host.
+/// Host, port and path of every place that an argument of the application `socket` names.
 #[must_use]
-pub fn paths(argument: &str) -> Vec<String> {
-    message::paths(argument)
+pub fn places(argument: &str) -> Vec<(String, u16, String)> {
+    message::places_of(argument)
 }
 
 /// One outbound socket conversation.

@@ -39,7 +39,11 @@ fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
         return Some(of_tls(tls));
     }
-    match cause.downcast_ref::<io::Error>()?.kind() {
+    let error = cause.downcast_ref::<io::Error>()?;
+    if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+        return Some(Unreachable::Descriptors);
+    }
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::TimedOut => {
             Some(Unreachable::NoRoute)
@@ -59,6 +63,10 @@ fn malformed(cause: &(dyn Error + 'static)) -> bool {
     head || matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }
 
+/// Linux's numbers for "too many open files", in the system and in the process (`errno(3)`).
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 fn of_tls(error: &rustls::Error) -> Unreachable {
     let rustls::Error::InvalidCertificate(certificate) = error else { return Unreachable::Tls };
     match certificate {
@@ -70,6 +78,10 @@ fn of_tls(error: &rustls::Error) -> Unreachable {
             Unreachable::CertificateName
         }
         CertificateError::UnknownIssuer => Unreachable::CertificateIssuer,
+        // webpki's own error, which rustls hands on as it is: a self-signed one made by `openssl req -x509`
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            Unreachable::CertificateOfAuthority
+        }
         _ => Unreachable::Certificate,
     }
 }

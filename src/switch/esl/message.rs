@@ -156,10 +156,11 @@ pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
     found.map(|place| Value::from(place.path)).unwrap_or_default()
 }
 
-/// The path of every host in an argument of the application `socket`.
-pub(super) fn paths(argument: &str) -> Vec<String> {
+/// Host, port and path of every place that an argument of the application `socket` names.
+pub(super) fn places_of(argument: &str) -> Vec<(String, u16, String)> {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let places = places(argument.as_bytes());
-    places.iter().map(|place| String::from_utf8_lossy(place.path).into_owned()).collect()
+    places.iter().map(|place| (text(place.host), place.port, text(place.path))).collect()
 }
 
 /// The hosts in the first word of an argument. One without a port has that of the host before.
