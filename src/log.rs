@@ -17,7 +17,6 @@ use tracing_subscriber::EnvFilter;
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
 /// [`LONGEST_QUEUE`] are lost then.
-#[must_use]
 pub fn start() -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
@@ -34,6 +33,7 @@ pub fn start() -> WorkerGuard {
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        .log_internal_errors(false)
         .init();
     if unreadable {
         warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");

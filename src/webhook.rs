@@ -43,8 +43,9 @@ pub enum ErrorPage {
 /// The most of an answer that is read.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// How long an unused connection is kept. Servers close theirs after 5 s to 75 s; hyper notices.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long an unused connection is kept: less than the 5 s after which Node, Apache and uvicorn close theirs, so that
+/// no request meets a connection that is just being closed (a POST could not be sent again).
+const IDLE: Duration = Duration::from_secs(4);
 
 /// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
 const MOST_IDLE: usize = 256;

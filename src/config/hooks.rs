@@ -180,6 +180,11 @@ fn header(entry: Entry<'_>, file: &Path) -> Option<(HeaderName, HeaderValue)> {
             entry.fault("this header belongs to the connection; leave it out");
             None
         }
+        Ok(name) if ["user-agent", "webhook-id", "traceparent"].contains(&name.as_str()) => {
+            entry
+                .fault("every request carries this header already, with a value of dialhook's; leave it out");
+            None
+        }
         Ok(name) => Some(name),
         Err(_) => {
             entry.fault("not the name of a header; write letters, digits and hyphens");
@@ -197,54 +202,52 @@ fn header(entry: Entry<'_>, file: &Path) -> Option<(HeaderName, HeaderValue)> {
 /// ```
 /// What stands there may be a secret: no fault prints it.
 fn value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
-    if let Some(text) = entry.plain_text() {
-        if text.contains(['{', '}']) {
-            entry.fault("a header cannot hold placeholders or braces in this version; leave them out");
-            return None;
-        }
-        let value = HeaderValue::from_str(&text)
-            .map_err(|_| entry.fault("not a header's value; write printable ASCII"));
-        return value.ok().map(|mut value| {
-            value.set_sensitive(sounds_secret(&entry.name));
-            value
-        });
+    if entry.is_table() {
+        return secret(entry.section()?, file);
     }
-    if !entry.is_table() {
+    let Some(text) = entry.plain_text() else {
         entry.fault("write a text, { file = \"NAME\" } or { env = \"NAME\" }");
         return None;
+    };
+    if text.contains(['{', '}']) {
+        entry.fault("a header cannot hold placeholders or braces in this version; leave them out");
+        return None;
     }
-    let mut source = entry.section()?;
-    let (from_file, from_env) = (source.take("file"), source.take("env"));
-    source.end();
-    let (entry, secret) = match (from_file, from_env) {
+    let value = HeaderValue::from_str(&text);
+    let mut value = value.map_err(|_| entry.fault("not a header's value; write printable ASCII")).ok()?;
+    value.set_sensitive(sounds_secret(&entry.name));
+    Some(value)
+}
+
+fn secret(mut source: Section<'_>, file: &Path) -> Option<HeaderValue> {
+    let (entry, found) = match (source.take("file"), source.take("env")) {
         (Some(entry), None) => {
             let path = located(Path::new(&entry.text()?), file);
-            let secret = fs::read_to_string(&path).map_err(|error| {
-                format!(
-                    "cannot read {}: {error}; put the secret there, readable for the service alone",
-                    path.display()
-                )
+            let found = fs::read_to_string(&path).map_err(|error| {
+                let path = path.display();
+                format!("cannot read {path}: {error}; put the secret there, readable for the service alone")
             });
-            (entry, secret)
+            (entry, found)
         }
         (None, Some(entry)) => {
             let name = entry.text()?;
-            let secret =
+            let found =
                 env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it"));
-            (entry, secret)
+            (entry, found)
         }
-        (None, None) => return None,
-        (Some(entry), Some(_)) => {
-            entry.fault("both file and env; write one of them");
+        (_, _) => {
+            source.fault("file", "write one of file and env");
             return None;
         }
     };
-    let secret = secret.map_err(|fault| entry.fault(fault)).ok()?;
-    if secret.trim().is_empty() {
-        entry.fault("there is nothing in it; write the secret into it");
-        return None;
-    }
-    match HeaderValue::from_str(secret.trim_end_matches(['\r', '\n'])) {
+    source.end();
+    let secret = found.map_err(|fault| entry.fault(fault)).ok()?;
+    let value = HeaderValue::from_str(secret.trim_end_matches(['\r', '\n']));
+    match value {
+        Ok(_) if secret.trim().is_empty() => {
+            entry.fault("there is nothing in it; write the secret into it");
+            None
+        }
         Ok(mut value) => {
             value.set_sensitive(true);
             Some(value)

@@ -255,6 +255,21 @@ fn a_header_stands_there_once_whatever_its_letters() {
 }
 
 #[test]
+fn a_header_that_cannot_be_is_a_fault() {
+    for header in [
+        "User-Agent = \"x\"",
+        "webhook-id = \"x\"",
+        "A = {}",
+        "A = { file = \"x\", env = \"y\" }",
+        "A = { fil = \"x\" }",
+    ] {
+        let faults =
+            parse(&format!("[hook.a]\nurl = \"http://h/\"\nheaders = {{ {header} }}\n")).unwrap_err();
+        assert!(!faults.is_empty() && faults[0].starts_with("3: hook.a.headers."), "{faults:?}");
+    }
+}
+
+#[test]
 fn a_configuration_that_cannot_listen_is_a_fault() {
     let listen = |lines: &str| parse(&format!("[listen]\n{lines}"));
     assert!(

@@ -137,10 +137,10 @@ impl AllowedUrls {
     }
 }
 
-/// Whether a server that decodes `%2F` or `%5C` would find a `..` in the path.
+/// Whether a server that decodes `%2F` or `%5C`, or takes a `;` for the end of a segment, would find a `..` in the path.
 fn climbs(url: &Url) -> bool {
     let path: Vec<u8> = percent_decode_str(url.path()).collect();
-    path.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| segment == b"..")
+    path.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| segment.starts_with(b".."))
 }
 
 /// One call's webhook step: what it does, or why nothing can be done, and what it sets in either case.
@@ -452,6 +452,7 @@ mod tests {
             "http://h/api/../admin",
             "http://h/api/%2e%2e/admin",
             "http://h/api/..%2fadmin",
+            "http://h/api/..;/admin",
             "http://h/api/x/%2E%2E%2F%2e.%5cadmin",
             "http://h/apix",
         ] {
