@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 /// until what it returns is dropped.
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// [`LONGEST_QUEUE`] are lost then.
+/// 8,192 are lost then.
 pub fn start() -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
