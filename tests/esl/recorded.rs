@@ -1,8 +1,9 @@
-use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
+use std::sync::{Arc, LazyLock};
 
-use dialhook::conversation;
+use dialhook::conversation::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::esl::Esl;
+use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
 use tokio::task::JoinHandle;
 
 use super::{daemon_for, good_webhook};
@@ -52,7 +53,9 @@ type Pipe = Join<DuplexStream, DuplexStream>;
 fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let ((there, daemon_hears), (here, daemon_says)) = (duplex(width), duplex(64 * 1024));
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
-    (join(here, there), tokio::spawn(conversation::hold(switch, house(""))))
+    // made once: it reads the machine's trust store
+    static HOUSE: LazyLock<Arc<House>> = LazyLock::new(|| house(""));
+    (join(here, there), tokio::spawn(conversation::hold(switch, Arc::clone(&HOUSE))))
 }
 
 /// Plays a recording in these pieces, and shows that the daemon says what it must.
