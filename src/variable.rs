@@ -151,6 +151,9 @@ pub enum Unfit {
     /// It could become `${…}`, now or when the variable is used.
     #[error("a dollar sign in it could open an expansion")]
     Expansion,
+    /// An application whose whole argument it is would set variables from it.
+    #[error("it begins like variables of an application")]
+    Scope,
     /// It would be stored as a list of its parts.
     #[error("it begins like an array of the switch")]
     Array,

@@ -257,7 +257,10 @@ mod many_switches {
         webhook.request(2).await;
         for _ in 0..5 {
             let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
-            assert_eq!((ended.status(), ended.reason()), ("OVERLOADED", "more than 2 calls at once"));
+            assert_eq!(
+                (ended.status(), ended.reason()),
+                ("OVERLOADED", "more calls at once than the limit of 2")
+            );
             assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
         }
         gate.open();

@@ -134,10 +134,10 @@ fn carried(text: &str) -> Result<(), &'static str> {
         );
     }
     if text.starts_with("ARRAY::") {
-        return Err("FreeSWITCH would take it apart; begin with something else than ARRAY::");
-    }
-    if text.starts_with("ARRAY::") {
         return Err("FreeSWITCH would take `ARRAY::` for a list; begin with something else");
+    }
+    if text.starts_with('%') {
+        return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
     }
     match unsafe_text(text.as_bytes()) {
         Some(_) => Err("write at most 1024 bytes without control characters"),

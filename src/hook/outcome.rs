@@ -315,6 +315,7 @@ mod tests {
             A::Unfit(Unfit::Quote),
             A::Unfit(Unfit::TooLong),
             A::Unfit(Unfit::Expansion),
+            A::Unfit(Unfit::Scope),
             A::Unfit(Unfit::Array),
         ];
         let requests = [

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -20,6 +21,8 @@ use tracing::warn;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     current: Mutex<Option<(Edition, TokioResolver)>>,
+    /// How many names were looked up.
+    lookups: AtomicUsize,
 }
 
 /// A name that leads nowhere.
@@ -30,10 +33,14 @@ pub(super) struct NoAddress(NetError);
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.current();
+        let turn = self.lookups.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             let found = resolver.map_err(NoAddress)?.lookup_ip(name.as_str()).await.map_err(NoAddress)?;
             // the port is the URL's
-            let addresses: Vec<_> = found.iter().map(|address| SocketAddr::new(address, 0)).collect();
+            let mut addresses: Vec<_> = found.iter().map(|address| SocketAddr::new(address, 0)).collect();
+            // each goes first in turn, so that a dead one does not cost every caller the time
+            let first = turn.checked_rem(addresses.len()).unwrap_or(0);
+            addresses.rotate_left(first);
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

@@ -82,8 +82,9 @@ async fn every_status_is_heard_with_code_reason_and_the_variable() {
         leaves("down", ["UNREACHABLE", "", "the webhook refused the connection", "reception"]).await;
         let closed = "the webhook closed the connection before its answer was complete";
         leaves("closing", ["UNREACHABLE", "", closed, ""]).await;
-        leaves("lines", ["BAD_ANSWER", "200", "the answer holds a control byte", ""]).await;
-        let quoted = "the answer does not fit. a double quote would change conditions";
+        leaves("lines", ["BAD_ANSWER", "200", "the answer holds a line break or another control byte", ""])
+            .await;
+        let quoted = "the answer does not fit. a double quote would change conditions unless accept is any";
         leaves("quoted", ["BAD_ANSWER", "200", quoted, ""]).await;
     })
     .await;
@@ -111,7 +112,8 @@ async fn a_call_beyond_the_limit_hears_so_and_goes_on() {
         let asterisk = asterisk(release, &daemon, DIALPLAN).await;
         let first = asterisk.begin("fine@test").await;
         webhook.requested().await;
-        assert_leaves(&asterisk, "fine", ["OVERLOADED", "", "more than 1 calls at once", ""]).await;
+        assert_leaves(&asterisk, "fine", ["OVERLOADED", "", "more calls at once than the limit of 1", ""])
+            .await;
         opened.open();
         assert_eq!(first.ended().await.last("WEBHOOK_STATUS"), Some("OK"));
         assert_leaves(&asterisk, "fine", ["OK", "200", "", "sales"]).await;

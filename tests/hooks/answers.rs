@@ -43,12 +43,12 @@ async fn the_value_is_the_text_without_white_space_at_its_ends() {
 #[tokio::test]
 async fn safe_keeps_out_what_could_change_a_condition() {
     for (answer, reason) in [
-        (&b"x\""[..], "the answer does not fit. a double quote would change conditions"),
-        (b"a\nb", "the answer holds a control byte"),
-        (b"a\tb", "the answer holds a control byte"),
-        (b"a\0b", "the answer holds a control byte"),
-        (b"\0", "the answer holds a control byte"),
-        (b"a\x7f", "the answer holds a control byte"),
+        (&b"x\""[..], "the answer does not fit. a double quote would change conditions unless accept is any"),
+        (b"a\nb", "the answer holds a line break or another control byte"),
+        (b"a\tb", "the answer holds a line break or another control byte"),
+        (b"a\0b", "the answer holds a line break or another control byte"),
+        (b"\0", "the answer holds a line break or another control byte"),
+        (b"a\x7f", "the answer holds a line break or another control byte"),
         (b"caf\xe9", "the answer is not UTF 8"),
         (&[b'x'; 1025], "the answer is longer than 1024 bytes"),
     ] {

@@ -95,7 +95,7 @@ async fn an_unknown_authority_is_not() {
 async fn a_certificate_that_signed_itself_is_not() {
     let unknown = "the certificate of the webhook is from an unknown authority";
     // to trust an authority's own certificate would not help: rustls lets no authority be a server
-    let invalid = "the certificate of the webhook is not valid";
+    let invalid = "the certificate of the webhook is one of an authority and not of a server";
     for (is_ca, reason) in [(IsCa::NoCa, unknown), (IsCa::Ca(BasicConstraints::Unconstrained), invalid)] {
         let mut parameters = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         parameters.is_ca = is_ca;

@@ -59,6 +59,9 @@ fn refuse(value: &[u8]) -> Result<(), Unfit> {
     if value.starts_with(b"ARRAY::") {
         return Err(Unfit::Array);
     }
+    if sets_scope(value) {
+        return Err(Unfit::Scope);
+    }
     let mut dollar = false;
     for byte in value {
         match byte {
@@ -69,6 +72,17 @@ fn refuse(value: &[u8]) -> Result<(), Unfit> {
         }
     }
     if dollar { Err(Unfit::Expansion) } else { Ok(()) }
+}
+
+/// Whether an application whose whole argument this is would take its beginning for variables:
+///
+/// ```text
+/// scope = "%" [ delimiter ] "[" …        ; src/switch_core_session.c, switch_core_session_exec
+/// ```
+/// What a pass drops does not hide it.
+fn sets_scope(value: &[u8]) -> bool {
+    let mut seen = value.iter().filter(|byte| !matches!(byte, b'\\' | b'\''));
+    seen.next() == Some(&b'%') && seen.take(2).any(|byte| *byte == b'[')
 }
 
 /// The value as it must be sent to be stored as it is. A pass touches only a text with an escape in it
@@ -83,4 +97,19 @@ fn protected(value: &[u8], passes: Passes) -> Vec<u8> {
     };
     let sent = |byte: &u8| std::iter::repeat_n(*byte, if matches!(byte, b'\\' | b'$') { times } else { 1 });
     value.iter().flat_map(sent).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_set_variables_of_an_application_is_refused() {
+        for value in [&b"%[a=b]user/1"[..], b"%,[a=b]", b"\\'%[a=b]", b"%\\'[a=b]"] {
+            assert_eq!(refuse(value), Err(Unfit::Scope));
+        }
+        for value in [&b"100% [sic]"[..], b"%", b"50%[", b"%ab[", b""] {
+            assert_eq!(refuse(value), Ok(()));
+        }
+    }
 }
