@@ -5,6 +5,7 @@
 
 mod outcome;
 mod parameters;
+mod policy;
 mod step;
 mod template;
 
@@ -14,7 +15,8 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 pub use self::outcome::{AnswerFault, Outcome, RequestFault, Status, Unreachable};
-pub use self::step::{AllowedUrls, Identity, Policy, REPORT_NAMES, Request, Step, method, reserved};
+pub use self::policy::{AllowedUrls, Policy, method};
+pub use self::step::{Identity, REPORT_NAMES, Request, Step, reserved};
 pub use self::template::{Placeholder, UrlTemplate, http_url, shown};
 use crate::variable::{Accept, Value, VariableName};
 

@@ -76,7 +76,7 @@ impl Esl {
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
         let needed = resumes && self.mode == Mode::Static;
         let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
-        off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes))
+        off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes, Accept::Any))
     }
 
     /// Takes in the reply to `connect`.
@@ -211,10 +211,10 @@ impl Dialect for Esl {
         ours.then_some(SwitchError::HungUp)
     }
 
-    fn farewell(&self, assignments: &[Assignment], _accept: Accept) -> Result<Vec<u8>, Unfit> {
+    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
         let mut words = self.rescue(self.resumes)?;
         for assignment in assignments {
-            words.extend(command::set(assignment, self.passes)?);
+            words.extend(command::set(assignment, self.passes, accept)?);
         }
         // whatever the answer for it was
         let resumes = |set: &Assignment| set.name.as_str().eq_ignore_ascii_case(RESUMES);

@@ -2,7 +2,7 @@
 //!
 //! Knows what expands, and the two passes that a value goes through; does not know why a variable is set.
 
-use crate::variable::{Assignment, Unfit};
+use crate::variable::{Accept, Assignment, Unfit};
 
 /// Asks for the channel data.
 pub(super) const CONNECT: &[u8] = b"connect\n\n";
@@ -32,9 +32,9 @@ pub(super) enum Passes {
 /// The body is read by its length, so that nothing in it can be a command; the type must be exactly this one
 /// (`mod_event_socket.c`, `read_packet`; `src/switch_ivr.c`, `switch_ivr_parse_event`). An empty value removes the
 /// variable.
-pub(super) fn set(assignment: &Assignment, passes: Passes) -> Result<Vec<u8>, Unfit> {
+pub(super) fn set(assignment: &Assignment, passes: Passes, accept: Accept) -> Result<Vec<u8>, Unfit> {
     let value = assignment.value.as_bytes();
-    refuse(value)?;
+    refuse(value, accept)?;
     let mut body = format!("{}=", assignment.name).into_bytes();
     body.extend(protected(value, passes));
     let mut command = format!(
@@ -52,14 +52,14 @@ pub(super) fn set(assignment: &Assignment, passes: Passes) -> Result<Vec<u8>, Un
 /// (`\\`, `\$`), `\'` and one `$` of two (`src/switch_channel.c`, `switch_channel_expand_variables_check`), nothing
 /// else. So a `$` can come to stand before a `{` only across a run of these three; and before the `{` of a
 /// neighbour, only if the run ends the value.
-fn refuse(value: &[u8]) -> Result<(), Unfit> {
+fn refuse(value: &[u8], accept: Accept) -> Result<(), Unfit> {
     if value.contains(&0) {
         return Err(Unfit::Nul);
     }
     if value.starts_with(b"ARRAY::") {
         return Err(Unfit::Array);
     }
-    if sets_scope(value) {
+    if accept == Accept::Safe && sets_scope(value) {
         return Err(Unfit::Scope);
     }
     let mut dollar = false;
@@ -106,10 +106,11 @@ mod tests {
     #[test]
     fn what_would_set_variables_of_an_application_is_refused() {
         for value in [&b"%[a=b]user/1"[..], b"%,[a=b]", b"\\'%[a=b]", b"%\\'[a=b]"] {
-            assert_eq!(refuse(value), Err(Unfit::Scope));
+            assert_eq!(refuse(value, Accept::Safe), Err(Unfit::Scope));
+            assert_eq!(refuse(value, Accept::Any), Ok(()));
         }
         for value in [&b"100% [sic]"[..], b"%", b"50%[", b"%ab[", b""] {
-            assert_eq!(refuse(value), Ok(()));
+            assert_eq!(refuse(value, Accept::Safe), Ok(()));
         }
     }
 }
