@@ -1,10 +1,13 @@
 use std::sync::{Arc, LazyLock};
 
+use bytes::BytesMut;
 use dialhook::conversation::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::esl::Esl;
+use dialhook::switch::esl::codec::EslCodec;
 use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
 use tokio::task::JoinHandle;
+use tokio_util::codec::Decoder;
 
 use super::{daemon_for, good_webhook};
 use crate::util::{
@@ -235,4 +238,32 @@ async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
     freeswitch.say(b"Content-Type: text/disconnect-notice\n").await;
     let given_back = freeswitch.obey().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
+}
+
+/// Conversations are cut at every place for one mode above; here it is shown for every mode that the messages, and
+/// with them all that follows, do not depend on where the stream was cut.
+#[test]
+fn recorded_messages_are_the_same_wherever_the_stream_is_cut() {
+    for name in ["none", "full", "async", "async-full"] {
+        let (data, replies) = said_by_freeswitch(&recording(&format!("{name}-pipelined.session")));
+        let stream = [data, replies].concat();
+        let whole = messages(&[&stream]);
+        assert_eq!(whole.concat(), stream, "{name}");
+        for cut in 1..stream.len() {
+            let (front, back) = stream.split_at(cut);
+            assert_eq!(messages(&[front, back]), whole, "{name} cut at {cut}");
+        }
+    }
+}
+
+/// The messages in a stream that comes in these pieces.
+fn messages(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let (mut codec, mut buffer, mut all) = (EslCodec::default(), BytesMut::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        while let Some(message) = codec.decode(&mut buffer).expect("a recorded stream") {
+            all.push(message.to_vec());
+        }
+    }
+    all
 }
