@@ -204,6 +204,47 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
 }
 
 #[tokio::test]
+async fn a_relative_secret_is_a_credential_of_the_service_before_it_is_a_file_beside_the_configuration() {
+    let webhook = FakeWebhook::start(|_| Reply::text("")).await;
+    let (folder, file) = configured(&format!(
+        "[hook.crm]\nurl = \"{}\"\nheaders = {{ X-Key = {{ file = \"crm.key\" }}, X-Env = {{ env = \"CRM_KEY\" }} }}\n",
+        webhook.url("/")
+    ));
+    fs::write(folder.path().join("crm.key"), "beside\n").unwrap();
+    let credentials = tempfile::tempdir().unwrap();
+    for expected in ["beside", "credential"] {
+        let mut command = dialhook(&["try", "crm", "--config", file.to_str().unwrap()]);
+        command.env("CREDENTIALS_DIRECTORY", credentials.path()).env("CRM_KEY", "from the environment");
+        let (status, out, _) = told(&within_patience("the program", command.output()).await.unwrap());
+        assert_eq!(status, 0, "{out}");
+        let received = webhook.received();
+        let received = received.last().unwrap();
+        assert_eq!(received.header("x-key"), Some(expected));
+        assert_eq!(received.header("x-env"), Some("from the environment"));
+        assert!(!out.contains(expected) && !out.contains("from the environment"), "{out}");
+        fs::write(credentials.path().join("crm.key"), "credential").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn sighup_ends_nothing() {
+    let (_folder, daemon, address) =
+        serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
+    let process = daemon.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-HUP", &process]).status().await.unwrap().success());
+    assert_eq!(FakeSwitch::call(address, Environment::new("nope")).await.status(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn check_knows_a_configuration_from_a_dialplan() {
+    let (_folder, file) = configured("");
+    let path = file.to_str().unwrap();
+    let (status, _, err) = run(&["check", "--config", path, path]).await;
+    assert_eq!(status, 1);
+    assert!(err.ends_with(&format!("a configuration, not a dialplan; write --config {path}\n")), "{err}");
+}
+
+#[tokio::test]
 async fn try_shows_what_freeswitch_would_be_sent() {
     let webhook = FakeWebhook::start(|_| Reply::text("C:\\new")).await;
     let (_folder, file) =
