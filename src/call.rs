@@ -82,6 +82,30 @@ pub struct Call {
 pub const AD_HOC: &str = "webhook";
 
 impl Call {
+    /// A call of which nothing is known but its step.
+    #[must_use]
+    pub fn unknown(switch: SwitchKind, address: Value, parameters: Vec<Parameter>) -> Self {
+        let nothing = Value::default;
+        Self {
+            switch,
+            address,
+            parameters,
+            parameters_linger: switch == SwitchKind::FreeSwitch,
+            account_code: nothing(),
+            context: nothing(),
+            extension: nothing(),
+            dialled: nothing(),
+            caller_number: nothing(),
+            caller_name: nothing(),
+            unique_id: nothing(),
+            linked_id: nothing(),
+            sip_call_id: nothing(),
+            channel: nothing(),
+            created: None,
+            variables: Variables::new(),
+        }
+    }
+
     /// Path and query of the step's address, still encoded.
     #[must_use]
     pub fn path_and_query(&self) -> (&[u8], &[u8]) {

@@ -9,7 +9,7 @@ mod freeswitch;
 use std::path::Path;
 
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::variable::{Value, Variables};
+use crate::variable::Value;
 
 /// One step in a dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,29 +37,6 @@ pub fn steps(file: &Path, text: &str) -> Result<Vec<WrittenStep>, (usize, String
     match file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
         true => freeswitch::steps(text),
         false => Ok(asterisk::steps(text)),
-    }
-}
-
-/// A call at this address with these parameters, and nothing else known of it.
-fn call(switch: SwitchKind, address: String, parameters: Vec<Parameter>) -> Call {
-    let nothing = Value::default;
-    Call {
-        switch,
-        address: Value::from(address),
-        parameters,
-        parameters_linger: switch == SwitchKind::FreeSwitch,
-        account_code: nothing(),
-        context: nothing(),
-        extension: nothing(),
-        dialled: nothing(),
-        caller_number: nothing(),
-        caller_name: nothing(),
-        unique_id: nothing(),
-        linked_id: nothing(),
-        sip_call_id: nothing(),
-        channel: nothing(),
-        created: None,
-        variables: Variables::new(),
     }
 }
 

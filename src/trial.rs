@@ -119,11 +119,6 @@ fn call(trial: &Trial) -> Call {
     let unique_id = Value::from(format!("{}.0", now.as_secs()));
     let variables = trial.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     Call {
-        switch: trial.switch.into(),
-        address: Value::from(trial.hook.as_str()),
-        parameters: Vec::new(),
-        parameters_linger: false,
-        account_code: Value::default(),
         context: Value::from("try"),
         extension: Value::from(trial.callee.as_str()),
         dialled: Value::from(trial.callee.as_str()),
@@ -131,10 +126,10 @@ fn call(trial: &Trial) -> Call {
         caller_name: Value::from(trial.name.as_str()),
         linked_id: unique_id.clone(),
         unique_id,
-        sip_call_id: Value::default(),
         channel: Value::from("Try/dialhook-00000001"),
         created: Some(Duration::from_secs(now.as_secs())),
         variables: Variables::from_iter(variables),
+        ..Call::unknown(trial.switch.into(), Value::from(trial.hook.as_str()), Vec::new())
     }
 }
 

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use dialhook::call::{Call, Parameter, SwitchKind};
 use dialhook::config::Config;
 use dialhook::hook::{Outcome, Policy, Status, Step};
-use dialhook::variable::{Value, Variables};
 use roxmltree::{Document, Node};
 
 #[test]
@@ -399,25 +398,7 @@ fn address(host: &str) -> Option<&str> {
 }
 
 fn call(address: &str, parameters: &[Parameter]) -> Call {
-    let nothing = Value::default;
-    Call {
-        switch: SwitchKind::FreeSwitch,
-        address: address.into(),
-        parameters: parameters.to_vec(),
-        parameters_linger: true,
-        account_code: nothing(),
-        context: nothing(),
-        extension: nothing(),
-        dialled: nothing(),
-        caller_number: nothing(),
-        caller_name: nothing(),
-        unique_id: nothing(),
-        linked_id: nothing(),
-        sip_call_id: nothing(),
-        channel: nothing(),
-        created: None,
-        variables: Variables::new(),
-    }
+    Call::unknown(SwitchKind::FreeSwitch, address.into(), parameters.to_vec())
 }
 
 /// The variables that a step sets whatever happens, in small letters.

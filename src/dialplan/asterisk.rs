@@ -1,7 +1,8 @@
 //! An `extensions.conf`, read as Asterisk would: comments, the arguments of `AGI()`, their quotes.
 
-use super::{WrittenStep, address, call, parameter};
-use crate::call::SwitchKind;
+use super::{WrittenStep, address, parameter};
+use crate::call::{Call, SwitchKind};
+use crate::variable::Value;
 
 /// Every `AGI()` of the text whose address is `agi://` or `hagi://`.
 pub(super) fn steps(text: &str) -> Vec<WrittenStep> {
@@ -20,7 +21,8 @@ fn step(line: usize, text: &str) -> Option<WrittenStep> {
     let parameters = arguments.map(|argument| parameter(&argument)).collect();
     let call = match host.contains('?') {
         true => Some(Err("Asterisk takes all of it for a host name. write a slash before the question mark")),
-        false => (!path.contains('$')).then(|| Ok(call(SwitchKind::Asterisk, address, parameters))),
+        false => (!path.contains('$'))
+            .then(|| Ok(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters))),
     };
     let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, port.parse().ok()));
     let (switch, host) = (SwitchKind::Asterisk, host.to_owned());
@@ -91,7 +93,6 @@ fn arguments(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::call::Parameter;
-    use crate::variable::Value;
 
     fn written(line: &str) -> (String, Vec<(String, String)>) {
         let steps = steps(line);

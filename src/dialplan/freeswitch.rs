@@ -2,9 +2,10 @@
 
 use roxmltree::{Document, Node};
 
-use super::{WrittenStep, address, call, parameter};
-use crate::call::{Parameter, SwitchKind};
+use super::{WrittenStep, address, parameter};
+use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::esl;
+use crate::variable::Value;
 
 /// Every `<action application="socket" …/>`. An address with several hosts makes a step for each path in it.
 pub(super) fn steps(text: &str) -> Result<Vec<WrittenStep>, (usize, String)> {
@@ -29,9 +30,8 @@ fn of_socket(document: &Document<'_>, socket: Node<'_, '_>) -> Vec<WrittenStep> 
         let (hook, address) = address(&path);
         let call = match deadly(data, &set) {
             Some(fault) => Some(Err(fault)),
-            None => {
-                (!hook.contains('$')).then(|| Ok(call(SwitchKind::FreeSwitch, address, parameters(&set))))
-            }
+            None => (!hook.contains('$'))
+                .then(|| Ok(Call::unknown(SwitchKind::FreeSwitch, Value::from(address), parameters(&set)))),
         };
         WrittenStep {
             switch: SwitchKind::FreeSwitch,
@@ -72,7 +72,6 @@ fn parameters(set: &[(&str, &str)]) -> Vec<Parameter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variable::Value;
 
     const DIALPLAN: &str = r#"<include>
   <extension name="x"><condition>
