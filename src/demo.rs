@@ -52,7 +52,7 @@ const CHAPTERS: [Chapter; 5] = [
         title: "2. The webhook answers something hostile",
         switch: SwitchKind::Asterisk,
         manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
-        from: Some("and answers"),
+        from: Some("the webhook says"),
         moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with: it was refused whole.",
     },
     Chapter {
@@ -73,7 +73,7 @@ const CHAPTERS: [Chapter; 5] = [
         title: "5. The webhook answers FreeSWITCH something hostile",
         switch: SwitchKind::FreeSwitch,
         manner: Manner { text: "${system(reboot)}", thinks: Duration::ZERO },
-        from: Some("and answers"),
+        from: Some("the webhook says"),
         moral: "FreeSWITCH would run this when a condition looks at the variable: it was refused whole.",
     },
 ];
@@ -179,7 +179,7 @@ The configuration:
 
 The dialplan, of Asterisk first:
 
-  exten => _X.,1,Set(WEBHOOK_STATUS=UNREACHABLE)
+  exten => _XXX,1,Set(WEBHOOK_STATUS=UNREACHABLE)
    same => n,AGI(agi://127.0.0.1/crm)
    same => n,GotoIf($["${WEBHOOK_STATUS}" != "OK"]?reception,1)
    same => n,GotoIf($["${CRM}" = "sales"]?sales,1)

@@ -53,6 +53,6 @@ async fn answer(
         tell("the webhook thinks", format!("{:?}", manner.thinks));
         tokio::time::sleep(manner.thinks).await;
     }
-    tell("and answers", format!("200 {}", manner.text));
+    tell("the webhook says", format!("200 {}", manner.text));
     Ok(Response::new(Full::from(manner.text)))
 }
