@@ -90,7 +90,7 @@ pub(crate) const FAILED: u8 = 1;
 /// The command line or the configuration is wrong.
 pub(crate) const WRONG: u8 = 2;
 
-/// Runs the program, on one thread: a call needs some 60 µs of it, and two that wake each other took a quarter more
+/// Runs the program, on one thread: a call needs some 60 µs of it, and two that wake each other took a third more
 /// (`cargo bench --bench cpu_per_call`, in turn with `new_multi_thread` here).
 #[must_use]
 pub fn run() -> ExitCode {
