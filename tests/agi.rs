@@ -6,10 +6,13 @@ mod transcript;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dialhook::switch::Dialect;
+use dialhook::switch::agi::Agi;
+use dialhook::variable::{Accept, Assignment, Value};
 use tokio::io::AsyncReadExt;
 
 use self::transcript::{Cut, Stage, Transcript};
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply, as_asterisk_reads};
 
 /// The files of a folder beneath `tests/data/agi` that end so.
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
@@ -337,4 +340,16 @@ async fn a_call_that_is_refused_sets_nothing() {
     let environment = Environment::new("crm").line("agi_dnid", "1\nagi_rdnis: 2");
     let ended = FakeSwitch::call(daemon.address(), environment).await;
     assert_eq!(ended, Ended { failed: true, heard: b"failure\n".to_vec(), ..Ended::default() });
+}
+
+#[test]
+fn asterisk_reads_back_the_value_we_meant() {
+    let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
+    every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
+    for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
+        let assignment = Assignment { name: "N".parse().unwrap(), value: Value::from(value) };
+        let farewell = Agi::new(String::new()).farewell(&[assignment], Accept::Any).unwrap();
+        let line = farewell.strip_suffix(b"\n").unwrap();
+        assert_eq!(as_asterisk_reads(line), [&b"SET"[..], b"VARIABLE", b"N", value]);
+    }
 }

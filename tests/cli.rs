@@ -236,6 +236,25 @@ async fn sighup_ends_nothing() {
 }
 
 #[tokio::test]
+async fn check_says_which_steps_it_passed_over() {
+    let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
+    let dialplan = folder.path().join("extensions.conf");
+    fs::write(&dialplan, "exten => 1,1,AGI(agi://127.0.0.1/crm)\n same => n,AGI(agi://127.0.0.1:4574/crm)\n")
+        .unwrap();
+    let paths = [file.to_str().unwrap(), dialplan.to_str().unwrap()];
+    let (status, out, _) = run(&["check", "--config", paths[0], paths[1]]).await;
+    assert_eq!(status, 0);
+    assert!(
+        out.ends_with(": no fault, 1 webhook step (1 step for other servers or ports not looked at)\n"),
+        "{out}"
+    );
+    fs::write(&file, "").unwrap();
+    let (status, _, err) = run(&["check", "--config", paths[0], paths[1]]).await;
+    assert_eq!(status, 1);
+    assert!(err.contains(":1: AGI(agi://127.0.0.1/crm): there is no such hook, nor any other; add"), "{err}");
+}
+
+#[tokio::test]
 async fn check_knows_a_configuration_from_a_dialplan() {
     let (_folder, file) = configured("");
     let path = file.to_str().unwrap();

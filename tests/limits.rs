@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, within_patience,
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, nobody_listens,
+    within_patience,
 };
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
@@ -509,12 +510,7 @@ mod the_end {
         webhook.requested().await;
         let stopping = tokio::spawn(daemon.stop());
         // nobody new is let in; only then is the webhook's answer given
-        within_patience("the end of the listener", async {
-            while TcpStream::connect(address).await.is_ok() {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        nobody_listens(address).await;
         gate.open();
         assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
         stopping.await.unwrap();

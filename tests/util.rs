@@ -9,12 +9,15 @@ mod switch;
 mod webhook;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio::net::TcpStream;
 
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::program::Program;
-pub use self::switch::{Ended, Environment, FakeSwitch};
+pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
 
 /// How long a test waits for what must come. No test measures it: it only makes a failure end.
@@ -23,4 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Awaits what must come; panics saying `what` when it does not.
 pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// Waits until nobody listens at this address any more.
+pub async fn nobody_listens(address: SocketAddr) {
+    within_patience("the end of the listener", async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -22,9 +22,15 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     let (mut lines, mut faults) = (understood(&config, file), Vec::new());
     for dialplan in dialplans {
         match steps(dialplan, &config) {
-            Ok(good) => {
+            Ok((good, others)) => {
                 let good = counted(good, "webhook step");
-                lines.push(format!("dialplan   {}: no fault, {good}", dialplan.display()));
+                let others = match others {
+                    0 => String::new(),
+                    others => {
+                        format!(" ({} for other servers or ports not looked at)", counted(others, "step"))
+                    }
+                };
+                lines.push(format!("dialplan   {}: no fault, {good}{others}", dialplan.display()));
             }
             Err(found) => faults.extend(found),
         }
@@ -37,8 +43,8 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     }
 }
 
-/// How many steps a dialplan holds, or what is wrong with them.
-fn steps(file: &Path, config: &Config) -> Result<usize, Vec<String>> {
+/// How many steps a dialplan holds for us and for others, or what is wrong with ours.
+fn steps(file: &Path, config: &Config) -> Result<(usize, usize), Vec<String>> {
     let name = file.display();
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(vec![format!("{name}: a configuration, not a dialplan; write --config {name}")]);
@@ -51,7 +57,7 @@ fn steps(file: &Path, config: &Config) -> Result<usize, Vec<String>> {
         Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step.call.as_ref()?, config)?))
     };
     match ours.iter().filter_map(told).collect::<Vec<_>>() {
-        faults if faults.is_empty() => Ok(ours.len()),
+        faults if faults.is_empty() => Ok((ours.len(), steps.len() - ours.len())),
         faults => Err(faults),
     }
 }
@@ -78,6 +84,10 @@ fn fault(call: &Result<Call, &'static str>, config: &Config) -> Option<String> {
     let (path, _) = call.path_and_query();
     let near = nearest(&String::from_utf8_lossy(path), names.iter().copied());
     Some(match (fault, near) {
+        (RequestFault::NoSuchHook, _) if names.is_empty() => {
+            "there is no such hook, nor any other; add a table [hook.NAME], or name the file with --config"
+                .to_owned()
+        }
         (RequestFault::NoSuchHook, Some(near)) => format!("there is no such hook; did you mean {near}?"),
         (RequestFault::NoSuchHook, None) => format!("there is no such hook; there are: {}", names.join(", ")),
         (fault, _) => fault.to_string(),

@@ -27,6 +27,8 @@ async fn a_hangup_cancels_the_request_and_frees_the_channel() {
         // AGISTATUS is Asterisk's own: SUCCESS was seen once where the hangup came while it was not waiting
         let left = (ended.last("WEBHOOK_STATUS"), ended.last("WENT_ON"));
         assert_eq!(left, (Some("UNREACHABLE"), None), "{ended:?}\n{}", asterisk.log_tail());
+        let agi = ended.last("AGISTATUS");
+        assert!(matches!(agi, Some("HANGUP" | "SUCCESS")), "{ended:?}\n{}", asterisk.log_tail());
         asterisk.idle().await;
     })
     .await;

@@ -243,10 +243,7 @@ struct Process {
 impl Process {
     fn spawn(root: &Path, files: &[(&str, &str)]) -> (Process, u16) {
         let state = tempfile::tempdir().expect("a temporary folder");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|free| free.local_addr())
-            .expect("a port")
-            .port();
+        let port = manager_port();
         let pjsip = files.iter().any(|(name, _)| *name == "pjsip.conf");
         let own = configuration(root, &state, port, pjsip);
         let own = own.iter().map(|(name, text)| (*name, text.as_str()));
@@ -301,6 +298,21 @@ impl Drop for Process {
         let _ended_before = self.child.kill();
         let _ended_before = self.child.wait();
     }
+}
+
+/// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768): between our
+/// look and Asterisk's start no other test's listener can get it, and hear our manager's login.
+fn manager_port() -> u16 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let first = u64::from(std::process::id()) * 97;
+    for _ in 0..1000 {
+        let turn = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(turn % 10_000).expect("less than 10,000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of 127.0.0.1 from 20000 to 29999 is free");
 }
 
 /// The files that every Asterisk of ours has.

@@ -9,13 +9,12 @@ use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold};
 use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
 use tokio::io::duplex;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::{call, daemon_for, gated, good_webhook};
 use crate::util::{
     CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode, house,
-    within_patience,
+    nobody_listens,
 };
 
 /// A call in every mode, with and without the author's `socket_resume`; each must go on with this status.
@@ -180,12 +179,7 @@ mod shutdown {
             let call = tokio::spawn(FakeFreeSwitch::call(address, call(&daemon, mode, "/crm")));
             webhook.requested().await;
             let stopping = tokio::spawn(daemon.stop());
-            within_patience("the end of the listener", async {
-                while TcpStream::connect(address).await.is_ok() {
-                    tokio::task::yield_now().await;
-                }
-            })
-            .await;
+            nobody_listens(address).await;
             gate.open();
             let given_back = call.await.unwrap();
             assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{mode:?}");

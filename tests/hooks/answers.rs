@@ -1,4 +1,4 @@
-use std::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::daemon_for;
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply};
@@ -217,8 +217,11 @@ async fn what_is_not_http_is_unreachable() {
 
 #[tokio::test]
 async fn a_webhook_where_nobody_listens_is_unreachable() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{free}/\"")).await;
+    // bound and not listening: ours, so that no other test listens there meanwhile
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", "the webhook refused the connection"));
 }

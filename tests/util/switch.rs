@@ -287,7 +287,7 @@ impl Ended {
 }
 
 /// Splits a command into its words as `parse_args` of `res/res_agi.c` does.
-fn as_asterisk_reads(line: &[u8]) -> Vec<Vec<u8>> {
+pub fn as_asterisk_reads(line: &[u8]) -> Vec<Vec<u8>> {
     let (mut words, mut quoted, mut escaped, mut between) = (Vec::<Vec<u8>>::new(), false, false, true);
     for &byte in line {
         if between && (escaped || byte != b' ') {

@@ -94,48 +94,6 @@ mod tests {
         Assignment { name: name.parse().unwrap(), value: Value::from(value) }
     }
 
-    /// Splits a command into its words as `parse_args` of `res/res_agi.c` does.
-    fn as_asterisk_reads(line: &[u8]) -> Vec<Vec<u8>> {
-        let (mut words, mut quoted, mut escaped, mut between) = (Vec::<Vec<u8>>::new(), false, false, true);
-        for &byte in line {
-            let starts = between && (escaped || byte != b' ');
-            if starts {
-                words.push(Vec::new());
-                between = false;
-            }
-            match byte {
-                _ if escaped => escaped = false,
-                b'"' => {
-                    quoted = !quoted;
-                    continue;
-                }
-                b' ' | b'\t' if !quoted => {
-                    between = true;
-                    continue;
-                }
-                b'\\' => {
-                    escaped = true;
-                    continue;
-                }
-                _ => {}
-            }
-            if let Some(word) = words.last_mut() {
-                word.push(byte);
-            }
-        }
-        words
-    }
-
-    #[test]
-    fn asterisk_reads_back_the_value_we_meant() {
-        let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
-        every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
-        for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
-            let line = set_variable(&assignment("N", value), Accept::Any).unwrap();
-            assert_eq!(as_asterisk_reads(&line), [&b"SET"[..], b"VARIABLE", b"N", value]);
-        }
-    }
-
     #[test]
     fn what_would_be_a_second_command_is_refused() {
         for accept in [Accept::Safe, Accept::Any] {
