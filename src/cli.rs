@@ -164,7 +164,7 @@ fn announce(config: &Config) {
 
 /// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
 fn raise_descriptors(config: &Config) {
-    let needed = u64::try_from(config.calls).unwrap_or(u64::MAX).saturating_mul(3);
+    let needed = u64::try_from(config.limits.calls).unwrap_or(u64::MAX).saturating_mul(3);
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < needed => {
             warn!(

@@ -4,6 +4,7 @@
 //! there are the default listeners and ad hoc steps.
 
 mod hooks;
+mod limits;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,9 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use self::raw::{Document, Entry, Section};
+
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
+use crate::limits::Limits;
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/dialhook/dialhook.toml";
@@ -34,8 +37,8 @@ pub struct Config {
     pub listen: Listen,
     /// Which URLs an ad hoc step may ask.
     pub urls: AllowedUrls,
-    /// How many calls may ask webhooks at once.
-    pub calls: usize,
+    /// How much at once, and how long a switch may take.
+    pub limits: Limits,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
     /// What is right, but does nothing in this version.
@@ -103,9 +106,6 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// As many calls at once as one PBX will ever have.
-const DEFAULT_CALLS: usize = 10_000;
-
 impl Default for Config {
     fn default() -> Self {
         let loopback = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
@@ -114,7 +114,7 @@ impl Default for Config {
             company: String::new(),
             listen: Listen { asterisk: loopback(4573), freeswitch: loopback(8084), allow: None },
             urls: AllowedUrls::Any,
-            calls: DEFAULT_CALLS,
+            limits: Limits::default(),
             hooks: BTreeMap::new(),
             notices: Vec::new(),
         }
@@ -154,10 +154,10 @@ impl Config {
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
         let listen = listen(root.section("listen"), &mut notices);
         let urls = calls(root.section("calls"), &listen);
-        let calls = limits(root.section("limits"));
+        let limits = limits::read(root.section("limits"));
         let hooks = hooks::read(root.section("hook"), file);
         root.end();
-        Self { file: Some(file.to_owned()), company, listen, urls, calls, hooks, notices }
+        Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, notices }
     }
 
     /// What calls are judged by.
@@ -262,22 +262,6 @@ fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     section.end();
     urls.unwrap_or(default)
 }
-
-fn limits(mut section: Section<'_>) -> usize {
-    let calls = section.take("calls").and_then(|entry| {
-        let number = |value: &DeValue<'_>| {
-            let written = value.as_integer()?;
-            usize::from_str_radix(written.as_str(), written.radix()).ok()
-        };
-        let in_range = |value: &DeValue<'_>| number(value).filter(|calls| (1..=MOST_CALLS).contains(calls));
-        entry.read(in_range, "write a number of calls from 1 to 1000000")
-    });
-    section.end();
-    calls.unwrap_or(DEFAULT_CALLS)
-}
-
-/// More than a machine has ports for.
-const MOST_CALLS: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests;

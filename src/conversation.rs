@@ -1,45 +1,53 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
 
 use crate::call::Call;
 use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
+use crate::limits::{Attendance, Limits};
 use crate::log::Seldom;
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::webhook::{ErrorPage, Webhook};
 use crate::word;
 
-/// What every conversation shares.
+/// What every conversation under one configuration shares.
 #[derive(Debug)]
 pub struct House {
     policy: Policy,
-    webhook: Webhook,
-    /// One permit for each call that may ask its webhook now.
-    calls: Semaphore,
-    limit: usize,
-    forged: Seldom,
+    limits: Limits,
+    webhook: Arc<Webhook>,
+    /// The calls that may ask their webhook now.
+    calls: Attendance,
+    forged: Arc<Seldom>,
 }
-
-/// How long a switch may take for one message.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
 impl House {
-    /// A house with this policy for so many calls at once.
+    /// A house with this policy.
     #[must_use]
-    pub fn new(policy: Policy, webhook: Webhook, calls: usize) -> Self {
-        Self { policy, webhook, calls: Semaphore::new(calls), limit: calls, forged: Seldom::default() }
+    pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
+        let webhook = Arc::new(webhook);
+        Self { policy, limits, webhook, calls: Attendance::default(), forged: Arc::default() }
+    }
+
+    /// The same house under another configuration: the calls of both are counted together, and connections to
+    /// webhooks are kept.
+    #[must_use]
+    pub fn renewed(&self, policy: Policy, limits: Limits) -> Self {
+        let (webhook, calls, forged) =
+            (Arc::clone(&self.webhook), self.calls.clone(), Arc::clone(&self.forged));
+        Self { policy, limits, webhook, calls, forged }
     }
 }
 
@@ -49,12 +57,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
+    let patience = house.limits.patience;
     let span = info_span!("call", id = field::Empty, channel = field::Empty);
     async {
         // whatever happens in here, the call must be given back
         let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
-            give_back(&mut switch, PATIENCE).await;
+            give_back(&mut switch, patience).await;
             return;
         };
         match ended {
@@ -64,11 +73,11 @@ where
                 house.forged.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
                 // a switch that was waited for long enough is not waited for again
                 let silent = matches!(error, SwitchError::Silent(_));
-                give_back(&mut switch, if silent { LAST_WORD } else { PATIENCE }).await;
+                give_back(&mut switch, if silent { LAST_WORD } else { patience }).await;
             }
             Err(error @ SwitchError::HungUpUnproved) => {
                 debug!("call refused: {error}");
-                give_back(&mut switch, PATIENCE).await;
+                give_back(&mut switch, patience).await;
             }
             Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
                 debug!("the conversation ended early: {error}");
@@ -94,12 +103,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let mut call = within(PATIENCE, switch.greet()).await?;
+    let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
+    let mut call = within(patience, switch.greet()).await?;
     let began = Instant::now();
     Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*call.channel.lossy());
 
     let step = house.policy.step(&call);
-    let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
+    let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
     trace!(?call, "the environment is proved");
     let outcome = tokio::select! {
         biased;
@@ -107,12 +117,12 @@ where
             info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
             return Err(gone);
         }
-        outcome = house.outcome(&step, &call, told, began) => outcome,
+        outcome = house.outcome(&step, &call, told, began, peer) => outcome,
     };
 
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
-    let heard = within(PATIENCE, switch.farewell(&words)).await;
+    let heard = within(patience, switch.farewell(&words)).await;
     report(&step, &outcome, took);
     match heard {
         Ok(0) => {}
@@ -125,8 +135,18 @@ where
 
 impl House {
     /// What comes of a step; bounded by its timeout, counted from when the call was heard of.
-    async fn outcome(&self, step: &Step, call: &Call, told: Told, began: Instant) -> Outcome {
-        let Ok(_permit) = self.calls.try_acquire() else { return Outcome::Overloaded { limit: self.limit } };
+    async fn outcome(
+        &self,
+        step: &Step,
+        call: &Call,
+        told: Told,
+        began: Instant,
+        peer: Option<IpAddr>,
+    ) -> Outcome {
+        let _place = match self.calls.enter(peer, &self.limits) {
+            Ok(place) => place,
+            Err(limit) => return Outcome::Overloaded { limit },
+        };
         self.asked(step, call, told, began).await.unwrap_or_else(Outcome::BadRequest)
     }
 

@@ -28,6 +28,7 @@ pub mod word;
 
 pub mod config;
 pub mod dialplan;
+pub mod limits;
 pub mod log;
 
 pub mod demo;

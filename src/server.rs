@@ -112,9 +112,9 @@ impl Server {
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
+        let connections = config.limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
         let shared = Shared {
-            house: Arc::new(House::new(config.policy(), webhook, config.calls)),
+            house: Arc::new(House::new(config.policy(), webhook, config.limits.clone())),
             listen: config.listen.clone(),
             connections: Arc::new(Semaphore::new(connections)),
             calls: TaskTracker::new(),

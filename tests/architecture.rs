@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 18] = [
+const DOORS: [(&str, &[&str]); 19] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
@@ -15,10 +15,11 @@ const DOORS: [(&str, &[&str]); 18] = [
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "hook"]),
-    ("config", &["call", "hook", "variable"]),
+    ("config", &["call", "hook", "limits", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
+    ("limits", &[]),
     ("log", &[]),
-    ("conversation", &["call", "hook", "log", "switch", "webhook", "word"]),
+    ("conversation", &["call", "hook", "limits", "log", "switch", "webhook", "word"]),
     ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
     ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),

@@ -122,7 +122,13 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
-    lines.push(format!("limits     {} calls at once", config.calls));
+    let of_a_peer = config.limits.calls_per_peer.map(|most| format!(", {most} of one address"));
+    lines.push(format!(
+        "limits     {} calls at once{}; {:?} for a word of the switch",
+        config.limits.calls,
+        of_a_peer.unwrap_or_default(),
+        config.limits.patience
+    ));
     lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines

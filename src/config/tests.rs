@@ -1,6 +1,7 @@
 //! What the file may say, and what is said of it.
 
 use std::fs;
+use std::time::Duration;
 
 use super::*;
 use crate::hook::Timeout;
@@ -17,7 +18,7 @@ fn an_empty_file_is_the_default() {
     let config = parse("").unwrap();
     assert_eq!(config.listen.asterisk.unwrap().to_string(), "127.0.0.1:4573");
     assert_eq!(config.listen.freeswitch.unwrap().to_string(), "127.0.0.1:8084");
-    assert_eq!((config.calls, &config.urls), (10_000, &AllowedUrls::Any));
+    assert_eq!((config.limits.clone(), &config.urls), (Limits::default(), &AllowedUrls::Any));
     assert!(config.hooks.is_empty() && config.notices.is_empty());
 }
 
@@ -35,6 +36,8 @@ fn every_key_means_what_the_contract_says() {
         urls = ["https://crm.example.com/"]
         [limits]
         calls = 50
+        calls_per_peer = 20
+        patience = "7.5s"
         [hook.crm]
         method = "GET"
         url = "https://crm.example.com/route?did={callee_number}"
@@ -51,7 +54,9 @@ fn every_key_means_what_the_contract_says() {
     assert_eq!(config.listen.freeswitch, None);
     assert_eq!(config.listen.allow.as_ref().unwrap().len(), 3);
     assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
-    assert_eq!((config.company.as_str(), config.calls), ("acme", 50));
+    assert_eq!(config.company, "acme");
+    let patience = Duration::from_millis(7500);
+    assert_eq!(config.limits, Limits { calls: 50, calls_per_peer: Some(20), patience });
     let hook = &config.hooks["crm"];
     assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
     assert_eq!(hook.timeout, "3".parse::<Timeout>().unwrap());
@@ -281,9 +286,23 @@ fn a_configuration_that_cannot_listen_is_a_fault() {
 
 #[test]
 fn a_number_is_read_as_toml_writes_it() {
-    let calls = |number: &str| parse(&format!("[limits]\ncalls = {number}\n")).map(|config| config.calls);
+    let calls =
+        |number: &str| parse(&format!("[limits]\ncalls = {number}\n")).map(|config| config.limits.calls);
     assert_eq!([calls("0x10"), calls("0o17"), calls("1_000")].map(Result::unwrap), [16, 15, 1000]);
     assert!(calls("-1").is_err() && calls("1e3").is_err());
+}
+
+#[test]
+fn patience_is_one_to_thirty_seconds() {
+    let patience = |value: &str| parse(&format!("[limits]\npatience = {value}\n")).map(|c| c.limits.patience);
+    assert_eq!(
+        ["1", "\"30s\"", "1.5"].map(patience).map(Result::unwrap),
+        [1000, 30_000, 1500].map(Duration::from_millis)
+    );
+    for value in ["0.9", "\"31s\"", "\"-5s\"", "\"soon\"", "\"infs\"", "true"] {
+        let faults = patience(value).unwrap_err();
+        assert!(faults[0].contains(&format!("found {value}; write \"1s\" to \"30s\"")), "{faults:?}");
+    }
 }
 
 #[test]
