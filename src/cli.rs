@@ -1,22 +1,17 @@
 //! The command line: `serve`, `check`, `try`, `demo`.
 
 mod check;
+mod serve;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
-use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
-use crate::server::Server;
-
 use crate::trial::Trial;
-use crate::{demo, log, trial};
+use crate::{demo, trial};
 
 /// A webhook step for the dialplans of Asterisk and FreeSWITCH.
 ///
@@ -41,7 +36,7 @@ enum Command {
     /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
     /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), and serves
-    /// ad hoc steps.
+    /// ad hoc steps. SIGHUP reads the configuration again; SIGTERM ends it once the calls in flight are finished.
     Serve(ConfigFile),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
@@ -55,7 +50,7 @@ enum Command {
 }
 
 /// Which configuration.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigFile {
     /// The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]
     #[arg(long, value_name = "FILE")]
@@ -100,7 +95,7 @@ pub fn run() -> ExitCode {
         Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
     };
     match arguments.command {
-        Command::Serve(file) => runtime.block_on(serve(&file)),
+        Command::Serve(file) => runtime.block_on(serve::run(&file)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
         Command::Try(trial) => runtime.block_on(trial::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),
@@ -118,79 +113,4 @@ pub(crate) fn warned(what: &str) {
     for line in what.lines() {
         let _nobody_reads = writeln!(std::io::stderr(), "dialhook: {line}");
     }
-}
-
-async fn serve(file: &ConfigFile) -> ExitCode {
-    let config = match file.load() {
-        Ok(config) => config,
-        Err(error) => return failed(WRONG, &error.to_string()),
-    };
-    let _log = log::start();
-    announce(&config);
-    raise_descriptors(&config);
-    let server = match Server::start(&config) {
-        Ok(server) => server,
-        Err(error) => return failed(FAILED, &error.to_string()),
-    };
-    let [asterisk, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
-        .map(|switch| server.address(switch).map(tracing::field::display));
-    let stop = CancellationToken::new();
-    if let Err(error) = stop_on_signal(&stop) {
-        return failed(FAILED, &format!("cannot listen for signals: {error}"));
-    }
-    info!(asterisk, freeswitch, hooks = config.hooks.len(), "listening");
-    // in a task of its own: what `block_on` waits for directly is woken through the kernel
-    if tokio::spawn(server.run(stop)).await.is_err() {
-        return failed(FAILED, "the listener panicked; see above");
-    }
-    info!("stopped");
-    ExitCode::from(DONE)
-}
-
-fn announce(config: &Config) {
-    match &config.file {
-        Some(file) => {
-            info!(version = env!("CARGO_PKG_VERSION"), configuration = %file.display(), "dialhook starts")
-        }
-        None => info!(
-            version = env!("CARGO_PKG_VERSION"),
-            "dialhook starts without a configuration: ad hoc steps only"
-        ),
-    }
-    for notice in &config.notices {
-        warn!("{notice}");
-    }
-}
-
-/// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
-fn raise_descriptors(config: &Config) {
-    let needed = u64::try_from(config.limits.calls).unwrap_or(u64::MAX).saturating_mul(3);
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < needed => {
-            warn!(
-                limit,
-                needed, "too few file descriptors for limits.calls; raise LimitNOFILE, or lower limits.calls"
-            );
-        }
-        Ok(_) => {}
-        Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
-    }
-}
-
-/// SIGTERM and SIGINT end the daemon once the calls in flight are finished. SIGHUP must not end it.
-fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hangup = signal(SignalKind::hangup())?;
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => warn!("SIGHUP: this version does not reload; restart it for a new configuration"),
-            }
-        }
-        stop.cancel();
-    });
-    Ok(())
 }

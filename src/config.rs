@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use self::raw::{Document, Entry, Section};
-
+use crate::call::SwitchKind;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
 use crate::limits::Limits;
 
@@ -180,6 +180,12 @@ fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
 }
 
 impl Listen {
+    /// Every switch that is listened for, and where.
+    pub fn switches(&self) -> impl Iterator<Item = (SwitchKind, SocketAddr)> {
+        let switches = [(SwitchKind::Asterisk, self.asterisk), (SwitchKind::FreeSwitch, self.freeswitch)];
+        switches.into_iter().filter_map(|(switch, address)| Some((switch, address?)))
+    }
+
     /// Whether somebody at this address may connect.
     #[must_use]
     pub fn allows(&self, peer: IpAddr) -> bool {

@@ -155,7 +155,8 @@ fn daemon(
     let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;
     let address = server.address(switch).ok_or("this listener is off")?;
     let stop = CancellationToken::new();
-    tokio::spawn(server.run(stop.clone()));
+    let stopped = stop.clone();
+    tokio::spawn(async move { server.run(stopped).await });
     Ok((address, stop))
 }
 

@@ -30,6 +30,7 @@ pub mod config;
 pub mod dialplan;
 pub mod limits;
 pub mod log;
+pub mod notify;
 
 pub mod demo;
 pub mod trial;

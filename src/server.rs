@@ -1,21 +1,27 @@
-//! The listeners: how calls come in, how many at once, and how the daemon ends.
+//! The listeners: how calls come in, how many at once, what a reload changes, and how the daemon ends.
+
+mod entrance;
+mod reload;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use self::entrance::{Entrance, Open, Sign};
+pub use self::reload::{LastReload, ReloadError};
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
+use crate::limits::Limits;
 use crate::log::Seldom;
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
@@ -23,29 +29,32 @@ use crate::switch::esl::Esl;
 use crate::webhook::Webhook;
 use crate::word;
 
-/// A daemon that listens already: a switch that connects now is served as soon as [`Server::run`] is.
+/// A daemon that serves until it is dropped; [`Server::run`] waits for its end and makes that a good one.
 #[derive(Debug)]
 pub struct Server {
-    entrances: Vec<Entrance>,
-    shared: Shared,
-}
-
-/// One listener, and the switch that comes to it.
-#[derive(Debug)]
-struct Entrance {
-    switch: SwitchKind,
-    listener: TcpListener,
-    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// None once it is stopping.
+    open: Mutex<Option<Vec<Open>>>,
+    last_reload: Mutex<Option<LastReload>>,
 }
 
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
-    house: Arc<House>,
-    listen: Listen,
+    current: watch::Sender<Arc<Current>>,
     connections: Arc<Semaphore>,
+    entrances: TaskTracker,
     calls: TaskTracker,
     strangers: Seldom,
+}
+
+/// What a configuration means for a connection that comes now.
+#[derive(Debug)]
+struct Current {
+    file: Option<PathBuf>,
+    house: Arc<House>,
+    listen: Listen,
+    connections: usize,
 }
 
 /// Why the daemon cannot start.
@@ -68,13 +77,35 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// The service manager listens where the configuration does not want it; calls there would wait for ever.
+    #[error(
+        "the service manager listens on {address}, which is neither listen.asterisk nor listen.freeswitch (or has the \
+         other's name); make dialhook.socket and the configuration say the same, and restart both"
+    )]
+    NotWanted {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// What the service manager passed on is no listener.
+    #[error(
+        "the listener {name} of the service manager cannot be used: {error}; see ListenStream in dialhook.socket"
+    )]
+    Unusable {
+        /// What the service manager calls it.
+        name: String,
+        /// Why not.
+        error: io::Error,
+    },
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// How many connections wait in the kernel until they are accepted: a burst of calls must not be lost.
-const BACKLOG: u32 = 4096;
+impl StartError {
+    fn not_wanted(address: SocketAddr) -> Self {
+        Self::NotWanted { address }
+    }
+}
 
 /// How many connections there may be for each call that may ask: those beyond the limit are still answered,
 /// with `OVERLOADED`, and beyond even that they wait in the kernel.
@@ -86,25 +117,28 @@ const SPARE_CONNECTIONS: usize = 100;
 /// How long the daemon waits for calls in flight when it ends: the longest timeout, and a second to say goodbye.
 const DRAIN: Duration = Duration::from_secs(11);
 
-/// How long a full descriptor table is left alone.
-const RECOVERY: Duration = Duration::from_millis(50);
-
-/// How long a stopped daemon still takes in those who are at the door.
-const LAST_CALL: Duration = Duration::from_millis(20);
-
 impl Server {
-    /// Listens.
+    /// Listens, and serves whoever comes.
     ///
     /// # Errors
     /// When an address cannot be had, or the client for webhooks cannot be made.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let wanted = [
-            (SwitchKind::Asterisk, config.listen.asterisk),
-            (SwitchKind::FreeSwitch, config.listen.freeswitch),
-        ];
-        let wanted = wanted.into_iter().filter_map(|(switch, address)| Some((switch, address?)));
-        let entrances =
-            wanted.map(|(switch, address)| Entrance::open(switch, address)).collect::<Result<Vec<_>, _>>()?;
+        Self::start_with(config, Vec::new())
+    }
+
+    /// The same with the listeners that the service manager passed on, and its names for them; it opens those that are
+    /// missing.
+    ///
+    /// # Errors
+    /// Also when one of them is not what the configuration wants.
+    pub fn start_with(config: &Config, passed: Vec<(String, TcpListener)>) -> Result<Self, StartError> {
+        let inherit = |(name, listener): (String, _)| Entrance::inherit(&name, listener, &config.listen);
+        let mut entrances = passed.into_iter().map(inherit).collect::<Result<Vec<_>, _>>()?;
+        for (switch, wanted) in config.listen.switches() {
+            if !entrances.iter().any(|entrance| entrance.sign().switch == switch) {
+                entrances.push(Entrance::listen(switch, wanted)?);
+            }
+        }
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
@@ -112,29 +146,27 @@ impl Server {
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        let connections = config.limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
-        let shared = Shared {
-            house: Arc::new(House::new(config.policy(), webhook, config.limits.clone())),
-            listen: config.listen.clone(),
-            connections: Arc::new(Semaphore::new(connections)),
-            calls: TaskTracker::new(),
-            strangers: Seldom::default(),
-        };
-        Ok(Self { entrances, shared })
+        let house = House::new(config.policy(), webhook, config.limits.clone());
+        let shared = Arc::new(Shared::new(Current::new(config, house)));
+        let open = entrances.into_iter().map(|entrance| entrance.open(&shared)).collect();
+        Ok(Self { shared, open: Mutex::new(Some(open)), last_reload: Mutex::default() })
     }
 
     /// Where it listens for a switch; tells the port where the configuration left it open.
     #[must_use]
     pub fn address(&self, switch: SwitchKind) -> Option<SocketAddr> {
-        self.entrances.iter().find(|entrance| entrance.switch == switch).map(|entrance| entrance.address)
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().flatten().find(|open| open.sign.switch == switch).map(|open| open.sign.address)
     }
 
-    /// Serves until it is stopped, then lets the calls in flight end.
-    pub async fn run(self, stop: CancellationToken) {
-        let Self { entrances, shared } = self;
-        join_all(entrances.iter().map(|entrance| entrance.serve(&shared, &stop))).await;
-        drop(entrances);
-        let calls = shared.calls;
+    /// Waits until the daemon is stopped, then lets the calls in flight end.
+    pub async fn run(&self, stop: CancellationToken) {
+        stop.cancelled().await;
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(open);
+        let Shared { entrances, calls, .. } = &*self.shared;
+        entrances.close();
+        entrances.wait().await;
         calls.close();
         info!(calls = calls.len(), "stopping; calls in flight are finished");
         if timeout(DRAIN, calls.wait()).await.is_err() {
@@ -143,44 +175,57 @@ impl Server {
     }
 }
 
-impl Entrance {
-    fn open(switch: SwitchKind, address: SocketAddr) -> Result<Self, StartError> {
-        let listening = listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match listening {
-            Ok((address, listener)) => Ok(Self { switch, listener, address }),
-            Err(error) => Err(StartError::Listen { switch: switch.as_str(), address, error }),
+impl Current {
+    fn new(config: &Config, house: House) -> Self {
+        Self {
+            file: config.file.clone(),
+            house: Arc::new(house),
+            listen: config.listen.clone(),
+            connections: connections(&config.limits),
         }
-    }
-
-    /// Serves everybody who comes, until the daemon is stopped; whoever is already at the door then is served too:
-    /// a connection that is just dropped can leave a call of FreeSWITCH parked.
-    async fn serve(&self, shared: &Shared, stop: &CancellationToken) {
-        let errors = Seldom::default();
-        while let Some(permit) = stop.run_until_cancelled(shared.permit()).await {
-            match stop.run_until_cancelled(self.listener.accept()).await {
-                Some(Ok((stream, peer))) => shared.welcome(self, stream, peer, permit),
-                Some(Err(error)) => {
-                    errors.warn(|unlogged| {
-                        warn!(
-                            unlogged,
-                            "cannot accept a connection: {error}; calls wait; see LimitNOFILE or ulimit -n"
-                        );
-                    });
-                    sleep(RECOVERY).await;
-                }
-                None => break,
-            }
-        }
-        let welcome_the_last = async {
-            while let Ok((stream, peer)) = self.listener.accept().await {
-                shared.welcome(self, stream, peer, None);
-            }
-        };
-        let _over = timeout(LAST_CALL, welcome_the_last).await;
     }
 }
 
+fn connections(limits: &Limits) -> usize {
+    limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS
+}
+
 impl Shared {
+    fn new(current: Current) -> Self {
+        Self {
+            connections: Arc::new(Semaphore::new(current.connections)),
+            current: watch::Sender::new(Arc::new(current)),
+            entrances: TaskTracker::new(),
+            calls: TaskTracker::new(),
+            strangers: Seldom::default(),
+        }
+    }
+
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    fn file(&self) -> Option<PathBuf> {
+        self.current().file.clone()
+    }
+
+    /// What holds for every connection from now on.
+    fn renew(&self, config: &Config) {
+        let before = self.current();
+        let house = before.house.renewed(config.policy(), config.limits.clone());
+        let current = Current::new(config, house);
+        let (were, are) = (before.connections, current.connections);
+        self.connections.add_permits(are.saturating_sub(were));
+        if let Ok(fewer @ 1..) = u32::try_from(were.saturating_sub(are)) {
+            let connections = Arc::clone(&self.connections);
+            // those that are there may stay; nobody new comes in before enough of them have gone
+            tokio::spawn(async move {
+                connections.acquire_many_owned(fewer).await.map(OwnedSemaphorePermit::forget)
+            });
+        }
+        self.current.send_replace(Arc::new(current));
+    }
+
     /// Waits until there is room for a connection.
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         // it is never closed
@@ -188,14 +233,9 @@ impl Shared {
     }
 
     /// Starts a conversation with whoever may have one.
-    fn welcome(
-        &self,
-        entrance: &Entrance,
-        stream: TcpStream,
-        peer: SocketAddr,
-        permit: Option<OwnedSemaphorePermit>,
-    ) {
-        if !self.listen.allows(peer.ip()) {
+    fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
+        let current = self.current();
+        if !current.listen.allows(peer.ip()) {
             self.strangers.warn(|unlogged| {
                 warn!(%peer, unlogged, "connection refused: listen.allow does not name this peer; add it if it is a switch");
             });
@@ -207,8 +247,8 @@ impl Shared {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let house = Arc::clone(&self.house);
-        let (switch, port) = (entrance.switch, entrance.address.port());
+        let house = Arc::clone(&current.house);
+        let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
             match switch {
                 SwitchKind::Asterisk => {
@@ -222,11 +262,4 @@ impl Shared {
             drop(permit);
         });
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 19] = [
+const DOORS: [(&str, &[&str]); 20] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
@@ -19,17 +19,18 @@ const DOORS: [(&str, &[&str]); 19] = [
     ("dialplan", &["call", "switch", "variable"]),
     ("limits", &[]),
     ("log", &[]),
+    ("notify", &[]),
     ("conversation", &["call", "hook", "limits", "log", "switch", "webhook", "word"]),
-    ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
+    ("server", &["call", "config", "conversation", "limits", "log", "switch", "webhook", "word"]),
     ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),
-    ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "server", "trial", "variable"]),
+    ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "notify", "server", "trial", "variable"]),
     ("lib", &[]),
     ("main", &["cli"]),
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 14] = [
+const ADDRESSES: [(&str, &[&str]); 16] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
@@ -37,11 +38,13 @@ const ADDRESSES: [(&str, &[&str]); 14] = [
     ("hyper", &["webhook", "demo"]),
     ("toml", &["config"]),
     ("tokio::net", &["server", "demo"]),
-    ("tokio", &["switch", "webhook", "conversation", "server", "cli", "trial", "demo"]),
+    ("tokio", &["switch", "webhook", "conversation", "server", "cli", "notify", "trial", "demo"]),
     ("clap", &["cli", "trial"]),
     ("getrandom", &["word"]),
     ("roxmltree", &["dialplan"]),
+    ("listenfd", &["notify"]),
     ("rlimit", &["cli"]),
+    ("sd_notify", &["notify"]),
     ("tracing_subscriber", &["log"]),
     ("tracing_appender", &["log"]),
 ];

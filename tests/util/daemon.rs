@@ -19,6 +19,7 @@ use super::within_patience;
 pub struct Daemon {
     address: SocketAddr,
     freeswitch: SocketAddr,
+    server: Arc<Server>,
     stop: DropGuard,
     run: JoinHandle<()>,
 }
@@ -42,12 +43,13 @@ impl Daemon {
         if config.listen.freeswitch == Config::default().listen.freeswitch {
             config.listen.freeswitch = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         }
-        let server = Server::start(&config).expect("free ports");
+        let server = Arc::new(Server::start(&config).expect("free ports"));
         let [address, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
             .map(|switch| server.address(switch).expect("a listener"));
         let stop = CancellationToken::new();
-        let run = tokio::spawn(server.run(stop.clone()));
-        Self { address, freeswitch, stop: stop.drop_guard(), run }
+        let (running, stopped) = (Arc::clone(&server), stop.clone());
+        let run = tokio::spawn(async move { running.run(stopped).await });
+        Self { address, freeswitch, server, stop: stop.drop_guard(), run }
     }
 
     /// Where it listens for Asterisk.
@@ -58,6 +60,11 @@ impl Daemon {
     /// Where it listens for FreeSWITCH.
     pub fn freeswitch(&self) -> SocketAddr {
         self.freeswitch
+    }
+
+    /// The listeners and what they share.
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Stops it, and waits until every call in flight has ended.

@@ -1,0 +1,165 @@
+//! `dialhook serve`: from the start to the last call, and what signals mean in between.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{ConfigFile, DONE, FAILED, WRONG, failed};
+use crate::call::SwitchKind;
+use crate::config::{Config, ConfigError};
+use crate::server::Server;
+use crate::{log, notify};
+
+/// What the daemon listens to besides calls.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// Serves until it is told to stop.
+pub(super) async fn run(file: &ConfigFile) -> ExitCode {
+    // first of all: as long as there is one thread
+    let passed = match notify::listeners() {
+        Ok(passed) => passed,
+        Err(error) => {
+            return failed(FAILED, &format!("cannot use what the service manager passed on: {error}"));
+        }
+    };
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(error) => return failed(WRONG, &error.to_string()),
+    };
+    let _log = log::start();
+    announce(&config);
+    raise_descriptors(&config);
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
+    };
+    let server = match Server::start_with(&config, passed) {
+        Ok(server) => Arc::new(server),
+        Err(error) => return failed(FAILED, &error.to_string()),
+    };
+    let (asterisk, freeswitch) = addresses(&server);
+    info!(asterisk, freeswitch, hooks = config.hooks.len(), "listening");
+    notify::ready(&status(&server, &config));
+    let stop = CancellationToken::new();
+    tokio::spawn(notify::keep_awake());
+    tokio::spawn(signals.obey(file.clone(), Arc::clone(&server), stop.clone()));
+    // in a task of its own: what `block_on` waits for directly is woken through the kernel
+    if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
+        return failed(FAILED, "the listener panicked; see above");
+    }
+    info!("stopped");
+    ExitCode::from(DONE)
+}
+
+fn announce(config: &Config) {
+    match &config.file {
+        Some(file) => {
+            info!(version = env!("CARGO_PKG_VERSION"), configuration = %file.display(), "dialhook starts")
+        }
+        None => info!(
+            version = env!("CARGO_PKG_VERSION"),
+            "dialhook starts without a configuration: ad hoc steps only"
+        ),
+    }
+    for notice in &config.notices {
+        warn!("{notice}");
+    }
+}
+
+/// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
+fn raise_descriptors(config: &Config) {
+    let needed = u64::try_from(config.limits.calls).unwrap_or(u64::MAX).saturating_mul(3);
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < needed => {
+            warn!(
+                limit,
+                needed, "too few file descriptors for limits.calls; raise LimitNOFILE, or lower limits.calls"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
+    }
+}
+
+fn addresses(server: &Server) -> (Option<impl tracing::Value + use<>>, Option<impl tracing::Value + use<>>) {
+    let address = |switch| server.address(switch).map(tracing::field::display);
+    (address(SwitchKind::Asterisk), address(SwitchKind::FreeSwitch))
+}
+
+/// What `systemctl status` says.
+fn status(server: &Server, config: &Config) -> String {
+    let at = |switch| server.address(switch).map_or("nowhere".to_owned(), |address| address.to_string());
+    format!(
+        "Asterisk at {}, FreeSWITCH at {}; hooks: {}",
+        at(SwitchKind::Asterisk),
+        at(SwitchKind::FreeSwitch),
+        config.hooks.len()
+    )
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished.
+    async fn obey(mut self, file: ConfigFile, server: Arc<Server>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hangup.recv() => reload(&file, &server).await,
+            }
+        }
+        notify::stopping();
+        stop.cancel();
+    }
+}
+
+/// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
+async fn reload(file: &ConfigFile, server: &Server) {
+    notify::reloading();
+    let (name, path) = (file.clone(), file.path().to_owned());
+    let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
+    let config = spawn_blocking(move || name.load()).await.unwrap_or_else(|panicked| Err(unread(panicked)));
+    match server.reload(config) {
+        Ok(config) => {
+            for notice in &config.notices {
+                warn!("{notice}");
+            }
+            raise_descriptors(&config);
+            let (asterisk, freeswitch) = addresses(server);
+            info!(
+                asterisk,
+                freeswitch,
+                hooks = config.hooks.len(),
+                "reloaded; calls in flight keep what they began with"
+            );
+            notify::ready(&status(server, &config));
+        }
+        Err(refused) => notify::ready(&refusal(&refused)),
+    }
+}
+
+/// Logs why nothing has changed, and says it in a line.
+fn refusal(refused: &impl Display) -> String {
+    let refused = refused.to_string();
+    for line in refused.lines() {
+        error!("reload refused, the configuration before holds: {line}");
+    }
+    format!("reload refused: {}", refused.lines().next().unwrap_or_default())
+}

@@ -1,0 +1,103 @@
+//! Another configuration for a daemon that serves: all of it for the calls that come now, or nothing.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::SystemTime;
+
+use super::entrance::{Entrance, Keeper, Open};
+use super::{Server, StartError};
+use crate::config::{Config, ConfigError, Listen};
+
+/// How the last reload ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastReload {
+    /// When.
+    pub when: SystemTime,
+    /// Whether the configuration was taken.
+    pub ok: bool,
+}
+
+/// Why everything is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The configuration is not right.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file is gone with which the daemon was running; without one there would be no hooks.
+    #[error(
+        "{} is gone; put it back, or restart dialhook if it shall go on without a configuration", .0.display()
+    )]
+    Gone(PathBuf),
+    /// A listener cannot be had.
+    #[error("{0}{remedy}", remedy = in_the_way(.0))]
+    Listener(#[from] StartError),
+    /// It is too late.
+    #[error("dialhook is stopping")]
+    Stopping,
+}
+
+/// Two listeners of one daemon can be in each other's way: one address, and all addresses with the same port.
+fn in_the_way(error: &StartError) -> &'static str {
+    match error {
+        StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
+            "; where dialhook itself listens there, restart it instead"
+        }
+        StartError::Listen { .. }
+        | StartError::NoListener
+        | StartError::NotWanted { .. }
+        | StartError::Unusable { .. }
+        | StartError::Client(_) => "",
+    }
+}
+
+impl Server {
+    /// Takes this configuration for every connection from now on; calls in flight keep the one that they began with.
+    /// Listeners whose address did not change are not touched.
+    ///
+    /// # Errors
+    /// When the configuration is not right, or not all of its listeners can be had: nothing has changed then.
+    pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Config, ReloadError> {
+        let done = config.map_err(ReloadError::from).and_then(|config| self.take(&config).map(|()| config));
+        let last = LastReload { when: SystemTime::now(), ok: done.is_ok() };
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        done
+    }
+
+    /// How the last reload ended; nothing before the first.
+    #[must_use]
+    pub fn last_reload(&self) -> Option<LastReload> {
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, config: &Config) -> Result<(), ReloadError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = open.as_mut() else { return Err(ReloadError::Stopping) };
+        if let (Some(file), None) = (self.shared.file(), &config.file) {
+            return Err(ReloadError::Gone(file));
+        }
+        let new = missing(open, &config.listen)?;
+        self.shared.renew(config);
+        open.retain(|open| open.is_wanted(&config.listen));
+        open.extend(new.into_iter().map(|entrance| entrance.open(&self.shared)));
+        Ok(())
+    }
+}
+
+/// The listeners that are wanted and not open yet, all of them listening.
+fn missing(open: &[Open], listen: &Listen) -> Result<Vec<Entrance>, StartError> {
+    let kept = open.iter().filter(|open| open.sign.keeper == Keeper::ServiceManager);
+    if let Some(stranded) = kept.into_iter().find(|open| !open.is_wanted(listen)) {
+        return Err(StartError::not_wanted(stranded.sign.address));
+    }
+    let is_open =
+        |switch, wanted| open.iter().any(|open| (open.sign.switch, open.sign.wanted) == (switch, wanted));
+    let missing = listen.switches().filter(|(switch, wanted)| !is_open(*switch, *wanted));
+    missing.map(|(switch, wanted)| Entrance::listen(switch, wanted)).collect()
+}
+
+impl Open {
+    fn is_wanted(&self, listen: &Listen) -> bool {
+        listen.switches().any(|wanted| wanted == (self.sign.switch, self.sign.wanted))
+    }
+}
