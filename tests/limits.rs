@@ -53,6 +53,17 @@ mod slow_switches {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_configuration_says_how_long_one_is_waited_for() {
+        let (here, there) = duplex(64 * 1024);
+        let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        let began = Instant::now();
+        tokio::spawn(conversation::hold(switch, house("[limits]\npatience = \"2s\"")));
+        assert_eq!(FakeSwitch::over(here).hear_all().await, b"failure\n");
+        let past = began.elapsed();
+        assert!((Duration::from_secs(2)..Duration::from_millis(2010)).contains(&past), "{past:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
         let (mut switch, _end) = conversation();
         let block = Environment::new("webhook").bytes();
@@ -270,6 +281,29 @@ mod many_switches {
         }
         assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
         assert_eq!(webhook.received().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
+        let (gate, webhook) = gated().await;
+        let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls_per_peer = 2").await;
+        let mut calls = calls(daemon.address(), 2);
+        webhook.request(2).await;
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+        assert_eq!(
+            (ended.status(), ended.reason()),
+            ("OVERLOADED", "more calls at once than the limit of 2")
+        );
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let other = FakeSwitch::over(socket.connect(daemon.address()).await.unwrap());
+        let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
+        webhook.request(3).await;
+        gate.open();
+        assert_eq!(other.await.unwrap().status(), "OK");
+        while let Some(ended) = calls.join_next().await {
+            assert_eq!(ended.unwrap().status(), "OK");
+        }
     }
 
     #[tokio::test]

@@ -28,3 +28,5 @@ mod examples;
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
+/// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
+mod service;

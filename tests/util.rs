@@ -4,6 +4,7 @@ mod daemon;
 /// FreeSWITCH's own pass over a text.
 pub mod expansion;
 mod freeswitch;
+mod manager;
 mod program;
 mod switch;
 mod webhook;
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
+pub use self::manager::FakeManager;
 pub use self::program::Program;
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};

@@ -1,0 +1,17 @@
+//! The daemon as a service.
+
+/// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+mod inherited;
+/// What the service manager is told.
+mod notices;
+/// Another configuration for a daemon that serves.
+mod reload;
+
+use crate::util::{FakeWebhook, Gate, Reply};
+
+/// A webhook that answers as soon as the gate is open.
+async fn gated() -> (Gate, FakeWebhook) {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
+}

@@ -1,0 +1,117 @@
+//! Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+
+use std::net::SocketAddr;
+
+use super::gated;
+use crate::util::{
+    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, FakeWebhook, Reply,
+    SocketMode,
+};
+
+/// A manager that listens for both switches, and a configuration that wants just that.
+fn manager_with(names: [&'static str; 2], more: &str) -> (FakeManager, [SocketAddr; 2]) {
+    let mut manager = FakeManager::new();
+    let addresses = names.map(|name| manager.listen(name));
+    manager.configure(&wants(addresses, more));
+    (manager, addresses)
+}
+
+fn wants([asterisk, freeswitch]: [SocketAddr; 2], more: &str) -> String {
+    format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n{more}")
+}
+
+fn hook(webhook: &FakeWebhook) -> String {
+    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
+}
+
+async fn webhook() -> FakeWebhook {
+    FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+#[tokio::test]
+async fn those_who_came_before_the_daemon_are_served_by_it() {
+    let webhook = webhook().await;
+    // one unit of systemd has one name for both
+    let (manager, [asterisk, freeswitch]) =
+        manager_with(["dialhook.socket", "dialhook.socket"], &hook(&webhook));
+    let mut waiting = FakeSwitch::connect(asterisk).await;
+    waiting.say(&Environment::new("crm").bytes()).await;
+    let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
+    let other = FakeFreeSwitch::connect(freeswitch, channel).await;
+    let _daemon = manager.start();
+    let question = String::from_utf8(waiting.hear().await.expect("a question")).unwrap();
+    waiting.say(&Environment::new("crm").reply(&question)).await;
+    assert_eq!(waiting.obey().await.status(), "OK");
+    let given_back = other.converse().await;
+    assert_eq!(
+        (given_back.variables["crm"].as_slice(), given_back.state),
+        (&b"sales"[..], CallState::GoesOn)
+    );
+}
+
+#[tokio::test]
+async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
+    let (gate, webhook) = gated().await;
+    let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+    let mut daemon = manager.start();
+    let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+    webhook.requested().await;
+    daemon.signal("TERM").await;
+    daemon.logs("calls in flight are finished").await;
+    let late = FakeSwitch::connect(asterisk).await;
+    gate.open();
+    assert_eq!(in_flight.await.unwrap().status(), "OK");
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let _next = manager.start();
+    assert_eq!(late.converse(&Environment::new("crm")).await.get("CRM"), Some("sales"));
+}
+
+#[tokio::test]
+async fn one_that_the_configuration_does_not_want_stops_the_start() {
+    let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], "");
+    manager.configure(&format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
+    let (status, log) = manager.start().end().await;
+    assert_eq!(status.code(), Some(1));
+    let told = format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
+    assert!(log.contains(&told), "{log}");
+    assert_eq!(manager.heard_already(), None);
+}
+
+#[tokio::test]
+async fn one_with_the_name_of_the_other_switch_stops_the_start() {
+    let (manager, _) = manager_with(["freeswitch", "asterisk"], "");
+    let (status, log) = manager.start().end().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("make dialhook.socket and the configuration say the same"), "{log}");
+}
+
+#[tokio::test]
+async fn a_reload_that_would_strand_one_changes_nothing() {
+    let webhook = webhook().await;
+    let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+    let mut daemon = manager.start();
+    manager.hears("READY=1").await;
+    manager.configure(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n"));
+    daemon.signal("HUP").await;
+    let line = daemon.logs("reload refused").await;
+    assert!(line.contains(&format!("the service manager listens on {asterisk}")), "{line}");
+    manager.hears("READY=1").await;
+    assert_eq!(FakeSwitch::call(asterisk, Environment::new("crm")).await.status(), "OK");
+}
+
+#[tokio::test]
+async fn what_is_not_passed_on_is_opened() {
+    let webhook = webhook().await;
+    let mut manager = FakeManager::new();
+    let asterisk = manager.listen("asterisk");
+    let text =
+        format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}", hook(&webhook));
+    manager.configure(&text);
+    let _daemon = manager.start();
+    let [told, freeswitch] = super::notices::addresses(&manager.hears("READY=1").await);
+    assert_eq!(told, asterisk);
+    let channel = ChannelData::new(SocketMode::None, &format!("{freeswitch}/crm"));
+    assert_eq!(FakeFreeSwitch::call(freeswitch, channel).await.state, CallState::GoesOn);
+    assert_eq!(FakeSwitch::call(asterisk, Environment::new("crm")).await.status(), "OK");
+}

@@ -1,0 +1,97 @@
+//! What the service manager is told.
+
+use tokio::net::TcpStream;
+
+use super::gated;
+use crate::util::{Environment, FakeManager, FakeSwitch};
+
+const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n";
+
+/// Where the daemon listens for Asterisk and for FreeSWITCH, as its status says.
+pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
+    let status = notice.lines().find_map(|line| line.strip_prefix("STATUS=Asterisk at ")).expect("a status");
+    let (asterisk, rest) = status.split_once(", FreeSWITCH at ").expect("two addresses");
+    let freeswitch = rest.split(';').next().unwrap();
+    [asterisk, freeswitch].map(|address| address.parse().expect("an address"))
+}
+
+#[tokio::test]
+async fn ready_is_said_when_it_listens() {
+    let manager = FakeManager::new();
+    manager.configure(LISTEN);
+    let _daemon = manager.start();
+    let notice = manager.heard().await;
+    assert!(notice.starts_with("READY=1\n"), "{notice}");
+    for address in addresses(&notice) {
+        TcpStream::connect(address).await.expect("it listens");
+    }
+}
+
+#[tokio::test]
+async fn ready_is_not_said_when_it_cannot_listen() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let manager = FakeManager::new();
+    manager.configure(&format!(
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{}\"\n",
+        taken.local_addr().unwrap()
+    ));
+    let (status, _log) = manager.start().end().await;
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(manager.heard_already(), None);
+}
+
+#[tokio::test]
+async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good() {
+    let (gate, webhook) = gated().await;
+    let manager = FakeManager::new().environment("WATCHDOG_USEC", "200000");
+    manager.configure(&format!("{LISTEN}[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/")));
+    let daemon = manager.start();
+    let [asterisk, _] = addresses(&manager.hears("READY=1").await);
+    let call = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+    webhook.requested().await;
+    daemon.signal("TERM").await;
+    let notice = manager.hears("STOPPING=1").await;
+    assert!(notice.contains("STATUS=finishing the calls in flight\n"), "{notice}");
+    // a daemon that finishes its calls is no stuck one
+    manager.hears("WATCHDOG=1").await;
+    gate.open();
+    assert_eq!(call.await.unwrap().status(), "OK");
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn the_watchdog_hears_of_a_daemon_that_is_alive() {
+    let manager = FakeManager::new().environment("WATCHDOG_USEC", "100000");
+    manager.configure(LISTEN);
+    let _daemon = manager.start();
+    for _ in 0..5 {
+        manager.hears("WATCHDOG=1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_watchdog_for_another_process_hears_nothing() {
+    let manager = FakeManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
+    manager.configure(LISTEN);
+    let daemon = manager.start();
+    manager.hears("READY=1").await;
+    daemon.signal("HUP").await;
+    assert!(manager.heard().await.starts_with("RELOADING=1\n"));
+}
+
+#[tokio::test]
+async fn a_reload_begins_and_ends_and_says_when_it_began() {
+    let manager = FakeManager::new();
+    manager.configure(LISTEN);
+    let daemon = manager.start();
+    manager.hears("READY=1").await;
+    for text in [LISTEN, "nonsense\n"] {
+        manager.configure(text);
+        daemon.signal("HUP").await;
+        let begun = manager.heard().await;
+        let time = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect("both in one datagram");
+        assert!(time.trim_end().parse::<u64>().unwrap() > 0);
+        assert!(manager.heard().await.starts_with("READY=1\nSTATUS="));
+    }
+}

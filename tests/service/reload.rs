@@ -1,0 +1,241 @@
+//! Another configuration for a daemon that serves: all of it for new calls, or nothing.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use dialhook::call::SwitchKind;
+use dialhook::config::{Config, ConfigError};
+use dialhook::server::ReloadError;
+
+use super::gated;
+use crate::util::{Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("dialhook.toml"))
+}
+
+fn hook(webhook: &FakeWebhook, variable: &str) -> String {
+    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"{variable}\"\ntimeout = 10\n", webhook.url("/"))
+}
+
+const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n";
+
+/// As [`Daemon`]s are configured, with these tables.
+fn configuration(tables: &str) -> Result<Config, ConfigError> {
+    parse(&format!("{LISTEN}{tables}"))
+}
+
+async fn webhook() -> FakeWebhook {
+    FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+async fn called(address: SocketAddr) -> crate::util::Ended {
+    FakeSwitch::call(address, Environment::new("crm")).await
+}
+
+fn both(daemon: &Daemon) -> [Option<SocketAddr>; 2] {
+    [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| daemon.server().address(switch))
+}
+
+mod by_a_signal {
+    use super::*;
+
+    #[tokio::test]
+    async fn new_calls_have_the_new_configuration_and_one_in_flight_keeps_the_old() {
+        let (gate, webhook) = gated().await;
+        let manager = FakeManager::new();
+        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "OLD")));
+        let mut daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+        webhook.requested().await;
+        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "NEW")));
+        daemon.signal("HUP").await;
+        daemon.logs("reloaded").await;
+        let new = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+        webhook.request(2).await;
+        gate.open();
+        let (in_flight, new) = (in_flight.await.unwrap(), new.await.unwrap());
+        assert_eq!((in_flight.get("OLD"), in_flight.get("NEW")), (Some("sales"), None));
+        assert_eq!((new.get("OLD"), new.get("NEW")), (None, Some("sales")));
+    }
+
+    #[tokio::test]
+    async fn a_faulty_file_changes_nothing_and_every_fault_is_logged_with_line_and_remedy() {
+        let webhook = webhook().await;
+        let manager = FakeManager::new();
+        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
+        manager.configure(&right);
+        let mut daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        manager.configure(&format!("{right}timout = 3\n[limits]\ncalls = 0\n"));
+        daemon.signal("HUP").await;
+        let file = manager.file().display().to_string();
+        let first = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        assert!(
+            first.contains(&format!("{file}:8: hook.crm.timout: unknown key; did you mean `timeout`?")),
+            "{first}"
+        );
+        let second = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        assert!(second.contains(&format!("{file}:10: limits.calls: found 0; write a number")), "{second}");
+        let notice = manager.hears("READY=1").await;
+        assert!(notice.contains(&format!("STATUS=reload refused: {file}:8: hook.crm.timout")), "{notice}");
+        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_changes_nothing() {
+        let webhook = webhook().await;
+        let manager = FakeManager::new();
+        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
+        let mut daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        std::fs::remove_file(manager.file()).unwrap();
+        daemon.signal("HUP").await;
+        daemon.logs("reload refused").await;
+        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+    }
+}
+
+mod of_listeners {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_changed_moves_and_one_that_did_not_stays() {
+        let webhook = webhook().await;
+        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+        let [before, freeswitch] = both(&daemon);
+        let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
+        daemon.server().reload(parse(&format!("{moved}{}", hook(&webhook, "CRM")))).unwrap();
+        let [after, freeswitch_after] = both(&daemon);
+        assert_eq!(freeswitch, freeswitch_after);
+        assert!(after.unwrap().ip().to_string() == "127.0.0.2", "{after:?}");
+        assert_eq!(called(after.unwrap()).await.get("CRM"), Some("sales"));
+        nobody_listens(before.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn who_waits_at_one_that_closes_is_served() {
+        let webhook = webhook().await;
+        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+        let late = FakeSwitch::connect(daemon.address()).await;
+        let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
+        // nobody else runs between the two: the connection is not accepted yet
+        daemon.server().reload(parse(&format!("{moved}{}", hook(&webhook, "NEW")))).unwrap();
+        assert_eq!(late.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_switched_off_closes_and_can_come_back() {
+        let daemon = Daemon::start("").await;
+        let before = both(&daemon)[1].unwrap();
+        let off = LISTEN.replace("freeswitch = \"127.0.0.1:0\"", "freeswitch = false");
+        daemon.server().reload(parse(&off)).unwrap();
+        assert_eq!(both(&daemon)[1], None);
+        nobody_listens(before).await;
+        daemon.server().reload(parse(LISTEN)).unwrap();
+        tokio::net::TcpStream::connect(both(&daemon)[1].unwrap()).await.expect("it listens again");
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_had_changes_nothing_at_all() {
+        let webhook = webhook().await;
+        let daemon = Daemon::start(&hook(&webhook, "OLD")).await;
+        let before = both(&daemon);
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken_address = taken.local_addr().unwrap();
+        let text = format!(
+            "[listen]\nasterisk = \"127.0.0.2:0\"\nfreeswitch = \"{taken_address}\"\n{}",
+            hook(&webhook, "NEW")
+        );
+        let refused = daemon.server().reload(parse(&text)).unwrap_err();
+        assert!(matches!(refused, ReloadError::Listener(_)), "{refused:?}");
+        let told = refused.to_string();
+        assert!(
+            told.starts_with(&format!("cannot listen on {taken_address}: Address already in use")),
+            "{told}"
+        );
+        assert!(told.ends_with("where dialhook itself listens there, restart it instead"), "{told}");
+        assert_eq!(both(&daemon), before);
+        let ended = called(daemon.address()).await;
+        assert_eq!((ended.get("OLD"), ended.get("NEW")), (Some("sales"), None));
+    }
+
+    #[tokio::test]
+    async fn who_waits_at_one_that_did_not_change_stays_there() {
+        const AS_MANY_AS_ARE_LET_IN: usize = 102;
+        const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
+        let webhook = webhook().await;
+        let daemon = Daemon::start(&format!("{}{FEW}", hook(&webhook, "OLD"))).await;
+        let mut strangers = Vec::new();
+        for _ in 0..AS_MANY_AS_ARE_LET_IN {
+            strangers.push(FakeSwitch::connect(daemon.address()).await);
+        }
+        let waiting = FakeSwitch::connect(daemon.address()).await;
+        daemon.server().reload(configuration(&format!("{}{FEW}", hook(&webhook, "NEW")))).unwrap();
+        assert_eq!(both(&daemon)[0], Some(daemon.address()));
+        drop(strangers);
+        assert_eq!(waiting.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
+    }
+}
+
+mod of_limits {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_in_flight_count_under_the_new_ones() {
+        let (gate, webhook) = gated().await;
+        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+        let in_flight = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
+        webhook.requested().await;
+        let one = format!("{}[limits]\ncalls = 1\n", hook(&webhook, "CRM"));
+        daemon.server().reload(configuration(&one)).unwrap();
+        let ended = called(daemon.address()).await;
+        assert_eq!(
+            (ended.status(), ended.reason()),
+            ("OVERLOADED", "more calls at once than the limit of 1")
+        );
+        gate.open();
+        assert_eq!(in_flight.await.unwrap().status(), "OK");
+        assert_eq!(called(daemon.address()).await.status(), "OK");
+    }
+
+    #[tokio::test]
+    async fn more_room_lets_those_in_who_waited_for_it() {
+        let webhook = webhook().await;
+        let of =
+            |calls: usize| format!("{}[limits]\ncalls = {calls}\npatience = 30\n", hook(&webhook, "CRM"));
+        let daemon = Daemon::start(&of(1)).await;
+        let mut strangers = Vec::new();
+        for _ in 0..102 {
+            strangers.push(FakeSwitch::connect(daemon.address()).await);
+        }
+        let waiting = FakeSwitch::connect(daemon.address()).await;
+        daemon.server().reload(configuration(&of(2))).unwrap();
+        assert_eq!(waiting.converse(&Environment::new("crm")).await.status(), "OK");
+        // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found again
+        for calls in [1, 2, 1, 9] {
+            daemon.server().reload(configuration(&of(calls))).unwrap();
+        }
+        assert_eq!(called(daemon.address()).await.status(), "OK");
+    }
+}
+
+#[tokio::test]
+async fn the_last_one_is_remembered() {
+    let daemon = Daemon::start("").await;
+    assert_eq!(daemon.server().last_reload(), None);
+    daemon.server().reload(parse("nonsense")).unwrap_err();
+    let first = daemon.server().last_reload().unwrap();
+    assert!(!first.ok);
+    daemon.server().reload(configuration("")).unwrap();
+    let second = daemon.server().last_reload().unwrap();
+    assert!(second.ok && second.when >= first.when);
+}
+
+#[tokio::test]
+async fn one_without_a_file_does_not_take_the_hooks_away() {
+    let daemon = Daemon::start("").await;
+    let refused = daemon.server().reload(Ok(Config::default())).unwrap_err().to_string();
+    assert!(refused.starts_with("dialhook.toml is gone; put it back, or restart dialhook"), "{refused}");
+}

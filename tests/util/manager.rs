@@ -1,0 +1,151 @@
+//! A service manager that is none: it keeps listeners and passes them on, hears what the daemon says, and sends signals.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixDatagram;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::within_patience;
+
+/// What outlives a daemon: its listeners, its configuration, and who hears it.
+#[derive(Debug)]
+pub struct FakeManager {
+    folder: TempDir,
+    listeners: Vec<(&'static str, TcpListener)>,
+    ear: UnixDatagram,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// One daemon; dropping it kills it.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    log: UnboundedReceiver<String>,
+}
+
+impl FakeManager {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ear = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        Self { folder, listeners: Vec::new(), ear, environment: Vec::new() }
+    }
+
+    /// Sets a variable for every daemon that starts now.
+    #[must_use]
+    pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Listens on a free port of this machine from now on, whether there is a daemon or not; two at most.
+    pub fn listen(&mut self, name: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        self.listeners.push((name, listener));
+        address
+    }
+
+    /// Writes the configuration.
+    pub fn configure(&self, text: &str) {
+        std::fs::write(self.file(), text).expect("a file");
+    }
+
+    /// Where the configuration is.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("dialhook.toml")
+    }
+
+    /// Starts a daemon. systemd numbers what it passes on from 3; a shell can do that too, where the listeners come to
+    /// it as its standard input and output.
+    pub fn start(&self) -> Service {
+        let mut command = Command::new("sh");
+        let moved = match self.listeners.len() {
+            0 => "",
+            1 => "3<&0",
+            _ => "3<&0 4<&1",
+        };
+        let script = format!("export LISTEN_PID=$$; exec \"$0\" \"$@\" {moved} </dev/null >/dev/null");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook"), "serve", "--config"]).arg(self.file());
+        let mut passed = self
+            .listeners
+            .iter()
+            .map(|(_, listener)| OwnedFd::from(listener.try_clone().expect("a descriptor")));
+        command.stdin(passed.next().map_or_else(Stdio::null, Stdio::from));
+        command.stdout(passed.next().map_or_else(Stdio::null, Stdio::from));
+        let names: Vec<_> = self.listeners.iter().map(|(name, _)| *name).collect();
+        command.env("LISTEN_FDS", names.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
+        command.env("NOTIFY_SOCKET", self.folder.path().join("notify")).env_remove("DIALHOOK_LOG");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("a shell");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let (tell, log) = unbounded_channel();
+        tokio::spawn(async move {
+            // whoever logs must be read, also when nobody wants to know
+            while let Ok(Some(line)) = lines.next_line().await {
+                let _nobody = tell.send(line);
+            }
+        });
+        Service { child, log }
+    }
+
+    /// What a daemon says next, all that came at once.
+    pub async fn heard(&self) -> String {
+        let mut notice = vec![0; 4096];
+        let length = within_patience("a notice", self.ear.recv(&mut notice)).await.expect("a datagram");
+        notice.truncate(length);
+        String::from_utf8(notice).expect("a notice in UTF-8")
+    }
+
+    /// What a daemon has said already, if anything.
+    pub fn heard_already(&self) -> Option<String> {
+        let mut notice = vec![0; 4096];
+        let length = self.ear.try_recv(&mut notice).ok()?;
+        Some(String::from_utf8_lossy(&notice[..length]).into_owned())
+    }
+
+    /// Waits until a daemon says this, whatever else it says before; all that came with it.
+    pub async fn hears(&self, what: &str) -> String {
+        loop {
+            let heard = self.heard().await;
+            if heard.lines().any(|line| line == what) {
+                return heard;
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Sends a signal by its short name.
+    pub async fn signal(&self, name: &str) {
+        let process = self.child.id().expect("a process that lives").to_string();
+        let kill = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(kill.await.expect("kill").success());
+    }
+
+    /// Waits for a line of the log that has this in it.
+    pub async fn logs(&mut self, what: &str) -> String {
+        loop {
+            let line = within_patience(what, self.log.recv()).await;
+            let line = line.unwrap_or_else(|| panic!("the log ended before: {what}"));
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for its end; the status, and the rest of the log.
+    pub async fn end(mut self) -> (ExitStatus, String) {
+        let status = within_patience("the daemon's end", self.child.wait()).await.expect("a status");
+        let mut rest = String::new();
+        while let Some(line) = within_patience("the log's end", self.log.recv()).await {
+            rest = rest + &line + "\n";
+        }
+        (status, rest)
+    }
+}
