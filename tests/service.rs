@@ -6,6 +6,8 @@ mod inherited;
 mod notices;
 /// Another configuration for a daemon that serves.
 mod reload;
+/// The units of systemd, judged by systemd.
+mod units;
 
 use crate::util::{FakeWebhook, Gate, Reply};
 

@@ -1,0 +1,52 @@
+//! The units of systemd, judged by systemd. `tests/run` installs what this needs.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// 1.5 on the scale of `systemd-analyze security`, in its tenths.
+const MOST_EXPOSED: &str = "--threshold=15";
+
+/// The units in a folder of their own, with the program that was built in the place of the installed one.
+fn units() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for unit in ["dialhook.service", "dialhook.socket"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit));
+        let text = text.unwrap().replace("=dialhook ", concat!("=", env!("CARGO_BIN_EXE_dialhook"), " "));
+        std::fs::write(folder.path().join(unit), text).unwrap();
+    }
+    folder
+}
+
+fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
+    let output = Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output();
+    let output = output.expect("systemd-analyze, of Debian's package systemd");
+    let said = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
+    (output, String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn systemd_finds_no_fault() {
+    let folder = units();
+    let (output, said) = systemd_analyze(&folder, &["verify", "./dialhook.service", "./dialhook.socket"]);
+    // what it does not understand it ignores, and says so
+    assert!(output.status.success() && !said.contains("dialhook."), "{said}");
+}
+
+#[test]
+fn the_service_is_exposed_as_little_as_it_can_be() {
+    let folder = units();
+    let arguments = ["security", "--offline=true", "--no-pager", MOST_EXPOSED, "./dialhook.service"];
+    let (output, said) = systemd_analyze(&folder, &arguments);
+    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}");
+}
+
+#[test]
+fn the_socket_listens_where_the_daemon_would() {
+    let text = include_str!("../../systemd/dialhook.socket");
+    let listeners: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ListenStream=")).collect();
+    let listen = dialhook::config::Config::default().listen;
+    let wanted: Vec<_> = listen.switches().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(listeners, wanted);
+}
