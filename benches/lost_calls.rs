@@ -1,0 +1,236 @@
+//! Calls that are lost while `dialhook serve` is restarted and reloaded: there must be none.
+//!
+//! `cargo bench --bench lost_calls` plays 200 calls a second, of both switches, against listeners that are passed on as
+//! systemd does with `dialhook.socket`, and meanwhile stops and starts the release build 100 times and reloads it 100 times,
+//! the configuration changing each time. It counts the calls that were refused, those that ended without a status, and
+//! those that heard of two configurations, and ends with status 1 if there are any. The longest wait says what a restart
+//! costs a call: the time until the calls in flight are finished, and that of a start.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a benchmark, and the tests' own switches"
+)]
+#![expect(dead_code, unused_imports, reason = "the tests need more of their switches, and test them")]
+
+#[path = "../tests/util/expansion.rs"]
+mod expansion;
+#[path = "../tests/util/freeswitch.rs"]
+mod freeswitch;
+#[path = "../tests/util/manager.rs"]
+mod manager;
+#[path = "../tests/util/switch.rs"]
+mod switch;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::freeswitch::{CallState, ChannelData, FakeFreeSwitch, SocketMode};
+use crate::manager::FakeManager;
+use crate::switch::{Environment, FakeSwitch};
+
+const RESTARTS: usize = 100;
+const RELOADS: usize = 100;
+const BETWEEN_CALLS: Duration = Duration::from_millis(5);
+
+/// How long the webhook thinks: every tenth time, and otherwise.
+const THINKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(5)];
+
+/// The name of the hook's variable, in turn: a call must hear of one of them.
+const VARIABLES: [&str; 2] = ["CRM", "ROUTE"];
+
+/// What became of one call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Refused(io::ErrorKind),
+    /// The stream ended, or FreeSWITCH's call is stuck.
+    NoStatus,
+    /// Not one of the two variables, or both.
+    Mixed,
+    Status(String),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let webhook = webhook().await;
+    let mut manager = FakeManager::new();
+    let addresses = ["asterisk", "freeswitch"].map(|name| manager.listen(name));
+    let configure = |round: usize| {
+        let [asterisk, freeswitch] = addresses;
+        let variable = VARIABLES[round % 2];
+        manager.configure(&format!(
+            "[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n\
+             [hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"{variable}\"\n"
+        ));
+    };
+    configure(0);
+    let mut daemon = manager.start();
+    manager.hears("READY=1").await;
+    let (stop, began) = (CancellationToken::new(), Instant::now());
+    let calls = tokio::spawn(play(addresses, stop.clone()));
+    for round in 1..=RESTARTS.max(RELOADS) {
+        if round <= RELOADS {
+            configure(round);
+            daemon.signal("HUP").await;
+            manager.hears("RELOADING=1").await;
+            assert!(manager.hears("READY=1").await.contains("STATUS=Asterisk at "), "the reload was refused");
+        }
+        if round <= RESTARTS {
+            daemon.signal("TERM").await;
+            let (status, log) = daemon.end().await;
+            assert!(status.success(), "{log}");
+            daemon = manager.start();
+            manager.hears("READY=1").await;
+        }
+        // some calls at full speed, too
+        sleep(20 * BETWEEN_CALLS).await;
+    }
+    stop.cancel();
+    let took = began.elapsed();
+    let fates = calls.await.unwrap();
+    daemon.signal("TERM").await;
+    daemon.end().await;
+    report(&fates, took)
+}
+
+/// Calls at an even pace, whatever becomes of those before, until it is stopped.
+async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) -> Vec<(Fate, Duration)> {
+    let (mut calls, mut pace) = (JoinSet::new(), interval(BETWEEN_CALLS));
+    let mut number = 0;
+    while stop.run_until_cancelled(pace.tick()).await.is_some() {
+        let mode = SocketMode::ALL[number / 2 % SocketMode::ALL.len()];
+        match number % 2 {
+            0 => calls.spawn(timed(asterisk_call(asterisk))),
+            _ => calls.spawn(timed(freeswitch_call(freeswitch, mode))),
+        };
+        number += 1;
+    }
+    let mut fates = Vec::new();
+    while let Some(ended) = calls.join_next().await {
+        // a switch panics where it does not hear what it must
+        fates.push(ended.unwrap_or((Fate::NoStatus, Duration::ZERO)));
+    }
+    fates
+}
+
+async fn timed(call: impl Future<Output = Fate>) -> (Fate, Duration) {
+    let began = Instant::now();
+    (call.await, began.elapsed())
+}
+
+async fn asterisk_call(address: SocketAddr) -> Fate {
+    let stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) => return Fate::Refused(error.kind()),
+    };
+    let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
+    fate(ended.status(), VARIABLES.map(|name| ended.get(name)))
+}
+
+async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> Fate {
+    let stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) => return Fate::Refused(error.kind()),
+    };
+    let channel = ChannelData::new(mode, &format!("{address}/crm"));
+    let ended = FakeFreeSwitch::over(stream, channel).converse().await;
+    let get = |name: &str| {
+        let value = ended.variables.get(&name.to_ascii_lowercase())?;
+        std::str::from_utf8(value).ok()
+    };
+    match ended.state {
+        CallState::GoesOn => fate(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
+        CallState::Parked | CallState::StuckInReset => Fate::NoStatus,
+    }
+}
+
+fn fate(status: &str, heard: [Option<&str>; 2]) -> Fate {
+    match (status, heard) {
+        ("", _) => Fate::NoStatus,
+        (status, [Some(_), None] | [None, Some(_)]) => Fate::Status(status.to_owned()),
+        (_, _) => Fate::Mixed,
+    }
+}
+
+fn report(fates: &[(Fate, Duration)], took: Duration) -> ExitCode {
+    let mut counts = BTreeMap::<_, usize>::new();
+    for (fate, _) in fates {
+        *counts.entry(fate).or_default() += 1;
+    }
+    let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|(fate, _)| wanted(fate)).count();
+    let refused = count(|fate| matches!(fate, Fate::Refused(_)));
+    let no_status = count(|fate| matches!(fate, Fate::NoStatus));
+    let mixed = count(|fate| matches!(fate, Fate::Mixed));
+    let mut waits: Vec<_> = fates.iter().map(|(_, wait)| wait.as_millis()).collect();
+    waits.sort_unstable();
+    println!("machine            {} cores, {} MiB", std::thread::available_parallelism().unwrap(), memory());
+    println!("restarts, reloads  {RESTARTS}, {RELOADS} in {:.1} s", took.as_secs_f64());
+    println!("calls              {}, {:.0} a second", fates.len(), fates.len() as f64 / took.as_secs_f64());
+    println!("refused            {refused}");
+    println!("without a status   {no_status}");
+    println!("two configurations {mixed}");
+    for (fate, count) in &counts {
+        println!("                   {count} {fate:?}");
+    }
+    println!(
+        "a call took        {} ms at the median, {} ms at most",
+        waits[waits.len() / 2],
+        waits[waits.len() - 1]
+    );
+    ExitCode::from(u8::from(refused + no_status + mixed > 0))
+}
+
+/// MiB.
+fn memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap();
+    let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap();
+    kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+/// A webhook that thinks, as [`THINKS`] says, and keeps its connections.
+async fn webhook() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let requests = Arc::clone(&requests);
+            tokio::spawn(async move {
+                let mut request = vec![0; 16 * 1024];
+                // a request of this daemon comes in one piece
+                while stream.read(&mut request).await.is_ok_and(|size| size > 0) {
+                    let tenth = requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(10);
+                    sleep(THINKS[usize::from(!tenth)]).await;
+                    if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales").await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Awaits what must come; how long it took is told elsewhere.
+async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), coming)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within a minute"))
+}
