@@ -10,8 +10,9 @@
 //! 6. The hook judges the answer: an [`hook::Outcome`], and the assignments that follow from it, the status last.
 //! 7. The dialect puts them into commands, or refuses what the wire cannot carry; one write says farewell.
 //!
-//! Around it: [`config`] reads the file, [`log`] writes what happened, [`cli`] is the program, with [`trial`]
-//! (`dialhook try`) and [`demo`]; [`dialplan`] finds the steps in an `extensions.conf`, for `dialhook check`.
+//! Around it: [`config`] reads the file, [`limits`] counts the calls, [`notify`] speaks with the service manager,
+//! [`log`] writes what happened, [`cli`] is the program, with [`trial`] (`dialhook try`) and [`demo`]; [`dialplan`]
+//! finds the steps in an `extensions.conf`, for `dialhook check`.
 
 pub mod cli;
 pub mod server;

@@ -32,6 +32,10 @@ pub(super) async fn run(file: &ConfigFile) -> ExitCode {
             return failed(FAILED, &format!("cannot use what the service manager passed on: {error}"));
         }
     };
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
+    };
     let config = match file.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
@@ -39,10 +43,6 @@ pub(super) async fn run(file: &ConfigFile) -> ExitCode {
     let _log = log::start();
     announce(&config);
     raise_descriptors(&config);
-    let signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
-    };
     let server = match Server::start_with(&config, passed) {
         Ok(server) => Arc::new(server),
         Err(error) => return failed(FAILED, &error.to_string()),
