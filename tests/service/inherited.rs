@@ -68,6 +68,29 @@ async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
 }
 
 #[tokio::test]
+async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
+    const MORE_THAN_ARE_LET_IN: usize = 110;
+    let webhook = webhook().await;
+    let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", hook(&webhook));
+    let (manager, addresses) = manager_with(["asterisk", "freeswitch"], &more);
+    let mut daemon = manager.start();
+    let mut strangers = Vec::new();
+    for _ in 0..MORE_THAN_ARE_LET_IN {
+        strangers.push(FakeSwitch::connect(addresses[0]).await);
+    }
+    let waiting = FakeSwitch::connect(addresses[0]).await;
+    manager.hears("READY=1").await;
+    daemon.signal("TERM").await;
+    daemon.logs("calls in flight are finished").await;
+    drop(strangers);
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    manager.configure(&wants(addresses, &more.replace("CRM", "NEXT")));
+    let _next = manager.start();
+    assert_eq!(waiting.converse(&Environment::new("crm")).await.get("NEXT"), Some("sales"));
+}
+
+#[tokio::test]
 async fn one_that_the_configuration_does_not_want_stops_the_start() {
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], "");
     manager.configure(&format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));

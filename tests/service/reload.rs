@@ -118,10 +118,12 @@ mod of_listeners {
     async fn who_waits_at_one_that_closes_is_served() {
         let webhook = webhook().await;
         let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
-        let late = FakeSwitch::connect(daemon.address()).await;
         let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
-        // nobody else runs between the two: the connection is not accepted yet
+        // nothing is awaited between the two, so that the connection is not accepted yet
+        let late = std::net::TcpStream::connect(daemon.address()).unwrap();
         daemon.server().reload(parse(&format!("{moved}{}", hook(&webhook, "NEW")))).unwrap();
+        late.set_nonblocking(true).unwrap();
+        let late = FakeSwitch::over(tokio::net::TcpStream::from_std(late).unwrap());
         assert_eq!(late.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
     }
 
