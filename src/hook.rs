@@ -7,7 +7,7 @@ mod outcome;
 mod parameters;
 mod policy;
 mod step;
-mod template;
+mod url;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use http::{HeaderMap, Method};
 pub use self::outcome::{AnswerFault, Outcome, RequestFault, Status, Unreachable};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, reserved};
-pub use self::template::{Placeholder, UrlTemplate, http_url, shown};
+pub use self::url::{Placeholder, UrlTemplate, http_url, shown};
 use crate::variable::{Accept, Value, VariableName};
 
 /// A webhook, and everything that was decided about it before any call.
