@@ -160,6 +160,9 @@ fn announce(config: &Config) {
     for notice in &config.notices {
         warn!("{notice}");
     }
+    for (name, _) in config.hooks.iter().filter(|(_, hook)| hook.is_insecure()) {
+        warn!(hook = name, "insecure = true: certificates are not verified, anybody in between can answer");
+    }
 }
 
 /// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.

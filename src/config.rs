@@ -5,6 +5,7 @@
 
 mod hooks;
 mod raw;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +37,8 @@ pub struct Config {
     pub urls: AllowedUrls,
     /// How many calls may ask webhooks at once.
     pub calls: usize,
+    /// How many requests there may be at once that no call waits for.
+    pub detached: usize,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
     /// What is right, but does nothing in this version.
@@ -106,6 +109,9 @@ impl fmt::Display for Listing<'_> {
 /// As many calls at once as one PBX will ever have.
 const DEFAULT_CALLS: usize = 10_000;
 
+/// As many requests as a web server of some size takes at once.
+const DEFAULT_DETACHED: usize = 1_000;
+
 impl Default for Config {
     fn default() -> Self {
         let loopback = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
@@ -115,6 +121,7 @@ impl Default for Config {
             listen: Listen { asterisk: loopback(4573), freeswitch: loopback(8084), allow: None },
             urls: AllowedUrls::Any,
             calls: DEFAULT_CALLS,
+            detached: DEFAULT_DETACHED,
             hooks: BTreeMap::new(),
             notices: Vec::new(),
         }
@@ -154,10 +161,10 @@ impl Config {
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
         let listen = listen(root.section("listen"), &mut notices);
         let urls = calls(root.section("calls"), &listen);
-        let calls = limits(root.section("limits"));
+        let (calls, detached) = limits(root.section("limits"));
         let hooks = hooks::read(root.section("hook"), file);
         root.end();
-        Self { file: Some(file.to_owned()), company, listen, urls, calls, hooks, notices }
+        Self { file: Some(file.to_owned()), company, listen, urls, calls, detached, hooks, notices }
     }
 
     /// What calls are judged by.
@@ -263,17 +270,17 @@ fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     urls.unwrap_or(default)
 }
 
-fn limits(mut section: Section<'_>) -> usize {
-    let calls = section.take("calls").and_then(|entry| {
-        let number = |value: &DeValue<'_>| {
-            let written = value.as_integer()?;
-            usize::from_str_radix(written.as_str(), written.radix()).ok()
-        };
-        let in_range = |value: &DeValue<'_>| number(value).filter(|calls| (1..=MOST_CALLS).contains(calls));
-        entry.read(in_range, "write a number of calls from 1 to 1000000")
-    });
+/// How many calls may ask at once, and how many requests no call may wait for.
+fn limits(mut section: Section<'_>) -> (usize, usize) {
+    let mut limit = |name, default| {
+        let most = u64::try_from(MOST_CALLS).unwrap_or(u64::MAX);
+        let number =
+            section.take(name).and_then(|entry| entry.number(1..=most, "write a number from 1 to 1000000"));
+        number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
+    };
+    let limits = (limit("calls", DEFAULT_CALLS), limit("detached", DEFAULT_DETACHED));
     section.end();
-    calls.unwrap_or(DEFAULT_CALLS)
+    limits
 }
 
 /// More than a machine has ports for.

@@ -9,13 +9,14 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
 
 use crate::call::Call;
-use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
+use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::log::Seldom;
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
-use crate::webhook::{ErrorPage, Webhook};
+use crate::webhook::{Asked, ErrorPage, Webhook};
 use crate::word;
 
 /// What every conversation shares.
@@ -26,6 +27,10 @@ pub struct House {
     /// One permit for each call that may ask its webhook now.
     calls: Semaphore,
     limit: usize,
+    /// One permit for each request that no call waits for.
+    detached: Arc<Semaphore>,
+    detached_limit: usize,
+    errands: TaskTracker,
     forged: Seldom,
 }
 
@@ -36,10 +41,25 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const LAST_WORD: Duration = Duration::from_millis(20);
 
 impl House {
-    /// A house with this policy for so many calls at once.
+    /// A house with this policy for so many calls at once, and so many requests that no call waits for.
     #[must_use]
-    pub fn new(policy: Policy, webhook: Webhook, calls: usize) -> Self {
-        Self { policy, webhook, calls: Semaphore::new(calls), limit: calls, forged: Seldom::default() }
+    pub fn new(policy: Policy, webhook: Webhook, calls: usize, detached: usize) -> Self {
+        Self {
+            policy,
+            webhook,
+            calls: Semaphore::new(calls),
+            limit: calls,
+            detached: Arc::new(Semaphore::new(detached)),
+            detached_limit: detached,
+            errands: TaskTracker::new(),
+            forged: Seldom::default(),
+        }
+    }
+
+    /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
+    pub async fn errands_done(&self) {
+        self.errands.close();
+        self.errands.wait().await;
     }
 }
 
@@ -89,7 +109,7 @@ where
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
-async fn converse<S, D>(switch: &mut Switch<S, D>, house: &House) -> Result<(), SwitchError>
+async fn converse<S, D>(switch: &mut Switch<S, D>, house: &Arc<House>) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
@@ -101,7 +121,7 @@ where
     let step = house.policy.step(&call);
     let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
     trace!(?call, "the environment is proved");
-    let outcome = tokio::select! {
+    let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
             info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
@@ -113,7 +133,7 @@ where
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
     let heard = within(PATIENCE, switch.farewell(&words)).await;
-    report(&step, &outcome, took);
+    report(&step, &outcome, to.as_deref(), took);
     match heard {
         Ok(0) => {}
         Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
@@ -124,28 +144,57 @@ where
 }
 
 impl House {
-    /// What comes of a step; bounded by its timeout, counted from when the call was heard of.
-    async fn outcome(&self, step: &Step, call: &Call, told: Told, began: Instant) -> Outcome {
-        let Ok(_permit) = self.calls.try_acquire() else { return Outcome::Overloaded { limit: self.limit } };
-        self.asked(step, call, told, began).await.unwrap_or_else(Outcome::BadRequest)
-    }
-
-    async fn asked(
-        &self,
+    /// What comes of a step, and where it was asked last; bounded by its timeout, counted from when the call was
+    /// heard of.
+    async fn outcome(
+        self: &Arc<Self>,
         step: &Step,
         call: &Call,
         told: Told,
         began: Instant,
-    ) -> Result<Outcome, RequestFault> {
+    ) -> (Outcome, Option<String>) {
+        let nowhere = |outcome| (outcome, step.asks().map(str::to_owned));
+        let Ok(_permit) = self.calls.try_acquire() else {
+            return nowhere(Outcome::Overloaded(Load::Calls(self.limit)));
+        };
+        let (request, timeout) = match self.request(step, call, told) {
+            Ok(request) => request,
+            Err(fault) => return nowhere(Outcome::BadRequest(fault)),
+        };
+        if step.is_detached() {
+            return nowhere(self.hand_over(step, request, timeout));
+        }
+        let asked = self.webhook.ask(step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+        trace!(?asked, "the webhook was asked");
+        let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
+        (asked.outcome, to)
+    }
+
+    /// A step's request, and how long it may take.
+    fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
         let timeout = step.timeout()?.get();
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
         })?;
         let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
-        let answer = self.webhook.ask(request, began + timeout, timeout, ErrorPage::Skip).await;
-        trace!(?answer, "the webhook answered");
-        Ok(answer.map_or_else(|outcome| outcome, |answer| step.judge(answer.code, &answer.body)))
+        Ok((request, timeout))
+    }
+
+    /// Makes a request behind the call, which goes on at once.
+    fn hand_over(self: &Arc<Self>, step: &Step, request: Request, timeout: Duration) -> Outcome {
+        let Ok(permit) = Arc::clone(&self.detached).try_acquire_owned() else {
+            return Outcome::Overloaded(Load::Detached(self.detached_limit));
+        };
+        let (house, step) = (Arc::clone(self), step.clone());
+        let errand = async move {
+            let began = Instant::now();
+            let asked = house.webhook.ask(&step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+            report_detached(&step, &asked, began.elapsed());
+            drop(permit);
+        };
+        self.errands.spawn(errand.in_current_span());
+        Outcome::Detached
     }
 }
 
@@ -174,12 +223,24 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
 }
 
 /// One line a call: a warning where somebody should look.
-fn report(step: &Step, outcome: &Outcome, took: Duration) {
-    let (hook, to, ms) = (&step.name, step.asks(), took.as_millis());
+fn report(step: &Step, outcome: &Outcome, to: Option<&str>, took: Duration) {
+    let (hook, ms) = (&step.name, took.as_millis());
     let (status, code) = (outcome.status().as_str(), outcome.code());
     match outcome {
         Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+        Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
         failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+    }
+}
+
+/// One line for a request that no call waited for.
+fn report_detached(step: &Step, asked: &Asked, took: Duration) {
+    let (hook, ms, outcome) = (&step.name, took.as_millis(), &asked.outcome);
+    let to = asked.attempts.last().map(|attempt| attempt.origin());
+    let (status, code) = (outcome.status().as_str(), outcome.code());
+    match outcome {
+        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
+        failed => warn!(hook, to, status, code, ms, reason = %failed, "detached request"),
     }
 }
 

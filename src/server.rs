@@ -108,13 +108,13 @@ impl Server {
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
-        let webhook = Webhook::new()?;
+        let webhook = Webhook::new(config.hooks.values().map(|hook| &**hook))?;
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
         let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
         let shared = Shared {
-            house: Arc::new(House::new(config.policy(), webhook, config.calls)),
+            house: Arc::new(House::new(config.policy(), webhook, config.calls, config.detached)),
             listen: config.listen.clone(),
             connections: Arc::new(Semaphore::new(connections)),
             calls: TaskTracker::new(),
@@ -137,8 +137,12 @@ impl Server {
         let calls = shared.calls;
         calls.close();
         info!(calls = calls.len(), "stopping; calls in flight are finished");
-        if timeout(DRAIN, calls.wait()).await.is_err() {
-            warn!(calls = calls.len(), "stopped before every call was finished");
+        let finished = async {
+            calls.wait().await;
+            shared.house.errands_done().await;
+        };
+        if timeout(DRAIN, finished).await.is_err() {
+            warn!(calls = calls.len(), "stopped before every call and request was finished");
         }
     }
 }

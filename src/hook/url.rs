@@ -1,39 +1,25 @@
 //! A configured URL with placeholders, and the URL that a call makes of it.
 //!
-//! ```text
-//! placeholder = "{" field-name "}" / "{variables." variable-name "}"
-//! ```
-//!
 //! Placeholders stand in the path and the query only, and what they hold is encoded byte by byte: it can never
 //! become a further path segment, a further parameter or another host.
 
 use std::fmt;
+use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
-use super::{RequestFault, nearest};
-use crate::call::{Field, Report};
-use crate::variable::VariableName;
+use super::RequestFault;
+use super::template::{Braces, Place, Placeholder, Template};
+use crate::call::Report;
 
 /// A URL with placeholders. Its `Display` is for a person: as written, but without user name and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
-    /// The literal texts, one more than there are placeholders.
-    literals: Vec<String>,
-    placeholders: Vec<Placeholder>,
+    template: Template,
     segments: usize,
     shown: String,
+    place: Arc<str>,
     origin: String,
-}
-
-/// What a placeholder stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Placeholder {
-    /// A field of the call.
-    Field(Field),
-    /// A channel variable.
-    Variable(VariableName),
 }
 
 impl UrlTemplate {
@@ -42,7 +28,7 @@ impl UrlTemplate {
     /// # Errors
     /// Says what is wrong with the text and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (literals, placeholders) = cut(text)?;
+        let Template { literals, placeholders } = Template::parse(text, Braces::Encoded)?;
         let marked = literals.join(MARK);
         if text.contains(MARK) {
             return Err(format!("`{MARK}` cannot stand in a URL here"));
@@ -52,8 +38,8 @@ impl UrlTemplate {
             false => format!("{fault} (placeholders stand in the path and the query only)"),
         })?;
         let template = Self::of_url(&url, placeholders);
-        if template.literals.len() != template.placeholders.len() + 1 || template.outside_path_and_query(&url)
-        {
+        let Template { literals, placeholders } = &template.template;
+        if literals.len() != placeholders.len() + 1 || template.outside_path_and_query(&url) {
             return Err("placeholders stand in the path and the query only".to_owned());
         }
         Ok(template)
@@ -62,7 +48,8 @@ impl UrlTemplate {
     /// A URL in which braces mean nothing.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
-        Self { literals: vec![url.as_str().to_owned()], ..Self::of_url(url, Vec::new()) }
+        let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
+        Self { template, ..Self::of_url(url, Vec::new()) }
     }
 
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
@@ -73,12 +60,15 @@ impl UrlTemplate {
             None => text + &literal,
         });
         let origin = url.origin().ascii_serialization();
-        Self { literals, placeholders, segments: segments(url), shown: shown.unwrap_or_default(), origin }
+        let template = Template { literals, placeholders };
+        let shown = shown.unwrap_or_default();
+        let place = shown.split('?').next().unwrap_or_default().into();
+        Self { template, segments: segments(url), shown, place, origin }
     }
 
     fn outside_path_and_query(&self, url: &Url) -> bool {
         let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
-        inside != self.placeholders.len()
+        inside != self.template.placeholders.len()
     }
 
     /// Scheme, host and port.
@@ -87,10 +77,22 @@ impl UrlTemplate {
         &self.origin
     }
 
+    /// Whether it is an `https` URL.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
+    /// The URL as it is written, without its query and without credentials.
+    #[must_use]
+    pub fn place(&self) -> &Arc<str> {
+        &self.place
+    }
+
     /// What the URL asks of the call.
     #[must_use]
     pub fn placeholders(&self) -> &[Placeholder] {
-        &self.placeholders
+        &self.template.placeholders
     }
 
     /// The URL for one call.
@@ -98,15 +100,7 @@ impl UrlTemplate {
     /// # Errors
     /// When a path segment would be `.` or `..`, and the path thus another one.
     pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
-        let mut literals = self.literals.iter();
-        let mut text = literals.next().cloned().unwrap_or_default();
-        for (placeholder, literal) in self.placeholders.iter().zip(literals) {
-            match placeholder {
-                Placeholder::Field(field) => text.extend(percent_encode(&report.field(*field), ENCODED)),
-                Placeholder::Variable(name) => text.extend(percent_encode(report.variable(name), ENCODED)),
-            }
-            text.push_str(literal);
-        }
+        let text = self.template.render(report, Place::Url);
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
         if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
     }
@@ -121,15 +115,6 @@ impl fmt::Display for UrlTemplate {
 impl fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.shown, f)
-    }
-}
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Field(field) => f.write_str(field.name()),
-            Self::Variable(name) => write!(f, "variables.{name}"),
-        }
     }
 }
 
@@ -163,46 +148,8 @@ pub fn shown(url: &Url) -> String {
 /// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
 const MARK: &str = "xdialhookplaceholderx";
 
-/// All that is not unreserved in RFC 3986, section 2.3.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 fn segments(url: &Url) -> usize {
     url.path().split('/').count()
-}
-
-/// Cuts a text at its placeholders.
-fn cut(text: &str) -> Result<(Vec<String>, Vec<Placeholder>), String> {
-    let (mut literals, mut placeholders) = (Vec::new(), Vec::new());
-    let mut rest = text;
-    while let Some((literal, behind)) = rest.split_once('{') {
-        let (name, behind) =
-            behind.split_once('}').ok_or("a `{` without its `}` (a literal one is `%7B`)")?;
-        literals.push(literal.to_owned());
-        placeholders.push(placeholder(name)?);
-        rest = behind;
-    }
-    literals.push(rest.to_owned());
-    match literals.iter().any(|literal| literal.contains('}')) {
-        true => Err("a `}` without its `{` (a literal one is `%7D`)".to_owned()),
-        false => Ok((literals, placeholders)),
-    }
-}
-
-fn placeholder(name: &str) -> Result<Placeholder, String> {
-    if let Some(variable) = name.strip_prefix("variables.") {
-        let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
-        return Ok(Placeholder::Variable(variable));
-    }
-    let names = Field::ALL.map(Field::name);
-    Field::named(name).map(Placeholder::Field).ok_or_else(|| match nearest(name, names) {
-        _ if name.parse::<VariableName>().is_ok() && name.bytes().all(|b| !b.is_ascii_lowercase()) => {
-            format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
-        }
-        Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
-        None => {
-            format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
-        }
-    })
 }
 
 #[cfg(test)]
