@@ -28,3 +28,5 @@ mod examples;
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
+/// The pages of docs/ and their example server.
+mod manual;

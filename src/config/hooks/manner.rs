@@ -51,15 +51,14 @@ fn tls(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Option<T
     if let (Some(entry), true) = (&ca, insecure_wanted) {
         entry.fault("insecure = true believes any certificate; leave one of the two out");
     }
-    let mut tls = Tls::default();
-    if let Some(entry) = ca {
-        let pem = pem(&entry, file)?;
-        tls = tls.trusting(&pem).map_err(|fault| entry.fault(format!("the file {fault}"))).ok()?;
-    }
-    tls = identified(tls, certificate, key, file)?;
-    if insecure_wanted {
-        tls = tls.believing_anybody();
-    }
+    let trusting = match ca {
+        Some(entry) => pem(&entry, file).and_then(|pem| {
+            Tls::default().trusting(&pem).map_err(|fault| entry.fault(format!("the file {fault}"))).ok()
+        }),
+        None => Some(Tls::default()),
+    };
+    let tls = identified(trusting.unwrap_or_default(), certificate, key, file)?;
+    let tls = if insecure_wanted { tls.believing_anybody() } else { tls };
     (tls != Tls::default()).then_some(tls)
 }
 
@@ -152,10 +151,11 @@ fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
 }
 
 fn redirects(section: &mut Section<'_>) -> Redirects {
-    let most = section.take("redirects").and_then(|entry| entry.number(0..=3, "write a number from 0 to 3"));
+    let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
+    let none = most.is_none();
+    let most = most.and_then(|entry| entry.number(0..=3, "write a number from 0 to 3"));
     let most = most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
-    let hosts = section.take("redirect_hosts");
-    if let (Some(entry), 0) = (&hosts, most) {
+    if let (Some(entry), true) = (&hosts, none) {
         entry.fault("no redirect is followed; write redirects = 1 too");
     }
     let host = |text: &String| {

@@ -207,18 +207,19 @@ fn authorize(section: &mut Section<'_>, headers: &mut Headers, file: &Path) {
     if let Some(mark) = marks.last().filter(|_| marks.len() + usize::from(header) > 1) {
         mark.fault("one of bearer, basic and headers.Authorization is enough; leave the others out");
     }
-    let value = match (bearer, basic) {
-        (Some(entry), _) => kept(entry, file).and_then(|kept| {
-            let plain = !kept.text.trim().is_empty() && !kept.text.contains(char::is_whitespace);
-            if !plain {
-                kept.mark.fault("write the token alone, without \"Bearer\" and without spaces");
-            }
-            hidden(&format!("Bearer {}", kept.text), &kept.mark)
-        }),
-        (None, Some(entry)) => basic_value(entry, file),
-        (None, None) => None,
-    };
+    let bearer = bearer.and_then(|entry| bearer_value(entry, file));
+    let basic = basic.and_then(|entry| basic_value(entry, file));
+    let value = bearer.or(basic);
     headers.fixed.extend(HeaderMap::from_iter(value.map(|value| (AUTHORIZATION, value))));
+}
+
+fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
+    let token = kept(entry, file)?;
+    if token.text.trim().is_empty() || token.text.contains(char::is_whitespace) {
+        token.mark.fault("write the token alone, without \"Bearer\" and without spaces");
+        return None;
+    }
+    hidden(&format!("Bearer {}", token.text), &token.mark)
 }
 
 fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
