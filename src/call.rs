@@ -197,6 +197,27 @@ impl Field {
         }
     }
 
+    /// Whether no two calls have the same in it.
+    #[must_use]
+    pub fn differs_by_call(self) -> bool {
+        match self {
+            Self::UniqueId
+            | Self::EventTime
+            | Self::StartTime
+            | Self::LinkedId
+            | Self::SipCallId
+            | Self::Channel => true,
+            Self::Company
+            | Self::Context
+            | Self::Extension
+            | Self::Dialled
+            | Self::Callee
+            | Self::CallerNumber
+            | Self::CallerName
+            | Self::Switch => false,
+        }
+    }
+
     /// The field of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -259,8 +280,9 @@ impl Serialize for Report<'_> {
     }
 }
 
-/// The object `variables` of the JSON body.
-struct Fetched<'a>(&'a Report<'a>);
+/// The object `variables` of the JSON body: what the hook fetches.
+#[derive(Debug, Clone, Copy)]
+pub struct Fetched<'a>(pub &'a Report<'a>);
 
 impl Serialize for Fetched<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,6 +6,7 @@
 mod hooks;
 mod limits;
 mod raw;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -158,6 +159,11 @@ impl Config {
         let hooks = hooks::read(root.section("hook"), file);
         root.end();
         Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, notices }
+    }
+
+    /// The hooks without their names.
+    pub fn every_hook(&self) -> impl Iterator<Item = &Hook> {
+        self.hooks.values().map(|hook| &**hook)
     }
 
     /// What calls are judged by.

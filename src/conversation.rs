@@ -9,14 +9,15 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
 
 use crate::call::Call;
-use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
-use crate::limits::{Attendance, Limits};
+use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
+use crate::limits::{Attendance, Full, Limits};
 use crate::log::Seldom;
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
-use crate::webhook::{ErrorPage, Webhook};
+use crate::webhook::{Asked, ErrorPage, Webhook};
 use crate::word;
 
 /// What every conversation under one configuration shares.
@@ -24,9 +25,12 @@ use crate::word;
 pub struct House {
     policy: Policy,
     limits: Limits,
-    webhook: Arc<Webhook>,
+    webhook: Webhook,
     /// The calls that may ask their webhook now.
     calls: Attendance,
+    /// The requests that no call waits for.
+    detached: Attendance,
+    errands: TaskTracker,
     forged: Arc<Seldom>,
 }
 
@@ -37,17 +41,30 @@ impl House {
     /// A house with this policy.
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
-        let webhook = Arc::new(webhook);
-        Self { policy, limits, webhook, calls: Attendance::default(), forged: Arc::default() }
+        let (calls, detached) = (Attendance::default(), Attendance::default());
+        let (errands, forged) = (TaskTracker::new(), Arc::default());
+        Self { policy, limits, webhook, calls, detached, errands, forged }
     }
 
-    /// The same house under another configuration: the calls of both are counted together, and connections to
-    /// webhooks are kept.
+    /// The same house under another configuration: the calls and requests of both are counted together, and what is known
+    /// of webhooks is kept.
     #[must_use]
     pub fn renewed(&self, policy: Policy, limits: Limits) -> Self {
-        let (webhook, calls, forged) =
-            (Arc::clone(&self.webhook), self.calls.clone(), Arc::clone(&self.forged));
-        Self { policy, limits, webhook, calls, forged }
+        Self {
+            policy,
+            limits,
+            webhook: self.webhook.clone(),
+            calls: self.calls.clone(),
+            detached: self.detached.clone(),
+            errands: self.errands.clone(),
+            forged: Arc::clone(&self.forged),
+        }
+    }
+
+    /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
+    pub async fn errands_done(&self) {
+        self.errands.close();
+        self.errands.wait().await;
     }
 }
 
@@ -98,7 +115,7 @@ where
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
-async fn converse<S, D>(switch: &mut Switch<S, D>, house: &House) -> Result<(), SwitchError>
+async fn converse<S, D>(switch: &mut Switch<S, D>, house: &Arc<House>) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
@@ -111,7 +128,7 @@ where
     let step = house.policy.step(&call);
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
     trace!(?call, "the environment is proved");
-    let outcome = tokio::select! {
+    let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
             info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
@@ -123,7 +140,7 @@ where
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
-    report(&step, &outcome, took);
+    report(&step, &outcome, to.as_deref(), took);
     match heard {
         Ok(0) => {}
         Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
@@ -134,38 +151,61 @@ where
 }
 
 impl House {
-    /// What comes of a step; bounded by its timeout, counted from when the call was heard of.
+    /// What comes of a step, and where it was asked last; bounded by its timeout, counted from when the call was
+    /// heard of.
     async fn outcome(
-        &self,
+        self: &Arc<Self>,
         step: &Step,
         call: &Call,
         told: Told,
         began: Instant,
         peer: Option<IpAddr>,
-    ) -> Outcome {
-        let _place = match self.calls.enter(peer, &self.limits) {
+    ) -> (Outcome, Option<String>) {
+        let nowhere = |outcome| (outcome, step.asks().map(str::to_owned));
+        let _place = match self.calls.enter(peer, self.limits.calls, self.limits.calls_per_peer) {
             Ok(place) => place,
-            Err(limit) => return Outcome::Overloaded { limit },
+            Err(Full::All(limit)) => return nowhere(Outcome::Overloaded(Load::Calls(limit))),
+            Err(Full::OfPeer(limit)) => return nowhere(Outcome::Overloaded(Load::CallsOfPeer(limit))),
         };
-        self.asked(step, call, told, began).await.unwrap_or_else(Outcome::BadRequest)
+        let (request, timeout) = match self.request(step, call, told) {
+            Ok(request) => request,
+            Err(fault) => return nowhere(Outcome::BadRequest(fault)),
+        };
+        if step.is_detached() {
+            return nowhere(self.hand_over(step, request, timeout));
+        }
+        let asked = self.webhook.ask(step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+        trace!(?asked, "the webhook was asked");
+        let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
+        (asked.outcome, to)
     }
 
-    async fn asked(
-        &self,
-        step: &Step,
-        call: &Call,
-        told: Told,
-        began: Instant,
-    ) -> Result<Outcome, RequestFault> {
+    /// A step's request, and how long it may take.
+    fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
         let timeout = step.timeout()?.get();
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
         })?;
         let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
-        let answer = self.webhook.ask(request, began + timeout, timeout, ErrorPage::Skip).await;
-        trace!(?answer, "the webhook answered");
-        Ok(answer.map_or_else(|outcome| outcome, |answer| step.judge(answer.code, &answer.body)))
+        Ok((request, timeout))
+    }
+
+    /// Makes a request behind the call, which goes on at once.
+    fn hand_over(self: &Arc<Self>, step: &Step, request: Request, timeout: Duration) -> Outcome {
+        let most = self.limits.detached;
+        let Ok(place) = self.detached.enter(None, most, None) else {
+            return Outcome::Overloaded(Load::Detached(most));
+        };
+        let (house, step) = (Arc::clone(self), step.clone());
+        let errand = async move {
+            let began = Instant::now();
+            let asked = house.webhook.ask(&step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+            report_detached(&step, &asked, began.elapsed());
+            drop(place);
+        };
+        self.errands.spawn(errand.in_current_span());
+        Outcome::Detached
     }
 }
 
@@ -194,12 +234,24 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
 }
 
 /// One line a call: a warning where somebody should look.
-fn report(step: &Step, outcome: &Outcome, took: Duration) {
-    let (hook, to, ms) = (&step.name, step.asks(), took.as_millis());
+fn report(step: &Step, outcome: &Outcome, to: Option<&str>, took: Duration) {
+    let (hook, ms) = (&step.name, took.as_millis());
     let (status, code) = (outcome.status().as_str(), outcome.code());
     match outcome {
         Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+        Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
         failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+    }
+}
+
+/// One line for a request that no call waited for.
+fn report_detached(step: &Step, asked: &Asked, took: Duration) {
+    let (hook, ms, outcome) = (&step.name, took.as_millis(), &asked.outcome);
+    let to = asked.attempts.last().map(|attempt| attempt.origin());
+    let (status, code) = (outcome.status().as_str(), outcome.code());
+    match outcome {
+        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
+        failed => warn!(hook, to, status, code, ms, reason = %failed, "detached request"),
     }
 }
 

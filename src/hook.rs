@@ -3,21 +3,37 @@
 //! Pure: no socket, no clock, no switch. Its parts: [`Policy`] finds the [`Step`] that a call means,
 //! [`UrlTemplate`] makes a URL of a call, [`Outcome`] has the words for how a step ended.
 
+mod answer;
+mod body;
+mod headers;
 mod outcome;
 mod parameters;
 mod policy;
+mod redirect;
+mod signature;
+mod standing;
 mod step;
 mod template;
+mod url;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
+use http::Method;
 
-pub use self::outcome::{AnswerFault, Outcome, RequestFault, Status, Unreachable};
+pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
+pub use self::body::{Body, Fields, JsonTemplate};
+pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, sounds_secret};
+pub use self::outcome::{AnswerFault, Load, Outcome, RequestFault, Status, Unreachable};
 pub use self::policy::{AllowedUrls, Policy, method};
-pub use self::step::{Identity, REPORT_NAMES, Request, Step, reserved};
-pub use self::template::{Placeholder, UrlTemplate, http_url, shown};
+pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
+pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
+pub use self::standing::{Breaker, Stage, Standing, Turn};
+pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
+pub use self::template::Placeholder;
+pub use self::url::{UrlTemplate, http_url, shown};
+use crate::tls::Tls;
 use crate::variable::{Accept, Value, VariableName};
 
 /// A webhook, and everything that was decided about it before any call.
@@ -25,22 +41,69 @@ use crate::variable::{Accept, Value, VariableName};
 pub struct Hook {
     /// `GET` or `POST`.
     pub method: Method,
-    /// Where it is.
-    pub url: UrlTemplate,
+    /// Where it is: the first that answers is taken. Never empty.
+    pub urls: Vec<UrlTemplate>,
     /// How long a caller may wait for it.
     pub timeout: Timeout,
-    /// Which channel variable receives the answer; without one the step only notifies.
+    /// Which channel variable receives the answer's text.
     pub variable: Option<VariableName>,
+    /// Which channel variables receive parts of the answer. With neither the step only notifies.
+    pub set: Vec<Receiver>,
     /// How much of a stranger's text may enter the channel.
     pub accept: Accept,
-    /// The only answers that are accepted; empty: any that `accept` lets in.
+    /// The only values that a variable may receive; empty: any that `accept` lets in.
     pub answers: Vec<String>,
-    /// What the variable receives when there is no good answer.
+    /// What the variables receive when there is no good answer.
     pub otherwise: Value,
     /// Which channel variables the body shows.
     pub fetch: Vec<VariableName>,
-    /// Headers of every request. Values from a file or the environment are marked as sensitive.
-    pub headers: HeaderMap,
+    /// What a POST tells.
+    pub body: Body,
+    /// Headers of every request.
+    pub headers: Headers,
+    /// What requests are signed with.
+    pub sign: Option<Signer>,
+    /// How it is asked.
+    pub manner: Manner,
+}
+
+/// How a webhook is asked, and what happens when it does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
+    /// Whom to trust and who to be over https, where that is not the machine's default.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether the webhook may receive the same request twice.
+    pub idempotent: bool,
+    /// When callers are no longer kept waiting for it; none: never.
+    pub breaker: Option<Breaker>,
+    /// For how long an answer is taken for calls that would ask the same.
+    pub cache: Option<Keeping>,
+    /// Which redirects are followed.
+    pub redirects: Redirects,
+    /// Whether the dialplan goes on at once, without an answer.
+    pub detach: bool,
+}
+
+/// How long an answer is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// For so long it is taken for the webhook's.
+    pub fresh: Duration,
+    /// And for so much longer where the webhook has no good answer.
+    pub stale: Duration,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            idempotent: false,
+            breaker: Some(Breaker::default()),
+            cache: None,
+            redirects: Redirects::default(),
+            detach: false,
+        }
+    }
 }
 
 impl Hook {
@@ -49,14 +112,18 @@ impl Hook {
     pub fn new(url: UrlTemplate) -> Self {
         Self {
             method: Method::POST,
-            url,
+            urls: vec![url],
             timeout: Timeout::default(),
             variable: None,
+            set: Vec::new(),
             accept: Accept::Safe,
             answers: Vec::new(),
             otherwise: Value::default(),
             fetch: Vec::new(),
-            headers: HeaderMap::new(),
+            body: Body::default(),
+            headers: Headers::default(),
+            sign: None,
+            manner: Manner::default(),
         }
     }
 
@@ -64,10 +131,12 @@ impl Hook {
     #[must_use]
     pub fn wanted(&self) -> Vec<VariableName> {
         let mut wanted = self.fetch.clone();
-        for placeholder in self.url.placeholders() {
-            match placeholder {
-                Placeholder::Variable(name) if !wanted.contains(name) => wanted.push(name.clone()),
-                Placeholder::Variable(_) | Placeholder::Field(_) => {}
+        let in_urls = self.urls.iter().flat_map(UrlTemplate::placeholders).filter_map(Placeholder::variable);
+        let in_body = if self.method == Method::POST { self.body.variables() } else { Vec::new() };
+        let in_headers = self.headers.placeholders().filter_map(Placeholder::variable);
+        for name in in_urls.chain(in_body).chain(in_headers) {
+            if !wanted.contains(name) {
+                wanted.push(name.clone());
             }
         }
         wanted
@@ -79,44 +148,21 @@ impl Hook {
         self.wanted().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>() <= LONGEST_WANTED
     }
 
-    /// Judges a 2xx answer; the value is the text without white space at its ends. Where nothing receives it
-    /// and no words are listed, nothing of it can do harm.
-    fn judge(&self, code: u16, body: &[u8], received: bool) -> Outcome {
-        // a byte order mark says that UTF-8 follows; it is not part of the text
-        let text = body.trim_ascii_start().strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii();
-        let fault = if !self.answers.is_empty() {
-            let listed = self.answers.iter().any(|answer| answer.as_bytes() == text);
-            (!listed).then_some(AnswerFault::NotOneOfTheAnswers)
-        } else if !received {
-            None
-        } else {
-            match self.accept {
-                Accept::Safe => unsafe_text(text),
-                Accept::Any => None,
-            }
-        };
-        match fault {
-            Some(fault) => Outcome::BadAnswer { code, fault },
-            None => Outcome::Ok { code, answer: Value::from(text) },
-        }
+    /// Whether no two calls ask the same.
+    #[must_use]
+    pub fn tells_calls_apart(&self) -> bool {
+        let placeholders =
+            self.urls.iter().flat_map(UrlTemplate::placeholders).chain(self.headers.placeholders());
+        placeholders.into_iter().any(Placeholder::differs_by_call)
+            || self.method == Method::POST && self.body.tells_calls_apart()
+    }
+
+    /// Whether certificates are not verified.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.manner.tls.as_ref().is_some_and(|tls| tls.insecure())
     }
 }
-
-/// Why a text is not safe to be compared in a dialplan, whichever the switch. (A switch adds its own rules.)
-#[must_use]
-pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
-    if text.len() > LONGEST_SAFE_ANSWER {
-        return Some(AnswerFault::TooLongToBeSafe);
-    }
-    match std::str::from_utf8(text) {
-        Err(_) => Some(AnswerFault::NotUtf8),
-        Ok(text) if text.bytes().any(|byte| byte.is_ascii_control()) => Some(AnswerFault::ControlByte),
-        Ok(_) => None,
-    }
-}
-
-/// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).
-const LONGEST_SAFE_ANSWER: usize = 1024;
 
 /// Bytes that a question to Asterisk takes for a channel variable besides its name.
 const COST_OF_A_NAME: usize = 42;
@@ -215,42 +261,5 @@ mod tests {
     fn placeholders_are_wanted_once_behind_what_is_fetched() {
         let hook = Hook { fetch: vec!["A".parse().unwrap()], ..hook() };
         assert_eq!(hook.wanted().iter().map(VariableName::as_str).collect::<Vec<_>>(), ["A", "B"]);
-    }
-
-    #[test]
-    fn an_answer_is_trimmed_and_judged_whole() {
-        let judge = |body: &[u8]| hook().judge(200, body, true);
-        let fault = |fault| Outcome::BadAnswer { code: 200, fault };
-        assert_eq!(judge(b" \r\n sales\t\n").answer(), Some(&Value::from("sales")));
-        assert_eq!(judge(b"").answer(), Some(&Value::default()));
-        assert_eq!(judge(b"\xef\xbb\xbfsales\r\n").answer(), Some(&Value::from("sales")));
-        assert_eq!(judge(&[b'x'; 1024]).status(), Status::Ok);
-        assert_eq!(judge(&[b'x'; 1025]), fault(AnswerFault::TooLongToBeSafe));
-        assert_eq!(judge(b"a\nb"), fault(AnswerFault::ControlByte));
-        assert_eq!(judge(b"a\x7fb"), fault(AnswerFault::ControlByte));
-        assert_eq!(judge(b"caf\xe9"), fault(AnswerFault::NotUtf8));
-        assert_eq!(judge("café ☎".as_bytes()).status(), Status::Ok);
-    }
-
-    #[test]
-    fn any_leaves_the_judgement_to_the_switch() {
-        let hook = Hook { accept: Accept::Any, ..hook() };
-        assert_eq!(hook.judge(200, b"a\nb\xe9\0", true).answer(), Some(&Value::from(&b"a\nb\xe9\0"[..])));
-    }
-
-    #[test]
-    fn only_listed_answers_are_accepted_whether_a_variable_receives_them_or_not() {
-        let hook = Hook { answers: vec!["sales".to_owned(), "support".to_owned()], ..hook() };
-        for received in [true, false] {
-            assert_eq!(hook.judge(200, b"support\n", received).status(), Status::Ok);
-            for other in [&b"Sales"[..], b"sales support", b"", b"sale"] {
-                assert_eq!(hook.judge(200, other, received).status(), Status::BadAnswer);
-            }
-        }
-    }
-
-    #[test]
-    fn what_nothing_receives_is_not_judged() {
-        assert_eq!(hook().judge(204, b"<html>\n\xff</html>", false).status(), Status::Ok);
     }
 }

@@ -21,6 +21,7 @@ pub mod conversation;
 pub mod switch;
 
 pub mod hook;
+pub mod tls;
 pub mod webhook;
 
 pub mod call;

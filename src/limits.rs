@@ -14,6 +14,8 @@ pub struct Limits {
     pub calls: usize,
     /// How many of them one address may make; all of them where nothing is said.
     pub calls_per_peer: Option<usize>,
+    /// How many requests there may be at once that no call waits for.
+    pub detached: usize,
     /// How long a switch may take for one message.
     pub patience: Duration,
 }
@@ -25,14 +27,16 @@ impl Default for Limits {
             calls: 10_000,
             // mostly there is one switch, and a limit for it would be the limit for all
             calls_per_peer: None,
+            // as many as a web server of some size takes at once
+            detached: 1_000,
             // a switch beside us answers within milliseconds; this is for one that is swapping
             patience: Duration::from_secs(5),
         }
     }
 }
 
-/// The calls that are asking webhooks now. It outlives every configuration: a call counts until it ends, whatever was
-/// reloaded meanwhile.
+/// The calls that are asking webhooks now, or the requests behind them. It outlives every configuration: each counts
+/// until it ends, whatever was reloaded meanwhile.
 #[derive(Debug, Clone, Default)]
 pub struct Attendance(Arc<Mutex<Present>>);
 
@@ -40,6 +44,15 @@ pub struct Attendance(Arc<Mutex<Present>>);
 struct Present {
     calls: usize,
     by_peer: HashMap<IpAddr, usize>,
+}
+
+/// What there is no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// More than so many.
+    All(usize),
+    /// More than so many of one peer.
+    OfPeer(usize),
 }
 
 /// The place of one call; dropping it makes it free.
@@ -50,22 +63,22 @@ pub struct Place {
 }
 
 impl Attendance {
-    /// Lets one more call in.
+    /// Lets one more in, where there are at most so many, and so many of one peer.
     ///
     /// # Errors
     /// The limit that it would go beyond.
-    pub fn enter(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<Place, usize> {
+    pub fn enter(&self, peer: Option<IpAddr>, most: usize, of_peer: Option<usize>) -> Result<Place, Full> {
         let peer = peer.map(|peer| peer.to_canonical());
         let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if present.calls >= limits.calls {
-            return Err(limits.calls);
+        if present.calls >= most {
+            return Err(Full::All(most));
         }
         if let Some(peer) = peer {
-            let of_peer = present.by_peer.entry(peer).or_default();
-            if let Some(most) = limits.calls_per_peer.filter(|most| *of_peer >= *most) {
-                return Err(most);
+            let theirs = present.by_peer.entry(peer).or_default();
+            if let Some(most) = of_peer.filter(|most| *theirs >= *most) {
+                return Err(Full::OfPeer(most));
             }
-            *of_peer += 1;
+            *theirs += 1;
         }
         present.calls += 1;
         Ok(Place { attendance: self.clone(), peer })
@@ -77,11 +90,11 @@ impl Drop for Place {
         let mut present = self.attendance.0.lock().unwrap_or_else(PoisonError::into_inner);
         present.calls -= 1;
         if let Some(peer) = self.peer
-            && let Some(of_peer) = present.by_peer.get_mut(&peer)
+            && let Some(theirs) = present.by_peer.get_mut(&peer)
         {
-            *of_peer -= 1;
+            *theirs -= 1;
             // else a network of peers would leave an entry each
-            if *of_peer == 0 {
+            if *theirs == 0 {
                 present.by_peer.remove(&peer);
             }
         }
@@ -92,41 +105,37 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn limits(calls: usize, calls_per_peer: Option<usize>) -> Limits {
-        Limits { calls, calls_per_peer, ..Limits::default() }
-    }
-
     fn peer(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }
 
     #[test]
     fn a_place_is_free_again_when_its_call_ends() {
-        let (attendance, two) = (Attendance::default(), limits(2, None));
-        let first = attendance.enter(None, &two).unwrap();
-        let _second = attendance.enter(peer("10.0.0.1"), &two).unwrap();
-        assert_eq!(attendance.enter(None, &two).unwrap_err(), 2);
+        let attendance = Attendance::default();
+        let first = attendance.enter(None, 2, None).unwrap();
+        let _second = attendance.enter(peer("10.0.0.1"), 2, None).unwrap();
+        assert_eq!(attendance.enter(None, 2, None).unwrap_err(), Full::All(2));
         drop(first);
-        assert!(attendance.enter(None, &two).is_ok());
+        assert!(attendance.enter(None, 2, None).is_ok());
     }
 
     #[test]
     fn one_peer_cannot_take_the_places_of_others() {
-        let (attendance, one_each) = (Attendance::default(), limits(9, Some(1)));
-        let first = attendance.enter(peer("10.0.0.1"), &one_each).unwrap();
+        let attendance = Attendance::default();
+        let first = attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap();
         // the same, as a socket for both kinds of address tells it
-        assert_eq!(attendance.enter(peer("::ffff:10.0.0.1"), &one_each).unwrap_err(), 1);
-        let _other = attendance.enter(peer("10.0.0.2"), &one_each).unwrap();
+        assert_eq!(attendance.enter(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
+        let _other = attendance.enter(peer("10.0.0.2"), 9, Some(1)).unwrap();
         drop(first);
-        assert!(attendance.enter(peer("10.0.0.1"), &one_each).is_ok());
+        assert!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).is_ok());
         assert_eq!(attendance.0.lock().unwrap().by_peer.len(), 1, "peers without a call are forgotten");
     }
 
     #[test]
-    fn a_call_counts_under_every_configuration_until_it_ends() {
+    fn a_call_counts_under_every_limit_until_it_ends() {
         let attendance = Attendance::default();
-        let _old = attendance.enter(peer("10.0.0.1"), &limits(9, None)).unwrap();
-        assert_eq!(attendance.enter(None, &limits(1, None)).unwrap_err(), 1);
-        assert_eq!(attendance.enter(peer("10.0.0.1"), &limits(9, Some(1))).unwrap_err(), 1);
+        let _old = attendance.enter(peer("10.0.0.1"), 9, None).unwrap();
+        assert_eq!(attendance.enter(None, 1, None).unwrap_err(), Full::All(1));
+        assert_eq!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
     }
 }

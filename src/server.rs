@@ -41,6 +41,7 @@ pub struct Server {
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
+    webhook: Webhook,
     current: watch::Sender<Arc<Current>>,
     connections: Arc<Semaphore>,
     entrances: TaskTracker,
@@ -142,12 +143,12 @@ impl Server {
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
-        let webhook = Webhook::new()?;
+        let webhook = Webhook::new(config.every_hook())?;
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        let house = House::new(config.policy(), webhook, config.limits.clone());
-        let shared = Arc::new(Shared::new(Current::new(config, house)));
+        let house = House::new(config.policy(), webhook.clone(), config.limits.clone());
+        let shared = Arc::new(Shared::new(webhook, Current::new(config, house)));
         let open = entrances.into_iter().map(|entrance| entrance.open(&shared)).collect();
         Ok(Self { shared, open: Mutex::new(Some(open)), last_reload: Mutex::default() })
     }
@@ -165,12 +166,17 @@ impl Server {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(open);
         let Shared { entrances, calls, .. } = &*self.shared;
+        let house = Arc::clone(&self.shared.current().house);
         entrances.close();
         entrances.wait().await;
         calls.close();
         info!(calls = calls.len(), "stopping; calls in flight are finished");
-        if timeout(DRAIN, calls.wait()).await.is_err() {
-            warn!(calls = calls.len(), "stopped before every call was finished");
+        let finished = async {
+            calls.wait().await;
+            house.errands_done().await;
+        };
+        if timeout(DRAIN, finished).await.is_err() {
+            warn!(calls = calls.len(), "stopped before every call and request was finished");
         }
     }
 }
@@ -191,8 +197,9 @@ fn connections(limits: &Limits) -> usize {
 }
 
 impl Shared {
-    fn new(current: Current) -> Self {
+    fn new(webhook: Webhook, current: Current) -> Self {
         Self {
+            webhook,
             connections: Arc::new(Semaphore::new(current.connections)),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
@@ -13,12 +14,12 @@ use crate::call::{Call, SwitchKind};
 use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
-use crate::hook::{Outcome, Request, RequestFault, Status, Step, nearest, shown};
+use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
-use crate::webhook::{Answer, ErrorPage, Webhook};
+use crate::webhook::{Attempt, ErrorPage, Webhook};
 
 /// What to try.
 #[derive(Debug, Args)]
@@ -75,10 +76,15 @@ struct Tried {
     hook: String,
     /// None where nothing could be sent.
     request: Option<Request>,
+    /// Each URL that was asked, in order.
+    attempts: Vec<Attempt>,
     /// None where no answer came.
-    answer: Option<Answer>,
+    answer: Option<Arc<Answer>>,
     took: Duration,
+    /// How the request ended.
     outcome: Outcome,
+    /// Whether a call would not have waited for that.
+    detached: bool,
     set: Vec<Assignment>,
     /// What the switch would be sent.
     words: Vec<u8>,
@@ -98,12 +104,15 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
     if step.timeout() == Err(RequestFault::NoSuchHook) {
         return failed(WRONG, &no_such_hook(trial, &config));
     }
-    let webhook = match Webhook::new() {
+    let webhook = match Webhook::new([]) {
         Ok(webhook) => webhook,
         Err(error) => return failed(FAILED, &format!("no HTTP client: {error}")),
     };
     if let Some(warning) = webhook.warning() {
         warned(warning);
+    }
+    if let Some(hook) = step.insecure() {
+        warned(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
     let tried = tried(&call, step, &config.company, &webhook).await;
     match trial.json {
@@ -145,33 +154,42 @@ fn no_such_hook(trial: &Trial, config: &Config) -> String {
 
 async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tried {
     let began = Instant::now();
-    let (mut sent, mut heard) = (None, None);
+    let (mut sent, mut heard, mut attempts) = (None, None, Vec::new());
     let outcome = match step
         .timeout()
         .and_then(|timeout| Ok((timeout.get(), step.request(call, company, SystemTime::now(), &identity())?)))
     {
         Err(fault) => Outcome::BadRequest(fault),
         Ok((timeout, request)) => {
-            sent = Some(request.clone());
-            match webhook.ask(request, began + timeout, timeout, ErrorPage::Read).await {
-                Ok(answer) => step.judge(answer.code, &heard.insert(answer).body),
-                Err(outcome) => outcome,
-            }
+            let request = sent.insert(request);
+            let asked = webhook.ask(&step, request, began + timeout, timeout, ErrorPage::Read).await;
+            (heard, attempts) = (asked.answer, asked.attempts);
+            asked.outcome
         }
     };
     let took = began.elapsed();
-    let (outcome, words) = match call.switch {
-        SwitchKind::Asterisk => in_words(&Agi::new(String::new()), &step, outcome),
-        SwitchKind::FreeSwitch => in_words(&Esl::new(0), &step, outcome),
+    let detached = step.is_detached();
+    let (told, words) = {
+        let told = if detached { Outcome::Detached } else { outcome.clone() };
+        match call.switch {
+            SwitchKind::Asterisk => in_words(&Agi::new(String::new()), &step, told),
+            SwitchKind::FreeSwitch => in_words(&Esl::new(0), &step, told),
+        }
     };
-    let set = step.assignments(&outcome);
-    Tried { switch: call.switch, hook: step.name, request: sent, answer: heard, took, outcome, set, words }
+    let set = step.assignments(&told);
+    let outcome = if detached { outcome } else { told };
+    let (switch, hook) = (call.switch, step.name);
+    Tried { switch, hook, request: sent, attempts, answer: heard, took, outcome, detached, set, words }
 }
 
 fn for_a_person(tried: &Tried) -> String {
     let mut text = String::new();
     if let Some(request) = &tried.request {
-        part(&mut text, "request", &format!("{} {}", request.method, shown(&request.url)));
+        for (number, target) in request.targets.iter().enumerate() {
+            let title = if number == 0 { "request" } else { "" };
+            let method = if number == 0 { request.method.as_str() } else { "or  " };
+            part(&mut text, title, &format!("{method} {}", shown(&target.url)));
+        }
         for (name, value) in headers(&request.headers) {
             part(&mut text, "", &format!("{name}: {value}"));
         }
@@ -179,6 +197,14 @@ fn for_a_person(tried: &Tried) -> String {
             part(&mut text, "", "");
             part(&mut text, "", &String::from_utf8_lossy(body));
         }
+    }
+    // one that was asked alone tells nothing that does not follow
+    for attempt in tried.attempts.iter().filter(|_| tried.attempts.len() > 1) {
+        let ended = match &attempt.outcome {
+            Outcome::Ok { .. } => "OK".to_owned(),
+            failed => failed.to_string(),
+        };
+        part(&mut text, "asked", &format!("{}: {ended} ({} ms)", attempt.place, attempt.took.as_millis()));
     }
     let milliseconds = tried.took.as_millis();
     match &tried.answer {
@@ -188,6 +214,11 @@ fn for_a_person(tried: &Tried) -> String {
             part(&mut text, "", &String::from_utf8_lossy(&answer.body));
         }
         None => part(&mut text, "answer", &format!("none after {milliseconds} ms")),
+    }
+    if tried.detached {
+        let ended =
+            format!("the dialplan does not wait for it; it ended with {}", tried.outcome.status().as_str());
+        part(&mut text, "detached", &ended);
     }
     for (number, assignment) in tried.set.iter().enumerate() {
         let title = if number == 0 { "channel" } else { "" };
@@ -231,22 +262,37 @@ fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
 }
 
 fn for_a_script(tried: &Tried) -> serde_json::Value {
-    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let attempt = |attempt: &Attempt| {
+        json!({
+            "url": &*attempt.place,
+            "status": attempt.outcome.status().as_str(),
+            "reason": attempt.outcome.to_string(),
+            "milliseconds": milliseconds(attempt.took),
+        })
+    };
     let set: serde_json::Map<_, _> =
         tried.set.iter().map(|set| (set.name.to_string(), set.value.lossy().into())).collect();
     json!({
         "hook": tried.hook,
         "status": tried.outcome.status().as_str(),
         "reason": tried.outcome.to_string(),
-        "milliseconds": u64::try_from(tried.took.as_millis()).unwrap_or(u64::MAX),
+        "milliseconds": milliseconds(tried.took),
+        "detached": tried.detached,
         "request": tried.request.as_ref().map(|request| json!({
             "method": request.method.as_str(),
-            "url": shown(&request.url),
+            "url": request.targets.first().map(|target| shown(&target.url)),
+            "urls": request.targets.iter().map(|target| shown(&target.url)).collect::<Vec<_>>(),
             "headers": headers(&request.headers).collect::<std::collections::BTreeMap<_, _>>(),
-            "body": request.body.as_ref().map(text),
+            "body": request.body.as_deref().map(text),
         })),
+        "attempts": tried.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "answer": tried.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
         "set": set,
         "wire": text(&tried.words),
     })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

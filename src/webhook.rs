@@ -1,34 +1,65 @@
 //! Asking a webhook: the only room that speaks HTTP to one.
 //!
-//! One client for all calls keeps connections open between them. One deadline covers name resolution,
-//! connection, TLS, request and the whole answer; a request that is dropped is cancelled, down to its socket.
+//! Obeys what the hook's policy says: which URL comes next, what may be repeated, which redirect is followed, what is
+//! kept. One deadline covers it all, from name resolution to the last byte of the answer; a request that is dropped
+//! is cancelled, down to its socket.
 
+mod attempt;
+mod clients;
 mod failure;
+mod kept;
 mod names;
+mod standings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect;
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
-use self::names::Names;
-use crate::hook::{AnswerFault, Outcome, Request};
+use self::attempt::Heard;
+use self::clients::Clients;
+use self::kept::KeptAnswers;
+pub use self::kept::Origin;
+use self::standings::Standings;
+use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target, Unreachable};
+use crate::tls::Tls;
 
-/// Asks webhooks.
+/// Asks webhooks, and remembers of them what the next call should know. Clones share all of it.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    client: reqwest::Client,
-    trusts_nobody: bool,
+    shared: Arc<Shared>,
 }
 
-/// What a webhook answered.
+#[derive(Debug)]
+struct Shared {
+    clients: Clients,
+    standings: Standings,
+    kept: KeptAnswers,
+}
+
+/// What came of asking a webhook.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// How the step ended.
+    pub outcome: Outcome,
+    /// The answer that the outcome comes from, where there was one.
+    pub answer: Option<Arc<Answer>>,
+    /// Where that answer came from.
+    pub origin: Origin,
+    /// What was tried for this call, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One request of a step, or one that was not made because its URL is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub code: u16,
-    /// The body; of an answer other than 2xx only where it was asked for.
-    pub body: Vec<u8>,
+pub struct Attempt {
+    /// The URL as it is written, without its query.
+    pub place: Arc<str>,
+    /// Why it was not the last one, or how the step ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// What to do with the body of an answer other than 2xx.
@@ -40,125 +71,235 @@ pub enum ErrorPage {
     Read,
 }
 
-/// The most of an answer that is read.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// A step's request on its way.
+#[derive(Debug, Clone, Copy)]
+struct Errand<'a> {
+    step: &'a Step,
+    request: &'a Request,
+    hook: &'a Hook,
+    /// When the caller has waited long enough.
+    deadline: Instant,
+    /// How long that is, in all.
+    patience: Duration,
+    page: ErrorPage,
+}
 
-/// How long an unused connection is kept: less than the 5 s after which Node, Apache and uvicorn close theirs, so that
-/// no request meets a connection that is just being closed (a POST could not be sent again).
-const IDLE: Duration = Duration::from_secs(4);
-
-/// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
-const MOST_IDLE: usize = 256;
-
-/// How often a connection that is kept is asked whether its other end is still there.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-
-/// How long a connection may take to be made: more than the longest timeout of a hook. It bounds what hyper finishes in the
-/// background, where a request took a connection that became free while its own was being made; and it is shared
-/// out among the addresses of a name, so that the second one has time.
-const LONGEST_CONNECT: Duration = Duration::from_secs(11);
+/// The time that one URL has.
+#[derive(Debug, Clone, Copy)]
+struct OneTurn {
+    /// Until when its answer must be there.
+    until: Instant,
+    /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
+    connect: Duration,
+}
 
 impl Webhook {
-    /// A client with this machine's name servers and trusted authorities. A machine that trusts nobody gets one
-    /// as well: plain http works, and calls must go on.
+    /// Clients with this machine's name servers and trusted authorities.
     ///
     /// # Errors
     /// When no client can be made at all.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        // the first one to be installed counts; in tests there are several of us
-        let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        match builder().build() {
-            Ok(client) => Ok(Self { client, trusts_nobody: false }),
-            Err(_no_trust_store) => {
-                let client = builder().tls_certs_only([]).build()?;
-                Ok(Self { client, trusts_nobody: true })
-            }
-        }
+    pub fn new<'a>(hooks: impl IntoIterator<Item = &'a Hook>) -> Result<Self, reqwest::Error> {
+        let shared =
+            Shared { clients: Clients::new(), standings: Standings::default(), kept: KeptAnswers::default() };
+        let webhook = Self { shared: Arc::new(shared) };
+        webhook.shared.clients.client(None, Duration::from_secs(2))?;
+        webhook.prepare(hooks)?;
+        Ok(webhook)
     }
 
-    /// What an administrator should know about the client.
+    /// Makes the clients that these hooks need, so that no call waits for them.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
+        for hook in hooks {
+            for later in 0..hook.urls.len() {
+                let (tls, most) = (hook.manner.tls.as_deref(), share(hook.timeout.get(), later));
+                self.shared.clients.client(tls, most)?;
+                if let Some(anonymous) = tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous) {
+                    self.shared.clients.client(Some(&anonymous), most)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What an administrator should know about the clients.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
-        self.trusts_nobody.then_some(
+        self.shared.clients.trust_nobody().then_some(
             "this machine trusts no certificate authority: every https webhook will be UNREACHABLE; \
              install the package ca-certificates",
         )
     }
 
-    /// Sends a request and waits for the whole answer until a moment that comes `patience` after the call's
-    /// wait began.
-    ///
-    /// # Errors
-    /// What came of it where no answer did.
+    /// How many answers are kept.
+    #[must_use]
+    pub fn kept_answers(&self) -> u64 {
+        self.shared.kept.entries()
+    }
+
+    /// Makes a step's request, and judges what comes of it, until a moment that comes `patience` after the call's wait
+    /// began. Cancel safe: a request that is dropped is not made to the end.
     pub async fn ask(
         &self,
-        request: Request,
+        step: &Step,
+        request: &Request,
         deadline: Instant,
         patience: Duration,
-        error_page: ErrorPage,
-    ) -> Result<Answer, Outcome> {
-        let late = |begun| Outcome::Timeout { waited: patience, begun };
-        let response = match timeout_at(deadline, self.send(request)).await {
-            Ok(response) => response.map_err(|error| unreachable(&error))?,
-            Err(_elapsed) => return Err(late(false)),
-        };
-        let code = response.status().as_u16();
-        if !response.status().is_success() {
-            let mut page = Vec::new();
-            if error_page == ErrorPage::Read {
-                // as much of it as comes
-                let _cut = timeout_at(deadline, read(response, &mut page)).await;
+        page: ErrorPage,
+    ) -> Asked {
+        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page };
+        match request.hook.manner.cache {
+            None => self.ask_now(errand).await,
+            Some(keeping) => self.ask_once(errand, keeping).await,
+        }
+    }
+
+    /// Asks unless the answer is known, and makes do with an old one.
+    async fn ask_once(&self, errand: Errand<'_>, keeping: Keeping) -> Asked {
+        let key = errand.request.fingerprint(&errand.step.name);
+        let mut attempts = Vec::new();
+        loop {
+            let asking = async {
+                let asked = self.ask_now(errand).await;
+                attempts = asked.attempts;
+                match (&asked.outcome, asked.answer) {
+                    (Outcome::Ok { .. }, Some(answer)) => Ok(Arc::unwrap_or_clone(answer)),
+                    (_, answer) => Err((asked.outcome, answer)),
+                }
+            };
+            let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, asking)).await;
+            let failed = match got {
+                Ok(Ok((answer, origin))) => {
+                    let outcome = errand.step.judge(&answer);
+                    return Asked { outcome, answer: Some(answer), origin, attempts };
+                }
+                // another call's time was over, not this one's
+                Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
+                Ok(Err((outcome, answer))) => (outcome, answer),
+                Err(_elapsed) => (errand.late(false), None),
+            };
+            let (outcome, answer) = failed;
+            let old = if keeping.stale.is_zero() { None } else { self.shared.kept.last_good(key).await };
+            let Some(old) = old else { return Asked { outcome, answer, origin: Origin::Webhook, attempts } };
+            debug!("an old answer serves instead: {outcome}");
+            let outcome = errand.step.judge(&old);
+            return Asked { outcome, answer: Some(old), origin: Origin::Stale, attempts };
+        }
+    }
+
+    /// Asks one URL after the other until one answers. Each has its share of the time that is left.
+    async fn ask_now(&self, errand: Errand<'_>) -> Asked {
+        let mut attempts = Vec::new();
+        let mut ended = None;
+        let targets = &errand.request.targets;
+        for (number, target) in targets.iter().enumerate() {
+            let began = Instant::now();
+            let breaker = errand.hook.manner.breaker.as_ref();
+            let rests =
+                |target: &Target| self.shared.standings.rests(&target.place, breaker, began.into_std());
+            if let Err(why) = self.shared.standings.admit(&target.place, breaker, began.into_std()) {
+                let outcome = Outcome::Unreachable(why);
+                attempts.push(Attempt { place: target.place.clone(), outcome, took: Duration::ZERO });
+                continue;
             }
-            return Ok(Answer { code, body: page });
+            let later = targets.iter().skip(number + 1).filter(|target| !rests(target)).count();
+            let turn = errand.turn(began, later);
+            let heard = self.ask_one(errand, target, turn, &mut attempts).await;
+            let (outcome, answer) = match heard {
+                Ok(Heard { answer, redirect: None }) => (errand.step.judge(&answer), Some(answer)),
+                Ok(Heard { answer, redirect }) => {
+                    (Outcome::HttpError { code: answer.code, redirect }, Some(answer))
+                }
+                Err(outcome) => (outcome, None),
+            };
+            let done = !outcome.calls_for_another();
+            attempts.push(Attempt {
+                place: target.place.clone(),
+                outcome: outcome.clone(),
+                took: began.elapsed(),
+            });
+            ended = Some((outcome, answer));
+            if done {
+                break;
+            }
         }
-        let body = timeout_at(deadline, body(response)).await.unwrap_or_else(|_elapsed| Err(late(true)))?;
-        Ok(Answer { code, body })
+        // where every URL is left alone, that is the outcome
+        let rested = attempts.last().map(|attempt| attempt.outcome.clone());
+        let none = || (rested.unwrap_or(Outcome::Unreachable(Unreachable::Other)), None);
+        let (outcome, answer) = ended.unwrap_or_else(none);
+        Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
 
-    async fn send(&self, request: Request) -> reqwest::Result<reqwest::Response> {
-        let mut sent = self.client.request(request.method, request.url).headers(request.headers);
-        if let Some(body) = request.body {
-            sent = sent.body(body);
+    /// Asks one URL, a second time where that does no harm.
+    async fn ask_one(
+        &self,
+        errand: Errand<'_>,
+        target: &Target,
+        turn: OneTurn,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Heard, Outcome> {
+        let Shared { clients, standings, .. } = &*self.shared;
+        let mut first = true;
+        loop {
+            let began = Instant::now();
+            standings.asked(&target.place);
+            let failure = match attempt::made(clients, errand, target, turn).await {
+                Ok(heard) => {
+                    standings.answered(&target.place, &errand.step.name);
+                    return Ok(heard);
+                }
+                Err(failure) => failure,
+            };
+            let outcome = failure.outcome.clone();
+            debug!(url = &*target.place, "{outcome}");
+            if first
+                && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
+                && Instant::now() < turn.until
+                && standings.repeats(&target.place)
+            {
+                attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
+                first = false;
+                continue;
+            }
+            if outcome.is_silence() {
+                let breaker = errand.hook.manner.breaker.as_ref();
+                standings.failed(&target.place, &errand.step.name, breaker, Instant::now().into_std());
+            } else {
+                standings.answered(&target.place, &errand.step.name);
+            }
+            return Err(outcome);
         }
-        sent.send().await
     }
 }
 
-fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .dns_resolver(Arc::new(Names::default()))
-        .connect_timeout(LONGEST_CONNECT)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MOST_IDLE)
-        .tcp_keepalive(KEEPALIVE)
-        .http2_keep_alive_interval(KEEPALIVE)
-        .http2_keep_alive_timeout(KEEPALIVE)
-        .http2_keep_alive_while_idle(true)
-}
-
-async fn body(response: reqwest::Response) -> Result<Vec<u8>, Outcome> {
-    let mut body = Vec::new();
-    read(response, &mut body).await?;
-    Ok(body)
-}
-
-/// Reads an answer to its end, or to where it is too long.
-async fn read(mut response: reqwest::Response, body: &mut Vec<u8>) -> Result<(), Outcome> {
-    let code = response.status().as_u16();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(Outcome::BadAnswer { code, fault: AnswerFault::TooLong });
-        }
-        body.extend_from_slice(&chunk);
+impl Attempt {
+    /// Scheme, host and port of the URL, for the log: its path may hold a secret.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        standings::origin(&self.place)
     }
-    Ok(())
 }
 
-fn unreachable(error: &reqwest::Error) -> Outcome {
-    let why = failure::cause(error);
-    tracing::debug!(cause = failure::chain(error), "{why}");
-    Outcome::Unreachable(why)
+impl Errand<'_> {
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn late(&self, begun: bool) -> Outcome {
+        Outcome::Timeout { waited: self.patience, begun }
+    }
+
+    /// The time that a URL has, when so many others come after it.
+    fn turn(&self, now: Instant, later: usize) -> OneTurn {
+        let left = self.deadline.saturating_duration_since(now);
+        let until = if later == 0 { self.deadline } else { now + share(left, later) };
+        OneTurn { until, connect: share(self.patience, later) }
+    }
+}
+
+/// A part of the time, when as much is to be left for each of so many others.
+fn share(time: Duration, later: usize) -> Duration {
+    time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

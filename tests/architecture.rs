@@ -6,16 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
-    ("hook", &["call", "variable"]),
+    ("tls", &[]),
+    ("hook", &["call", "tls", "variable"]),
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
-    ("webhook", &["call", "hook"]),
-    ("config", &["call", "hook", "limits", "variable"]),
+    ("webhook", &["call", "hook", "tls"]),
+    ("config", &["call", "hook", "limits", "tls", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
     ("limits", &[]),
     ("log", &[]),
@@ -30,10 +31,14 @@ const DOORS: [(&str, &[&str]); 20] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 16] = [
+const ADDRESSES: [(&str, &[&str]); 20] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
-    ("rustls", &["webhook"]),
+    ("rustls", &["tls", "webhook"]),
+    ("ring", &["hook", "tls"]),
+    ("base64", &["config", "hook"]),
+    ("encoding_rs", &["hook"]),
+    ("moka", &["webhook"]),
     ("hickory_resolver", &["webhook"]),
     ("hyper", &["webhook", "demo"]),
     ("toml", &["config"]),

@@ -9,7 +9,7 @@ mod calls;
 /// The dialplan examples, as they are.
 mod examples;
 /// Children of a test: our own program, the examples' webhook server.
-mod program;
+pub mod program;
 /// What a webhook hears of a call, and of no forged one.
 mod requests;
 /// The Asterisk itself.

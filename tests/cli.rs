@@ -75,6 +75,66 @@ async fn check_tells_every_fault_with_file_and_line() {
     assert!(lines[1].starts_with(&format!("dialhook: {path}:3: hook.crm.timeout: found 0; write")), "{err}");
 }
 
+/// Line and key of each fault of tests/data/config/faulty.toml, and the words that tell what would be right.
+const FAULTS: [(usize, &str, &str); 41] = [
+    (1, "compnay", "did you mean `company`?"),
+    (4, "listen.asterisk", "write an address and a port"),
+    (5, "listen.allow", "write networks or addresses"),
+    (8, "limits.calls", "write a number from 1 to 1000000"),
+    (11, "hook.crm.url", "placeholders stand in the path and the query only"),
+    (12, "hook.crm.method", "write \"GET\" or \"POST\""),
+    (13, "hook.crm.timeout", "write \"1s\" to \"10s\""),
+    (14, "hook.crm.variable", "write a name of letters"),
+    (15, "hook.crm.accept", "write \"safe\" or \"any\""),
+    (16, "hook.crm.answers", "write it without white space"),
+    (17, "hook.crm.fetch", "a variable name has 1 to 256 letters"),
+    (18, "hook.crm.timout", "did you mean `timeout`?"),
+    (22, "hook.requests.body", "write a placeholder inside of a string"),
+    (23, "hook.requests.fields", "leave fields out"),
+    (24, "hook.requests.headers.Host", "leave it out"),
+    (24, "hook.requests.headers.X-Key.file", "put it there, readable for the service alone"),
+    (24, "hook.requests.headers.X-Call", "did you mean `{uuid}`?"),
+    (24, "hook.requests.headers.X-Env.env", "set it"),
+    (25, "hook.requests.bearer", "write the token alone"),
+    (26, "hook.requests.basic", "leave the others out"),
+    (27, "hook.requests.sign", "write whsec_ and 24 to 64 random bytes"),
+    (31, "hook.tls.ca", "begins with -----BEGIN CERTIFICATE-----"),
+    (32, "hook.tls.certificate", "write key = \"FILE\""),
+    (36, "hook.plain.insecure", "write https://"),
+    (40, "hook.answers.urls", "write one to 5 URLs"),
+    (41, "hook.answers.fields", "write method = \"POST\""),
+    (44, "hook.answers.set.A B", "write a name of letters"),
+    (45, "hook.answers.set.NAME", "write a JSON pointer, such as \"/customer/name\""),
+    (46, "hook.answers.set.name.header", "write letters, digits and hyphens"),
+    (47, "hook.answers.set.WEBHOOK_STATUS", "choose another name"),
+    (47, "hook.answers.set.WEBHOOK_STATUS.status", "write true"),
+    (49, "hook.manner.cache", "leave uuid, times, ids and channel out"),
+    (51, "hook.manner.idempotent", "write true or false"),
+    (52, "hook.manner.breaker.failures", "write a number from 1 to 1000"),
+    (52, "hook.manner.breaker.probe", "from \"1s\" to \"1h\""),
+    (54, "hook.manner.redirects", "write a number from 0 to 3"),
+    (55, "hook.manner.redirect_hosts", "write names of hosts"),
+    (57, "hook.detached.detach", "leave out variable, set, answers"),
+    (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
+    (63, "hook.webhook", "choose another one"),
+    (63, "hook.webhook.url", "write where the webhook is"),
+];
+
+#[tokio::test]
+async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
+    let file = "tests/data/config/faulty.toml";
+    let (status, out, err) = run(&["check", "--config", file]).await;
+    assert_eq!((status, out.as_str()), (1, ""));
+    let mut said: Vec<_> = err.lines().collect();
+    for (line, key, remedy) in FAULTS {
+        let start = format!("dialhook: {file}:{line}: {key}: ");
+        let found = said.iter().position(|said| said.starts_with(&start) && said.contains(remedy));
+        said.remove(found.unwrap_or_else(|| panic!("{start}… {remedy}\nis not in\n{err}")));
+    }
+    assert!(said.is_empty(), "faults that are none: {said:#?}");
+    assert!(!err.contains("geheim"), "{err}");
+}
+
 #[tokio::test]
 async fn check_finds_the_faulty_steps_of_a_dialplan() {
     let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");

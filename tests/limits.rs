@@ -292,7 +292,7 @@ mod many_switches {
         let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
         assert_eq!(
             (ended.status(), ended.reason()),
-            ("OVERLOADED", "more calls at once than the limit of 2")
+            ("OVERLOADED", "more calls at once from one address than the limit of 2")
         );
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();

@@ -28,5 +28,7 @@ mod examples;
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
+/// The pages of docs/ and their example server.
+mod manual;
 /// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
 mod service;

@@ -5,11 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use http::Method;
+
 use super::{ConfigFile, DONE, FAILED, failed};
 use crate::call::{Call, SwitchKind};
 use crate::config::Config;
 use crate::dialplan::{self, WrittenStep};
-use crate::hook::{AllowedUrls, Hook, RequestFault, nearest};
+use crate::hook::{
+    AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, RequestFault, Source, nearest,
+};
 use crate::variable::Accept;
 
 /// Says what was understood, or every fault.
@@ -124,9 +128,10 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
     });
     let of_a_peer = config.limits.calls_per_peer.map(|most| format!(", {most} of one address"));
     lines.push(format!(
-        "limits     {} calls at once{}; {:?} for a word of the switch",
+        "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
         config.limits.calls,
         of_a_peer.unwrap_or_default(),
+        config.limits.detached,
         config.limits.patience
     ));
     lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
@@ -150,18 +155,22 @@ fn peers(config: &Config) -> String {
 }
 
 fn of_hook(hook: &Hook) -> String {
-    let mut parts =
-        vec![format!("{} {}", hook.method, hook.url), format!("at most {:?}", hook.timeout.get())];
-    parts.push(match &hook.variable {
-        Some(name) => format!("the answer into {name}"),
-        None => "no variable (notify only, unless the call names one)".to_owned(),
+    let mut parts = vec![asked_at(hook), format!("at most {:?}", hook.timeout.get())];
+    parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
+        (_, _, true) => "detached: the dialplan does not wait".to_owned(),
+        (Some(name), _, false) => format!("the answer into {name}"),
+        (None, false, false) => "parts of the answer into variables".to_owned(),
+        (None, true, false) => "no variable (notify only, unless the call names one)".to_owned(),
     });
-    parts.extend(match (hook.answers.is_empty(), hook.accept, &hook.variable) {
-        (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
-        (true, _, None) => None,
-        (true, Accept::Safe, Some(_)) => Some("accepted: safe text".to_owned()),
-        (true, Accept::Any, Some(_)) => Some("accepted: anything that the switch can carry".to_owned()),
-    });
+    parts.extend(hook.set.iter().map(of_part));
+    parts.extend(
+        match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
+            (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
+            (true, _, false) => None,
+            (true, Accept::Safe, true) => Some("accepted: safe text".to_owned()),
+            (true, Accept::Any, true) => Some("accepted: anything that the switch can carry".to_owned()),
+        },
+    );
     if !hook.otherwise.is_empty() {
         parts.push(format!("otherwise {}", hook.otherwise.lossy()));
     }
@@ -169,9 +178,75 @@ fn of_hook(hook: &Hook) -> String {
         let names: Vec<_> = hook.fetch.iter().map(ToString::to_string).collect();
         parts.push(format!("fetches {}", names.join(", ")));
     }
-    if !hook.headers.is_empty() {
-        let names: Vec<_> = hook.headers.keys().map(ToString::to_string).collect();
+    if hook.method == Method::POST {
+        parts.extend(
+            match hook.body {
+                Body::Kwebbl(None) => None,
+                Body::Kwebbl(Some(_)) => Some("chosen fields as JSON"),
+                Body::Form(None) => Some("a form"),
+                Body::Form(Some(_)) => Some("chosen fields as a form"),
+                Body::Json(_) => Some("a JSON body of its own"),
+            }
+            .map(str::to_owned),
+        );
+    }
+    let names: Vec<_> = hook.headers.names().map(ToString::to_string).collect();
+    if !names.is_empty() {
         parts.push(format!("headers {}", names.join(", ")));
     }
+    parts.extend(
+        hook.sign.as_ref().map(|signer| format!("signed with {}", counted(signer.0.len(), "secret"))),
+    );
+    parts.extend(of_manner(&hook.manner));
     parts.join("; ")
+}
+
+fn asked_at(hook: &Hook) -> String {
+    let urls: Vec<_> = hook.urls.iter().map(ToString::to_string).collect();
+    format!("{} {}", hook.method, urls.join(", then "))
+}
+
+fn of_part(part: &Receiver) -> String {
+    let source = match &part.source {
+        Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
+        Source::Json(pointer) => pointer.as_str().to_owned(),
+        Source::Header(name) => format!("the header {name}"),
+        Source::Status => "the HTTP status".to_owned(),
+    };
+    let answers = match part.answers.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", part.answers.join(", ")),
+    };
+    let otherwise = part.otherwise.as_ref().map(|text| format!(", otherwise {}", text.lossy()));
+    format!("{} from {source}{answers}{}", part.name, otherwise.unwrap_or_default())
+}
+
+/// What is not as it is everywhere.
+fn of_manner(manner: &Manner) -> Vec<String> {
+    let mut parts = Vec::new();
+    if let Some(tls) = &manner.tls {
+        parts.extend(tls.insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
+        parts.extend(tls.authorities().map(|_| "trusts the authorities of ca alone".to_owned()));
+        parts.extend(tls.identity().map(|_| "shows a certificate of its own".to_owned()));
+    }
+    if manner.idempotent {
+        parts.push("may be sent twice".to_owned());
+    }
+    match manner.breaker {
+        None => parts.push("asked in any case (no breaker)".to_owned()),
+        Some(breaker) if breaker == Breaker::default() => {}
+        Some(Breaker { failures, probe }) => {
+            parts.push(format!("left alone after {failures} failures, tried again every {probe:?}"));
+        }
+    }
+    if let Some(Keeping { fresh, stale }) = manner.cache {
+        let stale = if stale.is_zero() { String::new() } else { format!(", {stale:?} longer on failure") };
+        parts.push(format!("answers kept {fresh:?}{stale}"));
+    }
+    match (manner.redirects.most, manner.redirects.hosts.join(", ")) {
+        (0, _) => {}
+        (most, none) if none.is_empty() => parts.push(format!("follows {most} redirects on the same host")),
+        (most, hosts) => parts.push(format!("follows {most} redirects, also to {hosts}")),
+    }
+    parts
 }

@@ -71,8 +71,16 @@ fn announce(config: &Config) {
             "dialhook starts without a configuration: ad hoc steps only"
         ),
     }
+    notice(config);
+}
+
+/// What is right, and still to be known.
+fn notice(config: &Config) {
     for notice in &config.notices {
         warn!("{notice}");
+    }
+    for (name, _) in config.hooks.iter().filter(|(_, hook)| hook.is_insecure()) {
+        warn!(hook = name, "insecure = true: certificates are not verified, anybody in between can answer");
     }
 }
 
@@ -138,9 +146,7 @@ async fn reload(file: &ConfigFile, server: &Server) {
     let config = spawn_blocking(move || name.load()).await.unwrap_or_else(|panicked| Err(unread(panicked)));
     match server.reload(config) {
         Ok(config) => {
-            for notice in &config.notices {
-                warn!("{notice}");
-            }
+            notice(&config);
             raise_descriptors(&config);
             let (asterisk, freeswitch) = addresses(server);
             info!(

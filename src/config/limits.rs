@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::raw::{Entry, Section};
+use super::raw::Section;
 use crate::limits::Limits;
 
 pub(super) fn read(mut section: Section<'_>) -> Limits {
-    let calls = section.take("calls").and_then(|entry| number_of_calls(&entry));
-    let calls_per_peer = section.take("calls_per_peer").and_then(|entry| number_of_calls(&entry));
+    let mut number = |name| {
+        let entry = section.take(name)?;
+        let number = entry.number(1..=MOST, "write a number from 1 to 1000000")?;
+        usize::try_from(number).ok()
+    };
+    let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
     let patience = section
         .take("patience")
         .and_then(|entry| entry.read(patience, "write \"1s\" to \"30s\"; a bare number is seconds"));
@@ -18,21 +22,13 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
     Limits {
         calls: calls.unwrap_or(default.calls),
         calls_per_peer,
+        detached: detached.unwrap_or(default.detached),
         patience: patience.unwrap_or(default.patience),
     }
 }
 
 /// More than a machine has ports for.
-const MOST_CALLS: usize = 1_000_000;
-
-fn number_of_calls(entry: &Entry<'_>) -> Option<usize> {
-    let number = |value: &DeValue<'_>| {
-        let written = value.as_integer()?;
-        usize::from_str_radix(written.as_str(), written.radix()).ok()
-    };
-    let in_range = |value: &DeValue<'_>| number(value).filter(|calls| (1..=MOST_CALLS).contains(calls));
-    entry.read(in_range, "write a number of calls from 1 to 1000000")
-}
+const MOST: u64 = 1_000_000;
 
 fn patience(value: &DeValue<'_>) -> Option<Duration> {
     let text = match value {

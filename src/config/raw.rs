@@ -4,7 +4,7 @@
 //! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
 
 use std::cell::RefCell;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -52,7 +52,10 @@ pub(super) struct Section<'d> {
     document: &'d Document<'d>,
     name: String,
     at: Range<usize>,
+    /// Those that were not taken yet.
     entries: Vec<Entry<'d>>,
+    /// Of all entries, also of those that were taken.
+    names: Vec<String>,
     known: Vec<&'static str>,
 }
 
@@ -69,6 +72,21 @@ pub(super) struct Entry<'d> {
     value: DeValue<'d>,
 }
 
+/// Where an entry stands, for faults that are found when its value has been taken.
+#[derive(Debug, Clone)]
+pub(super) struct Mark<'d> {
+    document: &'d Document<'d>,
+    key: String,
+    at: Range<usize>,
+}
+
+impl Mark<'_> {
+    /// A fault of the entry.
+    pub(super) fn fault(&self, what: impl Into<String>) {
+        self.document.fault(self.at.clone(), &self.key, what);
+    }
+}
+
 impl<'d> Section<'d> {
     fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
         let entry = |(key, value): (Spanned<std::borrow::Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
@@ -83,8 +101,9 @@ impl<'d> Section<'d> {
             at: value.span(),
             value: value.into_inner(),
         };
-        let entries = table.into_iter().map(entry).collect();
-        Self { document, name, at, entries, known: Vec::new() }
+        let entries: Vec<_> = table.into_iter().map(entry).collect();
+        let names = entries.iter().map(|entry| entry.name.clone()).collect();
+        Self { document, name, at, entries, names, known: Vec::new() }
     }
 
     /// The entry of that name, if there is one.
@@ -103,6 +122,11 @@ impl<'d> Section<'d> {
     /// Every entry, whatever its name: in this table the names are the administrator's.
     pub(super) fn into_entries(self) -> Vec<Entry<'d>> {
         self.entries
+    }
+
+    /// Whether any of these entries was there when the table was read.
+    pub(super) fn had(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.names.iter().any(|there| there == name))
     }
 
     /// A fault of the table as such.
@@ -141,6 +165,41 @@ impl<'d> Entry<'d> {
         self.read(|value| value.as_str().map(str::to_owned), "write a text in quotes")
     }
 
+    /// Where it stands.
+    pub(super) fn mark(&self) -> Mark<'d> {
+        Mark { document: self.document, key: self.key.clone(), at: self.key_at.clone() }
+    }
+
+    /// The value as yes or no.
+    pub(super) fn truth(&self) -> Option<bool> {
+        self.read(DeValue::as_bool, "write true or false")
+    }
+
+    /// The value as a whole number in a range.
+    pub(super) fn number(&self, range: RangeInclusive<u64>, right: &str) -> Option<u64> {
+        let number = |value: &DeValue<'_>| {
+            let written = value.as_integer()?;
+            u64::from_str_radix(written.as_str(), written.radix()).ok()
+        };
+        self.read(|value| number(value).filter(|number| range.contains(number)), right)
+    }
+
+    /// The items of a list, each under the key of the list; the value itself where it is none.
+    pub(super) fn into_items(self) -> Vec<Entry<'d>> {
+        let item = |value: Spanned<DeValue<'d>>| Entry {
+            document: self.document,
+            key: self.key.clone(),
+            name: self.name.clone(),
+            key_at: value.span(),
+            at: value.span(),
+            value: value.into_inner(),
+        };
+        match self.value {
+            DeValue::Array(items) => items.into_iter().map(item).collect(),
+            value => vec![Entry { value, ..self }],
+        }
+    }
+
     /// The value, if it is a text; no fault otherwise.
     pub(super) fn plain_text(&self) -> Option<String> {
         self.value.as_str().map(str::to_owned)
@@ -176,8 +235,7 @@ impl<'d> Entry<'d> {
     }
 
     fn may_be_secret(&self) -> bool {
-        let harmless = ["method", "timeout", "variable", "accept", "answers", "otherwise", "fetch"];
-        self.key.starts_with("hook") && !harmless.contains(&self.name.as_str()) || self.name == "urls"
+        self.key.starts_with("hook") && !HARMLESS.contains(&self.name.as_str()) || self.name == "urls"
     }
 
     /// A fault: what was found, and what would be right.
@@ -200,3 +258,25 @@ impl<'d> Entry<'d> {
         if line.len() < written.len() { format!("{line}…") } else { line }
     }
 }
+
+/// Keys of a hook whose values are never secrets.
+const HARMLESS: [&str; 18] = [
+    "method",
+    "timeout",
+    "variable",
+    "accept",
+    "answers",
+    "otherwise",
+    "fetch",
+    "idempotent",
+    "breaker",
+    "failures",
+    "probe",
+    "cache",
+    "stale_if_error",
+    "redirects",
+    "redirect_hosts",
+    "detach",
+    "insecure",
+    "status",
+];

@@ -56,13 +56,13 @@ fn every_key_means_what_the_contract_says() {
     assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
     assert_eq!(config.company, "acme");
     let patience = Duration::from_millis(7500);
-    assert_eq!(config.limits, Limits { calls: 50, calls_per_peer: Some(20), patience });
+    assert_eq!(config.limits, Limits { calls: 50, calls_per_peer: Some(20), detached: 1000, patience });
     let hook = &config.hooks["crm"];
     assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
     assert_eq!(hook.timeout, "3".parse::<Timeout>().unwrap());
     assert_eq!(hook.answers, ["sales", "support"]);
     assert_eq!(hook.otherwise, Value::from("reception"));
-    assert_eq!(hook.headers["x-literal"], "one");
+    assert_eq!(hook.headers.fixed["x-literal"], "one");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
          answers = [\" sales\"]\n\
          otherwise = \"a\\\"b\"\n\
          fetch = [\"A\", \"A\", \"B C\"]\n\
-         headers = { Host = \"x\", \"b d\" = \"y\", X-Key = { file = \"/nonexistent\" }, Y = \"{uuid}\", Z = 5 }\n\
+         headers = { Host = \"x\", \"b d\" = \"y\", X-Key = { file = \"/nonexistent\" }, Y = \"{uid}\", Z = 5 }\n\
          timout = 3\n\
          [hook.later]\n\
          url = \"http://h/\"\n\
@@ -114,7 +114,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "3: listen.asterisk: found \"localhost\"; write an address and a port, such as \"127.0.0.1:4573\", or false",
         "4: listen.allow: found [\"10.1.0.0/33\"]; write networks or addresses, such as",
         "6: calls.urls: found a value of the type array; not an http or https URL; begin with https://",
-        "8: limits.calls: found 0; write a number of calls from 1 to 1000000",
+        "8: limits.calls: found 0; write a number from 1 to 1000000",
         "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
         "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",
         "11: hook.a b.url: missing; write where the webhook is",
@@ -129,7 +129,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "20: hook.crm.fetch: found \"B C\"; a variable name has 1 to 256 letters, digits and `_`",
         "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
         "21: hook.crm.headers.X-Key.file: cannot read /nonexistent: No such file",
-        "21: hook.crm.headers.Y: a header cannot hold placeholders or braces in this version; leave them out",
+        "21: hook.crm.headers.Y: unknown placeholder `{uid}`; did you mean `{uuid}`?",
         "21: hook.crm.headers.Z: write a text, { file = \"NAME\" } or { env = \"NAME\" }",
         "21: hook.crm.headers.b d: not the name of a header; write letters, digits and hyphens",
         "22: hook.crm.timout: unknown key; did you mean `timeout`?",
@@ -203,7 +203,7 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
     let config =
         Config::parse(&hook("{ X-Key = { file = \"crm.key\" }, X-Path = { env = \"PATH\" } }"), &file)
             .unwrap();
-    let headers = &config.hooks["crm"].headers;
+    let headers = &config.hooks["crm"].headers.fixed;
     assert_eq!(headers["x-key"], "geheim");
     fs::write(folder.path().join("empty.key"), "\n").unwrap();
     let empty = Config::parse(&hook("{ X-Key = { file = \"empty.key\" } }"), &file).unwrap_err().to_string();

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::variable::{Unfit, Value};
+use super::RedirectFault;
+use crate::variable::{Assignment, Unfit, VariableName};
 
 /// How one webhook step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +16,17 @@ pub enum Outcome {
     Ok {
         /// The HTTP status.
         code: u16,
-        /// What the hook's variable receives.
-        answer: Value,
+        /// What the hook's variables receive.
+        set: Vec<Assignment>,
     },
+    /// The request goes on behind the call, which does not wait for it.
+    Detached,
     /// An answer other than 2xx.
     HttpError {
         /// The HTTP status.
         code: u16,
+        /// Why its redirect was not followed, where the hook follows some.
+        redirect: Option<RedirectFault>,
     },
     /// No complete answer in time.
     Timeout {
@@ -38,14 +43,27 @@ pub enum Outcome {
         code: u16,
         /// What is wrong with it.
         fault: AnswerFault,
+        /// Which of the variables under `set` could not be set.
+        variable: Option<VariableName>,
     },
     /// The call or the hook asked for something that cannot be.
     BadRequest(RequestFault),
-    /// More calls at once than the configuration allows.
-    Overloaded {
-        /// How many it allows.
-        limit: usize,
-    },
+    /// More at once than the configuration allows.
+    Overloaded(Load),
+}
+
+/// What there is too much of, and how much the configuration allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Load {
+    /// Calls that wait for their webhooks.
+    #[error("more calls at once than the limit of {0}")]
+    Calls(usize),
+    /// Those of one address.
+    #[error("more calls at once from one address than the limit of {0}")]
+    CallsOfPeer(usize),
+    /// Requests that no call waits for.
+    #[error("more detached requests at once than the limit of {0}")]
+    Detached(usize),
 }
 
 /// The word for the dialplan's `WEBHOOK_STATUS`.
@@ -88,13 +106,14 @@ impl Outcome {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::Ok { .. } => Status::Ok,
+            // what was asked for was done: nothing else is known yet
+            Self::Ok { .. } | Self::Detached => Status::Ok,
             Self::HttpError { .. } => Status::HttpError,
             Self::Timeout { .. } => Status::Timeout,
             Self::Unreachable(_) => Status::Unreachable,
             Self::BadAnswer { .. } => Status::BadAnswer,
             Self::BadRequest(_) => Status::BadRequest,
-            Self::Overloaded { .. } => Status::Overloaded,
+            Self::Overloaded(_) => Status::Overloaded,
         }
     }
 
@@ -102,32 +121,51 @@ impl Outcome {
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self {
-            Self::Ok { code, .. } | Self::HttpError { code } | Self::BadAnswer { code, .. } => Some(*code),
-            Self::Timeout { .. } | Self::Unreachable(_) | Self::BadRequest(_) | Self::Overloaded { .. } => {
-                None
+            Self::Ok { code, .. } | Self::HttpError { code, .. } | Self::BadAnswer { code, .. } => {
+                Some(*code)
             }
+            Self::Detached
+            | Self::Timeout { .. }
+            | Self::Unreachable(_)
+            | Self::BadRequest(_)
+            | Self::Overloaded(_) => None,
         }
     }
 
-    /// The answer, which only a good outcome has.
+    /// What the hook's variables receive, which only a good answer says.
     #[must_use]
-    pub fn answer(&self) -> Option<&Value> {
+    pub fn set(&self) -> Option<&[Assignment]> {
         match self {
-            Self::Ok { answer, .. } => Some(answer),
-            Self::HttpError { .. }
+            Self::Ok { set, .. } => Some(set),
+            Self::Detached
+            | Self::HttpError { .. }
             | Self::Timeout { .. }
             | Self::Unreachable(_)
             | Self::BadAnswer { .. }
             | Self::BadRequest(_)
-            | Self::Overloaded { .. } => None,
+            | Self::Overloaded(_) => None,
         }
+    }
+
+    /// Whether the webhook kept silent: no answer came, or none to the end.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
+    }
+
+    /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
+    #[must_use]
+    pub fn calls_for_another(&self) -> bool {
+        self.is_silence() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
     /// The same outcome where the switch cannot carry what was to be set.
     #[must_use]
     pub fn but_unfit(self, unfit: Unfit) -> Self {
         match self {
-            Self::Ok { code, .. } => Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit) },
+            Self::Ok { code, .. } => {
+                Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable: None }
+            }
             other => other,
         }
     }
@@ -137,16 +175,20 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ok { .. } => Ok(()),
-            Self::HttpError { code } => write!(f, "the webhook answered {code}"),
+            Self::Ok { .. } | Self::Detached => Ok(()),
+            Self::HttpError { code, redirect: None } => write!(f, "the webhook answered {code}"),
+            Self::HttpError { code, redirect: Some(fault) } => {
+                write!(f, "the webhook answered {code} and {fault}")
+            }
             Self::Timeout { waited, begun: false } => write!(f, "no answer within {waited:?}"),
             Self::Timeout { waited, begun: true } => {
                 write!(f, "the answer began but was not complete within {waited:?}")
             }
             Self::Unreachable(why) => why.fmt(f),
-            Self::BadAnswer { fault, .. } => fault.fmt(f),
+            Self::BadAnswer { fault, variable: None, .. } => fault.fmt(f),
+            Self::BadAnswer { fault, variable: Some(name), .. } => write!(f, "{fault}. it was for {name}"),
             Self::BadRequest(fault) => fault.fmt(f),
-            Self::Overloaded { limit } => write!(f, "more calls at once than the limit of {limit}"),
+            Self::Overloaded(load) => load.fmt(f),
         }
     }
 }
@@ -193,10 +235,38 @@ pub enum Unreachable {
     /// Something else; the log has it at `debug`.
     #[error("the connection to the webhook failed")]
     Other,
+    /// It was not asked, because it has not answered for a while.
+    #[error("the webhook did not answer {failures} times in a row and is tried again every {probe:?}")]
+    Resting {
+        /// How many requests had no answer.
+        failures: u32,
+        /// Between two requests that try it again.
+        probe: Duration,
+    },
+}
+
+impl Unreachable {
+    /// Whether it may be over at once, so that a second attempt makes sense.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Refused | Self::NoRoute | Self::Closed | Self::Other => true,
+            Self::Name
+            | Self::Tls
+            | Self::CertificateExpired
+            | Self::CertificateName
+            | Self::CertificateIssuer
+            | Self::Certificate
+            | Self::CertificateOfAuthority
+            | Self::NotHttp
+            | Self::Descriptors
+            | Self::Resting { .. } => false,
+        }
+    }
 }
 
 /// Why a 2xx answer must not enter the channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerFault {
     /// More than is read at all.
     #[error("the answer is longer than 64 KiB")]
@@ -213,6 +283,18 @@ pub enum AnswerFault {
     /// None of the words that the hook names.
     #[error("the answer is not one of the configured answers")]
     NotOneOfTheAnswers,
+    /// Not JSON, though variables are set from places in it.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// An encoding that is not read.
+    #[error("the charset of the answer is not UTF 8 or ISO 8859 1 or Windows 1252")]
+    Charset,
+    /// No text but an object; the words are the pointer's.
+    #[error("what stands at {0} of the answer is an object")]
+    Object(String),
+    /// No text but a list.
+    #[error("what stands at {0} of the answer is a list")]
+    List(String),
     /// The switch's wire cannot carry it.
     #[error("the answer does not fit. {0}")]
     Unfit(Unfit),
@@ -283,11 +365,18 @@ mod tests {
         use {AnswerFault as A, RequestFault as R, Unreachable as U};
         let waited = Duration::from_millis(1500);
         let mut all = vec![
-            Outcome::Ok { code: 200, answer: Value::default() },
-            Outcome::HttpError { code: 503 },
+            Outcome::Ok { code: 200, set: Vec::new() },
+            Outcome::Detached,
+            Outcome::HttpError { code: 503, redirect: None },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::NoTarget) },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Host) },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Downgrade) },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::TooMany) },
             Outcome::Timeout { waited, begun: false },
             Outcome::Timeout { waited, begun: true },
-            Outcome::Overloaded { limit: 10_000 },
+            Outcome::Overloaded(Load::Calls(10_000)),
+            Outcome::Overloaded(Load::CallsOfPeer(100)),
+            Outcome::Overloaded(Load::Detached(1000)),
         ];
         let unreachable = [
             U::Name,
@@ -303,6 +392,7 @@ mod tests {
             U::Descriptors,
             U::CertificateOfAuthority,
             U::Other,
+            U::Resting { failures: 5, probe: waited },
         ];
         let answers = [
             A::TooLong,
@@ -310,6 +400,10 @@ mod tests {
             A::ControlByte,
             A::NotUtf8,
             A::NotOneOfTheAnswers,
+            A::NotJson,
+            A::Charset,
+            A::Object("customer.name".to_owned()),
+            A::List("customer.name".to_owned()),
             A::Unfit(Unfit::Newline),
             A::Unfit(Unfit::Nul),
             A::Unfit(Unfit::Quote),
@@ -337,7 +431,13 @@ mod tests {
             R::TooManyVariables,
         ];
         all.extend(unreachable.map(Outcome::Unreachable));
-        all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault }));
+        let name = || "CRM_NAME".parse().ok();
+        all.extend(answers.iter().cloned().map(|fault| Outcome::BadAnswer {
+            code: 200,
+            fault,
+            variable: name(),
+        }));
+        all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None }));
         all.extend(requests.map(Outcome::BadRequest));
         all
     }
@@ -355,9 +455,9 @@ mod tests {
 
     #[test]
     fn what_the_switch_cannot_carry_is_a_bad_answer() {
-        let ok = Outcome::Ok { code: 200, answer: Value::from("a\"b") };
+        let ok = Outcome::Ok { code: 200, set: Vec::new() };
         let refused = ok.but_unfit(Unfit::Quote);
         assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
-        assert_eq!(refused.answer(), None);
+        assert_eq!(refused.set(), None);
     }
 }

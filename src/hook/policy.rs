@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::parameters::Asked;
-use super::step::{Plan, Step, reserved};
+use super::step::{Step, reserved};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
-use crate::variable::{Value, VariableName};
+use crate::variable::VariableName;
 
 /// Which hooks there are, and what an ad hoc step may do.
 #[derive(Debug, Clone)]
@@ -59,8 +59,8 @@ impl Policy {
                 name: AD_HOC.to_owned(),
                 switch,
                 variable,
-                otherwise: Value::default(),
-                plan: Ok(Plan { timeout: hook.timeout, hook: Arc::new(hook) }),
+                plan: Ok(hook.timeout),
+                hook: Some(Arc::new(hook)),
             },
             Err(fault) => Step::refused(AD_HOC, switch, variable, fault),
         }
@@ -100,8 +100,8 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
         name: name.to_owned(),
         switch: call.switch,
         variable: asked.variable.or_else(|| hook.variable.clone()),
-        otherwise: hook.otherwise.clone(),
-        plan: fault.map_or_else(|| Ok(Plan { hook: Arc::clone(hook), timeout }), Err),
+        hook: Some(Arc::clone(hook)),
+        plan: fault.map_or(Ok(timeout), Err),
     }
 }
 

@@ -1,13 +1,15 @@
 //! One call's webhook step: the request that it makes, and what it sets in the end.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ring::digest;
 use url::Url;
 
-use super::{Hook, Outcome, RequestFault, Timeout};
+use super::{Answer, Hook, Outcome, RequestFault, Timeout};
 use crate::call::{Call, Report, SwitchKind};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
@@ -27,17 +29,12 @@ pub struct Step {
     pub name: String,
     /// Which switch will hear of it.
     pub(super) switch: SwitchKind,
-    /// Which variable receives the answer.
+    /// Which variable receives the answer's text.
     pub(super) variable: Option<VariableName>,
-    /// What it receives when there is no good answer.
-    pub(super) otherwise: Value,
-    pub(super) plan: Result<Plan, RequestFault>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) hook: Arc<Hook>,
-    pub(super) timeout: Timeout,
+    /// The hook, as far as one is known.
+    pub(super) hook: Option<Arc<Hook>>,
+    /// How long the caller may wait, or why the webhook is not asked.
+    pub(super) plan: Result<Timeout, RequestFault>,
 }
 
 /// What a request to a webhook is known by.
@@ -52,14 +49,25 @@ pub struct Identity {
 /// One HTTP request, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The hook that it is for, which says how it is to be made.
+    pub hook: Arc<Hook>,
     /// `GET` or `POST`.
     pub method: Method,
-    /// Where to.
-    pub url: Url,
+    /// Where to: the first that answers is taken.
+    pub targets: Vec<Target>,
     /// All headers but those of the connection itself.
     pub headers: HeaderMap,
     /// The body; none with `GET`.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
+}
+
+/// One of the places where a webhook may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The whole URL.
+    pub url: Url,
+    /// The same for every call: the URL as it is written, without its query.
+    pub place: Arc<str>,
 }
 
 impl Step {
@@ -71,7 +79,7 @@ impl Step {
         fault: RequestFault,
     ) -> Self {
         let variable = variable.filter(|name| !reserved(name));
-        Self { name: name.to_owned(), switch, variable, otherwise: Value::default(), plan: Err(fault) }
+        Self { name: name.to_owned(), switch, variable, hook: None, plan: Err(fault) }
     }
 
     /// How long the caller may wait for the webhook, or why it is not asked at all.
@@ -79,19 +87,36 @@ impl Step {
     /// # Errors
     /// The fault that the call or its hook made.
     pub fn timeout(&self) -> Result<Timeout, RequestFault> {
-        self.plan.as_ref().map(|plan| plan.timeout).map_err(|fault| *fault)
+        self.plan
+    }
+
+    /// The hook, if it is to be asked.
+    fn planned(&self) -> Option<&Arc<Hook>> {
+        self.hook.as_ref().filter(|_| self.plan.is_ok())
     }
 
     /// Scheme, host and port of the webhook, for the log; its path and query may hold secrets.
     #[must_use]
     pub fn asks(&self) -> Option<&str> {
-        self.plan.as_ref().ok().map(|plan| plan.hook.url.origin())
+        self.planned()?.urls.first().map(|url| url.origin())
+    }
+
+    /// The name of the hook, if it believes any certificate.
+    #[must_use]
+    pub fn insecure(&self) -> Option<&str> {
+        self.planned().filter(|hook| hook.is_insecure()).map(|_| self.name.as_str())
+    }
+
+    /// Whether the dialplan goes on without waiting for the answer.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.planned().is_some_and(|hook| hook.manner.detach)
     }
 
     /// The channel variables that the request needs.
     #[must_use]
     pub fn wanted(&self) -> Vec<VariableName> {
-        self.plan.as_ref().map(|plan| plan.hook.wanted()).unwrap_or_default()
+        self.planned().map(|hook| hook.wanted()).unwrap_or_default()
     }
 
     /// The request for this call.
@@ -105,43 +130,55 @@ impl Step {
         now: SystemTime,
         identity: &Identity,
     ) -> Result<Request, RequestFault> {
-        let hook = &self.plan.as_ref().map_err(|fault| *fault)?.hook;
+        self.plan?;
+        let hook = self.hook.as_ref().ok_or(RequestFault::NoSuchHook)?;
         let report = Report { call, company, now, fetched: &hook.fetch };
-        let url = hook.url.render(&report)?;
-        let mut headers = HeaderMap::with_capacity(4 + hook.headers.len());
+        let target = |url: &super::UrlTemplate| {
+            Ok(Target { url: url.render(&report)?, place: Arc::clone(url.place()) })
+        };
+        let targets = hook.urls.iter().map(target).collect::<Result<_, RequestFault>>()?;
+        let body = (hook.method == Method::POST).then(|| Bytes::from(hook.body.render(&report)));
+        let mut headers = HeaderMap::with_capacity(8 + hook.headers.fixed.len());
         headers.insert(USER_AGENT, HeaderValue::from_static(OWN_NAME));
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(hook.body.content_type()));
+        }
+        hook.headers.add_to(&mut headers, &report);
         headers.insert(WEBHOOK_ID, ascii(&identity.webhook_id));
         headers.insert(TRACEPARENT, ascii(&identity.traceparent));
-        let body = (hook.method == Method::POST).then(|| json(&report));
-        if body.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(signer) = &hook.sign {
+            let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let signed = body.as_deref().unwrap_or_default();
+            let signature = signer.sign(&identity.webhook_id, timestamp, signed);
+            headers.insert(WEBHOOK_TIMESTAMP, timestamp.into());
+            headers.insert(WEBHOOK_SIGNATURE, ascii(&signature));
         }
-        headers.extend(hook.headers.clone());
-        Ok(Request { method: hook.method.clone(), url, headers, body })
+        Ok(Request { hook: Arc::clone(hook), method: hook.method.clone(), targets, headers, body })
     }
 
     /// What an answer means.
     #[must_use]
-    pub fn judge(&self, code: u16, body: &[u8]) -> Outcome {
-        match &self.plan {
-            Ok(_) if !(200..300).contains(&code) => Outcome::HttpError { code },
-            Ok(plan) => plan.hook.judge(code, body, self.variable.is_some()),
-            Err(fault) => Outcome::BadRequest(*fault),
+    pub fn judge(&self, answer: &Answer) -> Outcome {
+        match (&self.hook, self.plan) {
+            (_, Err(fault)) => Outcome::BadRequest(fault),
+            (None, Ok(_)) => Outcome::BadRequest(RequestFault::NoSuchHook),
+            (Some(hook), Ok(_)) if (200..300).contains(&answer.code) => {
+                hook.judge(answer, self.variable.as_ref())
+            }
+            (Some(_), Ok(_)) => Outcome::HttpError { code: answer.code, redirect: None },
         }
     }
 
     /// Whether the answer may be as the switch can carry it, or must be harmless.
     #[must_use]
     pub fn accept(&self) -> Accept {
-        self.plan.as_ref().map(|plan| plan.hook.accept).unwrap_or_default()
+        self.planned().map(|hook| hook.accept).unwrap_or_default()
     }
 
     /// What is to be set on the channel, in this order.
     #[must_use]
     pub fn assignments(&self, outcome: &Outcome) -> Vec<Assignment> {
-        let answer = outcome.answer().unwrap_or(&self.otherwise);
-        let answered =
-            self.variable.iter().map(|name| Assignment { name: name.clone(), value: answer.clone() });
+        let mut assignments = outcome.set().map_or_else(|| self.otherwise(), <[_]>::to_vec);
         let code = outcome.code().map(|code| code.to_string()).unwrap_or_default();
         let report = [code, outcome.to_string(), outcome.status().as_str().to_owned()];
         let names = REPORT_NAMES.map(|name| match self.switch {
@@ -150,24 +187,66 @@ impl Step {
             SwitchKind::FreeSwitch => name.to_ascii_lowercase(),
         });
         let names = names.into_iter().filter_map(|name| name.parse().ok());
-        let reported = names.zip(report).map(|(name, text)| Assignment { name, value: Value::from(text) });
-        answered.chain(reported).collect()
+        assignments
+            .extend(names.zip(report).map(|(name, text)| Assignment { name, value: Value::from(text) }));
+        assignments
+    }
+
+    /// What the hook's variables hold when there is no good answer.
+    fn otherwise(&self) -> Vec<Assignment> {
+        let hook = self.hook.as_deref();
+        let text = self.variable.iter().map(|name| Assignment {
+            name: name.clone(),
+            value: hook.map(|hook| hook.otherwise.clone()).unwrap_or_default(),
+        });
+        let part = |hook: &Hook| {
+            let assignment =
+                |part: &super::Receiver| Assignment { name: part.name.clone(), value: hook.otherwise(part) };
+            hook.set.iter().map(assignment).collect::<Vec<_>>()
+        };
+        text.chain(hook.map(part).unwrap_or_default()).collect()
+    }
+}
+
+impl Request {
+    /// What is the same for two requests that ask the same, whoever calls: without what they are known by.
+    #[must_use]
+    pub fn fingerprint(&self, hook: &str) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let mut add = |part: &[u8]| {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        };
+        add(hook.as_bytes());
+        add(self.method.as_str().as_bytes());
+        for target in &self.targets {
+            add(target.url.as_str().as_bytes());
+        }
+        add(b"");
+        for (name, value) in &self.headers {
+            if ![WEBHOOK_ID, WEBHOOK_TIMESTAMP, WEBHOOK_SIGNATURE, TRACEPARENT].contains(name) {
+                add(name.as_str().as_bytes());
+                add(value.as_bytes());
+            }
+        }
+        add(b"");
+        add(self.body.as_deref().unwrap_or_default());
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(context.finish().as_ref());
+        fingerprint
     }
 }
 
 /// What every request says of its sender.
 const OWN_NAME: &str = concat!("dialhook/", env!("CARGO_PKG_VERSION"));
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-#[expect(clippy::expect_used, reason = "an identity is hexadecimal digits and hyphens")]
+#[expect(clippy::expect_used, reason = "an identity is hexadecimal digits and hyphens, a signature Base64")]
 fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("made of visible ASCII")
-}
-
-#[expect(clippy::expect_used, reason = "a map of strings to strings always serialises")]
-fn json(report: &Report<'_>) -> Vec<u8> {
-    serde_json::to_vec(report).expect("only strings")
 }
 
 #[cfg(test)]

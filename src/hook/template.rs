@@ -1,30 +1,24 @@
-//! A configured URL with placeholders, and the URL that a call makes of it.
+//! A text with placeholders, and how what they hold is encoded for the place where it stands.
 //!
 //! ```text
 //! placeholder = "{" field-name "}" / "{variables." variable-name "}"
 //! ```
-//!
-//! Placeholders stand in the path and the query only, and what they hold is encoded byte by byte: it can never
-//! become a further path segment, a further parameter or another host.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use url::Url;
 
-use super::{RequestFault, nearest};
+use super::nearest;
 use crate::call::{Field, Report};
 use crate::variable::VariableName;
 
-/// A URL with placeholders. Its `Display` is for a person: as written, but without user name and password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct UrlTemplate {
+/// A text with placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template {
     /// The literal texts, one more than there are placeholders.
-    literals: Vec<String>,
-    placeholders: Vec<Placeholder>,
-    segments: usize,
-    shown: String,
-    origin: String,
+    pub(super) literals: Vec<String>,
+    pub(super) placeholders: Vec<Placeholder>,
 }
 
 /// What a placeholder stands for.
@@ -36,91 +30,137 @@ pub enum Placeholder {
     Variable(VariableName),
 }
 
-impl UrlTemplate {
-    /// Reads a URL of the configuration.
+/// How a literal brace is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Braces {
+    /// `%7B` and `%7D`, as in any URL.
+    Encoded,
+    /// `{{` and `}}`.
+    Doubled,
+}
+
+/// Where a placeholder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A path segment or a query value: percent-encoded but for what RFC 3986, section 2.3, calls unreserved.
+    Url,
+    /// The value of a header: percent-encoded but for the `attr-char` of RFC 8187, so that it can never become
+    /// another header, a further item of a list or a parameter.
+    Header,
+    /// A JSON string, which is quoted as a whole later: bytes that are not UTF-8 become U+FFFD.
+    Text,
+}
+
+impl Template {
+    /// Cuts a text at its placeholders.
     ///
     /// # Errors
-    /// Says what is wrong with the text and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (literals, placeholders) = cut(text)?;
-        let marked = literals.join(MARK);
-        if text.contains(MARK) {
-            return Err(format!("`{MARK}` cannot stand in a URL here"));
+    /// Says what is wrong with a placeholder and what would be right.
+    pub(super) fn parse(text: &str, braces: Braces) -> Result<Self, String> {
+        let (mut literals, mut placeholders) = (vec![String::new()], Vec::new());
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, brace) = rest.split_at(at);
+            append(&mut literals, before);
+            if let Some(behind) = doubled(brace).filter(|_| braces == Braces::Doubled) {
+                append(&mut literals, brace.get(..1).unwrap_or_default());
+                rest = behind;
+                continue;
+            }
+            let inside = brace.strip_prefix('{').ok_or_else(|| braces.lonely('}', '{'))?;
+            let (name, behind) = inside.split_once('}').ok_or_else(|| braces.lonely('{', '}'))?;
+            placeholders.push(Placeholder::parse(name)?);
+            literals.push(String::new());
+            rest = behind;
         }
-        let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
-            true => fault,
-            false => format!("{fault} (placeholders stand in the path and the query only)"),
-        })?;
-        let template = Self::of_url(&url, placeholders);
-        if template.literals.len() != template.placeholders.len() + 1 || template.outside_path_and_query(&url)
-        {
-            return Err("placeholders stand in the path and the query only".to_owned());
-        }
-        Ok(template)
+        append(&mut literals, rest);
+        Ok(Self { literals, placeholders })
     }
 
-    /// A URL in which braces mean nothing.
-    #[must_use]
-    pub fn literal(url: &Url) -> Self {
-        Self { literals: vec![url.as_str().to_owned()], ..Self::of_url(url, Vec::new()) }
-    }
-
-    fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
-        let literals = url.as_str().split(MARK).map(str::to_owned).collect();
-        let mut names = placeholders.iter();
-        let shown = shown(url).split(MARK).map(str::to_owned).reduce(|text, literal| match names.next() {
-            Some(name) => format!("{text}{{{name}}}{literal}"),
-            None => text + &literal,
-        });
-        let origin = url.origin().ascii_serialization();
-        Self { literals, placeholders, segments: segments(url), shown: shown.unwrap_or_default(), origin }
-    }
-
-    fn outside_path_and_query(&self, url: &Url) -> bool {
-        let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
-        inside != self.placeholders.len()
-    }
-
-    /// Scheme, host and port.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// What the URL asks of the call.
-    #[must_use]
-    pub fn placeholders(&self) -> &[Placeholder] {
-        &self.placeholders
-    }
-
-    /// The URL for one call.
-    ///
-    /// # Errors
-    /// When a path segment would be `.` or `..`, and the path thus another one.
-    pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
+    /// The text for one call.
+    pub(super) fn render(&self, report: &Report<'_>, place: Place) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
-            match placeholder {
-                Placeholder::Field(field) => text.extend(percent_encode(&report.field(*field), ENCODED)),
-                Placeholder::Variable(name) => text.extend(percent_encode(report.variable(name), ENCODED)),
+            let held = placeholder.held(report);
+            match place {
+                Place::Url => text.extend(percent_encode(&held, UNRESERVED)),
+                Place::Header => text.extend(percent_encode(&held, ATTRIBUTE_CHARACTERS)),
+                Place::Text => text.push_str(&String::from_utf8_lossy(&held)),
             }
             text.push_str(literal);
         }
-        let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
-        if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
+        text
     }
 }
 
-impl fmt::Display for UrlTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+fn append(literals: &mut [String], text: &str) {
+    if let Some(last) = literals.last_mut() {
+        last.push_str(text);
     }
 }
 
-impl fmt::Debug for UrlTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.shown, f)
+/// What stands behind `{{` or `}}`.
+fn doubled(text: &str) -> Option<&str> {
+    text.strip_prefix("{{").or_else(|| text.strip_prefix("}}"))
+}
+
+impl Braces {
+    fn lonely(self, found: char, missing: char) -> String {
+        let literal = match (self, found) {
+            (Self::Encoded, '{') => "%7B",
+            (Self::Encoded, _) => "%7D",
+            (Self::Doubled, '{') => "{{",
+            (Self::Doubled, _) => "}}",
+        };
+        format!("a `{found}` without its `{missing}` (a literal one is `{literal}`)")
+    }
+}
+
+impl Placeholder {
+    /// Reads what stands between the braces.
+    ///
+    /// # Errors
+    /// Says which names there are.
+    pub(super) fn parse(name: &str) -> Result<Self, String> {
+        if let Some(variable) = name.strip_prefix("variables.") {
+            let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
+            return Ok(Self::Variable(variable));
+        }
+        let names = Field::ALL.map(Field::name);
+        Field::named(name).map(Self::Field).ok_or_else(|| match nearest(name, names) {
+            _ if name.parse::<VariableName>().is_ok() && name.bytes().all(|b| !b.is_ascii_lowercase()) => {
+                format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
+            }
+            Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
+            None => {
+                format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
+            }
+        })
+    }
+
+    /// What it stands for in this call.
+    pub(super) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
+        match self {
+            Self::Field(field) => report.field(*field),
+            Self::Variable(name) => Cow::Borrowed(report.variable(name)),
+        }
+    }
+
+    /// Whether no two calls have the same in it.
+    pub(super) fn differs_by_call(&self) -> bool {
+        match self {
+            Self::Field(field) => field.differs_by_call(),
+            Self::Variable(_) => false,
+        }
+    }
+
+    /// The channel variable that it asks for.
+    pub(super) fn variable(&self) -> Option<&VariableName> {
+        match self {
+            Self::Field(_) => None,
+            Self::Variable(name) => Some(name),
+        }
     }
 }
 
@@ -133,77 +173,17 @@ impl fmt::Display for Placeholder {
     }
 }
 
-/// Reads an `http` or `https` URL and drops its fragment, which no server ever hears of.
-///
-/// # Errors
-/// Says what is wrong with the text and what would be right.
-pub fn http_url(text: &str) -> Result<Url, String> {
-    let begins = text.trim_start().to_ascii_lowercase();
-    if !(begins.starts_with("http://") || begins.starts_with("https://")) {
-        return Err("not an http or https URL; begin with https:// or http://".to_owned());
-    }
-    let mut url =
-        Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
-    url.set_fragment(None);
-    Ok(url)
-}
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A URL for a person: a user name and password are secrets.
-#[must_use]
-pub fn shown(url: &Url) -> String {
-    if url.username().is_empty() && url.password().is_none() {
-        return url.as_str().to_owned();
-    }
-    let text = url.as_str();
-    let credentials =
-        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
-    credentials.map_or_else(|| "…".to_owned(), |(scheme, rest)| format!("{scheme}://…@{rest}"))
-}
-
-/// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
-const MARK: &str = "xdialhookplaceholderx";
-
-/// All that is not unreserved in RFC 3986, section 2.3.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn segments(url: &Url) -> usize {
-    url.path().split('/').count()
-}
-
-/// Cuts a text at its placeholders.
-fn cut(text: &str) -> Result<(Vec<String>, Vec<Placeholder>), String> {
-    let (mut literals, mut placeholders) = (Vec::new(), Vec::new());
-    let mut rest = text;
-    while let Some((literal, behind)) = rest.split_once('{') {
-        let (name, behind) =
-            behind.split_once('}').ok_or("a `{` without its `}` (a literal one is `%7B`)")?;
-        literals.push(literal.to_owned());
-        placeholders.push(placeholder(name)?);
-        rest = behind;
-    }
-    literals.push(rest.to_owned());
-    match literals.iter().any(|literal| literal.contains('}')) {
-        true => Err("a `}` without its `{` (a literal one is `%7D`)".to_owned()),
-        false => Ok((literals, placeholders)),
-    }
-}
-
-fn placeholder(name: &str) -> Result<Placeholder, String> {
-    if let Some(variable) = name.strip_prefix("variables.") {
-        let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
-        return Ok(Placeholder::Variable(variable));
-    }
-    let names = Field::ALL.map(Field::name);
-    Field::named(name).map(Placeholder::Field).ok_or_else(|| match nearest(name, names) {
-        _ if name.parse::<VariableName>().is_ok() && name.bytes().all(|b| !b.is_ascii_lowercase()) => {
-            format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
-        }
-        Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
-        None => {
-            format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
-        }
-    })
-}
+const ATTRIBUTE_CHARACTERS: &AsciiSet = &UNRESERVED
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'^')
+    .remove(b'`')
+    .remove(b'|');
 
 #[cfg(test)]
 mod tests {
@@ -214,79 +194,36 @@ mod tests {
     use crate::call::tests::known_caller;
     use crate::variable::Value;
 
-    fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
-        let report = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
-        UrlTemplate::parse(template).unwrap().render(&report).map(String::from)
-    }
-
-    fn named(name: &[u8]) -> Call {
-        Call { caller_name: Value::from(name.to_vec()), ..known_caller() }
+    fn rendered(template: &str, name: &[u8], place: Place) -> String {
+        let call = Call { caller_name: Value::from(name.to_vec()), ..known_caller() };
+        let report = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        Template::parse(template, Braces::Doubled).unwrap().render(&report, place)
     }
 
     #[test]
-    fn a_placeholder_is_encoded_for_its_place() {
-        let call = named(b"a/b?c&d=e#f %41 \xe9+");
+    fn what_a_placeholder_holds_is_encoded_for_its_place() {
+        let name = b"+31 a,b;c=\"d\" \xe9\r\nX: y%";
+        let template = "<{phonebook_caller_name}>";
         assert_eq!(
-            rendered("https://h/{phonebook_caller_name}/x?n={phonebook_caller_name}&a={variables.ACCOUNT}", &call),
-            Ok("https://h/a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B/x?n=a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B&a=42"
-                .to_owned())
+            rendered(template, name, Place::Header),
+            "<+31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
         );
+        assert_eq!(
+            rendered(template, name, Place::Url),
+            "<%2B31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
+        );
+        assert_eq!(rendered(template, name, Place::Text), "<+31 a,b;c=\"d\" \u{fffd}\r\nX: y%>");
     }
 
     #[test]
-    fn a_placeholder_never_leaves_its_path_segment() {
-        for dots in [&b"."[..], b".."] {
-            assert_eq!(
-                rendered("http://h/a/{phonebook_caller_name}/b", &named(dots)),
-                Err(RequestFault::PathDots)
+    fn a_brace_that_is_meant_is_doubled() {
+        assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Place::Text), "{x}{}");
+        for text in ["{", "}", "{uuid", "uuid}", "{{}", "{}}"] {
+            let fault = Template::parse(text, Braces::Doubled).unwrap_err();
+            assert!(
+                fault.contains("{{") || fault.contains("}}") || fault.contains("unknown"),
+                "{text}: {fault}"
             );
-            assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
         }
-        assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
-        assert_eq!(
-            rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
-            Ok("http://h/v..".to_owned())
-        );
-    }
-
-    #[test]
-    fn what_is_no_template_is_said_with_what_would_be_right() {
-        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err();
-        assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
-        assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
-        assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
-        assert!(fault("https://h/{uuid").contains("%7B"));
-        assert!(fault("https://h/uuid}").contains("%7D"));
-        for place in [
-            "https://{uuid}/",
-            "https://h{uuid}/",
-            "{switch}://h/",
-            "https://h:{uuid}/",
-            "https://{uuid}@h/",
-            "https://h/#{uuid}",
-        ] {
-            assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
-        }
-        assert!(fault("ftp://h/").contains("http or https"));
-        assert!(fault("crm.example.com/x").contains("begin with https://"));
-        assert!(fault("http://crm example/x").contains("not a URL"));
-        assert!(fault("https://h/{ACCOUNT}").contains("`{variables.ACCOUNT}`"));
-    }
-
-    #[test]
-    fn credentials_are_never_shown() {
-        let template = UrlTemplate::parse("https://user:geheim@h/{uuid}?a=1").unwrap();
-        assert_eq!(template.to_string(), "https://…@h/{uuid}?a=1");
-        assert!(!format!("{template:?}").contains("geheim"));
-    }
-
-    #[test]
-    fn a_literal_url_keeps_its_braces() {
-        let url = http_url("http://h/x?a={uuid}#top").unwrap();
-        let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
-        assert_eq!(
-            UrlTemplate::literal(&url).render(&report).map(String::from),
-            Ok("http://h/x?a={uuid}".to_owned())
-        );
     }
 }

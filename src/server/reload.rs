@@ -77,6 +77,7 @@ impl Server {
             return Err(ReloadError::Gone(file));
         }
         let new = missing(open, &config.listen)?;
+        self.shared.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
         self.shared.renew(config);
         open.retain(|open| open.is_wanted(&config.listen));
         open.extend(new.into_iter().map(|entrance| entrance.open(&self.shared)));

@@ -83,7 +83,8 @@ async fn asterisk(release: Release, dialhook: SocketAddr, webhook: SocketAddr) -
         })
         .collect();
     let callers = "[from-100200]\nexten => _XXX,1,Set(CALLERID(num)=100200)\n same => n,Goto(caller-name,${EXTEN},1)\n\
-                   [json-from-100300]\nexten => _XXX,1,Set(CALLERID(num)=100300)\n same => n,Goto(json,${EXTEN},1)\n";
+                   [json-from-100300]\nexten => _XXX,1,Set(CALLERID(num)=100300)\n same => n,Goto(json,${EXTEN},1)\n\
+                   [parts-from-100300]\nexten => _XXX,1,Set(CALLERID(num)=100300)\n same => n,Goto(parts,${EXTEN},1)\n";
     Asterisk::start(release, &format!("{}\n{callers}", examples.join("\n"))).await
 }
 
@@ -123,7 +124,7 @@ async fn every_example_is_included_without_a_complaint() {
 async fn the_answer_routes_the_call() {
     on_each_release(async |release| {
         let examples = Examples::start(release).await;
-        for context in ["route-by-answer", "fallback", "srv-failover", "ad-hoc", "json"] {
+        for context in ["route-by-answer", "fallback", "srv-failover", "ad-hoc", "json", "parts"] {
             let queue = |word: &str| format!("{word}@{context}-queues");
             let [sales, support, reception] = ["sales", "support", "reception"].map(queue);
             examples
@@ -170,6 +171,44 @@ async fn several_values_come_from_one_json_answer() {
             ["QUEUE", "CALLER", "VISITS"].map(|name| ended.last(name).unwrap()),
             ["sales", "Zoë Müller", "3"]
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_variables_come_from_one_answer_that_is_kept() {
+    on_each_release(async |release| {
+        let mut examples = Examples::start(release).await;
+        for _ in 0..2 {
+            let ended = examples.call(SALES, "parts-from-100300").await;
+            assert_eq!(
+                ["QUEUE", "CRM_NAME", "WEBHOOK_STATUS"].map(|name| ended.last(name).unwrap()),
+                ["sales", "Zoë Müller", "OK"]
+            );
+        }
+        let told = examples.webhook.says(|line| line.starts_with("POST /json ")).await;
+        assert!(told.contains(r#"{"to": "101", "number": "100300"}"#), "{told}");
+        let refused = examples.call(UNLISTED, "parts").await;
+        let told = examples.webhook.says(|line| line.starts_with("POST /json ")).await;
+        assert!(told.contains(r#""to": "109""#), "the second call made a request of its own: {told}");
+        assert_eq!(
+            refused.last("WEBHOOK_REASON"),
+            Some("the answer is not one of the configured answers. it was for QUEUE")
+        );
+        assert_eq!([refused.last("QUEUE"), refused.last("CRM_NAME")], [Some(""); 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_detached_notification_is_told_behind_the_call() {
+    on_each_release(async |release| {
+        let mut examples = Examples::start(release).await;
+        let ended = examples.call(SALES, "detached").await;
+        assert_eq!(ended.places.last().unwrap(), "101@detached-phones");
+        assert_eq!([ended.last("WEBHOOK_STATUS"), ended.last("WEBHOOK_CODE")], [Some("OK"), Some("")]);
+        let told = examples.webhook.says(|line| line.starts_with("POST /notify ")).await;
+        assert!(told.contains(r#""dp_in_number": "101""#), "{told}");
     })
     .await;
 }

@@ -77,5 +77,6 @@ impl Daemon {
 /// What conversations need where there is no listener.
 pub fn house(tables: &str) -> Arc<House> {
     let config = Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
-    Arc::new(House::new(config.policy(), Webhook::new().expect("a trust store"), config.limits))
+    let webhook = Webhook::new(config.every_hook()).expect("a trust store");
+    Arc::new(House::new(config.policy(), webhook, config.limits))
 }

@@ -9,17 +9,17 @@ use url::Url;
 
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter};
-use crate::hook::{AllowedUrls, Hook, Identity, Outcome, Policy, Request, RequestFault, Step, UrlTemplate};
+use crate::hook::{
+    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Request, RequestFault, Step, UrlTemplate,
+};
 use crate::variable::{Assignment, Value};
 
 fn policy() -> Policy {
+    let fixed = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), HeaderValue::from_static("k"))]);
     let crm = Hook {
         variable: Some("CRM".parse().unwrap()),
         otherwise: Value::from("reception"),
-        headers: HeaderMap::from_iter([(
-            HeaderName::from_static("x-api-key"),
-            HeaderValue::from_static("k"),
-        )]),
+        headers: Headers { fixed, made: Vec::new() },
         ..Hook::new(UrlTemplate::parse("https://crm.example/r?did={callee_number}").unwrap())
     };
     let hooks = BTreeMap::from([("crm".to_owned(), Arc::new(crm))]);
@@ -53,7 +53,7 @@ fn set(step: &Step, outcome: &Outcome) -> Vec<String> {
 fn a_configured_hook_makes_its_request() {
     let request = request("crm", &[]).unwrap();
     assert_eq!(
-        (request.method, request.url.as_str()),
+        (request.method, request.targets[0].url.as_str()),
         (Method::POST, "https://crm.example/r?did=31201234567")
     );
     assert_eq!(request.headers["user-agent"], concat!("dialhook/", env!("CARGO_PKG_VERSION")));
@@ -68,7 +68,7 @@ fn a_configured_hook_makes_its_request() {
 fn the_call_chooses_timeout_and_variable_in_the_query() {
     let step = policy().step(&call("crm?timeout=3&variable=OTHER", &[]));
     assert_eq!(step.timeout().map(|t| t.get().as_secs()), Ok(3));
-    assert_eq!(set(&step, &Outcome::HttpError { code: 404 })[0], "OTHER=reception");
+    assert_eq!(set(&step, &Outcome::HttpError { code: 404, redirect: None })[0], "OTHER=reception");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
             if address.contains("url=") { vec![] } else { vec![url, ("", ""), (" method", "get ")] };
         let request = request(address, &arguments).unwrap();
         let expected = if arguments.is_empty() { "http://h/a&b+c+d" } else { url.1 };
-        assert_eq!((request.method, request.url.as_str()), (Method::GET, expected));
+        assert_eq!((request.method, request.targets[0].url.as_str()), (Method::GET, expected));
         assert_eq!(request.body, None);
     }
 }
@@ -134,11 +134,11 @@ fn a_refused_step_still_clears_its_variable() {
 fn the_status_comes_last_and_the_code_only_with_an_answer() {
     let step = policy().step(&call("crm", &[]));
     assert_eq!(
-        set(&step, &step.judge(201, b"sales")),
+        set(&step, &step.judge(&Answer { code: 201, body: b"sales".to_vec(), ..Answer::default() })),
         ["CRM=sales", "WEBHOOK_CODE=201", "WEBHOOK_REASON=", "WEBHOOK_STATUS=OK"]
     );
     assert_eq!(
-        set(&step, &Outcome::HttpError { code: 500 }),
+        set(&step, &Outcome::HttpError { code: 500, redirect: None }),
         [
             "CRM=reception",
             "WEBHOOK_CODE=500",

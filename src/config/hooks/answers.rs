@@ -1,0 +1,183 @@
+//! What a hook says of the answer: which variables receive it, and which answers are good.
+
+use http::HeaderName;
+
+use super::super::raw::{Entry, Mark, Section};
+use crate::hook::{REPORT_NAMES, Receiver, Source, reserved, unsafe_text};
+use crate::variable::{Accept, Value, VariableName};
+
+/// The part of a hook that reads an answer.
+pub(super) struct Answered {
+    pub(super) variable: Option<VariableName>,
+    pub(super) set: Vec<Receiver>,
+    pub(super) accept: Accept,
+    pub(super) answers: Vec<String>,
+    pub(super) otherwise: Value,
+}
+
+pub(super) fn read(section: &mut Section<'_>) -> Answered {
+    let variable = section.take("variable").and_then(|entry| variable(&entry));
+    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref())).unwrap_or_default();
+    let accept = section.take("accept").and_then(|entry| entry.read(accept, "write \"safe\" or \"any\""));
+    let answers = section.take("answers").and_then(|entry| answers(&entry));
+    let otherwise = section.take("otherwise").and_then(|entry| otherwise(&entry));
+    Answered {
+        variable,
+        set,
+        accept: accept.unwrap_or_default(),
+        answers: answers.unwrap_or_default(),
+        otherwise: otherwise.unwrap_or_default(),
+    }
+}
+
+fn accept(value: &toml::de::DeValue<'_>) -> Option<Accept> {
+    match value.as_str()? {
+        "safe" => Some(Accept::Safe),
+        "any" => Some(Accept::Any),
+        _ => None,
+    }
+}
+
+const A_NAME: &str = "write a name of letters, digits and `_`";
+
+fn not_reserved(name: VariableName, mark: &Mark<'_>) -> Option<VariableName> {
+    if reserved(&name) {
+        mark.fault(format!(
+            "found \"{name}\"; {} report on the step; choose another name",
+            REPORT_NAMES.join(", ")
+        ));
+        return None;
+    }
+    Some(name)
+}
+
+fn variable(entry: &Entry<'_>) -> Option<VariableName> {
+    let name: VariableName = entry.read(|value| value.as_str()?.parse().ok(), A_NAME)?;
+    not_reserved(name, &entry.mark())
+}
+
+/// How many variables one step sets besides its own.
+const MOST_RECEIVERS: usize = 50;
+
+/// ```toml
+/// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
+/// ```
+fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver>> {
+    let mark = entry.mark();
+    if !entry.is_table() {
+        mark.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
+        return None;
+    }
+    let entries = entry.section()?.into_entries();
+    if !(1..=MOST_RECEIVERS).contains(&entries.len()) {
+        mark.fault(format!("write one to {MOST_RECEIVERS} variables, or leave the key out"));
+    }
+    let mut receivers: Vec<Receiver> = Vec::new();
+    for entry in entries {
+        let mark = entry.mark();
+        let Some(receiver) = receiver(entry) else { continue };
+        // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
+        let same = |name: &VariableName| name.bare().eq_ignore_ascii_case(receiver.name.bare());
+        if variable.is_some_and(same) || receivers.iter().any(|other| same(&other.name)) {
+            mark.fault("this variable is set already; choose another name");
+        }
+        receivers.push(receiver);
+    }
+    Some(receivers)
+}
+
+fn receiver(entry: Entry<'_>) -> Option<Receiver> {
+    let mark = entry.mark();
+    let name = match entry.name.parse() {
+        Ok(name) => not_reserved(name, &mark),
+        Err(_) => {
+            mark.fault(format!("not a channel variable; {A_NAME}"));
+            None
+        }
+    };
+    let (source, answers, otherwise) = match entry.plain_text() {
+        Some(text) => (json(&text, &mark), Vec::new(), None),
+        None if entry.is_table() => {
+            let mut section = entry.section()?;
+            let read = (
+                source(&mut section, &mark),
+                section.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default(),
+                section.take("otherwise").and_then(|entry| self::otherwise(&entry)),
+            );
+            section.end();
+            read
+        }
+        None => {
+            mark.fault(A_SOURCE);
+            return None;
+        }
+    };
+    Some(Receiver { name: name?, source: source?, answers, otherwise })
+}
+
+const A_SOURCE: &str =
+    "write a JSON pointer such as \"/customer/name\", { header = \"X-Route\" } or { status = true }";
+
+fn json(pointer: &str, mark: &Mark<'_>) -> Option<Source> {
+    let fault = |fault: crate::hook::NotAPointer| mark.fault(format!("found \"{pointer}\"; {fault}"));
+    pointer.parse().map_err(fault).ok().map(Source::Json)
+}
+
+fn source(section: &mut Section<'_>, mark: &Mark<'_>) -> Option<Source> {
+    match (section.take("json"), section.take("header"), section.take("status")) {
+        (Some(entry), None, None) => json(&entry.text()?, &entry.mark()),
+        (None, Some(entry), None) => {
+            let name = entry.text()?;
+            let fault = |_| entry.fault("not the name of a header; write letters, digits and hyphens");
+            HeaderName::try_from(name).map_err(fault).ok().map(Source::Header)
+        }
+        (None, None, Some(entry)) => {
+            entry.read(|value| value.as_bool().filter(|yes| *yes), "write true").map(|_| Source::Status)
+        }
+        _ => {
+            mark.fault("write one of json = \"/POINTER\", header = \"NAME\" and status = true");
+            None
+        }
+    }
+}
+
+fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
+    let answers = entry.texts()?;
+    if answers.is_empty() {
+        entry.wrong("write the words that are accepted, or leave the key out");
+    }
+    for answer in &answers {
+        if let Err(fault) = carried(answer) {
+            entry.wrong(fault);
+        } else if answer.trim_ascii() != answer {
+            entry.wrong(
+                "an answer is trimmed before it is compared; write it without white space at its ends",
+            );
+        }
+    }
+    Some(answers)
+}
+
+fn otherwise(entry: &Entry<'_>) -> Option<Value> {
+    let text = entry.text()?;
+    carried(&text).map_err(|fault| entry.wrong(fault)).ok().map(|()| Value::from(text))
+}
+
+/// Whether a text of the configuration can be set on every switch as a harmless value.
+fn carried(text: &str) -> Result<(), &'static str> {
+    if text.contains(['"', '$', '\\']) {
+        return Err(
+            "a channel variable cannot hold `\"`, `$` or `\\` safely on every switch; leave them out",
+        );
+    }
+    if text.starts_with("ARRAY::") {
+        return Err("FreeSWITCH would take `ARRAY::` for a list; begin with something else");
+    }
+    if text.starts_with('%') {
+        return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
+    }
+    match unsafe_text(text.as_bytes()) {
+        Some(_) => Err("write at most 1024 bytes without control characters"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,172 @@
+//! What a hook says of how it is asked: whom to trust, and what happens when it does not answer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeValue;
+use url::Host;
+
+use super::super::raw::{Entry, Section};
+use super::super::secrets;
+use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
+use crate::tls::Tls;
+
+pub(super) fn read(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Manner {
+    let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
+    if detach {
+        nothing_to_read(section);
+    }
+    let blank = Manner::default();
+    let breaker = section.take("breaker");
+    Manner {
+        tls: tls(section, urls, file).map(Arc::new),
+        idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
+        breaker: breaker.map_or(blank.breaker, self::breaker),
+        cache: cache(section),
+        redirects: redirects(section),
+        detach,
+    }
+}
+
+/// A detached request has no answer that anybody could hear of.
+fn nothing_to_read(section: &mut Section<'_>) {
+    if section.had(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
+        section.fault(
+            "detach",
+            "the dialplan does not wait for the answer; leave out variable, set, answers, otherwise, accept and cache",
+        );
+    }
+}
+
+fn tls(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Option<Tls> {
+    let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| section.take(name));
+    let insecure = section.take("insecure");
+    let entries = [&ca, &certificate, &key, &insecure];
+    let in_vain = !urls.is_empty() && !urls.iter().any(UrlTemplate::is_https);
+    if let Some(entry) = entries.into_iter().flatten().next().filter(|_| in_vain) {
+        entry.fault("there is no https URL for which it could count; leave it out, or write https://");
+    }
+    let insecure_wanted = insecure.as_ref().and_then(Entry::truth).unwrap_or_default();
+    if let (Some(entry), true) = (&ca, insecure_wanted) {
+        entry.fault("insecure = true believes any certificate; leave one of the two out");
+    }
+    let trusting = match ca {
+        Some(entry) => pem(&entry, file).and_then(|pem| {
+            Tls::default().trusting(&pem).map_err(|fault| entry.fault(format!("the file {fault}"))).ok()
+        }),
+        None => Some(Tls::default()),
+    };
+    let tls = identified(trusting.unwrap_or_default(), certificate, key, file)?;
+    let tls = if insecure_wanted { tls.believing_anybody() } else { tls };
+    (tls != Tls::default()).then_some(tls)
+}
+
+fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, file: &Path) -> Option<Tls> {
+    match (certificate, key) {
+        (None, None) => Some(tls),
+        (Some(certificate), Some(key)) => {
+            let (chain, private) = (pem(&certificate, file), pem(&key, file));
+            let fault = |fault: crate::tls::PemFault| match fault {
+                crate::tls::PemFault::NoCertificate => certificate.fault(format!("the file {fault}")),
+                _ => key.fault(format!("the file {fault}")),
+            };
+            tls.identified(&chain?, &private?).map_err(fault).ok()
+        }
+        (Some(entry), None) => {
+            entry.fault("a certificate needs its key; write key = \"FILE\"");
+            None
+        }
+        (None, Some(entry)) => {
+            entry.fault("a key needs its certificate; write certificate = \"FILE\"");
+            None
+        }
+    }
+}
+
+fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
+    let name = entry.plain_text();
+    if name.is_none() {
+        entry.fault("write the name of a file in PEM");
+    }
+    secrets::read(&name?, file).map_err(|fault| entry.fault(fault)).ok()
+}
+
+/// ```toml
+/// breaker = { failures = 5, probe = "10s" }
+/// breaker = false
+/// ```
+fn breaker(entry: Entry<'_>) -> Option<Breaker> {
+    if !entry.is_table() {
+        let off = |value: &DeValue<'_>| value.as_bool().filter(|on| !on);
+        entry.read(off, "write { failures = 5, probe = \"10s\" }, or false to ask in any case");
+        return None;
+    }
+    let mut section = entry.section()?;
+    let Breaker { failures, probe } = Breaker::default();
+    let breaker = Breaker {
+        failures: section
+            .take("failures")
+            .and_then(|entry| entry.number(1..=1000, "write a number from 1 to 1000"))
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(failures),
+        probe: section.take("probe").and_then(|entry| span(&entry, "10s", HOUR)).unwrap_or(probe),
+    };
+    section.end();
+    Some(breaker)
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn cache(section: &mut Section<'_>) -> Option<Keeping> {
+    let (cache, stale) = (section.take("cache"), section.take("stale_if_error"));
+    if let (None, Some(entry)) = (&cache, &stale) {
+        entry.fault("nothing is kept without cache; write cache = \"60s\" too");
+    }
+    let fresh = span(&cache?, "60s", DAY);
+    let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
+    Some(Keeping { fresh: fresh?, stale })
+}
+
+/// ```text
+/// span = number ( "s" / "m" / "h" )
+/// ```
+fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
+    let read = |value: &DeValue<'_>| {
+        let text = value.as_str()?;
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let span = Duration::from_secs(number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(seconds)?);
+        (Duration::from_secs(1)..=most).contains(&span).then_some(span)
+    };
+    let hours = most.as_secs() / 3600;
+    entry.read(read, &format!("write a time such as \"{example}\", from \"1s\" to \"{hours}h\""))
+}
+
+fn redirects(section: &mut Section<'_>) -> Redirects {
+    let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
+    let none = most.is_none();
+    let most = most.and_then(|entry| entry.number(0..=3, "write a number from 0 to 3"));
+    let most = most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
+    if let (Some(entry), true) = (&hosts, none) {
+        entry.fault("no redirect is followed; write redirects = 1 too");
+    }
+    let host = |text: &String| {
+        Host::parse(text).ok().filter(|_| !text.contains(['/', ':', '@'])).map(|host| host.to_string())
+    };
+    let listed = hosts.and_then(|entry| {
+        let listed: Option<Vec<_>> = entry.texts()?.iter().map(host).collect();
+        if listed.is_none() {
+            entry.wrong("write names of hosts, such as [\"api.example.com\"], without scheme, port and path");
+        }
+        listed
+    });
+    Redirects { most, hosts: listed.unwrap_or_default() }
+}

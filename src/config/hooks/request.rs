@@ -1,0 +1,265 @@
+//! What a hook says of its request: where to, what it tells, and how it is known to come from us.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::super::raw::{Entry, Mark, Section};
+use super::super::secrets::kept;
+use crate::hook::{
+    Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, UrlTemplate, sounds_secret,
+};
+
+/// The part of a hook that makes a request.
+pub(super) struct Requested {
+    pub(super) method: Method,
+    /// None where they are missing or wrong.
+    pub(super) urls: Option<Vec<UrlTemplate>>,
+    pub(super) body: Body,
+    pub(super) headers: Headers,
+    pub(super) sign: Option<Signer>,
+}
+
+pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Path) -> Requested {
+    let urls = urls(section);
+    let method = method.unwrap_or(Method::POST);
+    let (body, fields) = (section.take("body"), section.take("fields"));
+    if method == Method::GET {
+        for entry in [&body, &fields].into_iter().flatten() {
+            entry.fault("a GET has no body; leave it out, or write method = \"POST\"");
+        }
+    }
+    let body = self::body(body, fields);
+    let mut headers = section
+        .take("headers")
+        .and_then(|entry| Some(self::headers(entry.section()?, file)))
+        .unwrap_or_default();
+    authorize(section, &mut headers, file);
+    let sign = section.take("sign").and_then(|entry| sign(entry, file));
+    Requested { method, urls, body, headers, sign }
+}
+
+/// How many URLs a hook may have: each takes its share of the time.
+const MOST_URLS: usize = 5;
+
+fn urls(section: &mut Section<'_>) -> Option<Vec<UrlTemplate>> {
+    let parsed =
+        |text: &str, mark: &Mark<'_>| UrlTemplate::parse(text).map_err(|fault| mark.fault(fault)).ok();
+    match (section.take("url"), section.take("urls")) {
+        (Some(_), Some(several)) => {
+            several.fault("there is url already; write all of them in urls");
+            None
+        }
+        (Some(entry), None) => Some(vec![parsed(&entry.text()?, &entry.mark())?]),
+        (None, Some(entry)) => {
+            let (mark, texts) = (entry.mark(), entry.texts()?);
+            if !(1..=MOST_URLS).contains(&texts.len()) {
+                mark.fault(format!(
+                    "write one to {MOST_URLS} URLs; the next is asked when one does not answer"
+                ));
+                return None;
+            }
+            // every one, so that every fault is told
+            let urls: Vec<_> = texts.iter().map(|text| parsed(text, &mark)).collect();
+            let urls: Vec<_> = urls.into_iter().collect::<Option<_>>()?;
+            let twice = |(number, url)| urls.iter().skip(number + 1).any(|other| other == url);
+            if urls.iter().enumerate().any(twice) {
+                mark.fault("the same URL stands there twice; once is enough");
+            }
+            Some(urls)
+        }
+        (None, None) => {
+            section.fault(
+                "url",
+                "missing; write where the webhook is, such as \"https://crm.example.com/route\"",
+            );
+            None
+        }
+    }
+}
+
+fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Body {
+    let chosen = |fields: Option<Entry<'_>>| fields.and_then(self::fields);
+    let Some(entry) = body else { return Body::Kwebbl(chosen(fields)) };
+    let Some(text) = entry.plain_text() else {
+        entry.fault(A_BODY);
+        return Body::default();
+    };
+    match text.trim() {
+        "kwebbl" => Body::Kwebbl(chosen(fields)),
+        "form" => Body::Form(chosen(fields)),
+        json if json.starts_with(['{', '[']) => {
+            if let Some(fields) = fields {
+                fields.fault("the body says which fields there are; leave fields out");
+            }
+            match JsonTemplate::parse(&text) {
+                Ok(template) => Body::Json(template),
+                Err(fault) => {
+                    entry.fault(fault);
+                    Body::default()
+                }
+            }
+        }
+        _ => {
+            entry.fault(A_BODY);
+            Body::default()
+        }
+    }
+}
+
+const A_BODY: &str =
+    "write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
+
+/// ```toml
+/// fields = ["caller_number", "callee_number"]
+/// fields = { from = "caller_number", account = "variables.ACCOUNT" }
+/// ```
+fn fields(entry: Entry<'_>) -> Option<Fields> {
+    let mark = entry.mark();
+    let pairs: Vec<(String, String)> = if entry.is_table() {
+        let renamed = entry.section()?.into_entries();
+        renamed.iter().map(|entry| Some((entry.name.clone(), entry.text()?))).collect::<Option<_>>()?
+    } else {
+        entry.texts()?.into_iter().map(|field| (field.clone(), field)).collect()
+    };
+    if pairs.is_empty() {
+        mark.fault("write the fields that the body tells, or leave the key out");
+        return None;
+    }
+    let pairs = pairs.iter().map(|(name, field)| (name.as_str(), field.as_str()));
+    Fields::parse(pairs).map_err(|fault| mark.fault(fault)).ok()
+}
+
+fn headers(section: Section<'_>, file: &Path) -> Headers {
+    let mut headers = Headers::default();
+    for entry in section.into_entries() {
+        let written_before =
+            HeaderName::try_from(&*entry.name).is_ok_and(|name| headers.names().any(|other| *other == name));
+        if written_before {
+            entry.fault("this header stands there twice; names are the same in letters of either case");
+        } else {
+            header(&mut headers, entry, file);
+        }
+    }
+    headers
+}
+
+/// What stands in a header may be a secret: no fault prints it.
+fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
+    let name = header_name(&entry);
+    let Some(kept) = kept(entry, file) else { return };
+    if kept.elsewhere {
+        let value = hidden(&kept.text, &kept.mark);
+        headers.fixed.extend(HeaderMap::from_iter(name.zip(value)));
+        return;
+    }
+    let template = HeaderTemplate::parse(&kept.text).map_err(|fault| kept.mark.fault(fault));
+    let (Ok(template), Some(name)) = (template, name) else { return };
+    match template.fixed() {
+        Some(mut value) => {
+            value.set_sensitive(sounds_secret(name.as_str()));
+            headers.fixed.insert(name, value);
+        }
+        None => headers.made.push((name, template)),
+    }
+}
+
+fn header_name(entry: &Entry<'_>) -> Option<HeaderName> {
+    match HeaderName::try_from(&*entry.name) {
+        Ok(name) if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) => {
+            entry.fault("this header belongs to the connection; leave it out");
+            None
+        }
+        Ok(name) if OWN_HEADERS.contains(&name.as_str()) => {
+            entry.fault("dialhook sets this header itself (sign makes a signature); leave it out");
+            None
+        }
+        Ok(name) => Some(name),
+        Err(_) => {
+            entry.fault("not the name of a header; write letters, digits and hyphens");
+            None
+        }
+    }
+}
+
+const OWN_HEADERS: [&str; 5] =
+    ["user-agent", "webhook-id", "webhook-timestamp", "webhook-signature", "traceparent"];
+
+/// A header's value that is never shown.
+fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(text);
+    let mut value = value.map_err(|_| mark.fault(NOT_A_VALUE)).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// ```toml
+/// bearer = { file = "crm.token" }
+/// basic  = { user = "pbx", password = { file = "crm.password" } }
+/// ```
+fn authorize(section: &mut Section<'_>, headers: &mut Headers, file: &Path) {
+    let (bearer, basic) = (section.take("bearer"), section.take("basic"));
+    let header = headers.names().any(|name| *name == AUTHORIZATION);
+    let marks: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::mark).collect();
+    if let Some(mark) = marks.last().filter(|_| marks.len() + usize::from(header) > 1) {
+        mark.fault("one of bearer, basic and headers.Authorization is enough; leave the others out");
+    }
+    let bearer = bearer.and_then(|entry| bearer_value(entry, file));
+    let basic = basic.and_then(|entry| basic_value(entry, file));
+    let value = bearer.or(basic);
+    headers.fixed.extend(HeaderMap::from_iter(value.map(|value| (AUTHORIZATION, value))));
+}
+
+fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
+    let token = kept(entry, file)?;
+    if token.text.trim().is_empty() || token.text.contains(char::is_whitespace) {
+        token.mark.fault("write the token alone, without \"Bearer\" and without spaces");
+        return None;
+    }
+    hidden(&format!("Bearer {}", token.text), &token.mark)
+}
+
+fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
+    let mark = entry.mark();
+    if !entry.is_table() {
+        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        return None;
+    }
+    let mut section = entry.section()?;
+    let (user, password) = (section.take("user"), section.take("password"));
+    if user.is_none() || password.is_none() {
+        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+    }
+    section.end();
+    let (user, password) = (user?.text()?, kept(password?, file)?);
+    if user.contains(':') {
+        mark.fault("a user name cannot hold a colon");
+    }
+    hidden(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.text))), &mark)
+}
+
+/// ```toml
+/// sign = { file = "crm.whsec" }
+/// sign = [{ file = "new.whsec" }, { file = "old.whsec" }]
+/// ```
+fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
+    let mark = entry.mark();
+    let items = entry.into_items();
+    if !(1..=2).contains(&items.len()) {
+        mark.fault("write one secret, or two while one takes the other's place");
+        return None;
+    }
+    let secret = |item| {
+        let kept = kept(item, file)?;
+        kept.text
+            .parse()
+            .map_err(|fault: crate::hook::NotASigningSecret| kept.mark.fault(fault.to_string()))
+            .ok()
+    };
+    // every one, so that every fault is told
+    let secrets: Vec<_> = items.into_iter().map(secret).collect();
+    secrets.into_iter().collect::<Option<_>>().map(Signer)
+}

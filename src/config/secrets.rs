@@ -1,0 +1,88 @@
+//! Values that may be secrets: in the file itself, in a file of their own, or in the environment. No fault prints one.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::raw::{Entry, Mark};
+
+/// A value, where it was written down, and whether it was kept elsewhere.
+#[derive(Debug)]
+pub(super) struct Kept<'d> {
+    pub(super) text: String,
+    pub(super) mark: Mark<'d>,
+    pub(super) elsewhere: bool,
+}
+
+/// ```toml
+/// X-Api-Key = "text"
+/// X-Api-Key = { file = "crm.key" }
+/// X-Api-Key = { env = "CRM_KEY" }
+/// ```
+pub(super) fn kept<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
+    if entry.is_table() {
+        return elsewhere(entry, file);
+    }
+    match entry.plain_text() {
+        Some(text) => Some(Kept { text, mark: entry.mark(), elsewhere: false }),
+        None => {
+            entry.fault("write a text, { file = \"NAME\" } or { env = \"NAME\" }");
+            None
+        }
+    }
+}
+
+fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
+    let mut source = entry.section()?;
+    let (entry, found) = match (source.take("file"), source.take("env")) {
+        (Some(entry), None) => {
+            let found =
+                String::from_utf8(read(&entry.text()?, file).map_err(|fault| entry.fault(fault)).ok()?);
+            (
+                entry,
+                found
+                    .map_err(|_| "what is there is not a text; write one line of printable ASCII".to_owned()),
+            )
+        }
+        (None, Some(entry)) => {
+            let name = entry.text()?;
+            let found =
+                env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it"));
+            (entry, found)
+        }
+        (_, _) => {
+            source.fault("file", "write one of file and env");
+            return None;
+        }
+    };
+    source.end();
+    let mark = entry.mark();
+    let text = found.map_err(|fault| mark.fault(fault)).ok()?;
+    if text.trim().is_empty() {
+        mark.fault("there is nothing in it; write the secret into it");
+        return None;
+    }
+    Some(Kept { text: text.trim_end_matches(['\r', '\n']).to_owned(), mark, elsewhere: true })
+}
+
+/// The content of a file that the configuration names.
+pub(super) fn read(name: &str, file: &Path) -> Result<Vec<u8>, String> {
+    let path = located(Path::new(name), file);
+    fs::read(&path).map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::NotFound => "put it there, readable for the service alone",
+            _ => "make it readable for the service",
+        };
+        format!("cannot read {}: {error}; {remedy}", path.display())
+    })
+}
+
+/// An absolute name, one among the service's credentials, or one beside the configuration.
+fn located(name: &Path, file: &Path) -> PathBuf {
+    let credential = env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(name));
+    match credential.filter(|path| path.exists()) {
+        Some(path) => path,
+        None => file.parent().unwrap_or(Path::new(".")).join(name),
+    }
+}

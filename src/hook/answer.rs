@@ -1,0 +1,238 @@
+//! What a webhook answered, and what channel variables receive of it.
+//!
+//! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
+use serde_json::Value as Json;
+
+use super::{AnswerFault, Hook, Outcome};
+use crate::variable::{Accept, Assignment, Value, VariableName};
+
+/// What a webhook answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// The HTTP status.
+    pub code: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; of an answer other than 2xx only where it was asked for.
+    pub body: Vec<u8>,
+}
+
+/// A channel variable that receives a part of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// Which variable.
+    pub name: VariableName,
+    /// Which part.
+    pub source: Source,
+    /// The only values that are accepted; empty: those of the hook.
+    pub answers: Vec<String>,
+    /// What it holds when there is no such part, or no good answer; the hook's where there is none.
+    pub otherwise: Option<Value>,
+}
+
+/// Which part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// What stands at this place of a JSON answer.
+    Json(Pointer),
+    /// The first header of this name.
+    Header(HeaderName),
+    /// The HTTP status.
+    Status,
+}
+
+/// A place in a JSON text (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    text: String,
+    words: String,
+}
+
+/// Why a text is no such place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "write a JSON pointer, such as \"/customer/name\" or \"/numbers/0\" (`~1` is a slash in a name, `~0` a tilde)"
+)]
+pub struct NotAPointer;
+
+impl FromStr for Pointer {
+    type Err = NotAPointer;
+
+    fn from_str(text: &str) -> Result<Self, NotAPointer> {
+        let begins = text.is_empty() || text.starts_with('/');
+        let escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if !(begins && escaped) {
+            return Err(NotAPointer);
+        }
+        let name = text.replace("~1", "_").replace("~0", "_");
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        let names = name.split('/').skip(1).map(|part| part.chars().map(plain).collect::<String>());
+        let words = names.collect::<Vec<_>>().join(".").chars().take(LONGEST_WORDS).collect();
+        Ok(Self { text: text.to_owned(), words })
+    }
+}
+
+/// So much of a pointer stands in a reason.
+const LONGEST_WORDS: usize = 80;
+
+impl Pointer {
+    /// The pointer as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// An answer in the encoding of channel variables.
+struct Read<'a> {
+    answer: &'a Answer,
+    /// The body in UTF-8, unless it claims to be and is not; white space at its ends and a byte order mark taken off.
+    text: Cow<'a, [u8]>,
+    /// The body as JSON, where anything asks for it.
+    json: Option<Json>,
+}
+
+impl Hook {
+    /// Judges a 2xx answer. Where nothing receives it and no words are listed, nothing of it can do harm.
+    pub(super) fn judge(&self, answer: &Answer, variable: Option<&VariableName>) -> Outcome {
+        let code = answer.code;
+        let bad = |fault, variable| Outcome::BadAnswer { code, fault, variable };
+        if variable.is_none() && self.set.is_empty() && self.answers.is_empty() {
+            return Outcome::Ok { code, set: Vec::new() };
+        }
+        let read = match Read::of(answer, self.set.iter().any(|part| matches!(part.source, Source::Json(_))))
+        {
+            Ok(read) => read,
+            Err(fault) => return bad(fault, None),
+        };
+        let mut set = Vec::with_capacity(1 + self.set.len());
+        if variable.is_some() || self.set.is_empty() {
+            if let Err(fault) = self.accepts(&read.text, &self.answers) {
+                return bad(fault, None);
+            }
+            let assignment =
+                |name: &VariableName| Assignment { name: name.clone(), value: Value::from(&*read.text) };
+            set.extend(variable.map(assignment));
+        }
+        for receiver in &self.set {
+            match self.received(receiver, &read) {
+                Ok(value) => set.push(Assignment { name: receiver.name.clone(), value }),
+                Err(fault) => return bad(fault, Some(receiver.name.clone())),
+            }
+        }
+        Outcome::Ok { code, set }
+    }
+
+    fn received(&self, receiver: &Receiver, read: &Read<'_>) -> Result<Value, AnswerFault> {
+        let Some(part) = read.part(&receiver.source)? else { return Ok(self.otherwise(receiver)) };
+        let answers = if receiver.answers.is_empty() { &self.answers } else { &receiver.answers };
+        self.accepts(&part, answers)?;
+        Ok(Value::from(part.into_owned()))
+    }
+
+    /// What a receiver holds where there is nothing else.
+    pub(super) fn otherwise(&self, receiver: &Receiver) -> Value {
+        receiver.otherwise.as_ref().unwrap_or(&self.otherwise).clone()
+    }
+
+    fn accepts(&self, text: &[u8], answers: &[String]) -> Result<(), AnswerFault> {
+        if !answers.is_empty() {
+            let listed = answers.iter().any(|answer| answer.as_bytes() == text);
+            return if listed { Ok(()) } else { Err(AnswerFault::NotOneOfTheAnswers) };
+        }
+        match self.accept {
+            Accept::Safe => unsafe_text(text).map_or(Ok(()), Err),
+            Accept::Any => Ok(()),
+        }
+    }
+}
+
+impl<'a> Read<'a> {
+    fn of(answer: &'a Answer, as_json: bool) -> Result<Self, AnswerFault> {
+        let text = answer.text()?;
+        let json = match as_json {
+            true => {
+                let text = std::str::from_utf8(&text).map_err(|_| AnswerFault::NotUtf8)?;
+                Some(serde_json::from_str(text).map_err(|_| AnswerFault::NotJson)?)
+            }
+            false => None,
+        };
+        Ok(Self { answer, text, json })
+    }
+
+    /// A part of the answer as text; nothing where it is missing or null.
+    fn part(&self, source: &Source) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
+        match source {
+            Source::Status => Ok(Some(Cow::Owned(self.answer.code.to_string().into_bytes()))),
+            Source::Header(name) => {
+                Ok(self.answer.headers.get(name).map(|value| Cow::Borrowed(value.as_bytes().trim_ascii())))
+            }
+            Source::Json(pointer) => {
+                match self.json.as_ref().and_then(|json| json.pointer(pointer.as_str())) {
+                    None | Some(Json::Null) => Ok(None),
+                    Some(Json::Bool(truth)) => Ok(Some(Cow::Owned(truth.to_string().into_bytes()))),
+                    Some(Json::Number(number)) => Ok(Some(Cow::Owned(number.to_string().into_bytes()))),
+                    Some(Json::String(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+                    Some(Json::Object(_)) => Err(AnswerFault::Object(pointer.words.clone())),
+                    Some(Json::Array(_)) => Err(AnswerFault::List(pointer.words.clone())),
+                }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The body without white space at its ends, in UTF-8 if its charset is known: what `Content-Type` names, by the
+    /// labels of the WHATWG's Encoding standard (in which ISO-8859-1 is Windows-1252).
+    fn text(&self) -> Result<Cow<'_, [u8]>, AnswerFault> {
+        let encoding = match self.charset() {
+            None => UTF_8,
+            Some(label) => Encoding::for_label(label.as_bytes()).ok_or(AnswerFault::Charset)?,
+        };
+        if encoding == UTF_8 {
+            // a byte order mark says that UTF-8 follows; it is not part of the text
+            let body = self.body.trim_ascii_start();
+            let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+            Ok(Cow::Borrowed(body.trim_ascii()))
+        } else if encoding == WINDOWS_1252 {
+            let (text, _had_errors) = encoding.decode_without_bom_handling(self.body.trim_ascii());
+            Ok(Cow::Owned(text.into_owned().into_bytes()))
+        } else {
+            Err(AnswerFault::Charset)
+        }
+    }
+
+    /// The parameter `charset` of `Content-Type`.
+    fn charset(&self) -> Option<Cow<'_, str>> {
+        let content_type = String::from_utf8_lossy(self.headers.get(CONTENT_TYPE)?.as_bytes());
+        let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+        let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        charsets.next().map(|(_, label)| Cow::Owned(label.trim().trim_matches('"').to_owned()))
+    }
+}
+
+/// Why a text is not safe to be compared in a dialplan, whichever the switch. (A switch adds its own rules.)
+#[must_use]
+pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
+    if text.len() > LONGEST_SAFE_ANSWER {
+        return Some(AnswerFault::TooLongToBeSafe);
+    }
+    match std::str::from_utf8(text) {
+        Err(_) => Some(AnswerFault::NotUtf8),
+        Ok(text) if text.bytes().any(|byte| byte.is_ascii_control()) => Some(AnswerFault::ControlByte),
+        Ok(_) => None,
+    }
+}
+
+/// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).
+const LONGEST_SAFE_ANSWER: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Answers good and bad, and what becomes of them.
+
+use http::HeaderValue;
+
+use super::*;
+use crate::hook::{Status, UrlTemplate};
+
+fn hook() -> Hook {
+    Hook::new(UrlTemplate::parse("http://h/").unwrap())
+}
+
+fn setting(parts: &[(&str, &str)]) -> Hook {
+    let part = |&(name, pointer): &(&str, &str)| Receiver {
+        name: name.parse().unwrap(),
+        source: Source::Json(pointer.parse().unwrap()),
+        answers: Vec::new(),
+        otherwise: None,
+    };
+    Hook { set: parts.iter().map(part).collect(), otherwise: Value::from("nobody"), ..hook() }
+}
+
+fn body(body: impl AsRef<[u8]>) -> Answer {
+    Answer { code: 200, body: body.as_ref().to_vec(), ..Answer::default() }
+}
+
+fn charset(label: &str, bytes: &[u8]) -> Answer {
+    let mut answer = body(bytes);
+    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_str(&format!("text/plain; {label}")).unwrap());
+    answer
+}
+
+fn text(hook: &Hook, answer: &Answer) -> Result<String, AnswerFault> {
+    match hook.judge(answer, Some(&"V".parse().unwrap())) {
+        Outcome::Ok { set, .. } => Ok(set[0].value.lossy().into_owned()),
+        Outcome::BadAnswer { fault, .. } => Err(fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn parts(hook: &Hook, answer: &Answer) -> Result<Vec<String>, String> {
+    match hook.judge(answer, None) {
+        Outcome::Ok { set, .. } => {
+            Ok(set.iter().map(|a| format!("{}={}", a.name, a.value.lossy())).collect())
+        }
+        bad => Err(bad.to_string()),
+    }
+}
+
+#[test]
+fn an_answer_is_trimmed_and_judged_whole() {
+    let judge = |bytes: &[u8]| text(&hook(), &body(bytes));
+    assert_eq!(judge(b" \r\n sales\t\n").as_deref(), Ok("sales"));
+    assert_eq!(judge(b"").as_deref(), Ok(""));
+    assert_eq!(judge(b"\xef\xbb\xbfsales\r\n").as_deref(), Ok("sales"));
+    assert!(judge(&[b'x'; 1024]).is_ok());
+    assert_eq!(judge(&[b'x'; 1025]), Err(AnswerFault::TooLongToBeSafe));
+    assert_eq!(judge(b"a\nb"), Err(AnswerFault::ControlByte));
+    assert_eq!(judge(b"a\x7fb"), Err(AnswerFault::ControlByte));
+    assert_eq!(judge(b"caf\xe9"), Err(AnswerFault::NotUtf8));
+    assert!(judge("café ☎".as_bytes()).is_ok());
+}
+
+#[test]
+fn any_leaves_the_judgement_to_the_switch() {
+    let hook = Hook { accept: Accept::Any, ..hook() };
+    let judged = hook.judge(&body(b"a\nb\xe9\0"), Some(&"V".parse().unwrap()));
+    let Outcome::Ok { set, .. } = judged else { panic!("{judged:?}") };
+    assert_eq!(set[0].value, Value::from(&b"a\nb\xe9\0"[..]));
+}
+
+#[test]
+fn only_listed_answers_are_accepted_whether_a_variable_receives_them_or_not() {
+    let hook = Hook { answers: vec!["sales".to_owned(), "support".to_owned()], ..hook() };
+    let name = "V".parse().unwrap();
+    for variable in [Some(&name), None] {
+        assert_eq!(hook.judge(&body("support\n"), variable).status(), Status::Ok);
+        for other in ["Sales", "sales support", "", "sale"] {
+            assert_eq!(hook.judge(&body(other), variable).status(), Status::BadAnswer);
+        }
+    }
+}
+
+#[test]
+fn what_nothing_receives_is_not_judged() {
+    assert_eq!(hook().judge(&charset("charset=klingon", b"<html>\n\xff</html>"), None).status(), Status::Ok);
+}
+
+#[test]
+fn the_charset_of_the_answer_is_honoured() {
+    let judge = |label: &str, bytes: &[u8]| text(&hook(), &charset(label, bytes));
+    for label in ["charset=ISO-8859-1", "format=x; CHARSET=\"latin1\"", "charset=windows-1252 ; x=y"] {
+        assert_eq!(judge(label, b"caf\xe9 ").as_deref(), Ok("café"), "{label}");
+    }
+    assert_eq!(judge("charset=Windows-1252", b"\x80 5").as_deref(), Ok("€ 5"));
+    for label in ["charset=UTF-8", "charset=\"utf8\"", "q=1"] {
+        assert_eq!(judge(label, "café".as_bytes()).as_deref(), Ok("café"), "{label}");
+        assert_eq!(judge(label, b"caf\xe9"), Err(AnswerFault::NotUtf8), "{label}");
+    }
+    for label in ["charset=UTF-16LE", "charset=Shift_JIS", "charset=klingon", "charset="] {
+        assert_eq!(judge(label, b"sales"), Err(AnswerFault::Charset), "{label}");
+    }
+}
+
+#[test]
+fn variables_are_set_from_places_in_a_json_answer() {
+    let hook = setting(&[
+        ("NAME", "/customer/name"),
+        ("VIP", "/customer/vip"),
+        ("ID", "/ids/0"),
+        ("RATE", "/a~1b"),
+        ("NONE", "/customer/none"),
+        ("NULL", "/null"),
+    ]);
+    let answer = r#" {"customer":{"name":"Ada L","vip":true},"ids":[12345678901234567890123],"a/b":1.50,"null":null} "#;
+    assert_eq!(
+        parts(&hook, &body(answer)).unwrap(),
+        ["NAME=Ada L", "VIP=true", "ID=12345678901234567890123", "RATE=1.50", "NONE=nobody", "NULL=nobody"]
+    );
+    let latin = charset("charset=iso-8859-1", b"{\"customer\":{\"name\":\"Ren\xe9\"}}");
+    assert_eq!(parts(&hook, &latin).unwrap()[0], "NAME=René");
+}
+
+#[test]
+fn what_is_no_text_in_a_json_answer_is_refused_by_its_place() {
+    let hook = setting(&[("NAME", "/customer/full name")]);
+    let refused = |answer: &str| parts(&hook, &body(answer)).unwrap_err();
+    assert_eq!(
+        refused(r#"{"customer":{"full name":{}}}"#),
+        "what stands at customer.full_name of the answer is an object. it was for NAME"
+    );
+    assert_eq!(
+        refused(r#"{"customer":{"full name":["a"]}}"#),
+        "what stands at customer.full_name of the answer is a list. it was for NAME"
+    );
+    for none in ["", "sales", "{", "{} {}", "{\"a\":\u{1}}"] {
+        assert_eq!(refused(none), "the answer is not JSON", "{none}");
+    }
+    assert!(refused(r#"{"customer":{"full name":"a\nb"}}"#).starts_with("the answer holds a line break"));
+}
+
+#[test]
+fn a_part_may_have_words_of_its_own() {
+    let mut hook = setting(&[("ROUTE", "/route"), ("NAME", "/name")]);
+    hook.set[0].answers = vec!["sales".to_owned()];
+    hook.set[0].otherwise = Some(Value::from("reception"));
+    assert_eq!(parts(&hook, &body(r#"{"route":"sales","name":"x"}"#)).unwrap(), ["ROUTE=sales", "NAME=x"]);
+    assert_eq!(parts(&hook, &body("{}")).unwrap(), ["ROUTE=reception", "NAME=nobody"]);
+    assert!(parts(&hook, &body(r#"{"route":"x"}"#)).unwrap_err().ends_with("answers. it was for ROUTE"));
+    hook.answers = vec!["x".to_owned()];
+    assert!(parts(&hook, &body(r#"{"route":"sales","name":"y"}"#)).is_err(), "the hook's words hold for all");
+}
+
+#[test]
+fn variables_are_set_from_a_header_and_the_status() {
+    let part = |name: &str, source| Receiver {
+        name: name.parse().unwrap(),
+        source,
+        answers: Vec::new(),
+        otherwise: None,
+    };
+    let route = || Source::Header(HeaderName::from_static("x-route"));
+    let hook = Hook { set: vec![part("ROUTE", route()), part("CODE", Source::Status)], ..hook() };
+    let mut answer = Answer { code: 204, ..body("no json") };
+    assert_eq!(parts(&hook, &answer).unwrap(), ["ROUTE=", "CODE=204"]);
+    answer.headers.append("x-route", HeaderValue::from_static(" sales "));
+    answer.headers.append("x-route", HeaderValue::from_static("other"));
+    assert_eq!(parts(&hook, &answer).unwrap(), ["ROUTE=sales", "CODE=204"]);
+    answer.headers.insert("x-route", HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    assert_eq!(parts(&hook, &answer).unwrap_err(), "the answer is not UTF 8. it was for ROUTE");
+}
+
+#[test]
+fn a_pointer_is_as_rfc_6901_writes_it() {
+    for good in ["", "/", "/a/0", "/a~1b/~0", "/ä b"] {
+        assert!(good.parse::<Pointer>().is_ok(), "{good}");
+    }
+    for bad in ["a", "a/b", "/a~", "/a~2", "$.a"] {
+        assert_eq!(bad.parse::<Pointer>(), Err(NotAPointer), "{bad}");
+    }
+}

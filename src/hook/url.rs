@@ -1,0 +1,239 @@
+//! A configured URL with placeholders, and the URL that a call makes of it.
+//!
+//! Placeholders stand in the path and the query only, and what they hold is encoded byte by byte: it can never
+//! become a further path segment, a further parameter or another host.
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::RequestFault;
+use super::template::{Braces, Place, Placeholder, Template};
+use crate::call::Report;
+
+/// A URL with placeholders. Its `Display` is for a person: as written, but without user name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UrlTemplate {
+    template: Template,
+    segments: usize,
+    shown: String,
+    place: Arc<str>,
+    origin: String,
+}
+
+impl UrlTemplate {
+    /// Reads a URL of the configuration.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Template { literals, placeholders } = Template::parse(text, Braces::Encoded)?;
+        let marked = literals.join(MARK);
+        if text.contains(MARK) {
+            return Err(format!("`{MARK}` cannot stand in a URL here"));
+        }
+        let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
+            true => fault,
+            false => format!("{fault} (placeholders stand in the path and the query only)"),
+        })?;
+        let template = Self::of_url(&url, placeholders);
+        let Template { literals, placeholders } = &template.template;
+        if literals.len() != placeholders.len() + 1 || template.outside_path_and_query(&url) {
+            return Err("placeholders stand in the path and the query only".to_owned());
+        }
+        Ok(template)
+    }
+
+    /// A URL in which braces mean nothing.
+    #[must_use]
+    pub fn literal(url: &Url) -> Self {
+        let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
+        Self { template, ..Self::of_url(url, Vec::new()) }
+    }
+
+    fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
+        let literals = url.as_str().split(MARK).map(str::to_owned).collect();
+        let mut names = placeholders.iter();
+        let shown = shown(url).split(MARK).map(str::to_owned).reduce(|text, literal| match names.next() {
+            Some(name) => format!("{text}{{{name}}}{literal}"),
+            None => text + &literal,
+        });
+        let origin = url.origin().ascii_serialization();
+        let template = Template { literals, placeholders };
+        let shown = shown.unwrap_or_default();
+        let place = shown.split('?').next().unwrap_or_default().into();
+        Self { template, segments: segments(url), shown, place, origin }
+    }
+
+    fn outside_path_and_query(&self, url: &Url) -> bool {
+        let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
+        inside != self.template.placeholders.len()
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether it is an `https` URL.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https:")
+    }
+
+    /// The URL as it is written, without its query and without credentials.
+    #[must_use]
+    pub fn place(&self) -> &Arc<str> {
+        &self.place
+    }
+
+    /// What the URL asks of the call.
+    #[must_use]
+    pub fn placeholders(&self) -> &[Placeholder] {
+        &self.template.placeholders
+    }
+
+    /// The URL for one call.
+    ///
+    /// # Errors
+    /// When a path segment would be `.` or `..`, and the path thus another one.
+    pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
+        let text = self.template.render(report, Place::Url);
+        let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
+        if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
+    }
+}
+
+impl fmt::Display for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shown, f)
+    }
+}
+
+/// Reads an `http` or `https` URL and drops its fragment, which no server ever hears of.
+///
+/// # Errors
+/// Says what is wrong with the text and what would be right.
+pub fn http_url(text: &str) -> Result<Url, String> {
+    let begins = text.trim_start().to_ascii_lowercase();
+    if !(begins.starts_with("http://") || begins.starts_with("https://")) {
+        return Err("not an http or https URL; begin with https:// or http://".to_owned());
+    }
+    let mut url =
+        Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// A URL for a person: a user name and password are secrets.
+#[must_use]
+pub fn shown(url: &Url) -> String {
+    if url.username().is_empty() && url.password().is_none() {
+        return url.as_str().to_owned();
+    }
+    let text = url.as_str();
+    let credentials =
+        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
+    credentials.map_or_else(|| "…".to_owned(), |(scheme, rest)| format!("{scheme}://…@{rest}"))
+}
+
+/// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
+const MARK: &str = "xdialhookplaceholderx";
+
+fn segments(url: &Url) -> usize {
+    url.path().split('/').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::call::Call;
+    use crate::call::tests::known_caller;
+    use crate::variable::Value;
+
+    fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
+        let report = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        UrlTemplate::parse(template).unwrap().render(&report).map(String::from)
+    }
+
+    fn named(name: &[u8]) -> Call {
+        Call { caller_name: Value::from(name.to_vec()), ..known_caller() }
+    }
+
+    #[test]
+    fn a_placeholder_is_encoded_for_its_place() {
+        let call = named(b"a/b?c&d=e#f %41 \xe9+");
+        assert_eq!(
+            rendered("https://h/{phonebook_caller_name}/x?n={phonebook_caller_name}&a={variables.ACCOUNT}", &call),
+            Ok("https://h/a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B/x?n=a%2Fb%3Fc%26d%3De%23f%20%2541%20%E9%2B&a=42"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn a_placeholder_never_leaves_its_path_segment() {
+        for dots in [&b"."[..], b".."] {
+            assert_eq!(
+                rendered("http://h/a/{phonebook_caller_name}/b", &named(dots)),
+                Err(RequestFault::PathDots)
+            );
+            assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
+        }
+        assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
+        assert_eq!(
+            rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
+            Ok("http://h/v..".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_is_no_template_is_said_with_what_would_be_right() {
+        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err();
+        assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
+        assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
+        assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
+        assert!(fault("https://h/{uuid").contains("%7B"));
+        assert!(fault("https://h/uuid}").contains("%7D"));
+        for place in [
+            "https://{uuid}/",
+            "https://h{uuid}/",
+            "{switch}://h/",
+            "https://h:{uuid}/",
+            "https://{uuid}@h/",
+            "https://h/#{uuid}",
+        ] {
+            assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
+        }
+        assert!(fault("ftp://h/").contains("http or https"));
+        assert!(fault("crm.example.com/x").contains("begin with https://"));
+        assert!(fault("http://crm example/x").contains("not a URL"));
+        assert!(fault("https://h/{ACCOUNT}").contains("`{variables.ACCOUNT}`"));
+    }
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let template = UrlTemplate::parse("https://user:geheim@h/{uuid}?a=1").unwrap();
+        assert_eq!(template.to_string(), "https://…@h/{uuid}?a=1");
+        assert!(!format!("{template:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn a_literal_url_keeps_its_braces() {
+        let url = http_url("http://h/x?a={uuid}#top").unwrap();
+        let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        assert_eq!(
+            UrlTemplate::literal(&url).render(&report).map(String::from),
+            Ok("http://h/x?a={uuid}".to_owned())
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Whom a hook trusts over https, and who it is itself: certificates and a key in PEM, read and proved at the start.
+//!
+//! Knows PEM; does not know where it was kept, nor who connects with it.
+
+use std::fmt;
+
+use ring::digest;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+
+/// What is not the machine's default. Its `Debug` prints neither keys nor certificates.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    authorities: Option<Vec<u8>>,
+    identity: Option<Vec<u8>>,
+    insecure: bool,
+    fingerprint: Vec<u8>,
+}
+
+/// Why a text in PEM is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PemFault {
+    /// There is no certificate in it, or one that cannot be read.
+    #[error("holds no certificate in PEM; it begins with -----BEGIN CERTIFICATE-----")]
+    NoCertificate,
+    /// There is no private key in it, or one that cannot be used.
+    #[error("holds no private key in PEM (PKCS#8, RSA or EC, without a password)")]
+    NoKey,
+    /// They do not belong together.
+    #[error("is not the key of that certificate")]
+    OtherKey,
+}
+
+impl Tls {
+    /// Trusts the authorities in this text, and nobody else.
+    ///
+    /// # Errors
+    /// When no certificate is in it.
+    pub fn trusting(self, authorities: &[u8]) -> Result<Self, PemFault> {
+        certificates(authorities)?;
+        Ok(Self { authorities: Some(authorities.to_vec()), ..self }.with_fingerprint())
+    }
+
+    /// Shows this certificate, with those that lead to its authority behind it.
+    ///
+    /// # Errors
+    /// When either is of no use, or they do not belong together.
+    pub fn identified(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
+        let chain = certificates(certificate)?;
+        let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemFault::NoKey)?;
+        match CertifiedKey::from_der(chain, private, &default_provider()) {
+            Ok(_belong_together) => {}
+            Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::OtherKey),
+            Err(_) => return Err(PemFault::NoKey),
+        }
+        let identity = [certificate, b"\n", key].concat();
+        Ok(Self { identity: Some(identity), ..self }.with_fingerprint())
+    }
+
+    /// Believes any certificate.
+    #[must_use]
+    pub fn believing_anybody(self) -> Self {
+        Self { insecure: true, ..self }.with_fingerprint()
+    }
+
+    /// The same, but without showing a certificate of one's own.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self { identity: None, ..self.clone() }.with_fingerprint()
+    }
+
+    /// The authorities to trust instead of the machine's, in PEM.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&[u8]> {
+        self.authorities.as_deref()
+    }
+
+    /// Certificate and key, in PEM.
+    #[must_use]
+    pub fn identity(&self) -> Option<&[u8]> {
+        self.identity.as_deref()
+    }
+
+    /// Whether any certificate is believed.
+    #[must_use]
+    pub fn insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// The same for equal ones only.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8] {
+        &self.fingerprint
+    }
+
+    fn with_fingerprint(self) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in [&self.authorities, &self.identity] {
+            let length = part.as_ref().map_or(0, |part| part.len() + 1);
+            context.update(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part.as_deref().unwrap_or_default());
+        }
+        context.update(&[u8::from(self.insecure)]);
+        Self { fingerprint: context.finish().as_ref().to_vec(), ..self }
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("insecure", &self.insecure).finish_non_exhaustive()
+    }
+}
+
+/// At least one certificate, each of them readable.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFault> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = read.map_err(|_| PemFault::NoCertificate)?;
+    let readable = certificates.iter().all(|one| ParsedCertificate::try_from(one).is_ok());
+    if certificates.is_empty() || !readable { Err(PemFault::NoCertificate) } else { Ok(certificates) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn pair() -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["h".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_belong_together() {
+        let ((certificate, key), (_, other)) = (pair(), pair());
+        let identified = |key: &str| Tls::default().identified(certificate.as_bytes(), key.as_bytes());
+        assert!(identified(&key).is_ok());
+        assert_eq!(identified(&other), Err(PemFault::OtherKey));
+        assert_eq!(identified("geheim"), Err(PemFault::NoKey));
+        assert_eq!(Tls::default().identified(b"", key.as_bytes()), Err(PemFault::NoCertificate));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "geheim", broken] {
+            assert_eq!(Tls::default().trusting(text.as_bytes()), Err(PemFault::NoCertificate), "{text}");
+        }
+        assert!(Tls::default().trusting(pair().0.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn equal_ones_have_the_same_fingerprint() {
+        let (certificate, key) = pair();
+        let trusting = Tls::default().trusting(certificate.as_bytes()).unwrap();
+        let identified = trusting.clone().identified(certificate.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(identified.anonymous(), trusting);
+        assert_ne!(identified.fingerprint(), trusting.fingerprint());
+        assert_ne!(trusting.clone().believing_anybody().fingerprint(), trusting.fingerprint());
+        assert!(!format!("{identified:?}").contains("PRIVATE"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The HTTP clients: one for each way to trust and each limit for a connection, and with it a pool of connections.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
+use tower_layer::layer_fn;
+use tower_service::Service;
+
+use super::names::Names;
+use crate::tls::Tls;
+
+/// The clients that were made so far.
+#[derive(Debug)]
+pub(super) struct Clients {
+    names: Arc<Names>,
+    made: Mutex<HashMap<Kind, Client>>,
+    trusts_nobody: AtomicBool,
+}
+
+/// What clients differ in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    /// Of what is not the machine's default.
+    tls: Option<Vec<u8>>,
+    connect_timeout: Duration,
+}
+
+/// How long an unused connection is kept: less than the 5 s after which Node, Apache and uvicorn close theirs, so that
+/// no request meets a connection that is just being closed (a POST could not be sent again).
+const IDLE: Duration = Duration::from_secs(4);
+
+/// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
+const MOST_IDLE: usize = 256;
+
+/// How often a connection that is kept is asked whether its other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+impl Clients {
+    pub(super) fn new() -> Self {
+        // the first one to be installed counts; in tests there are several of us
+        let _installed_before = rustls::crypto::ring::default_provider().install_default();
+        Self { names: Arc::default(), made: Mutex::default(), trusts_nobody: AtomicBool::new(false) }
+    }
+
+    /// Whether the machine trusts no authority at all, as far as a client was made.
+    pub(super) fn trust_nobody(&self) -> bool {
+        self.trusts_nobody.load(Ordering::Relaxed)
+    }
+
+    /// The client for requests that have so much time. It shares little more than that out among the addresses of a
+    /// name, so that a dead one leaves some for the next.
+    pub(super) fn client(&self, tls: Option<&Tls>, time: Duration) -> reqwest::Result<Client> {
+        // whole seconds: each has connections of its own. And more than the time itself, so that it is the deadline
+        // that ends a wait for the only address, as a TIMEOUT
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
+        let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = self.make(tls, connect_timeout)?;
+        made.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    /// A machine that trusts nobody gets a client as well: plain http works, and calls must go on.
+    fn make(&self, tls: Option<&Tls>, connect_timeout: Duration) -> reqwest::Result<Client> {
+        let builder = || with_tls(self.builder(connect_timeout), tls);
+        match builder()?.build() {
+            Ok(client) => Ok(client),
+            Err(_no_trust_store) if tls.is_none_or(|tls| tls.authorities().is_none()) => {
+                self.trusts_nobody.store(true, Ordering::Relaxed);
+                builder()?.tls_certs_only([]).build()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn builder(&self, connect_timeout: Duration) -> ClientBuilder {
+        Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .dns_resolver(Arc::clone(&self.names))
+            .connector_layer(layer_fn(|inner| Noticed { inner }))
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MOST_IDLE)
+            .tcp_keepalive(KEEPALIVE)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .http2_keep_alive_timeout(KEEPALIVE)
+            .http2_keep_alive_while_idle(true)
+    }
+}
+
+fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<ClientBuilder> {
+    let Some(tls) = tls else { return Ok(builder) };
+    let builder = match tls.authorities() {
+        Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem)?),
+        None => builder,
+    };
+    let builder = match tls.identity() {
+        Some(pem) => builder.identity(Identity::from_pem(pem)?),
+        None => builder,
+    };
+    Ok(builder.tls_danger_accept_invalid_certs(tls.insecure()))
+}
+
+tokio::task_local! {
+    /// Whether the request of this task has begun to make a connection of its own.
+    static CONNECTING: Arc<AtomicBool>;
+}
+
+/// Sends a request, and tells whether it went out on a connection that had served another one before. (reqwest does not
+/// say it. Where a connection was begun and another became free meanwhile, this says no.)
+pub(super) async fn noticing<T>(sending: impl Future<Output = T>) -> (T, bool) {
+    let connecting = Arc::new(AtomicBool::new(false));
+    let sent = CONNECTING.scope(Arc::clone(&connecting), sending).await;
+    (sent, !connecting.load(Ordering::Relaxed))
+}
+
+/// A connector that takes note of being asked for a connection.
+#[derive(Debug, Clone)]
+struct Noticed<S> {
+    inner: S,
+}
+
+impl<S, R> Service<R> for Noticed<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let _not_for_a_request = CONNECTING.try_with(|connecting| connecting.store(true, Ordering::Relaxed));
+        Box::pin(self.inner.call(request))
+    }
+}

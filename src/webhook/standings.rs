@@ -1,0 +1,138 @@
+//! How each URL has been doing, told to the log when it changes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use crate::hook::{Breaker, Standing, Turn, Unreachable};
+
+/// What is remembered of URLs; of one that does well there is nothing to remember.
+#[derive(Debug, Default)]
+pub(super) struct Standings(Mutex<HashMap<Arc<str>, Standing>>);
+
+/// URLs of ad hoc steps come from dialplans: so many are remembered, and others are asked as if nothing had happened.
+const MOST_REMEMBERED: usize = 1024;
+
+impl Standings {
+    /// Whether a caller's request may try a URL now.
+    pub(super) fn admit(
+        &self,
+        place: &str,
+        breaker: Option<&Breaker>,
+        now: Instant,
+    ) -> Result<(), Unreachable> {
+        let Some(breaker) = breaker else { return Ok(()) };
+        self.with(place, Ok(()), |standing| match standing.admits(breaker, now) {
+            true => Ok(()),
+            false => Err(Unreachable::Resting { failures: standing.failures(), probe: breaker.probe }),
+        })
+    }
+
+    /// Whether a URL would not be asked now.
+    pub(super) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
+        breaker.is_some() && self.with(place, false, |standing| standing.rests(now))
+    }
+
+    /// A request goes out to a URL.
+    pub(super) fn asked(&self, place: &str) {
+        self.with(place, (), |standing| standing.asked());
+    }
+
+    /// Whether a request to a URL may be repeated.
+    pub(super) fn repeats(&self, place: &Arc<str>) -> bool {
+        self.remembered(place, Standing::repeats)
+    }
+
+    /// An answer came from a URL of this hook.
+    pub(super) fn answered(&self, place: &str, hook: &str) {
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(standing) = standings.get_mut(place) else { return };
+        let turn = standing.answered();
+        if standing.is_good() {
+            standings.remove(place);
+        }
+        drop(standings);
+        if turn == Some(Turn::Closed) {
+            info!(hook, to = origin(place), "the webhook answers again");
+        }
+    }
+
+    /// No answer came from a URL of this hook.
+    pub(super) fn failed(&self, place: &Arc<str>, hook: &str, breaker: Option<&Breaker>, now: Instant) {
+        let (turn, failures) =
+            self.remembered(place, |standing| (standing.failed(breaker, now), standing.failures()));
+        if let (Some(Turn::Opened), Some(breaker)) = (turn, breaker) {
+            let probe = breaker.probe;
+            warn!(
+                hook,
+                to = origin(place),
+                failures,
+                "the webhook does not answer: callers are not kept waiting for it; tried again every {probe:?}"
+            );
+        }
+    }
+
+    fn with<T>(&self, place: &str, unknown: T, then: impl FnOnce(&mut Standing) -> T) -> T {
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.get_mut(place).map_or(unknown, then)
+    }
+
+    fn remembered<T>(&self, place: &Arc<str>, then: impl FnOnce(&mut Standing) -> T) -> T {
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
+            return then(&mut Standing::default());
+        }
+        then(standings.entry(Arc::clone(place)).or_default())
+    }
+}
+
+/// Scheme, host and port: a path may hold a secret.
+pub(super) fn origin(place: &str) -> &str {
+    let behind = place.find("://").map_or(0, |at| at + 3);
+    let path = place.get(behind..).and_then(|rest| rest.find('/'));
+    path.and_then(|at| place.get(..behind + at)).unwrap_or(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_url_that_does_not_answer_leaves_the_others_alone() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        let (dead, well): (Arc<str>, Arc<str>) = ("http://dead/".into(), "http://well/".into());
+        let breaker = Some(&Breaker::default());
+        for _ in 0..5 {
+            assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
+            standings.failed(&dead, "crm", breaker, now);
+        }
+        assert!(matches!(
+            standings.admit(&dead, breaker, now),
+            Err(Unreachable::Resting { failures: 5, .. })
+        ));
+        assert_eq!(standings.admit(&dead, None, now), Ok(()));
+        assert_eq!(standings.admit(&well, breaker, now), Ok(()));
+        standings.answered(&dead, "crm");
+        assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
+        assert!(standings.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_log_shows_no_path() {
+        assert_eq!(
+            ["https://h:1/a/b", "https://h", "http://…@h/geheim"].map(origin),
+            ["https://h:1", "https://h", "http://…@h"]
+        );
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        for number in 0..2 * MOST_REMEMBERED {
+            standings.failed(&format!("http://{number}/").into(), "crm", Some(&Breaker::default()), now);
+        }
+        assert_eq!(standings.0.lock().unwrap().len(), MOST_REMEMBERED);
+    }
+}

@@ -1,0 +1,125 @@
+//! The pages of docs/: every example of a configuration is read, and the example server is asked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dialhook::config::Config;
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::asterisk::program::{Program, Stream};
+use crate::util::{Daemon, Environment, FakeSwitch};
+
+const PAGES: [&str; 3] = ["README.md", "docs/configuration.md", "docs/webhook.md"];
+
+#[test]
+fn every_configuration_that_a_page_shows_is_right() {
+    let folder = with_files();
+    let mut seen = 0;
+    for page in PAGES {
+        for example in configurations(&fs::read_to_string(root().join(page)).unwrap()) {
+            // what stands in the environment of a service
+            let example = example.replace("{ env = \"CRM_TENANT\" }", "{ env = \"PATH\" }");
+            let example = example.replace("{ env = \"WEBHOOK_SECRET\" }", "{ file = \"crm.whsec\" }");
+            if let Err(error) = Config::parse(&example, &folder.path().join("dialhook.toml")) {
+                panic!("{page}: {error}\n{example}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "the examples were not found");
+}
+
+#[test]
+fn every_key_has_its_place_in_the_reference() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    for (section, known) in known_keys() {
+        for key in known {
+            assert!(page.contains(&format!("`{key}`")), "{key} of {section} is not in docs/configuration.md");
+        }
+    }
+}
+
+/// The keys that the program knows, as its own fault lists them.
+fn known_keys() -> Vec<(String, Vec<String>)> {
+    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
+                   breaker = { qqqq = 1 }\n";
+    let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
+    let known: Vec<_> = faults
+        .lines()
+        .map(|line| {
+            let (section, keys) =
+                line.split_once("unknown key; [").unwrap().1.split_once("] knows ").unwrap();
+            (section.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>())
+        })
+        .collect();
+    let hook = known.iter().find(|(section, _)| section == "hook.a").unwrap();
+    assert!(known.len() == 5 && hook.1.len() > 20, "{faults}");
+    known
+}
+
+#[tokio::test]
+async fn the_example_server_believes_signed_requests_alone() {
+    let mut server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    for (secret, status, answer) in [
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "OK", "sales"),
+        ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "HTTP_ERROR", "nobody"),
+    ] {
+        for method in ["POST", "GET"] {
+            let daemon = Daemon::start(&format!(
+                "[hook.crm]\nurl = \"http://{}/route\"\nmethod = \"{method}\"\nvariable = \"CRM\"\notherwise = \"nobody\"\n\
+                 sign = \"{secret}\"\n",
+                server.address()
+            ))
+            .await;
+            let ended = FakeSwitch::call(daemon.address(), called("201")).await;
+            let said = server.says(|line| line.starts_with(method)).await;
+            let answer = if (method, status) == ("GET", "OK") { "support" } else { answer };
+            assert_eq!((ended.status(), ended.get("CRM")), (status, Some(answer)), "{said}");
+            assert_eq!(said.ends_with("-> 401 the signature does not fit"), status == "HTTP_ERROR", "{said}");
+        }
+    }
+}
+
+fn called(number: &str) -> Environment {
+    Environment::new("crm").caller("31612345678").line("agi_extension", number)
+}
+
+async fn server(secret: &str) -> Program {
+    let mut command = Command::new("python3");
+    command.arg(root().join("docs/webhook-server.py")).arg("0").env("WEBHOOK_SECRET", secret);
+    Program::start(&mut command, Stream::Output, "listening on ").await
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The blocks of a page that are TOML.
+fn configurations(page: &str) -> Vec<String> {
+    let blocks = page.split("\n```toml\n").skip(1);
+    blocks.map(|block| block.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+/// A folder with the files that the examples name.
+fn with_files() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["pbx".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+    for (name, content) in [
+        ("crm.key", "geheim\n"),
+        ("crm.token", "geheim\n"),
+        ("crm.password", "geheim\n"),
+        ("crm.whsec", secret),
+        ("new.whsec", secret),
+        ("old.whsec", secret),
+        ("internal-ca.pem", &certificate.pem()),
+        ("pbx.pem", &certificate.pem()),
+        ("pbx.key", &key.serialize_pem()),
+    ] {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
