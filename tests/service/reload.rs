@@ -203,6 +203,24 @@ mod of_limits {
     }
 
     #[tokio::test]
+    async fn requests_that_no_call_waits_for_count_on_and_are_finished() {
+        let (gate, webhook) = gated().await;
+        let tables =
+            format!("[hook.crm]\nurl = \"{}\"\ndetach = true\n[limits]\ndetached = 1\n", webhook.url("/"));
+        let daemon = Daemon::start(&tables).await;
+        assert_eq!(called(daemon.address()).await.status(), "OK");
+        webhook.requested().await;
+        daemon.server().reload(configuration(&tables)).unwrap();
+        let ended = called(daemon.address()).await;
+        assert_eq!(ended.reason(), "more detached requests at once than the limit of 1");
+        let stopped = tokio::spawn(daemon.stop());
+        tokio::task::yield_now().await;
+        assert!(!stopped.is_finished());
+        gate.open();
+        stopped.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn more_room_lets_those_in_who_waited_for_it() {
         let webhook = webhook().await;
         let of =
