@@ -6,13 +6,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::log::Format;
 use crate::server::Server;
 
 use crate::trial::Trial;
@@ -42,7 +43,7 @@ enum Command {
     ///
     /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), and serves
     /// ad hoc steps.
-    Serve(ConfigFile),
+    Serve(Serve),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
     /// With files of dialplan (extensions.conf, FreeSWITCH's XML): also whether every AGI(agi://...) and every socket
@@ -60,6 +61,34 @@ pub(crate) struct ConfigFile {
     /// The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// How to log [default: journald if systemd connected standard error to it, else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// The names of the formats on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+    Journald,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+            LogFormat::Journald => Self::Journald,
+        }
+    }
 }
 
 /// What to check.
@@ -100,7 +129,7 @@ pub fn run() -> ExitCode {
         Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
     };
     match arguments.command {
-        Command::Serve(file) => runtime.block_on(serve(&file)),
+        Command::Serve(how) => runtime.block_on(serve(&how)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
         Command::Try(trial) => runtime.block_on(trial::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),
@@ -120,12 +149,12 @@ pub(crate) fn warned(what: &str) {
     }
 }
 
-async fn serve(file: &ConfigFile) -> ExitCode {
-    let config = match file.load() {
+async fn serve(how: &Serve) -> ExitCode {
+    let config = match how.config.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
     };
-    let _log = log::start();
+    let _log = log::start(how.log_format.map_or_else(Format::fitting, Format::from));
     announce(&config);
     raise_descriptors(&config);
     let server = match Server::start(&config) {
@@ -134,11 +163,12 @@ async fn serve(file: &ConfigFile) -> ExitCode {
     };
     let [asterisk, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
         .map(|switch| server.address(switch).map(tracing::field::display));
+    let observer = server.observer().map(tracing::field::display);
     let stop = CancellationToken::new();
     if let Err(error) = stop_on_signal(&stop) {
         return failed(FAILED, &format!("cannot listen for signals: {error}"));
     }
-    info!(asterisk, freeswitch, hooks = config.hooks.len(), "listening");
+    info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     if tokio::spawn(server.run(stop)).await.is_err() {
         return failed(FAILED, "the listener panicked; see above");

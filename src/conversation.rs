@@ -1,5 +1,6 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, info, trace, warn};
 
-use crate::call::Call;
+use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::hook::{Identity, Outcome, Policy, RequestFault, Step};
-use crate::log::Seldom;
+use crate::log::{Numbers, Seldom};
+use crate::metrics::{CANCELLED, Metrics, Refusal, UNKNOWN};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
-use crate::webhook::{ErrorPage, Webhook};
+use crate::webhook::{Answer, ErrorPage, Webhook};
 use crate::word;
 
 /// What every conversation shares.
@@ -27,6 +29,8 @@ pub struct House {
     calls: Semaphore,
     limit: usize,
     forged: Seldom,
+    metrics: Arc<Metrics>,
+    numbers: Numbers,
 }
 
 /// How long a switch may take for one message.
@@ -39,7 +43,27 @@ impl House {
     /// A house with this policy for so many calls at once.
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, calls: usize) -> Self {
-        Self { policy, webhook, calls: Semaphore::new(calls), limit: calls, forged: Seldom::default() }
+        Self {
+            policy,
+            webhook,
+            calls: Semaphore::new(calls),
+            limit: calls,
+            forged: Seldom::default(),
+            metrics: Arc::default(),
+            numbers: Numbers::default(),
+        }
+    }
+
+    /// The same, with what happens counted here.
+    #[must_use]
+    pub fn counted_in(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The same, with telephone numbers in the log so.
+    #[must_use]
+    pub fn showing(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
     }
 }
 
@@ -49,14 +73,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let span = info_span!("call", id = field::Empty, channel = field::Empty);
+    // of the highest level, so that a log of warnings tells the call too
+    let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
         let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
+            house.metrics.refused(Refusal::Panicked);
             give_back(&mut switch, PATIENCE).await;
             return;
         };
+        if let Some(refusal) = ended.as_ref().err().and_then(refusal) {
+            house.metrics.refused(refusal);
+        }
         match ended {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
@@ -79,6 +108,17 @@ where
     .await;
 }
 
+/// Why a conversation was not held, where that was not the caller's or the network's doing.
+fn refusal(error: &SwitchError) -> Option<Refusal> {
+    match error {
+        SwitchError::Forged(_) => Some(Refusal::Forged),
+        SwitchError::TooLong => Some(Refusal::TooLong),
+        SwitchError::Silent(_) => Some(Refusal::Silent),
+        SwitchError::HungUpUnproved => Some(Refusal::Unproved),
+        SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => None,
+    }
+}
+
 /// Gives a call back without an answer.
 async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration)
 where
@@ -96,15 +136,18 @@ where
 {
     let mut call = within(PATIENCE, switch.greet()).await?;
     let began = Instant::now();
-    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*call.channel.lossy());
+    let _in_flight = house.metrics.call_began();
+    let channel = call.channel.lossy();
+    let channel = house.numbers.in_channel(&channel, call.switch);
+    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*channel);
 
     let step = house.policy.step(&call);
     let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
-    trace!(?call, "the environment is proved");
+    trace!(call = %house.numbers.in_text(&format!("{call:?}")), "the environment is proved");
     let outcome = tokio::select! {
         biased;
         gone = switch.hung_up() => {
-            info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
+            house.cancelled(&step, call.switch, began.elapsed(), &gone);
             return Err(gone);
         }
         outcome = house.outcome(&step, &call, told, began) => outcome,
@@ -113,7 +156,7 @@ where
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
     let heard = within(PATIENCE, switch.farewell(&words)).await;
-    report(&step, &outcome, took);
+    house.report(&step, call.switch, &outcome, took);
     match heard {
         Ok(0) => {}
         Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
@@ -142,10 +185,58 @@ impl House {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
         })?;
-        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
+        let identity = identity();
+        Span::current().record("trace", identity.trace_id());
+        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity)?;
+        let asked = Instant::now();
         let answer = self.webhook.ask(request, began + timeout, timeout, ErrorPage::Skip).await;
-        trace!(?answer, "the webhook answered");
+        self.metrics.request_ended(self.known(step), asked.elapsed());
+        trace!(answer = %self.numbers.in_text(&heard(&answer)), "the webhook answered");
         Ok(answer.map_or_else(|outcome| outcome, |answer| step.judge(answer.code, &answer.body)))
+    }
+
+    /// The hook's name for what is counted: one that no configuration knows may be a caller's words.
+    fn known<'s>(&self, step: &'s Step) -> &'s str {
+        let known = step.name == AD_HOC || self.policy.hooks.contains_key(&step.name);
+        if known { &step.name } else { UNKNOWN }
+    }
+
+    /// The hook's name for the log.
+    fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
+        match self.known(step) {
+            UNKNOWN => self.numbers.in_text(&step.name),
+            known => Cow::Borrowed(known),
+        }
+    }
+
+    /// One line a call and one count: a warning where somebody should look.
+    fn report(&self, step: &Step, switch: SwitchKind, outcome: &Outcome, took: Duration) {
+        self.metrics.call_ended(switch, self.known(step), outcome.status(), took);
+        let (hook, to, ms) = (&*self.shown(step), step.asks(), milliseconds(took));
+        let (status, code) = (outcome.status().as_str(), outcome.code());
+        match outcome {
+            Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+            failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+        }
+    }
+
+    /// The same for a step whose call ended before it.
+    fn cancelled(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
+        self.metrics.call_cancelled(switch, self.known(step));
+        let (hook, to, ms) = (&*self.shown(step), step.asks(), milliseconds(took));
+        info!(hook, to, status = CANCELLED, ms, reason = %gone, "webhook step");
+    }
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a webhook said, for the log.
+fn heard(answer: &Result<Answer, Outcome>) -> String {
+    match answer {
+        Ok(answer) => format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)),
+        Err(outcome) => outcome.to_string(),
     }
 }
 
@@ -170,16 +261,6 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
             let words = words(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
             (outcome, words)
         }
-    }
-}
-
-/// One line a call: a warning where somebody should look.
-fn report(step: &Step, outcome: &Outcome, took: Duration) {
-    let (hook, to, ms) = (&step.name, step.asks(), took.as_millis());
-    let (status, code) = (outcome.status().as_str(), outcome.code());
-    match outcome {
-        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
-        failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
     }
 }
 

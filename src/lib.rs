@@ -10,7 +10,8 @@
 //! 6. The hook judges the answer: an [`hook::Outcome`], and the assignments that follow from it, the status last.
 //! 7. The dialect puts them into commands, or refuses what the wire cannot carry; one write says farewell.
 //!
-//! Around it: [`config`] reads the file, [`log`] writes what happened, [`cli`] is the program, with [`trial`]
+//! Around it: [`config`] reads the file, [`log`] writes what happened, [`metrics`] count it and the [`observer`] shows them
+//! over HTTP; [`cli`] is the program, with [`trial`]
 //! (`dialhook try`) and [`demo`]; [`dialplan`] finds the steps in an `extensions.conf`, for `dialhook check`.
 
 pub mod cli;
@@ -29,6 +30,8 @@ pub mod word;
 pub mod config;
 pub mod dialplan;
 pub mod log;
+pub mod metrics;
+pub mod observer;
 
 pub mod demo;
 pub mod trial;

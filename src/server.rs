@@ -3,20 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
-use crate::log::Seldom;
+use crate::log::{Numbers, Seldom};
+use crate::metrics::{Metrics, Refusal};
+use crate::observer::{Observer, Readiness};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -27,6 +29,8 @@ use crate::word;
 #[derive(Debug)]
 pub struct Server {
     entrances: Vec<Entrance>,
+    /// Where health and metrics are asked for.
+    observer: Option<(SocketAddr, TcpListener)>,
     shared: Shared,
 }
 
@@ -42,6 +46,7 @@ struct Entrance {
 #[derive(Debug)]
 struct Shared {
     house: Arc<House>,
+    metrics: Arc<Metrics>,
     listen: Listen,
     connections: Arc<Semaphore>,
     calls: TaskTracker,
@@ -58,11 +63,11 @@ pub enum StartError {
     NoListener,
     /// The address is taken or not ours.
     #[error(
-        "cannot listen on {address}: {error}; stop what listens there, or change listen.{switch} (false: not at all)"
+        "cannot listen on {address}: {error}; stop what listens there, or change listen.{listener} (false: not at all)"
     )]
     Listen {
-        /// For which switch.
-        switch: &'static str,
+        /// For which switch, or `observer`.
+        listener: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why not.
@@ -108,19 +113,25 @@ impl Server {
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
+        let observer = config.listen.observer.map(|address| open("observer", address)).transpose()?;
         let webhook = Webhook::new()?;
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
         let connections = config.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS;
+        let metrics = Arc::new(Metrics::default());
+        metrics.reloaded(true, SystemTime::now());
+        let numbers = if config.numbers { Numbers::Shown } else { Numbers::Masked };
+        let house = House::new(config.policy(), webhook, config.calls);
         let shared = Shared {
-            house: Arc::new(House::new(config.policy(), webhook, config.calls)),
+            house: Arc::new(house.counted_in(Arc::clone(&metrics)).showing(numbers)),
+            metrics,
             listen: config.listen.clone(),
             connections: Arc::new(Semaphore::new(connections)),
             calls: TaskTracker::new(),
             strangers: Seldom::default(),
         };
-        Ok(Self { entrances, shared })
+        Ok(Self { entrances, observer, shared })
     }
 
     /// Where it listens for a switch; tells the port where the configuration left it open.
@@ -129,9 +140,22 @@ impl Server {
         self.entrances.iter().find(|entrance| entrance.switch == switch).map(|entrance| entrance.address)
     }
 
+    /// Where health and metrics are asked for.
+    #[must_use]
+    pub fn observer(&self) -> Option<SocketAddr> {
+        self.observer.as_ref().map(|(address, _)| *address)
+    }
+
     /// Serves until it is stopped, then lets the calls in flight end.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { entrances, shared } = self;
+        let Self { entrances, observer, shared } = self;
+        // to the end of the calls: while they are finished it says that no more are taken
+        let _observer = observer.map(|(_, listener)| {
+            let readiness = Readiness::until(stop.clone());
+            let metrics = Arc::clone(&shared.metrics);
+            let observer = Observer::new(listener, shared.listen.clone(), metrics, readiness);
+            AbortOnDropHandle::new(tokio::spawn(observer.serve()))
+        });
         join_all(entrances.iter().map(|entrance| entrance.serve(&shared, &stop))).await;
         drop(entrances);
         let calls = shared.calls;
@@ -145,11 +169,8 @@ impl Server {
 
 impl Entrance {
     fn open(switch: SwitchKind, address: SocketAddr) -> Result<Self, StartError> {
-        let listening = listen(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match listening {
-            Ok((address, listener)) => Ok(Self { switch, listener, address }),
-            Err(error) => Err(StartError::Listen { switch: switch.as_str(), address, error }),
-        }
+        let (address, listener) = open(switch.as_str(), address)?;
+        Ok(Self { switch, listener, address })
     }
 
     /// Serves everybody who comes, until the daemon is stopped; whoever is already at the door then is served too:
@@ -196,6 +217,7 @@ impl Shared {
         permit: Option<OwnedSemaphorePermit>,
     ) {
         if !self.listen.allows(peer.ip()) {
+            self.metrics.refused(Refusal::NotAllowed);
             self.strangers.warn(|unlogged| {
                 warn!(%peer, unlogged, "connection refused: listen.allow does not name this peer; add it if it is a switch");
             });
@@ -222,6 +244,12 @@ impl Shared {
             drop(permit);
         });
     }
+}
+
+/// A listener, with the port where the address left it open.
+fn open(listener: &'static str, address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let listening = listen(address).and_then(|listening| Ok((listening.local_addr()?, listening)));
+    listening.map_err(|error| StartError::Listen { listener, address, error })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

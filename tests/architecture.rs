@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 18] = [
+const DOORS: [(&str, &[&str]); 20] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
@@ -17,9 +17,14 @@ const DOORS: [(&str, &[&str]); 18] = [
     ("webhook", &["call", "hook"]),
     ("config", &["call", "hook", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
-    ("log", &[]),
-    ("conversation", &["call", "hook", "log", "switch", "webhook", "word"]),
-    ("server", &["call", "config", "conversation", "log", "switch", "webhook", "word"]),
+    ("log", &["call"]),
+    ("metrics", &["call", "hook"]),
+    ("observer", &["config", "log", "metrics"]),
+    ("conversation", &["call", "hook", "log", "metrics", "switch", "webhook", "word"]),
+    (
+        "server",
+        &["call", "config", "conversation", "log", "metrics", "observer", "switch", "webhook", "word"],
+    ),
     ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),
     ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "server", "trial", "variable"]),
@@ -28,15 +33,16 @@ const DOORS: [(&str, &[&str]); 18] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 14] = [
+const ADDRESSES: [(&str, &[&str]); 15] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["webhook"]),
     ("hickory_resolver", &["webhook"]),
-    ("hyper", &["webhook", "demo"]),
+    ("hyper", &["webhook", "observer", "demo"]),
     ("toml", &["config"]),
-    ("tokio::net", &["server", "demo"]),
-    ("tokio", &["switch", "webhook", "conversation", "server", "cli", "trial", "demo"]),
+    ("tokio::net", &["server", "observer", "demo"]),
+    ("tokio", &["switch", "webhook", "conversation", "server", "observer", "cli", "trial", "demo"]),
+    ("prometheus", &["metrics"]),
     ("clap", &["cli", "trial"]),
     ("getrandom", &["word"]),
     ("roxmltree", &["dialplan"]),

@@ -19,6 +19,7 @@ use super::within_patience;
 pub struct Daemon {
     address: SocketAddr,
     freeswitch: SocketAddr,
+    observer: Option<SocketAddr>,
     stop: DropGuard,
     run: JoinHandle<()>,
 }
@@ -30,7 +31,7 @@ impl Daemon {
     }
 
     /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said of
-    /// FreeSWITCH, it is listened for on a port of its own too.
+    /// FreeSWITCH or the observer, they have ports of their own too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
@@ -42,12 +43,16 @@ impl Daemon {
         if config.listen.freeswitch == Config::default().listen.freeswitch {
             config.listen.freeswitch = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         }
+        if config.listen.observer == Config::default().listen.observer {
+            config.listen.observer = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        }
         let server = Server::start(&config).expect("free ports");
         let [address, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
             .map(|switch| server.address(switch).expect("a listener"));
+        let observer = server.observer();
         let stop = CancellationToken::new();
         let run = tokio::spawn(server.run(stop.clone()));
-        Self { address, freeswitch, stop: stop.drop_guard(), run }
+        Self { address, freeswitch, observer, stop: stop.drop_guard(), run }
     }
 
     /// Where it listens for Asterisk.
@@ -58,6 +63,11 @@ impl Daemon {
     /// Where it listens for FreeSWITCH.
     pub fn freeswitch(&self) -> SocketAddr {
         self.freeswitch
+    }
+
+    /// Where its observer answers.
+    pub fn observer(&self) -> SocketAddr {
+        self.observer.expect("an observer")
     }
 
     /// Stops it, and waits until every call in flight has ended.

@@ -22,7 +22,7 @@ impl Program {
     pub async fn serve(tables: &str, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("dialhook.toml");
-        std::fs::write(&file, format!("[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\n{tables}"))
+        std::fs::write(&file, format!("[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n{tables}"))
             .expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_dialhook"))
             .args(["serve", "--config"])
