@@ -28,3 +28,7 @@ mod examples;
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
+/// What the person on call reads: one line a call, and what never stands in it.
+mod logs;
+/// Metrics and health over HTTP, the dashboard and the alert rules.
+mod observer;
