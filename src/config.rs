@@ -239,7 +239,7 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
         let taken = |(_, _, other): &&(_, _, Option<SocketAddr>)| other == address;
         let Some((other, _, _)) = said.iter().take(later).find(taken) else { continue };
         if address.is_some_and(|address| address.port() != 0) {
-            section.fault(name, &format!("the same address as listen.{other}; give each its own port"));
+            section.fault(name, format!("the same address as listen.{other}; give each its own port"));
         }
     }
     // a loopback observer is for this machine, whoever else may make calls

@@ -5,14 +5,14 @@
 //!
 //! [`AD_HOC`]: crate::call::AD_HOC
 
+mod families;
+
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::core::Collector;
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{IntGauge, Registry, TextEncoder};
 
+use self::families::{Breakers, Caches, Daemon, Requests, Steps};
 use crate::call::SwitchKind;
 use crate::hook::Status;
 
@@ -25,23 +25,11 @@ pub const CANCELLED: &str = "CANCELLED";
 /// All that is counted since the daemon started; it outlives a configuration that is read anew.
 pub struct Metrics {
     registry: Registry,
-    calls: IntCounterVec,
-    in_flight: IntGauge,
-    steps: HistogramVec,
-    requests: HistogramVec,
-    connections: IntCounterVec,
-    retries: IntCounterVec,
-    fallbacks: IntCounterVec,
-    detached: IntGauge,
-    breakers: IntGaugeVec,
-    breakers_opened: IntCounterVec,
-    cache: IntCounterVec,
-    cache_entries: IntGauge,
-    refused: IntCounterVec,
-    insecure: IntGauge,
-    reloaded: IntGauge,
-    reloaded_at: IntGauge,
-    draining: IntGauge,
+    steps: Steps,
+    requests: Requests,
+    breakers: Breakers,
+    caches: Caches,
+    daemon: Daemon,
 }
 
 /// Counts as in flight until it is dropped.
@@ -92,18 +80,22 @@ impl Refusal {
     }
 }
 
-/// Seconds: fine where a webhook should be, and one bound between each two timeouts that people choose. A step that
-/// ran into a timeout of 2 s took a little more, and shows below 3.
-const BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
-
 impl Default for Metrics {
     fn default() -> Self {
-        let made = Self::at_zero(Registry::new());
+        let registry = Registry::new();
+        let made = Self {
+            steps: Steps::of(&registry),
+            requests: Requests::of(&registry),
+            breakers: Breakers::of(&registry),
+            caches: Caches::of(&registry),
+            daemon: Daemon::of(&registry),
+            registry,
+        };
         for refusal in Refusal::ALL {
-            made.refused.with_label_values(&[refusal.as_str()]);
+            made.daemon.refused.with_label_values(&[refusal.as_str()]);
         }
         for kind in [MADE, REUSED] {
-            made.connections.with_label_values(&[kind]);
+            made.requests.connections.with_label_values(&[kind]);
         }
         made
     }
@@ -123,81 +115,16 @@ const MADE: &str = "made";
 const REUSED: &str = "reused";
 
 impl Metrics {
-    fn at_zero(registry: Registry) -> Self {
-        let all = Families(&registry);
-        all.gauges("build_info", "The version that runs; always 1.", &["version"])
-            .with_label_values(&[env!("CARGO_PKG_VERSION")])
-            .set(1);
-        Self {
-            calls: all.counters(
-                "calls_total",
-                "Webhook steps that ended, by what the dialplan heard (CANCELLED: the caller hung up).",
-                &["switch", "hook", "status"],
-            ),
-            in_flight: all.gauge("calls_in_flight", "Calls that are at a webhook step now."),
-            steps: all.histograms(
-                "step_duration_seconds",
-                "How long calls were kept from their dialplan, by switch; cancelled steps left out.",
-                "switch",
-            ),
-            requests: all.histograms(
-                "request_duration_seconds",
-                "How long requests to webhooks took.",
-                "hook",
-            ),
-            connections: all.counters(
-                "connections_total",
-                "Requests by whether a connection to the webhook was made for them or a kept one reused.",
-                &["kind"],
-            ),
-            retries: all.counters("retries_total", "Requests that were sent once more.", &["hook"]),
-            fallbacks: all.counters("fallbacks_total", "Steps that went on to their next URL.", &["hook"]),
-            detached: all.gauge("detached_in_flight", "Requests under way that no call waits for."),
-            breakers: all.gauges(
-                "breaker_open",
-                "1 while a webhook failed so often that it is not asked, else 0.",
-                &["url"],
-            ),
-            breakers_opened: all.counters(
-                "breaker_opened_total",
-                "How often a webhook began not to be asked.",
-                &["url"],
-            ),
-            cache: all.counters(
-                "cache_total",
-                "Calls of hooks with a cache, by what it had for them.",
-                &["hook", "result"],
-            ),
-            cache_entries: all.gauge("cache_entries", "Answers in the cache."),
-            refused: all.counters(
-                "refused_total",
-                "Connections and calls not served, by reason.",
-                &["reason"],
-            ),
-            insecure: all.gauge("insecure_hooks", "Hooks that do not verify the webhook's certificate."),
-            reloaded: all.gauge(
-                "config_last_reload_successful",
-                "1 if the configuration last read is the one in use, 0 if it had faults.",
-            ),
-            reloaded_at: all.gauge(
-                "config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was read.",
-            ),
-            draining: all.gauge("draining", "1 while the daemon ends and only finishes its calls, else 0."),
-            registry,
-        }
-    }
-
     /// A call comes to its step; it does until what this returns is dropped.
     #[must_use]
     pub fn call_began(&self) -> InFlight {
-        InFlight::new(&self.in_flight)
+        InFlight::new(&self.steps.in_flight)
     }
 
     /// A call goes on, and its dialplan hears this.
     pub fn call_ended(&self, switch: SwitchKind, hook: &str, status: Status, took: Duration) {
         self.count_call(switch, hook, status.as_str());
-        self.steps.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
+        self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
     }
 
     /// A caller hung up during the step.
@@ -208,10 +135,10 @@ impl Metrics {
     /// The first call of a hook brings every other status at zero: what Prometheus first sees at 1, it does not take
     /// for an increase.
     fn count_call(&self, switch: SwitchKind, hook: &str, status: &str) {
-        let counter = self.calls.with_label_values(&[switch.as_str(), hook, status]);
+        let counter = self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
         if counter.get() == 0 {
             for status in STATUSES.map(Status::as_str).into_iter().chain([CANCELLED]) {
-                self.calls.with_label_values(&[switch.as_str(), hook, status]);
+                self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
             }
         }
         counter.inc();
@@ -219,41 +146,41 @@ impl Metrics {
 
     /// One request ended, whatever came of it; each retry is one.
     pub fn request_ended(&self, hook: &str, took: Duration) {
-        self.requests.with_label_values(&[hook]).observe(took.as_secs_f64());
+        self.requests.durations.with_label_values(&[hook]).observe(took.as_secs_f64());
     }
 
     /// A connection to a webhook was made.
     pub fn connection_made(&self) {
-        self.connections.with_label_values(&[MADE]).inc();
+        self.requests.connections.with_label_values(&[MADE]).inc();
     }
 
     /// A kept connection to a webhook carried one more request.
     pub fn connection_reused(&self) {
-        self.connections.with_label_values(&[REUSED]).inc();
+        self.requests.connections.with_label_values(&[REUSED]).inc();
     }
 
     /// A request is sent once more.
     pub fn retried(&self, hook: &str) {
-        self.retries.with_label_values(&[hook]).inc();
+        self.requests.retries.with_label_values(&[hook]).inc();
     }
 
     /// A step goes on to its next URL.
     pub fn fell_back(&self, hook: &str) {
-        self.fallbacks.with_label_values(&[hook]).inc();
+        self.requests.fallbacks.with_label_values(&[hook]).inc();
     }
 
     /// A request begins that no call waits for; it is under way until what this returns is dropped.
     #[must_use]
     pub fn detached_began(&self) -> InFlight {
-        InFlight::new(&self.detached)
+        InFlight::new(&self.requests.detached)
     }
 
     /// Whether the webhook at this URL, as the configuration shows it, is left alone. What stands behind a `?` can
     /// hold secrets, and is left out.
     pub fn breaker(&self, url: &str, open: bool) {
         let url = without_query(url);
-        let state = self.breakers.with_label_values(&[url]);
-        let opened = self.breakers_opened.with_label_values(&[url]);
+        let state = self.breakers.open.with_label_values(&[url]);
+        let opened = self.breakers.opened.with_label_values(&[url]);
         if open && state.get() == 0 {
             opened.inc();
         }
@@ -263,7 +190,7 @@ impl Metrics {
     /// No hook names this URL any more.
     pub fn breaker_gone(&self, url: &str) {
         // there may never have been one
-        let _unknown = self.breakers.remove_label_values(&[without_query(url)]);
+        let _unknown = self.breakers.open.remove_label_values(&[without_query(url)]);
     }
 
     /// A cache was looked into.
@@ -273,36 +200,36 @@ impl Metrics {
             CacheResult::Miss => "miss",
             CacheResult::Stale => "stale",
         };
-        self.cache.with_label_values(&[hook, result]).inc();
+        self.caches.looked_into.with_label_values(&[hook, result]).inc();
     }
 
     /// How many answers are kept.
     pub fn cache_entries(&self, entries: usize) {
-        self.cache_entries.set(whole(entries));
+        self.caches.entries.set(whole(entries));
     }
 
     /// A connection or a call is not served.
     pub fn refused(&self, why: Refusal) {
-        self.refused.with_label_values(&[why.as_str()]).inc();
+        self.daemon.refused.with_label_values(&[why.as_str()]).inc();
     }
 
     /// How many hooks do not verify their webhook's certificate.
     pub fn insecure_hooks(&self, hooks: usize) {
-        self.insecure.set(whole(hooks));
+        self.daemon.insecure.set(whole(hooks));
     }
 
     /// A configuration was read, and is in use if it was right.
     pub fn reloaded(&self, ok: bool, now: SystemTime) {
-        self.reloaded.set(i64::from(ok));
+        self.daemon.reloaded.set(i64::from(ok));
         if ok {
             let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.reloaded_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+            self.daemon.reloaded_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
         }
     }
 
     /// Whether the daemon only finishes its calls.
     pub fn draining(&self, draining: bool) {
-        self.draining.set(i64::from(draining));
+        self.daemon.draining.set(i64::from(draining));
     }
 
     /// All of it in Prometheus's text format.
@@ -341,42 +268,6 @@ fn without_query(url: &str) -> &str {
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// Makes families with our prefix, each registered once.
-struct Families<'a>(&'a Registry);
-
-impl Families<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.registered(IntCounterVec::new(described(name, help), labels))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.registered(IntGaugeVec::new(described(name, help), labels))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.registered(IntGauge::with_opts(described(name, help)))
-    }
-
-    fn histograms(&self, name: &str, help: &str, label: &str) -> HistogramVec {
-        let described = HistogramOpts::from(described(name, help)).buckets(BUCKETS.to_vec());
-        self.registered(HistogramVec::new(described, &[label]))
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "names and labels are constants, and every test makes all of them"
-    )]
-    fn registered<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        let made = made.expect("a name and labels as Prometheus wants them");
-        self.0.register(Box::new(made.clone())).expect("a name of its own");
-        made
-    }
-}
-
-fn described(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace("dialhook")
 }
 
 #[cfg(test)]

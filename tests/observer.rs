@@ -30,29 +30,43 @@ async fn webhook() -> FakeWebhook {
     .await
 }
 
+/// A hook for each way in which it answers, and one whose webhook is not there.
+fn tables(webhook: &FakeWebhook) -> String {
+    let hook = |(name, timeout)| {
+        let url = webhook.url(&format!("/{name}"));
+        format!("[hook.{name}]\nurl = \"{url}\"\nvariable = \"V\"\ntimeout = \"{timeout}\"\n")
+    };
+    let hooks = [("ok", "2s"), ("error", "2s"), ("evil", "2s"), ("slow", "1s"), ("left", "10s")].map(hook);
+    format!("{}[hook.gone]\nurl = \"http://127.0.0.1:1/\"\n", hooks.concat())
+}
+
+/// A caller who hangs up while the webhook is asked.
+async fn one_who_leaves(daemon: &Daemon, webhook: &FakeWebhook) {
+    let mut caller = FakeSwitch::connect(daemon.address()).await;
+    caller.greet(&Environment::new("left")).await.expect("a question");
+    within_patience("the request", async {
+        while webhook.received().iter().all(|request| request.target != "/left") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let during = Asked::get(daemon.observer(), "/metrics").await.body;
+    assert_eq!(samples(&during, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 1"]);
+    caller.say(b"HANGUP\n").await;
+    caller.hear_all().await;
+}
+
 #[tokio::test]
 async fn calls_of_each_kind_are_counted_once() {
     let webhook = webhook().await;
-    let hook = |name: &str| {
-        format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"V\"\n", webhook.url(&format!("/{name}")))
-    };
-    let tables = ["ok", "error", "evil"].map(hook).concat();
-    let slow = format!("{}timeout = \"1s\"\n{}timeout = \"10s\"\n", hook("slow"), hook("left"));
-    let daemon = Daemon::start(&format!("{tables}{slow}[hook.gone]\nurl = \"http://127.0.0.1:1/\"\n")).await;
+    let daemon = Daemon::start(&tables(&webhook)).await;
     for name in ["ok", "ok", "error", "evil", "slow", "gone", "ok?timeout=99", "nobody", "webhook"] {
         FakeSwitch::call(daemon.address(), Environment::new(name)).await;
     }
     let ok = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/ok");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), ok).await.status(), "OK");
-    let mut caller = FakeSwitch::connect(daemon.address()).await;
-    caller.greet(&Environment::new("left")).await.expect("a question");
-    while webhook.received().iter().all(|request| request.target != "/left") {
-        tokio::task::yield_now().await;
-    }
-    let during = Asked::get(daemon.observer(), "/metrics").await.body;
-    assert_eq!(samples(&during, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 1"]);
-    caller.say(b"HANGUP\n").await;
-    caller.hear_all().await;
+    metrics(&daemon).await; // so that none of them is in flight any more
+    one_who_leaves(&daemon, &webhook).await;
 
     let metrics = metrics(&daemon).await;
     let call = |hook, status, switch, count| {
