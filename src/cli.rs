@@ -41,8 +41,8 @@ call data and answers too.";
 enum Command {
     /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
-    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), and serves
-    /// ad hoc steps.
+    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), serves
+    /// ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready.
     Serve(Serve),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
