@@ -84,7 +84,7 @@ enum LogFormat {
 impl From<LogFormat> for Format {
     fn from(format: LogFormat) -> Self {
         match format {
-            LogFormat::Text => Self::Text,
+            LogFormat::Text => Self::text(),
             LogFormat::Json => Self::Json,
             LogFormat::Journald => Self::Journald,
         }

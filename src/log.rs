@@ -23,8 +23,11 @@ pub use self::numbers::Numbers;
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For a person, with colours on a terminal.
-    Text,
+    /// For a person.
+    Text {
+        /// Whether levels are told apart by colours.
+        coloured: bool,
+    },
     /// One JSON object a line.
     Json,
     /// Fields of systemd's journal.
@@ -32,11 +35,17 @@ pub enum Format {
 }
 
 impl Format {
+    /// Text, with colours on a terminal.
+    #[must_use]
+    pub fn text() -> Self {
+        Self::Text { coloured: io::stderr().is_terminal() }
+    }
+
     /// The journal where standard error leads there, else text.
     #[must_use]
     pub fn fitting() -> Self {
         let stream = env::var("JOURNAL_STREAM").ok();
-        if journal::is_standard_error(stream.as_deref()) { Self::Journald } else { Self::Text }
+        if journal::is_standard_error(stream.as_deref()) { Self::Journald } else { Self::text() }
     }
 }
 
@@ -48,7 +57,7 @@ impl Format {
 pub fn start(format: Format) -> WorkerGuard {
     let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
     let (format, unheard) = match &journal {
-        Some(Err(error)) => (Format::Text, Some(error.to_string())),
+        Some(Err(error)) => (Format::text(), Some(error.to_string())),
         Some(Ok(_)) | None => (format, None),
     };
     let (writer, guard) = match journal {
@@ -93,7 +102,7 @@ where
         .with_target(false)
         .log_internal_errors(false);
     match format {
-        Format::Text => subscriber.with_ansi(io::stderr().is_terminal()).into(),
+        Format::Text { coloured } => subscriber.with_ansi(coloured).into(),
         Format::Json => subscriber.json().flatten_event(true).with_span_list(false).into(),
         Format::Journald => subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).into(),
     }

@@ -88,7 +88,7 @@ struct Tried {
 #[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
     // asked for, the log tells why a connection failed
-    let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::Text));
+    let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
     let config = match trial.config.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),

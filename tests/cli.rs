@@ -65,6 +65,15 @@ async fn check_says_what_it_understood_a_line_a_hook() {
 }
 
 #[tokio::test]
+async fn check_says_what_is_not_observed_and_what_the_log_shows() {
+    let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
+    let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.contains("\nobserver   not at all\n"), "{out}");
+    assert!(out.contains("\nlog        telephone numbers whole\n"), "{out}");
+}
+
+#[tokio::test]
 async fn check_tells_every_fault_with_file_and_line() {
     let (_folder, file) = configured("[hook.crm]\nurl = \"nowhere\"\ntimeout = 0\n");
     let path = file.to_str().unwrap();

@@ -49,7 +49,9 @@ async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnO
     std::mem::take(&mut *written.0.lock().unwrap())
 }
 
-const EVERY_FORMAT: [Format; 3] = [Format::Text, Format::Json, Format::Journald];
+const TEXT: Format = Format::Text { coloured: false };
+
+const EVERY_FORMAT: [Format; 3] = [TEXT, Format::Json, Format::Journald];
 
 /// A call from a mobile number, on a channel that is named after it.
 fn call(hook: &str) -> Environment {
@@ -100,7 +102,7 @@ fn trace(request: &Received) -> &str {
 
 #[tokio::test]
 async fn a_line_of_text_tells_the_call() {
-    let (lines, requests) = two_calls(Format::Text).await;
+    let (lines, requests) = two_calls(TEXT).await;
     let parts = [
         " INFO call{id=\"1795416038.2\" channel=\"PJSIP/********678-0000001a\" trace=\"",
         "}: webhook step hook=\"crm\" to=\"http://127.0.0.1:",
@@ -178,7 +180,7 @@ async fn an_entry_of_the_journal_has_every_field() {
 async fn a_caller_who_hangs_up_leaves_one_line_too() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
-    let lines = logged(Format::Text, "info", &hook, async |daemon| {
+    let lines = logged(TEXT, "info", &hook, async |daemon| {
         let mut switch = FakeSwitch::connect(daemon.address()).await;
         switch.greet(&call("crm")).await.expect("a question");
         webhook.requested().await;
@@ -198,7 +200,7 @@ async fn a_caller_who_hangs_up_leaves_one_line_too() {
 #[tokio::test]
 async fn a_log_of_warnings_tells_the_call_too() {
     let webhook = webhook().await;
-    let lines = logged(Format::Text, "warn", &tables(&webhook), async |daemon| {
+    let lines = logged(TEXT, "warn", &tables(&webhook), async |daemon| {
         FakeSwitch::call(daemon.address(), call("crm")).await;
         FakeSwitch::call(daemon.address(), call("broken")).await;
     })
@@ -282,7 +284,9 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
                     assert!(fields(line).iter().all(|field| *field != ("PRIORITY", "0")), "{line}");
                     assert_eq!(line.matches("\nMESSAGE=").count(), 1, "{line}");
                 }
-                Format::Text | Format::Json => assert_eq!(line.trim_end().lines().count(), 1, "{line}"),
+                Format::Text { .. } | Format::Json => {
+                    assert_eq!(line.trim_end().lines().count(), 1, "{line}")
+                }
             }
             assert!(!line.contains('\x1b'), "{line:?}");
         }
@@ -291,7 +295,7 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
 
 #[tokio::test]
 async fn a_flood_of_strangers_leaves_one_line() {
-    let lines = logged(Format::Text, "info", "", async |daemon| {
+    let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..20 {
             let mut switch = FakeSwitch::connect(daemon.address()).await;
             switch.say(b"GET / HTTP/1.1\n\n").await;

@@ -4,13 +4,18 @@
 mod monitoring;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use dialhook::conversation;
+use dialhook::metrics::Metrics;
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::util::{
     Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
-    SocketMode, metrics, nobody_listens, within_patience,
+    SocketMode, house, metrics, nobody_listens, within_patience,
 };
 
 /// The samples of a family, in their order.
@@ -127,6 +132,37 @@ async fn who_is_refused_is_counted_by_reason() {
             "dialhook_refused_total{reason=\"unproved\"} 0",
         ]
     );
+}
+
+/// What is counted of a conversation in which the switch does this, in time that is not real.
+async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> String {
+    let (here, there) = duplex(64 * 1024);
+    let metrics = Arc::new(Metrics::default());
+    let house = Arc::into_inner(house("")).expect("nobody else has it").counted_in(Arc::clone(&metrics));
+    let dialect = Agi::new("0123456789abcdef".to_owned());
+    let held = tokio::spawn(conversation::hold(Switch::new(there, dialect), Arc::new(house)));
+    let mut here = FakeSwitch::over(here);
+    switch(&mut here).await;
+    here.hear_all().await;
+    drop(here);
+    held.await.unwrap();
+    metrics.render()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
+    let silent = counted(async |_| ()).await;
+    let left = counted(async |switch| {
+        switch.say(&Environment::new("webhook").bytes()).await;
+        switch.hear().await.expect("a question");
+        switch.say(b"HANGUP\n").await;
+    })
+    .await;
+    for (metrics, reason) in [(silent, "silent"), (left, "unproved")] {
+        assert!(metrics.contains(&format!("dialhook_refused_total{{reason=\"{reason}\"}} 1\n")), "{metrics}");
+        assert_eq!(samples(&metrics, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 0"]);
+        assert_eq!(samples(&metrics, "dialhook_calls_total"), [""; 0]);
+    }
 }
 
 async fn from(address: &str, to: SocketAddr) -> TcpStream {
