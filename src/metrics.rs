@@ -7,6 +7,7 @@
 
 mod families;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -101,6 +102,7 @@ impl Default for Metrics {
     }
 }
 
+/// What a dialplan may hear.
 const STATUSES: [Status; 7] = [
     Status::Ok,
     Status::HttpError,
@@ -175,10 +177,10 @@ impl Metrics {
         InFlight::new(&self.requests.detached)
     }
 
-    /// Whether the webhook at this URL, as the configuration shows it, is left alone. What stands behind a `?` can
-    /// hold secrets, and is left out.
+    /// Whether the webhook at this URL, as the configuration writes it, is left alone. A URL that a call chose is not
+    /// for here: each is a series of its own. Credentials and query are left out.
     pub fn breaker(&self, url: &str, open: bool) {
-        let url = without_query(url);
+        let url = &*without_secrets(url);
         let state = self.breakers.open.with_label_values(&[url]);
         let opened = self.breakers.opened.with_label_values(&[url]);
         if open && state.get() == 0 {
@@ -190,7 +192,7 @@ impl Metrics {
     /// No hook names this URL any more.
     pub fn breaker_gone(&self, url: &str) {
         // there may never have been one
-        let _unknown = self.breakers.open.remove_label_values(&[without_query(url)]);
+        let _unknown = self.breakers.open.remove_label_values(&[&*without_secrets(url)]);
     }
 
     /// A cache was looked into.
@@ -262,8 +264,18 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn without_query(url: &str) -> &str {
-    url.split_once('?').map_or(url, |(before, _)| before)
+/// A URL without what stands between `://` and `@`, and without what stands behind `?`.
+fn without_secrets(url: &str) -> Cow<'_, str> {
+    let url = url.split_once('?').map_or(url, |(before, _)| before);
+    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((credentials, _)) => {
+            let host_and_path = rest.get(credentials.len() + 1..).unwrap_or_default();
+            Cow::Owned(format!("{scheme}://{host_and_path}"))
+        }
+        None => Cow::Borrowed(url),
+    }
 }
 
 fn whole(count: usize) -> i64 {

@@ -104,6 +104,34 @@ fn a_breaker_is_counted_when_it_opens_and_not_while_it_is() {
 }
 
 #[test]
+fn a_breaker_shows_no_credentials() {
+    for (url, shown) in [
+        ("https://u:geheim@h:8443/a@b?c=d@e", "https://h:8443/a@b"),
+        ("https://geheim@h", "https://h"),
+        ("http://h/{callee_number}/a@b", "http://h/{callee_number}/a@b"),
+        ("http://u:geh@eim@h/", "http://h/"),
+    ] {
+        assert_eq!(without_secrets(url), shown);
+    }
+}
+
+#[test]
+fn no_status_is_forgotten() {
+    for status in STATUSES {
+        // a new one belongs into the list as well
+        match status {
+            Status::Ok
+            | Status::HttpError
+            | Status::Timeout
+            | Status::Unreachable
+            | Status::BadAnswer
+            | Status::BadRequest
+            | Status::Overloaded => {}
+        }
+    }
+}
+
+#[test]
 fn what_a_cache_had_is_counted() {
     let metrics = Metrics::default();
     for result in [CacheResult::Hit, CacheResult::Hit, CacheResult::Miss, CacheResult::Stale] {
