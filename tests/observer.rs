@@ -292,11 +292,16 @@ mod bad_requests {
 async fn silent_strangers_keep_neither_a_call_nor_for_long_an_observer() {
     let daemon = Daemon::start("").await;
     let mut strangers = Vec::new();
-    for _ in 0..80 {
+    // twice as many as there are places
+    for _ in 0..130 {
         strangers.push(TcpStream::connect(daemon.observer()).await.unwrap());
     }
-    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("one")).await.status(), "BAD_REQUEST");
     let asked = tokio::spawn(Asked::get(daemon.observer(), "/health/ready"));
+    for _ in 0..3 {
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("one")).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+    }
+    assert!(!asked.is_finished(), "all places were taken");
     drop(strangers);
     assert_eq!(asked.await.unwrap().code, 200);
 }

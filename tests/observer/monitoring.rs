@@ -32,7 +32,7 @@ async fn promtool(arguments: &[&str], input: &str) {
         Err(error) => {
             let required = std::env::var_os("DIALHOOK_REQUIRE_PROMTOOL").is_some();
             assert!(!required, "DIALHOOK_REQUIRE_PROMTOOL forbids to skip promtool: {error}");
-            return skipped(&format!("promtool {}: {error}", arguments.join(" ")));
+            return skipped(&format!("what promtool would say of the metrics, rules and queries: {error}"));
         }
     };
     let mut standard_input = promtool.stdin.take().unwrap();
