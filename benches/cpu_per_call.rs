@@ -26,7 +26,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = folder.path().join("dialhook.toml");
     let text = format!(
-        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\n[hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"CRM\"\n"
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"CRM\"\n"
     );
     fs::write(&configuration, text).unwrap();
     let log = folder.path().join("log");

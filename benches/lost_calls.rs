@@ -75,7 +75,7 @@ async fn main() -> ExitCode {
         let [asterisk, freeswitch] = addresses;
         let variable = VARIABLES[round % 2];
         manager.configure(&format!(
-            "[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n\
+            "[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n\
              [hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"{variable}\"\n"
         ));
     };

@@ -7,9 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::log::Format;
 use crate::trial::Trial;
 use crate::{demo, trial};
 
@@ -35,9 +36,10 @@ call data and answers too.";
 enum Command {
     /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
-    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), and serves
-    /// ad hoc steps. SIGHUP reads the configuration again; SIGTERM ends it once the calls in flight are finished.
-    Serve(ConfigFile),
+    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), serves
+    /// ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reads the configuration again;
+    /// SIGTERM ends it once the calls in flight are finished.
+    Serve(Serve),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
     /// With files of dialplan (extensions.conf, FreeSWITCH's XML): also whether every AGI(agi://...) and every socket
@@ -55,6 +57,34 @@ pub(crate) struct ConfigFile {
     /// The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// How to log [default: journald if systemd connected standard error to it, else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// The names of the formats on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+    Journald,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::text(),
+            LogFormat::Json => Self::Json,
+            LogFormat::Journald => Self::Journald,
+        }
+    }
 }
 
 /// What to check.
@@ -95,7 +125,7 @@ pub fn run() -> ExitCode {
         Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
     };
     match arguments.command {
-        Command::Serve(file) => runtime.block_on(serve::run(&file)),
+        Command::Serve(how) => runtime.block_on(serve::run(&how)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
         Command::Try(trial) => runtime.block_on(trial::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),

@@ -42,7 +42,9 @@ pub struct Config {
     pub limits: Limits,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
-    /// What is right, but does nothing in this version.
+    /// Whether the log shows telephone numbers whole.
+    pub numbers: bool,
+    /// What is right, but does nothing, or not what one may think.
     pub notices: Vec<String>,
 }
 
@@ -53,6 +55,8 @@ pub struct Listen {
     pub asterisk: Option<SocketAddr>,
     /// Where FreeSWITCH connects to: the outbound event socket.
     pub freeswitch: Option<SocketAddr>,
+    /// Where health and metrics are asked for, over HTTP.
+    pub observer: Option<SocketAddr>,
     /// Which networks may connect; everybody who can reach a loopback address where nothing is said.
     pub allow: Option<Vec<IpNet>>,
 }
@@ -113,10 +117,16 @@ impl Default for Config {
         Self {
             file: None,
             company: String::new(),
-            listen: Listen { asterisk: loopback(4573), freeswitch: loopback(8084), allow: None },
+            listen: Listen {
+                asterisk: loopback(4573),
+                freeswitch: loopback(8084),
+                observer: loopback(9573),
+                allow: None,
+            },
             urls: AllowedUrls::Any,
             limits: Limits::default(),
             hooks: BTreeMap::new(),
+            numbers: false,
             notices: Vec::new(),
         }
     }
@@ -156,9 +166,10 @@ impl Config {
         let listen = listen(root.section("listen"), &mut notices);
         let urls = calls(root.section("calls"), &listen);
         let limits = limits::read(root.section("limits"));
+        let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file);
         root.end();
-        Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, notices }
+        Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
     }
 
     /// The hooks without their names.
@@ -199,7 +210,13 @@ impl Listen {
         self.allow.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&peer)))
     }
 
-    /// Whether only this machine can connect.
+    /// Whether somebody at this address may ask the observer: on loopback, everybody who reaches it.
+    #[must_use]
+    pub fn observer_allows(&self, peer: IpAddr) -> bool {
+        self.observer.is_some_and(|address| address.ip().is_loopback()) || self.allows(peer)
+    }
+
+    /// Whether only this machine can make a call's connection.
     #[must_use]
     pub fn only_loopback(&self) -> bool {
         [self.asterisk, self.freeswitch].iter().flatten().all(|address| address.ip().is_loopback())
@@ -208,36 +225,41 @@ impl Listen {
 
 fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
     let default = Config::default().listen;
-    let (asterisk, freeswitch) = (section.take("asterisk"), section.take("freeswitch"));
-    let allow = section.take("allow");
-    if let Some(Some(address)) = section.take("observer").map(|entry| address(&entry, None)) {
-        notices.push(format!("listen.observer: this version does not listen on {address} yet"));
-    }
-    let listen = Listen {
-        asterisk: asterisk.as_ref().map_or(default.asterisk, |entry| address(entry, default.asterisk)),
-        freeswitch: freeswitch
-            .as_ref()
-            .map_or(default.freeswitch, |entry| address(entry, default.freeswitch)),
-        allow: allow.as_ref().and_then(networks),
+    let mut said = Vec::new();
+    let mut place = |name, default| {
+        let entry = section.take(name);
+        let address = entry.as_ref().map_or(default, |entry| address(entry, default));
+        said.push((name, entry, address));
+        address
     };
-    let open = |address: Option<SocketAddr>| address.is_some_and(|address| !address.ip().is_loopback());
-    for (entry, address) in [(&asterisk, listen.asterisk), (&freeswitch, listen.freeswitch)] {
-        if let (Some(entry), true, None) = (entry, open(address), &allow) {
+    let (asterisk, freeswitch) =
+        (place("asterisk", default.asterisk), place("freeswitch", default.freeswitch));
+    let observer = place("observer", default.observer);
+    let allow = section.take("allow");
+    let listen = Listen { asterisk, freeswitch, observer, allow: allow.as_ref().and_then(networks) };
+    for (_, entry, address) in &said {
+        let open = address.is_some_and(|address| !address.ip().is_loopback());
+        if let (Some(entry), true, None) = (entry, open, &allow) {
             entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
         }
     }
-    if listen.asterisk.is_none() && listen.freeswitch.is_none() {
+    if asterisk.is_none() && freeswitch.is_none() {
         section
             .fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
     }
-    if listen.asterisk == listen.freeswitch && listen.asterisk.is_some_and(|address| address.port() != 0) {
-        section.fault("freeswitch", "the same address as listen.asterisk; give each switch its own port");
+    for (later, (name, _, address)) in said.iter().enumerate().skip(1) {
+        let taken = |(_, _, other): &&(_, _, Option<SocketAddr>)| other == address;
+        let Some((other, _, _)) = said.iter().take(later).find(taken) else { continue };
+        if address.is_some_and(|address| address.port() != 0) {
+            section.fault(name, format!("the same address as listen.{other}; give each its own port"));
+        }
     }
-    let local = |address: SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
-    for (switch, address) in [("asterisk", listen.asterisk), ("freeswitch", listen.freeswitch)] {
-        if let Some(address) = address.filter(|address| local(*address)) {
+    // a loopback observer is for this machine, whoever else may make calls
+    for (name, _, address) in said.into_iter().filter(|(name, _, _)| *name != "observer") {
+        let local = |address: &SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
+        if let Some(address) = address.filter(local) {
             notices.push(format!(
-                "listen.allow does not name {}: nobody can connect to listen.{switch}; add it, or leave allow out",
+                "listen.allow does not name {}: nobody can connect to listen.{name}; add it, or leave allow out",
                 address.ip()
             ));
         }
@@ -273,6 +295,12 @@ fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     });
     section.end();
     urls.unwrap_or(default)
+}
+
+fn log(mut section: Section<'_>) -> bool {
+    let numbers = section.take("numbers").and_then(|entry| entry.truth());
+    section.end();
+    numbers.unwrap_or_default()
 }
 
 #[cfg(test)]

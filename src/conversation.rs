@@ -1,5 +1,6 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -10,12 +11,13 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, error, field, info, info_span, trace, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, info, trace, warn};
 
-use crate::call::Call;
+use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::limits::{Attendance, Full, Limits};
-use crate::log::Seldom;
+use crate::log::{Numbers, Seldom};
+use crate::metrics::{CANCELLED, Metrics, Refusal, UNKNOWN};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::webhook::{Asked, ErrorPage, Webhook};
 use crate::word;
@@ -32,6 +34,8 @@ pub struct House {
     detached: Attendance,
     errands: TaskTracker,
     forged: Arc<Seldom>,
+    metrics: Arc<Metrics>,
+    numbers: Numbers,
 }
 
 /// How long a silent switch has to take in that its call is given back.
@@ -42,8 +46,9 @@ impl House {
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
         let (calls, detached) = (Attendance::default(), Attendance::default());
-        let (errands, forged) = (TaskTracker::new(), Arc::default());
-        Self { policy, limits, webhook, calls, detached, errands, forged }
+        let (errands, forged, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
+        let numbers = Numbers::default();
+        Self { policy, limits, webhook, calls, detached, errands, forged, metrics, numbers }
     }
 
     /// The same house under another configuration: the calls and requests of both are counted together, and what is known
@@ -58,7 +63,21 @@ impl House {
             detached: self.detached.clone(),
             errands: self.errands.clone(),
             forged: Arc::clone(&self.forged),
+            metrics: Arc::clone(&self.metrics),
+            numbers: self.numbers,
         }
+    }
+
+    /// The same, with what happens counted here.
+    #[must_use]
+    pub fn counted_in(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The same, with telephone numbers in the log so.
+    #[must_use]
+    pub fn showing(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
     }
 
     /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
@@ -75,14 +94,19 @@ where
     D: Dialect,
 {
     let patience = house.limits.patience;
-    let span = info_span!("call", id = field::Empty, channel = field::Empty);
+    // of the highest level, so that a log of warnings tells the call too
+    let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
         let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
+            house.metrics.refused(Refusal::Panicked);
             give_back(&mut switch, patience).await;
             return;
         };
+        if let Some(refusal) = ended.as_ref().err().and_then(refusal) {
+            house.metrics.refused(refusal);
+        }
         match ended {
             Ok(()) => {}
             Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
@@ -105,6 +129,17 @@ where
     .await;
 }
 
+/// Why a conversation was not held, where that was not the caller's or the network's doing.
+fn refusal(error: &SwitchError) -> Option<Refusal> {
+    match error {
+        SwitchError::Forged(_) => Some(Refusal::Forged),
+        SwitchError::TooLong => Some(Refusal::TooLong),
+        SwitchError::Silent(_) => Some(Refusal::Silent),
+        SwitchError::HungUpUnproved => Some(Refusal::Unproved),
+        SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => None,
+    }
+}
+
 /// Gives a call back without an answer.
 async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration)
 where
@@ -123,15 +158,18 @@ where
     let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
     let mut call = within(patience, switch.greet()).await?;
     let began = Instant::now();
-    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*call.channel.lossy());
+    let _in_flight = house.metrics.call_began();
+    let channel = call.channel.lossy();
+    let channel = house.numbers.in_channel(&channel, call.switch);
+    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*channel);
 
     let step = house.policy.step(&call);
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
-    trace!(?call, "the environment is proved");
+    trace!(call = %house.numbers.in_text(&format!("{call:?}")), "the environment is proved");
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
-            info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
+            house.cancelled(&step, call.switch, began.elapsed(), &gone);
             return Err(gone);
         }
         outcome = house.outcome(&step, &call, told, began, peer) => outcome,
@@ -140,7 +178,7 @@ where
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
-    report(&step, &outcome, to.as_deref(), took);
+    house.report(&step, call.switch, &outcome, to.as_deref(), took);
     match heard {
         Ok(0) => {}
         Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
@@ -175,7 +213,7 @@ impl House {
             return nowhere(self.hand_over(step, request, timeout));
         }
         let asked = self.webhook.ask(step, &request, began + timeout, timeout, ErrorPage::Skip).await;
-        trace!(?asked, "the webhook was asked");
+        self.tell(&asked);
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
         (asked.outcome, to)
     }
@@ -187,7 +225,9 @@ impl House {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
         })?;
-        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity())?;
+        let identity = identity();
+        Span::current().record("trace", identity.trace_id());
+        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity)?;
         Ok((request, timeout))
     }
 
@@ -197,16 +237,67 @@ impl House {
         let Ok(place) = self.detached.enter(None, most, None) else {
             return Outcome::Overloaded(Load::Detached(most));
         };
+        let under_way = self.metrics.detached_began();
         let (house, step) = (Arc::clone(self), step.clone());
         let errand = async move {
             let began = Instant::now();
             let asked = house.webhook.ask(&step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+            house.tell(&asked);
             report_detached(&step, &asked, began.elapsed());
-            drop(place);
+            drop((place, under_way));
         };
         self.errands.spawn(errand.in_current_span());
         Outcome::Detached
     }
+
+    /// What a webhook said, for whoever wants to read everything.
+    fn tell(&self, asked: &Asked) {
+        trace!(answer = %self.numbers.in_text(&heard(asked)), "the webhook was asked");
+    }
+
+    /// The hook's name for what is counted: one that no configuration knows may be a caller's words.
+    fn known<'s>(&self, step: &'s Step) -> &'s str {
+        let known = step.name == AD_HOC || self.policy.hooks.contains_key(&step.name);
+        if known { &step.name } else { UNKNOWN }
+    }
+
+    /// The hook's name for the log.
+    fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
+        match self.known(step) {
+            UNKNOWN => self.numbers.in_text(&step.name),
+            known => Cow::Borrowed(known),
+        }
+    }
+
+    /// One line a call and one count: a warning where somebody should look.
+    fn report(&self, step: &Step, switch: SwitchKind, outcome: &Outcome, to: Option<&str>, took: Duration) {
+        self.metrics.call_ended(switch, self.known(step), outcome.status(), took);
+        let (hook, ms) = (&*self.shown(step), milliseconds(took));
+        let (status, code) = (outcome.status().as_str(), outcome.code());
+        match outcome {
+            Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+            Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
+            failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+        }
+    }
+
+    /// The same for a step whose call ended before it.
+    fn cancelled(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
+        self.metrics.call_cancelled(switch, self.known(step));
+        let (hook, to, ms) = (&*self.shown(step), step.asks(), milliseconds(took));
+        info!(hook, to, status = CANCELLED, ms, reason = %gone, "webhook step");
+    }
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What came of asking a webhook, for the log.
+fn heard(asked: &Asked) -> String {
+    let answer = asked.answer.as_ref();
+    let body = answer.map(|answer| format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)));
+    format!("{} {}", asked.outcome.status().as_str(), body.unwrap_or_else(|| asked.outcome.to_string()))
 }
 
 /// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
@@ -233,20 +324,9 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
     }
 }
 
-/// One line a call: a warning where somebody should look.
-fn report(step: &Step, outcome: &Outcome, to: Option<&str>, took: Duration) {
-    let (hook, ms) = (&step.name, took.as_millis());
-    let (status, code) = (outcome.status().as_str(), outcome.code());
-    match outcome {
-        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
-        Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
-        failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
-    }
-}
-
 /// One line for a request that no call waited for.
 fn report_detached(step: &Step, asked: &Asked, took: Duration) {
-    let (hook, ms, outcome) = (&step.name, took.as_millis(), &asked.outcome);
+    let (hook, ms, outcome) = (&step.name, milliseconds(took), &asked.outcome);
     let to = asked.attempts.last().map(|attempt| attempt.origin());
     let (status, code) = (outcome.status().as_str(), outcome.code());
     match outcome {

@@ -149,7 +149,7 @@ fn daemon(
     switch: SwitchKind,
 ) -> Result<(SocketAddr, CancellationToken), Box<dyn Error>> {
     let configuration = format!(
-        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n\
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = false\n\
          [hook.crm]\nurl = \"http://{webhook}/route\"\nvariable = \"CRM\"\ntimeout = \"1s\"\n"
     );
     let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;

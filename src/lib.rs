@@ -11,8 +11,9 @@
 //! 7. The dialect puts them into commands, or refuses what the wire cannot carry; one write says farewell.
 //!
 //! Around it: [`config`] reads the file, [`limits`] counts the calls, [`notify`] speaks with the service manager,
-//! [`log`] writes what happened, [`cli`] is the program, with [`trial`] (`dialhook try`) and [`demo`]; [`dialplan`]
-//! finds the steps in an `extensions.conf`, for `dialhook check`.
+//! [`log`] writes what happened, [`metrics`] count it and the [`observer`] shows them over HTTP; [`cli`] is the
+//! program, with [`trial`] (`dialhook try`) and [`demo`]; [`dialplan`] finds the steps in an `extensions.conf`, for
+//! `dialhook check`.
 
 pub mod cli;
 pub mod server;
@@ -32,7 +33,9 @@ pub mod config;
 pub mod dialplan;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod notify;
+pub mod observer;
 
 pub mod demo;
 pub mod trial;

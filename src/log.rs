@@ -1,44 +1,111 @@
-//! What the person on call reads.
+//! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
+
+mod journal;
+mod numbers;
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
-use tracing::warn;
+use tracing::{Dispatch, warn};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
-/// Writes the log to standard error, `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …),
-/// until what it returns is dropped.
+pub use self::journal::{Journal, SOCKET};
+pub use self::numbers::Numbers;
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For a person.
+    Text {
+        /// Whether levels are told apart by colours.
+        coloured: bool,
+    },
+    /// One JSON object a line.
+    Json,
+    /// Fields of systemd's journal.
+    Journald,
+}
+
+impl Format {
+    /// Text, with colours on a terminal.
+    #[must_use]
+    pub fn text() -> Self {
+        Self::Text { coloured: io::stderr().is_terminal() }
+    }
+
+    /// The journal where standard error leads there, else text.
+    #[must_use]
+    pub fn fitting() -> Self {
+        let stream = env::var("JOURNAL_STREAM").ok();
+        if journal::is_standard_error(stream.as_deref()) { Self::Journald } else { Self::text() }
+    }
+}
+
+/// Writes the log to standard error or to the journal, `info` and above, or what `DIALHOOK_LOG` says (`debug`,
+/// `dialhook=trace`, …), until what it returns is dropped.
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
 /// 8,192 are lost then.
-pub fn start() -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LONGEST_QUEUE)
-        .thread_name("log")
-        .finish(io::stderr());
+pub fn start(format: Format) -> WorkerGuard {
+    let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
+    let (format, unheard) = match &journal {
+        Some(Err(error)) => (Format::text(), Some(error.to_string())),
+        Some(Ok(_)) | None => (format, None),
+    };
+    let (writer, guard) = match journal {
+        Some(Ok(journal)) => written_by(journal),
+        Some(Err(_)) | None => written_by(io::stderr()),
+    };
     let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted);
     let unreadable =
         filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
     let filter = filter.ok().filter(|_| !unreadable).unwrap_or_else(|| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .log_internal_errors(false)
-        .init();
+    // a log that was started before goes on
+    let _started_before = tracing::dispatcher::set_global_default(dispatch(format, filter, writer));
     if unreadable {
         warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");
     }
+    if let Some(error) = unheard {
+        warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
+    }
     guard
+}
+
+fn written_by(
+    writer: impl Write + Send + 'static,
+) -> (tracing_appender::non_blocking::NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LONGEST_QUEUE)
+        .thread_name("log")
+        .finish(writer)
+}
+
+/// What hears the events: each is one write.
+#[must_use]
+pub fn dispatch<W>(format: Format, filter: EnvFilter, writer: W) -> Dispatch
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_target(false)
+        .log_internal_errors(false);
+    match format {
+        Format::Text { coloured } => subscriber.with_ansi(coloured).into(),
+        Format::Json => subscriber.json().flatten_event(true).with_span_list(false).into(),
+        Format::Journald => subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).into(),
+    }
 }
 
 /// Says what is logged.

@@ -1,13 +1,14 @@
 //! The listeners: how calls come in, how many at once, what a reload changes, and how the daemon ends.
 
 mod entrance;
+mod observed;
 mod reload;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -17,12 +18,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use self::entrance::{Entrance, Open, Sign};
-pub use self::reload::{LastReload, ReloadError};
+use self::observed::Observed;
+pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
 use crate::limits::Limits;
-use crate::log::Seldom;
+use crate::log::{Numbers, Seldom};
+use crate::metrics::{Metrics, Refusal};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -35,14 +38,19 @@ pub struct Server {
     shared: Arc<Shared>,
     /// None once it is stopping.
     open: Mutex<Option<Vec<Open>>>,
-    last_reload: Mutex<Option<LastReload>>,
+    observed: Mutex<Option<Observed>>,
 }
 
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
     webhook: Webhook,
+    metrics: Arc<Metrics>,
     current: watch::Sender<Arc<Current>>,
+    /// Who may connect, for the observer too.
+    listen: watch::Sender<Listen>,
+    /// Cancelled when the daemon ends, and only finishes its calls.
+    draining: CancellationToken,
     connections: Arc<Semaphore>,
     entrances: TaskTracker,
     calls: TaskTracker,
@@ -68,11 +76,11 @@ pub enum StartError {
     NoListener,
     /// The address is taken or not ours.
     #[error(
-        "cannot listen on {address}: {error}; stop what listens there, or change listen.{switch} (false: not at all)"
+        "cannot listen on {address}: {error}; stop what listens there, or change listen.{listener} (false: not at all)"
     )]
     Listen {
-        /// For which switch.
-        switch: &'static str,
+        /// For which switch, or `observer`.
+        listener: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why not.
@@ -143,14 +151,19 @@ impl Server {
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
-        let webhook = Webhook::new(config.every_hook())?;
+        let observer = config.listen.observer.map(observed::listen).transpose()?;
+        let metrics = Arc::new(Metrics::default());
+        let webhook = Webhook::new(config.every_hook(), Arc::clone(&metrics))?;
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
+        metrics.reloaded(true, SystemTime::now());
         let house = House::new(config.policy(), webhook.clone(), config.limits.clone());
-        let shared = Arc::new(Shared::new(webhook, Current::new(config, house)));
+        let current = Current::new(config, house.counted_in(Arc::clone(&metrics)));
+        let shared = Arc::new(Shared::new(webhook, metrics, current));
         let open = entrances.into_iter().map(|entrance| entrance.open(&shared)).collect();
-        Ok(Self { shared, open: Mutex::new(Some(open)), last_reload: Mutex::default() })
+        let observed = observer.map(|listener| listener.open(&shared));
+        Ok(Self { shared, open: Mutex::new(Some(open)), observed: Mutex::new(observed) })
     }
 
     /// Where it listens for a switch; tells the port where the configuration left it open.
@@ -160,9 +173,17 @@ impl Server {
         open.iter().flatten().find(|open| open.sign.switch == switch).map(|open| open.sign.address)
     }
 
+    /// Where health and metrics are asked for.
+    #[must_use]
+    pub fn observer(&self) -> Option<SocketAddr> {
+        let observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        observed.as_ref().map(|observed| observed.address)
+    }
+
     /// Waits until the daemon is stopped, then lets the calls in flight end.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;
+        self.shared.draining.cancel();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(open);
         let Shared { entrances, calls, .. } = &*self.shared;
@@ -183,9 +204,10 @@ impl Server {
 
 impl Current {
     fn new(config: &Config, house: House) -> Self {
+        let numbers = if config.numbers { Numbers::Shown } else { Numbers::Masked };
         Self {
             file: config.file.clone(),
-            house: Arc::new(house),
+            house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
             connections: connections(&config.limits),
         }
@@ -197,9 +219,12 @@ fn connections(limits: &Limits) -> usize {
 }
 
 impl Shared {
-    fn new(webhook: Webhook, current: Current) -> Self {
+    fn new(webhook: Webhook, metrics: Arc<Metrics>, current: Current) -> Self {
         Self {
             webhook,
+            metrics,
+            listen: watch::Sender::new(current.listen.clone()),
+            draining: CancellationToken::new(),
             connections: Arc::new(Semaphore::new(current.connections)),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
@@ -230,6 +255,7 @@ impl Shared {
                 connections.acquire_many_owned(fewer).await.map(OwnedSemaphorePermit::forget)
             });
         }
+        self.listen.send_replace(current.listen.clone());
         self.current.send_replace(Arc::new(current));
     }
 
@@ -243,6 +269,7 @@ impl Shared {
     fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
         let current = self.current();
         if !current.listen.allows(peer.ip()) {
+            self.metrics.refused(Refusal::NotAllowed);
             self.strangers.warn(|unlogged| {
                 warn!(%peer, unlogged, "connection refused: listen.allow does not name this peer; add it if it is a switch");
             });

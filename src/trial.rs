@@ -94,7 +94,7 @@ struct Tried {
 #[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
     // asked for, the log tells why a connection failed
-    let _log = std::env::var_os(log::VARIABLE).map(|_| log::start());
+    let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
     let config = match trial.config.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
@@ -104,7 +104,7 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
     if step.timeout() == Err(RequestFault::NoSuchHook) {
         return failed(WRONG, &no_such_hook(trial, &config));
     }
-    let webhook = match Webhook::new([]) {
+    let webhook = match Webhook::new([], Arc::default()) {
         Ok(webhook) => webhook,
         Err(error) => return failed(FAILED, &format!("no HTTP client: {error}")),
     };

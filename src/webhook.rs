@@ -23,6 +23,7 @@ use self::kept::KeptAnswers;
 pub use self::kept::Origin;
 use self::standings::Standings;
 use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target, Unreachable};
+use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
 /// Asks webhooks, and remembers of them what the next call should know. Clones share all of it.
@@ -36,6 +37,7 @@ struct Shared {
     clients: Clients,
     standings: Standings,
     kept: KeptAnswers,
+    metrics: Arc<Metrics>,
 }
 
 /// What came of asking a webhook.
@@ -94,25 +96,34 @@ struct OneTurn {
 }
 
 impl Webhook {
-    /// Clients with this machine's name servers and trusted authorities.
+    /// Clients with this machine's name servers and trusted authorities, for these hooks and any ad hoc step; what
+    /// happens is counted.
     ///
     /// # Errors
     /// When no client can be made at all.
-    pub fn new<'a>(hooks: impl IntoIterator<Item = &'a Hook>) -> Result<Self, reqwest::Error> {
-        let shared =
-            Shared { clients: Clients::new(), standings: Standings::default(), kept: KeptAnswers::default() };
+    pub fn new<'a>(
+        hooks: impl IntoIterator<Item = &'a Hook>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, reqwest::Error> {
+        let shared = Shared {
+            clients: Clients::new(),
+            standings: Standings::counted_in(Arc::clone(&metrics)),
+            kept: KeptAnswers::default(),
+            metrics,
+        };
         let webhook = Self { shared: Arc::new(shared) };
         webhook.shared.clients.client(None, Duration::from_secs(2))?;
         webhook.prepare(hooks)?;
         Ok(webhook)
     }
 
-    /// Makes the clients that these hooks need, so that no call waits for them.
+    /// Makes the clients that these hooks need, so that no call waits for them; they are the configured ones from now on.
     ///
     /// # Errors
     /// When one cannot be made.
     pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
-        for hook in hooks {
+        let hooks: Vec<_> = hooks.into_iter().collect();
+        for hook in &hooks {
             for later in 0..hook.urls.len() {
                 let (tls, most) = (hook.manner.tls.as_deref(), share(hook.timeout.get(), later));
                 self.shared.clients.client(tls, most)?;
@@ -121,6 +132,9 @@ impl Webhook {
                 }
             }
         }
+        let urls = hooks.iter().flat_map(|hook| &hook.urls);
+        self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
+        self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
         Ok(())
     }
 
@@ -131,12 +145,6 @@ impl Webhook {
             "this machine trusts no certificate authority: every https webhook will be UNREACHABLE; \
              install the package ca-certificates",
         )
-    }
-
-    /// How many answers are kept.
-    #[must_use]
-    pub fn kept_answers(&self) -> u64 {
-        self.shared.kept.entries()
     }
 
     /// Makes a step's request, and judges what comes of it, until a moment that comes `patience` after the call's wait
@@ -152,7 +160,17 @@ impl Webhook {
         let errand = Errand { step, request, hook: &request.hook, deadline, patience, page };
         match request.hook.manner.cache {
             None => self.ask_now(errand).await,
-            Some(keeping) => self.ask_once(errand, keeping).await,
+            Some(keeping) => {
+                let asked = self.ask_once(errand, keeping).await;
+                let result = match asked.origin {
+                    Origin::Webhook => CacheResult::Miss,
+                    Origin::Cache => CacheResult::Hit,
+                    Origin::Stale => CacheResult::Stale,
+                };
+                self.shared.metrics.cache(&step.name, result);
+                self.shared.metrics.cache_entries(self.shared.kept.entries());
+                asked
+            }
         }
     }
 
@@ -206,6 +224,9 @@ impl Webhook {
             }
             let later = targets.iter().skip(number + 1).filter(|target| !rests(target)).count();
             let turn = errand.turn(began, later);
+            if number > 0 {
+                self.shared.metrics.fell_back(&errand.step.name);
+            }
             let heard = self.ask_one(errand, target, turn, &mut attempts).await;
             let (outcome, answer) = match heard {
                 Ok(Heard { answer, redirect: None }) => (errand.step.judge(&answer), Some(answer)),
@@ -240,14 +261,17 @@ impl Webhook {
         turn: OneTurn,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Heard, Outcome> {
-        let Shared { clients, standings, .. } = &*self.shared;
+        let Shared { clients, standings, metrics, .. } = &*self.shared;
+        let hook = &*errand.step.name;
         let mut first = true;
         loop {
             let began = Instant::now();
             standings.asked(&target.place);
-            let failure = match attempt::made(clients, errand, target, turn).await {
+            let made = attempt::made(clients, errand, target, turn, metrics).await;
+            metrics.request_ended(hook, began.elapsed());
+            let failure = match made {
                 Ok(heard) => {
-                    standings.answered(&target.place, &errand.step.name);
+                    standings.answered(&target.place, hook);
                     return Ok(heard);
                 }
                 Err(failure) => failure,
@@ -260,14 +284,15 @@ impl Webhook {
                 && standings.repeats(&target.place)
             {
                 attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
+                metrics.retried(hook);
                 first = false;
                 continue;
             }
             if outcome.is_silence() {
                 let breaker = errand.hook.manner.breaker.as_ref();
-                standings.failed(&target.place, &errand.step.name, breaker, Instant::now().into_std());
+                standings.failed(&target.place, hook, breaker, Instant::now().into_std());
             } else {
-                standings.answered(&target.place, &errand.step.name);
+                standings.answered(&target.place, hook);
             }
             return Err(outcome);
         }

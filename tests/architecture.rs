@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 23] = [
     ("variable", &[]),
     ("word", &[]),
     ("call", &["variable"]),
@@ -15,14 +15,30 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
-    ("webhook", &["call", "hook", "tls"]),
+    ("webhook", &["call", "hook", "metrics", "tls"]),
     ("config", &["call", "hook", "limits", "tls", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
     ("limits", &[]),
-    ("log", &[]),
+    ("log", &["call"]),
     ("notify", &[]),
-    ("conversation", &["call", "hook", "limits", "log", "switch", "webhook", "word"]),
-    ("server", &["call", "config", "conversation", "limits", "log", "switch", "webhook", "word"]),
+    ("metrics", &["call", "hook"]),
+    ("observer", &["config", "log", "metrics"]),
+    ("conversation", &["call", "hook", "limits", "log", "metrics", "switch", "webhook", "word"]),
+    (
+        "server",
+        &[
+            "call",
+            "config",
+            "conversation",
+            "limits",
+            "log",
+            "metrics",
+            "observer",
+            "switch",
+            "webhook",
+            "word",
+        ],
+    ),
     ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),
     ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "notify", "server", "trial", "variable"]),
@@ -31,7 +47,7 @@ const DOORS: [(&str, &[&str]); 21] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 20] = [
+const ADDRESSES: [(&str, &[&str]); 21] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook", "server"]),
     ("rustls", &["tls", "webhook"]),
@@ -40,10 +56,11 @@ const ADDRESSES: [(&str, &[&str]); 20] = [
     ("encoding_rs", &["hook"]),
     ("moka", &["webhook"]),
     ("hickory_resolver", &["webhook"]),
-    ("hyper", &["webhook", "demo"]),
+    ("hyper", &["webhook", "observer", "demo"]),
     ("toml", &["config"]),
-    ("tokio::net", &["server", "demo"]),
-    ("tokio", &["switch", "webhook", "conversation", "server", "cli", "notify", "trial", "demo"]),
+    ("tokio::net", &["server", "observer", "demo"]),
+    ("tokio", &["switch", "webhook", "conversation", "server", "observer", "cli", "notify", "trial", "demo"]),
+    ("prometheus", &["metrics"]),
     ("clap", &["cli", "trial"]),
     ("getrandom", &["word"]),
     ("roxmltree", &["dialplan"]),

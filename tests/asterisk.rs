@@ -23,11 +23,7 @@ mod statuses;
 /// Every answer arrives to the byte, or not at all.
 mod values;
 
-use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::rc::Rc;
-use std::sync::Mutex;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use tokio::task::{LocalSet, spawn_local};
@@ -74,20 +70,10 @@ fn required(release: Release) -> bool {
     required.split([',', ' ']).any(|word| word == "1" || word == release.number())
 }
 
-/// Says once what is not tested here and why: to standard error past the test harness, which shows what passing
-/// tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
+/// Says what is not tested here, which may be forbidden.
 fn skipped(what: &str, required: bool) {
     assert!(!required, "DIALHOOK_REQUIRE_ASTERISK forbids to skip {what}");
-    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if !SAID.lock().unwrap().insert(what.to_owned()) {
-        return;
-    }
-    let line = format!("SKIPPED: {what}\n");
-    io::stderr().write_all(line.as_bytes()).unwrap();
-    if let Some(file) = std::env::var_os("DIALHOOK_SKIPPED_FILE") {
-        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
+    crate::util::skipped(what);
 }
 
 /// An Asterisk whose dialplan says `agi://dialhook/` to this daemon.

@@ -47,6 +47,10 @@ async fn check_says_what_it_understood_a_line_a_hook() {
     assert!(lines[0].ends_with("dialhook.toml: no fault, 2 hooks"), "{out}");
     assert!(out.contains("\nasterisk   AGI(agi://127.0.0.1:4573/NAME), from this machine\n"), "{out}");
     assert!(
+        out.contains("\nobserver   http://127.0.0.1:9573/metrics, /health/live, /health/ready\n"),
+        "{out}"
+    );
+    assert!(
         out.contains(
             "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; the answer into CRM; \
              accepted: sales, support; otherwise sales; fetches ACCOUNT; headers x-key\n"
@@ -58,6 +62,15 @@ async fn check_says_what_it_understood_a_line_a_hook() {
         "{out}"
     );
     assert!(!out.contains("geheim"));
+}
+
+#[tokio::test]
+async fn check_says_what_is_not_observed_and_what_the_log_shows() {
+    let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
+    let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.contains("\nobserver   not at all\n"), "{out}");
+    assert!(out.contains("\nlog        telephone numbers whole\n"), "{out}");
 }
 
 #[tokio::test]
@@ -195,11 +208,17 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
 async fn serve_says_which_address_is_taken_and_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let (_folder, file) = configured(&format!("[listen]\nasterisk = \"{address}\"\nfreeswitch = false\n"));
-    let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
-    assert_eq!(status, 1);
-    assert!(err.contains(&format!("cannot listen on {address}: Address already in use")), "{err}");
-    assert!(err.contains("change listen.asterisk (false: not at all)"), "{err}");
+    for (taken, others) in [
+        ("asterisk", "freeswitch = false\nobserver = false"),
+        ("freeswitch", "asterisk = \"127.0.0.1:0\"\nobserver = false"),
+        ("observer", "asterisk = \"127.0.0.1:0\"\nfreeswitch = false"),
+    ] {
+        let (_folder, file) = configured(&format!("[listen]\n{taken} = \"{address}\"\n{others}\n"));
+        let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
+        assert_eq!(status, 1);
+        assert!(err.contains(&format!("cannot listen on {address}: Address already in use")), "{err}");
+        assert!(err.contains(&format!("change listen.{taken} (false: not at all)")), "{err}");
+    }
 }
 
 #[tokio::test]
@@ -395,7 +414,7 @@ async fn the_demo_shows_calls_of_both_switches_and_ends_by_itself() {
 
 /// A daemon of its own process, and the address that it says it listens on.
 async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) {
-    let (folder, file) = configured(configuration);
+    let (folder, file) = configured(&format!("listen.observer = false\n{configuration}"));
     let mut daemon =
         dialhook(&["serve", "--config", file.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(daemon.stderr.as_mut().unwrap()).lines();

@@ -28,7 +28,11 @@ mod examples;
 mod hooks;
 /// How long, how much, how many: every limit has its end.
 mod limits;
+/// What the person on call reads: one line a call, and what never stands in it.
+mod logs;
 /// The pages of docs/ and their example server.
 mod manual;
+/// Metrics and health over HTTP, the dashboard and the alert rules.
+mod observer;
 /// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
 mod service;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
+mod asked;
 mod daemon;
 /// FreeSWITCH's own pass over a text.
 pub mod expansion;
@@ -9,12 +10,17 @@ mod program;
 mod switch;
 mod webhook;
 
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+pub use self::asked::{Asked, metrics};
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::manager::FakeManager;
@@ -38,4 +44,20 @@ pub async fn nobody_listens(address: SocketAddr) {
         }
     })
     .await;
+}
+
+/// Says once what is not tested here and why: to standard error past the test harness, which shows what passing
+/// tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
+pub fn skipped(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if !SAID.lock().expect("never poisoned").insert(what.to_owned()) {
+        return;
+    }
+    let line = format!("SKIPPED: {what}\n");
+    io::stderr().write_all(line.as_bytes()).expect("standard error");
+    if let Some(file) = std::env::var_os("DIALHOOK_SKIPPED_FILE") {
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(file).expect("the file for what was skipped");
+        file.write_all(line.as_bytes()).expect("room for a line");
+    }
 }

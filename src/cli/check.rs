@@ -116,6 +116,12 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         Some(address) => format!("freeswitch socket {}/NAME, from {}", reached(address), peers(config)),
         None => "freeswitch not at all".to_owned(),
     });
+    lines.push(match config.listen.observer {
+        Some(address) => {
+            format!("observer   http://{}/metrics, /health/live, /health/ready", reached(address))
+        }
+        None => "observer   not at all".to_owned(),
+    });
     lines.push(match &config.urls {
         AllowedUrls::Any => "ad hoc     any URL (every listener is on loopback)".to_owned(),
         AllowedUrls::Prefixes(none) if none.is_empty() => {
@@ -134,6 +140,9 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         config.limits.detached,
         config.limits.patience
     ));
+    if config.numbers {
+        lines.push("log        telephone numbers whole".to_owned());
+    }
     lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines

@@ -10,9 +10,10 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{ConfigFile, DONE, FAILED, WRONG, failed};
+use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
 use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
+use crate::log::Format;
 use crate::server::Server;
 use crate::{log, notify};
 
@@ -24,7 +25,7 @@ struct Signals {
 }
 
 /// Serves until it is told to stop.
-pub(super) async fn run(file: &ConfigFile) -> ExitCode {
+pub(super) async fn run(how: &Serve) -> ExitCode {
     // first of all: as long as there is one thread
     let passed = match notify::listeners() {
         Ok(passed) => passed,
@@ -36,11 +37,11 @@ pub(super) async fn run(file: &ConfigFile) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
     };
-    let config = match file.load() {
+    let config = match how.config.load() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
     };
-    let _log = log::start();
+    let _log = log::start(how.log_format.map_or_else(Format::fitting, Format::from));
     announce(&config);
     raise_descriptors(&config);
     let server = match Server::start_with(&config, passed) {
@@ -48,11 +49,12 @@ pub(super) async fn run(file: &ConfigFile) -> ExitCode {
         Err(error) => return failed(FAILED, &error.to_string()),
     };
     let (asterisk, freeswitch) = addresses(&server);
-    info!(asterisk, freeswitch, hooks = config.hooks.len(), "listening");
+    let observer = server.observer().map(tracing::field::display);
+    info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
     notify::ready(&status(&server, &config));
     let stop = CancellationToken::new();
     tokio::spawn(notify::keep_awake());
-    tokio::spawn(signals.obey(file.clone(), Arc::clone(&server), stop.clone()));
+    tokio::spawn(signals.obey(how.config.clone(), Arc::clone(&server), stop.clone()));
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
         return failed(FAILED, "the listener panicked; see above");

@@ -189,9 +189,36 @@ fn a_hook_that_lacks_its_prefix_is_recognised() {
 }
 
 #[test]
-fn a_listener_of_a_later_version_is_said_not_to_be_there() {
-    let config = parse("[listen]\nobserver = \"127.0.0.1:9573\"\n").unwrap();
-    assert_eq!(config.notices, ["listen.observer: this version does not listen on 127.0.0.1:9573 yet"]);
+fn the_observer_is_on_loopback_unless_said_otherwise() {
+    let observer = |listen: &str| parse(&format!("[listen]\n{listen}")).map(|config| config.listen.observer);
+    assert_eq!(observer(""), Ok(Some("127.0.0.1:9573".parse().unwrap())));
+    assert_eq!(observer("observer = false\n"), Ok(None));
+    assert!(observer("observer = \"0.0.0.0:9573\"\n").unwrap_err()[0].contains("needs listen.allow"));
+    assert!(observer("observer = \"0.0.0.0:9573\"\nallow = [\"10.1.0.0/16\"]\n").is_ok());
+    let faults = observer("observer = \"127.0.0.1:8084\"\n").unwrap_err();
+    assert_eq!(faults, ["1: listen.observer: the same address as listen.freeswitch; give each its own port"]);
+}
+
+#[test]
+fn allow_is_asked_for_an_observer_that_others_can_reach_only() {
+    let allows = |listen: &str, peer: &str| {
+        let text = format!("[listen]\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n{listen}");
+        parse(&text).unwrap().listen.observer_allows(peer.parse().unwrap())
+    };
+    let open = "observer = \"0.0.0.0:9573\"\n";
+    assert!(allows(open, "10.1.2.3") && !allows(open, "10.2.2.3"));
+    let only_switches = parse("[listen]\nallow = [\"10.1.0.0/16\"]\n").unwrap();
+    assert!(only_switches.listen.observer_allows("127.0.0.1".parse().unwrap()));
+    assert!(!only_switches.notices.iter().any(|notice| notice.contains("observer")));
+}
+
+#[test]
+fn numbers_are_shown_only_where_that_is_wished() {
+    assert!(!parse("").unwrap().numbers);
+    assert!(parse("[log]\nnumbers = true\n").unwrap().numbers);
+    let faults = parse("[log]\nnumbers = \"yes\"\nnumber = true\n").unwrap_err();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].starts_with("2: log.numbers: found") && faults[0].ends_with("write true or false"));
 }
 
 #[test]

@@ -46,6 +46,14 @@ pub struct Identity {
     pub traceparent: String,
 }
 
+impl Identity {
+    /// The trace, as those who collect traces look it up.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        self.traceparent.split('-').nth(1).unwrap_or_default()
+    }
+}
+
 /// One HTTP request, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Request {

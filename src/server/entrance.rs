@@ -66,7 +66,7 @@ impl Entrance {
             Ok((address, listener)) => {
                 Ok(Self { listener, sign: Sign { switch, wanted, address, keeper: Keeper::Daemon } })
             }
-            Err(error) => Err(StartError::Listen { switch: switch.as_str(), address: wanted, error }),
+            Err(error) => Err(StartError::Listen { listener: switch.as_str(), address: wanted, error }),
         }
     }
 
@@ -135,7 +135,7 @@ impl Entrance {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

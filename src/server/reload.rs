@@ -6,17 +6,8 @@ use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use super::entrance::{Entrance, Keeper, Open};
-use super::{Server, StartError};
+use super::{Server, StartError, observed};
 use crate::config::{Config, ConfigError, Listen};
-
-/// How the last reload ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastReload {
-    /// When.
-    pub when: SystemTime,
-    /// Whether the configuration was taken.
-    pub ok: bool,
-}
 
 /// Why everything is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +50,8 @@ impl Server {
     /// When the configuration is not right, or not all of its listeners can be had: nothing has changed then.
     pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Config, ReloadError> {
         let done = config.map_err(ReloadError::from).and_then(|config| self.take(&config).map(|()| config));
-        let last = LastReload { when: SystemTime::now(), ok: done.is_ok() };
-        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        self.shared.metrics.reloaded(done.is_ok(), SystemTime::now());
         done
-    }
-
-    /// How the last reload ended; nothing before the first.
-    #[must_use]
-    pub fn last_reload(&self) -> Option<LastReload> {
-        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, config: &Config) -> Result<(), ReloadError> {
@@ -77,9 +61,15 @@ impl Server {
             return Err(ReloadError::Gone(file));
         }
         let new = missing(open, &config.listen)?;
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = observed.as_ref().map(|observed| observed.wanted) == config.listen.observer;
+        let observer = config.listen.observer.filter(|_| !stays).map(observed::listen).transpose()?;
         self.shared.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
         self.shared.renew(config);
         open.retain(|open| open.is_wanted(&config.listen));
+        if !stays {
+            *observed = observer.map(|listening| listening.open(&self.shared));
+        }
         open.extend(new.into_iter().map(|entrance| entrance.open(&self.shared)));
         Ok(())
     }

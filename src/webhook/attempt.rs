@@ -12,6 +12,7 @@ use crate::hook::{
     Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
     redirected_method,
 };
+use crate::metrics::Metrics;
 
 /// An answer, whatever it says.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ pub(super) async fn made(
     errand: Errand<'_>,
     target: &Target,
     turn: OneTurn,
+    metrics: &Metrics,
 ) -> Result<Heard, Failure> {
     let (request, until) = (errand.request, turn.until);
     let mut hop = Hop {
@@ -72,7 +74,11 @@ pub(super) async fn made(
                 Ok((Err(error), reused)) => return Err(hop.failed(&error, reused)),
                 Err(_elapsed) => return Err(Failure { outcome: errand.late(false), stage: Stage::Begun }),
             };
-        tracing::trace!(reused, "the webhook answers");
+        if reused {
+            metrics.connection_reused()
+        } else {
+            metrics.connection_made()
+        }
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
         let redirects = &errand.hook.manner.redirects;
         match redirects.target(code, &headers, &hop.url, hop.followed) {

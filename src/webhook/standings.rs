@@ -1,21 +1,49 @@
 //! How each URL has been doing, told to the log when it changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tracing::{info, warn};
 
 use crate::hook::{Breaker, Standing, Turn, Unreachable};
+use crate::metrics::Metrics;
 
 /// What is remembered of URLs; of one that does well there is nothing to remember.
 #[derive(Debug, Default)]
-pub(super) struct Standings(Mutex<HashMap<Arc<str>, Standing>>);
+pub(super) struct Standings {
+    of: Mutex<HashMap<Arc<str>, Standing>>,
+    /// The URLs of the configuration: those of ad hoc steps are not counted, they come from dialplans.
+    counted: Mutex<BTreeSet<Arc<str>>>,
+    metrics: Arc<Metrics>,
+}
 
 /// URLs of ad hoc steps come from dialplans: so many are remembered, and others are asked as if nothing had happened.
 const MOST_REMEMBERED: usize = 1024;
 
 impl Standings {
+    pub(super) fn counted_in(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
+    /// Counts these URLs from now on, and no others.
+    pub(super) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = places.collect();
+        self.publish();
+    }
+
+    /// Tells how many URLs of each host are left alone.
+    fn publish(&self) {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = BTreeMap::new();
+        for place in &*counted {
+            let of_host = open.entry(origin(place)).or_insert(0);
+            *of_host += usize::from(standings.get(place).is_some_and(Standing::is_open));
+        }
+        self.metrics.breakers(open);
+    }
+
     /// Whether a caller's request may try a URL now.
     pub(super) fn admit(
         &self,
@@ -47,7 +75,7 @@ impl Standings {
 
     /// An answer came from a URL of this hook.
     pub(super) fn answered(&self, place: &str, hook: &str) {
-        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = standings.get_mut(place) else { return };
         let turn = standing.answered();
         if standing.is_good() {
@@ -56,6 +84,7 @@ impl Standings {
         drop(standings);
         if turn == Some(Turn::Closed) {
             info!(hook, to = origin(place), "the webhook answers again");
+            self.publish();
         }
     }
 
@@ -71,16 +100,21 @@ impl Standings {
                 failures,
                 "the webhook does not answer: callers are not kept waiting for it; tried again every {probe:?}"
             );
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+            if counted {
+                self.metrics.breaker_opened(origin(place));
+            }
+            self.publish();
         }
     }
 
     fn with<T>(&self, place: &str, unknown: T, then: impl FnOnce(&mut Standing) -> T) -> T {
-        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         standings.get_mut(place).map_or(unknown, then)
     }
 
     fn remembered<T>(&self, place: &Arc<str>, then: impl FnOnce(&mut Standing) -> T) -> T {
-        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
             return then(&mut Standing::default());
         }
@@ -116,7 +150,7 @@ mod tests {
         assert_eq!(standings.admit(&well, breaker, now), Ok(()));
         standings.answered(&dead, "crm");
         assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
-        assert!(standings.0.lock().unwrap().is_empty());
+        assert!(standings.of.lock().unwrap().is_empty());
     }
 
     #[test]
@@ -133,6 +167,6 @@ mod tests {
         for number in 0..2 * MOST_REMEMBERED {
             standings.failed(&format!("http://{number}/").into(), "crm", Some(&Breaker::default()), now);
         }
-        assert_eq!(standings.0.lock().unwrap().len(), MOST_REMEMBERED);
+        assert_eq!(standings.of.lock().unwrap().len(), MOST_REMEMBERED);
     }
 }

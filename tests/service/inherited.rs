@@ -17,7 +17,7 @@ fn manager_with(names: [&'static str; 2], more: &str) -> (FakeManager, [SocketAd
 }
 
 fn wants([asterisk, freeswitch]: [SocketAddr; 2], more: &str) -> String {
-    format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n{more}")
+    format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n{more}")
 }
 
 fn hook(webhook: &FakeWebhook) -> String {
@@ -93,7 +93,8 @@ async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
 #[tokio::test]
 async fn one_that_the_configuration_does_not_want_stops_the_start() {
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], "");
-    manager.configure(&format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
+    manager
+        .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(1));
     let told = format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
@@ -115,7 +116,9 @@ async fn a_reload_that_would_strand_one_changes_nothing() {
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
     let mut daemon = manager.start();
     manager.hears("READY=1").await;
-    manager.configure(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n"));
+    manager.configure(&format!(
+        "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n"
+    ));
     daemon.signal("HUP").await;
     let line = daemon.logs("reload refused").await;
     assert!(line.contains(&format!("the service manager listens on {asterisk}")), "{line}");
@@ -128,8 +131,10 @@ async fn what_is_not_passed_on_is_opened() {
     let webhook = webhook().await;
     let mut manager = FakeManager::new();
     let asterisk = manager.listen("asterisk");
-    let text =
-        format!("[listen]\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}", hook(&webhook));
+    let text = format!(
+        "[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}",
+        hook(&webhook)
+    );
     manager.configure(&text);
     let _daemon = manager.start();
     let [told, freeswitch] = super::notices::addresses(&manager.hears("READY=1").await);

@@ -5,7 +5,8 @@ use tokio::net::TcpStream;
 use super::gated;
 use crate::util::{Environment, FakeManager, FakeSwitch};
 
-const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n";
+const LISTEN: &str =
+    "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
 /// Where the daemon listens for Asterisk and for FreeSWITCH, as its status says.
 pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
@@ -32,7 +33,7 @@ async fn ready_is_not_said_when_it_cannot_listen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let manager = FakeManager::new();
     manager.configure(&format!(
-        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{}\"\n",
+        "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{}\"\n",
         taken.local_addr().unwrap()
     ));
     let (status, _log) = manager.start().end().await;

@@ -8,7 +8,7 @@ use dialhook::config::{Config, ConfigError};
 use dialhook::server::ReloadError;
 
 use super::gated;
-use crate::util::{Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
+use crate::util::{Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
@@ -18,7 +18,8 @@ fn hook(webhook: &FakeWebhook, variable: &str) -> String {
     format!("[hook.crm]\nurl = \"{}\"\nvariable = \"{variable}\"\ntimeout = 10\n", webhook.url("/"))
 }
 
-const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n";
+const LISTEN: &str =
+    "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
 /// As [`Daemon`]s are configured, with these tables.
 fn configuration(tables: &str) -> Result<Config, ConfigError> {
@@ -73,13 +74,13 @@ mod by_a_signal {
         let file = manager.file().display().to_string();
         let first = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
         assert!(
-            first.contains(&format!("{file}:8: hook.crm.timout: unknown key; did you mean `timeout`?")),
+            first.contains(&format!("{file}:9: hook.crm.timout: unknown key; did you mean `timeout`?")),
             "{first}"
         );
         let second = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
-        assert!(second.contains(&format!("{file}:10: limits.calls: found 0; write a number")), "{second}");
+        assert!(second.contains(&format!("{file}:11: limits.calls: found 0; write a number")), "{second}");
         let notice = manager.hears("READY=1").await;
-        assert!(notice.contains(&format!("STATUS=reload refused: {file}:8: hook.crm.timout")), "{notice}");
+        assert!(notice.contains(&format!("STATUS=reload refused: {file}:9: hook.crm.timout")), "{notice}");
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
     }
 
@@ -147,7 +148,7 @@ mod of_listeners {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken_address = taken.local_addr().unwrap();
         let text = format!(
-            "[listen]\nasterisk = \"127.0.0.2:0\"\nfreeswitch = \"{taken_address}\"\n{}",
+            "[listen]\nobserver = false\nasterisk = \"127.0.0.2:0\"\nfreeswitch = \"{taken_address}\"\n{}",
             hook(&webhook, "NEW")
         );
         let refused = daemon.server().reload(parse(&text)).unwrap_err();
@@ -242,15 +243,37 @@ mod of_limits {
 }
 
 #[tokio::test]
-async fn the_last_one_is_remembered() {
+async fn the_last_one_shows_in_the_metrics() {
     let daemon = Daemon::start("").await;
-    assert_eq!(daemon.server().last_reload(), None);
+    let successful = async || {
+        let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
+        metrics.contains("dialhook_config_last_reload_successful 1\n")
+    };
+    assert!(successful().await);
     daemon.server().reload(parse("nonsense")).unwrap_err();
-    let first = daemon.server().last_reload().unwrap();
-    assert!(!first.ok);
+    assert!(!successful().await);
     daemon.server().reload(configuration("")).unwrap();
-    let second = daemon.server().last_reload().unwrap();
-    assert!(second.ok && second.when >= first.when);
+    assert!(successful().await);
+}
+
+#[tokio::test]
+async fn the_observer_moves_where_the_configuration_says_and_stays_otherwise() {
+    let daemon = Daemon::start("").await;
+    let before = daemon.observer();
+    daemon.server().reload(configuration("")).unwrap();
+    assert_eq!(daemon.server().observer(), Some(before));
+    let mut without = configuration("").unwrap();
+    without.listen.observer = None;
+    daemon.server().reload(Ok(without)).unwrap();
+    assert_eq!(daemon.server().observer(), None);
+    nobody_listens(before).await;
+    let mut taken = configuration("").unwrap();
+    taken.listen.observer = Some(daemon.address());
+    let refused = daemon.server().reload(Ok(taken)).unwrap_err().to_string();
+    assert!(refused.contains("change listen.observer"), "{refused}");
+    daemon.server().reload(configuration("")).unwrap();
+    let after = daemon.server().observer().unwrap();
+    assert_eq!(Asked::get(after, "/health/ready").await.body, "ready\n");
 }
 
 #[tokio::test]

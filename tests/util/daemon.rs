@@ -19,6 +19,7 @@ use super::within_patience;
 pub struct Daemon {
     address: SocketAddr,
     freeswitch: SocketAddr,
+    observer: Option<SocketAddr>,
     server: Arc<Server>,
     stop: DropGuard,
     run: JoinHandle<()>,
@@ -31,7 +32,7 @@ impl Daemon {
     }
 
     /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said of
-    /// FreeSWITCH, it is listened for on a port of its own too.
+    /// FreeSWITCH or the observer, they have ports of their own too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
@@ -43,13 +44,17 @@ impl Daemon {
         if config.listen.freeswitch == Config::default().listen.freeswitch {
             config.listen.freeswitch = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         }
+        if config.listen.observer == Config::default().listen.observer {
+            config.listen.observer = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        }
         let server = Arc::new(Server::start(&config).expect("free ports"));
         let [address, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
             .map(|switch| server.address(switch).expect("a listener"));
+        let observer = server.observer();
         let stop = CancellationToken::new();
         let (running, stopped) = (Arc::clone(&server), stop.clone());
         let run = tokio::spawn(async move { running.run(stopped).await });
-        Self { address, freeswitch, server, stop: stop.drop_guard(), run }
+        Self { address, freeswitch, observer, server, stop: stop.drop_guard(), run }
     }
 
     /// Where it listens for Asterisk.
@@ -67,6 +72,11 @@ impl Daemon {
         &self.server
     }
 
+    /// Where its observer answers.
+    pub fn observer(&self) -> SocketAddr {
+        self.observer.expect("an observer")
+    }
+
     /// Stops it, and waits until every call in flight has ended.
     pub async fn stop(self) {
         drop(self.stop);
@@ -77,6 +87,6 @@ impl Daemon {
 /// What conversations need where there is no listener.
 pub fn house(tables: &str) -> Arc<House> {
     let config = Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
-    let webhook = Webhook::new(config.every_hook()).expect("a trust store");
+    let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a trust store");
     Arc::new(House::new(config.policy(), webhook, config.limits))
 }

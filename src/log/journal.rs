@@ -1,0 +1,211 @@
+//! The journal of systemd: each event one datagram of fields, so that `journalctl DIALHOOK_HOOK=crm` finds its calls.
+//!
+//! tracing-journald is not used: it sends from the thread that logs, and a journal that stalls would hold up every
+//! call. Here the formatter writes text, as for any other log, and the one thread that writes sends it.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use tracing::field::{Field, Visit};
+use tracing::span::Record;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Where journald listens (`systemd-journald.service(8)`).
+pub const SOCKET: &str = "/run/systemd/journal/socket";
+
+/// Whether standard error is the journal: `JOURNAL_STREAM` holds the device and inode that it was given
+/// (`systemd.exec(5)`). A variable that was merely inherited names another file.
+pub(super) fn is_standard_error(journal_stream: Option<&str>) -> bool {
+    let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let metadata = file.and_then(|file| file.metadata());
+    metadata.is_ok_and(|metadata| names(journal_stream, metadata.dev(), metadata.ino()))
+}
+
+/// ```text
+/// journal_stream = device ":" inode          ; decimal
+/// ```
+fn names(journal_stream: Option<&str>, device: u64, inode: u64) -> bool {
+    journal_stream.is_some_and(|stream| stream == format!("{device}:{inode}"))
+}
+
+/// Sends each write as one datagram.
+#[derive(Debug)]
+pub struct Journal {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// The journal that listens here.
+    ///
+    /// # Errors
+    /// When nobody does.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        // journald drops an empty one
+        socket.send_to(&[], path)?;
+        Ok(Self { socket, path: path.to_owned() })
+    }
+}
+
+impl Write for Journal {
+    /// What cannot be sent is lost: the journal may be full, or just being restarted.
+    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
+        let _sent = self.socket.send_to(datagram, &self.path);
+        Ok(datagram.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes events and the fields of spans as journald reads them (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>).
+///
+/// ```text
+/// entry = 1*field
+/// field = NAME "=" value LF                  ; the form for values without line feeds, which ours are
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Entries;
+
+impl<S, N> FormatEvent<S, N> for Entries
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let Fields { mut message, mut lines } = fields;
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(formatted) = span.extensions().get::<FormattedFields<N>>() {
+                lines.push_str(&formatted.fields);
+            }
+        }
+        for (name, value) in lines.lines().filter_map(|line| line.strip_prefix(PREFIX)?.split_once('=')) {
+            let quote = if value.contains(' ') { "\"" } else { "" };
+            write!(message, " {}={quote}{value}{quote}", name.to_ascii_lowercase())?;
+        }
+        writeln!(writer, "PRIORITY={}", priority(*event.metadata().level()))?;
+        writeln!(writer, "SYSLOG_IDENTIFIER={}", env!("CARGO_PKG_NAME"))?;
+        writeln!(writer, "MESSAGE={message}")?;
+        writer.write_str(&lines)
+    }
+}
+
+impl<'w> FormatFields<'w> for Entries {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut told = Fields::default();
+        fields.record(&mut told);
+        writer.write_str(&told.lines)
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
+    }
+}
+
+/// As `syslog(3)` numbers them; `debug` and `trace` are one there.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+/// The message, and the other fields a line each.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    lines: String,
+}
+
+/// What the names of our fields begin with, so that they are nobody else's.
+const PREFIX: &str = "DIALHOOK_";
+
+/// Bytes of one value: a datagram holds some 200 KiB, and one that is longer would be lost whole.
+const LONGEST_VALUE: usize = 32 * 1024;
+
+impl Fields {
+    fn take(&mut self, field: &Field, value: &str) {
+        let end = (0..=value.len().min(LONGEST_VALUE)).rev().find(|end| value.is_char_boundary(*end));
+        let value = end.and_then(|end| value.get(..end)).unwrap_or_default();
+        if field.name() == "message" {
+            self.message.extend(value.chars().flat_map(on_one_line));
+            return;
+        }
+        self.lines.push_str(PREFIX);
+        let letters = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        self.lines.extend(field.name().chars().map(letters));
+        self.lines.push('=');
+        self.lines.extend(value.chars().flat_map(on_one_line));
+        self.lines.push('\n');
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.take(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.take(field, &format!("{value:?}"));
+    }
+}
+
+/// A character as it is, or an escape for one that would begin a field of a stranger's own.
+fn on_one_line(character: char) -> impl Iterator<Item = char> {
+    let escaped = character.is_control().then(|| character.escape_default());
+    let plain = escaped.is_none().then_some(character);
+    escaped.into_iter().flatten().chain(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_error_is_the_journal_only_if_device_and_inode_say_so() {
+        assert!(names(Some("8:4711"), 8, 4711));
+        for other in [None, Some(""), Some("8:471"), Some("9:4711"), Some("8:4711:1"), Some("journal")] {
+            assert!(!names(other, 8, 4711), "{other:?}");
+        }
+        assert!(!is_standard_error(Some("1:1")));
+    }
+
+    #[test]
+    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        assert!(Journal::at(&path).is_err(), "nobody listens");
+        let listener = UnixDatagram::bind(&path).unwrap();
+        let mut journal = Journal::at(&path).unwrap();
+        journal.write_all(b"MESSAGE=one\n").unwrap();
+        journal.write_all(b"MESSAGE=two\n").unwrap();
+        let mut buffer = [0; 64];
+        let mut heard = || {
+            let length = listener.recv(&mut buffer).unwrap();
+            buffer[..length].to_vec()
+        };
+        assert_eq!([heard(), heard(), heard()], [&b""[..], b"MESSAGE=one\n", b"MESSAGE=two\n"]);
+        drop(listener);
+        journal.write_all(b"MESSAGE=three\n").unwrap();
+    }
+}

@@ -1,0 +1,268 @@
+//! What is counted, and how Prometheus reads it.
+//!
+//! The other rooms say in plain verbs what happened; names, labels and the text format are known here only. A label
+//! holds nothing that a stranger chose: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
+//!
+//! [`AD_HOC`]: crate::call::AD_HOC
+
+mod families;
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::{IntGauge, Registry, TextEncoder};
+
+use self::families::{Breakers, Caches, Daemon, Requests, Steps};
+use crate::call::SwitchKind;
+use crate::hook::Status;
+
+/// The hook of a step whose name no configuration knows: a dialplan may make names of what callers send.
+pub const UNKNOWN: &str = "unknown";
+
+/// The status of a step whose caller hung up; no dialplan hears it.
+pub const CANCELLED: &str = "CANCELLED";
+
+/// All that is counted since the daemon started; it outlives a configuration that is read anew.
+pub struct Metrics {
+    registry: Registry,
+    steps: Steps,
+    requests: Requests,
+    breakers: Breakers,
+    caches: Caches,
+    daemon: Daemon,
+}
+
+/// Counts as in flight until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+/// What a cache had for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheResult {
+    /// A fresh answer.
+    Hit,
+    /// None.
+    Miss,
+    /// One past its time, which was used.
+    Stale,
+}
+
+/// Why a connection or a call was not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `listen.allow` does not name the peer.
+    NotAllowed,
+    /// It said what no switch says.
+    Forged,
+    /// It said nothing for too long.
+    Silent,
+    /// It said more than any switch does.
+    TooLong,
+    /// Its caller was gone before the call was proved.
+    Unproved,
+    /// Our own fault: the step panicked.
+    Panicked,
+}
+
+impl Refusal {
+    const ALL: [Self; 6] =
+        [Self::NotAllowed, Self::Forged, Self::Silent, Self::TooLong, Self::Unproved, Self::Panicked];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::Forged => "forged",
+            Self::Silent => "silent",
+            Self::TooLong => "too_long",
+            Self::Unproved => "unproved",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let made = Self {
+            steps: Steps::of(&registry),
+            requests: Requests::of(&registry),
+            breakers: Breakers::of(&registry),
+            caches: Caches::of(&registry),
+            daemon: Daemon::of(&registry),
+            registry,
+        };
+        for refusal in Refusal::ALL {
+            made.daemon.refused.with_label_values(&[refusal.as_str()]);
+        }
+        for kind in [MADE, REUSED] {
+            made.requests.connections.with_label_values(&[kind]);
+        }
+        made
+    }
+}
+
+/// What a dialplan may hear.
+const STATUSES: [Status; 7] = [
+    Status::Ok,
+    Status::HttpError,
+    Status::Timeout,
+    Status::Unreachable,
+    Status::BadAnswer,
+    Status::BadRequest,
+    Status::Overloaded,
+];
+
+const MADE: &str = "made";
+const REUSED: &str = "reused";
+
+impl Metrics {
+    /// A call comes to its step; it does until what this returns is dropped.
+    #[must_use]
+    pub fn call_began(&self) -> InFlight {
+        InFlight::new(&self.steps.in_flight)
+    }
+
+    /// A call goes on, and its dialplan hears this.
+    pub fn call_ended(&self, switch: SwitchKind, hook: &str, status: Status, took: Duration) {
+        self.count_call(switch, hook, status.as_str());
+        self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// A caller hung up during the step.
+    pub fn call_cancelled(&self, switch: SwitchKind, hook: &str) {
+        self.count_call(switch, hook, CANCELLED);
+    }
+
+    /// The first call of a hook brings every other status at zero: what Prometheus first sees at 1, it does not take
+    /// for an increase.
+    fn count_call(&self, switch: SwitchKind, hook: &str, status: &str) {
+        let counter = self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
+        if counter.get() == 0 {
+            for status in STATUSES.map(Status::as_str).into_iter().chain([CANCELLED]) {
+                self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
+            }
+        }
+        counter.inc();
+    }
+
+    /// One request ended, whatever came of it; each retry is one.
+    pub fn request_ended(&self, hook: &str, took: Duration) {
+        self.requests.durations.with_label_values(&[hook]).observe(took.as_secs_f64());
+    }
+
+    /// A connection to a webhook was made.
+    pub fn connection_made(&self) {
+        self.requests.connections.with_label_values(&[MADE]).inc();
+    }
+
+    /// A kept connection to a webhook carried one more request.
+    pub fn connection_reused(&self) {
+        self.requests.connections.with_label_values(&[REUSED]).inc();
+    }
+
+    /// A request is sent once more.
+    pub fn retried(&self, hook: &str) {
+        self.requests.retries.with_label_values(&[hook]).inc();
+    }
+
+    /// A step goes on to its next URL.
+    pub fn fell_back(&self, hook: &str) {
+        self.requests.fallbacks.with_label_values(&[hook]).inc();
+    }
+
+    /// A request begins that no call waits for; it is under way until what this returns is dropped.
+    #[must_use]
+    pub fn detached_began(&self) -> InFlight {
+        InFlight::new(&self.requests.detached)
+    }
+
+    /// How many of the configuration's URLs are left alone now, by scheme, host and port; a path may hold a secret.
+    pub fn breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
+        self.breakers.open.reset();
+        for (to, urls) in open {
+            self.breakers.open.with_label_values(&[to]).set(whole(urls));
+            // so that it is there before it is needed
+            self.breakers.opened.with_label_values(&[to]);
+        }
+    }
+
+    /// One of these URLs is left alone from now on.
+    pub fn breaker_opened(&self, to: &str) {
+        self.breakers.opened.with_label_values(&[to]).inc();
+    }
+
+    /// A cache was looked into.
+    pub fn cache(&self, hook: &str, result: CacheResult) {
+        let result = match result {
+            CacheResult::Hit => "hit",
+            CacheResult::Miss => "miss",
+            CacheResult::Stale => "stale",
+        };
+        self.caches.looked_into.with_label_values(&[hook, result]).inc();
+    }
+
+    /// How many answers are kept.
+    pub fn cache_entries(&self, entries: usize) {
+        self.caches.entries.set(whole(entries));
+    }
+
+    /// A connection or a call is not served.
+    pub fn refused(&self, why: Refusal) {
+        self.daemon.refused.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// How many hooks do not verify their webhook's certificate.
+    pub fn insecure_hooks(&self, hooks: usize) {
+        self.daemon.insecure.set(whole(hooks));
+    }
+
+    /// A configuration was read, and is in use if it was right.
+    pub fn reloaded(&self, ok: bool, now: SystemTime) {
+        self.daemon.reloaded.set(i64::from(ok));
+        if ok {
+            let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.daemon.reloaded_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Whether the daemon only finishes its calls.
+    pub fn draining(&self, draining: bool) {
+        self.daemon.draining.set(i64::from(draining));
+    }
+
+    /// All of it in Prometheus's text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        // it only refuses names and labels that this room does not make
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// What [`Metrics::render`] writes.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+impl InFlight {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! The families: their names, what Prometheus says of them, and their labels.
+
+use prometheus::core::Collector;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result};
+
+/// Webhook steps.
+pub(super) struct Steps {
+    pub(super) calls: IntCounterVec,
+    pub(super) in_flight: IntGauge,
+    pub(super) durations: HistogramVec,
+}
+
+impl Steps {
+    pub(super) fn of(all: &Registry) -> Self {
+        Self {
+            calls: counters(
+                all,
+                "calls_total",
+                "Webhook steps that ended, by what the dialplan heard (CANCELLED: the caller hung up).",
+                &["switch", "hook", "status"],
+            ),
+            in_flight: gauge(all, "calls_in_flight", "Calls that are at a webhook step now."),
+            durations: histograms(
+                all,
+                "step_duration_seconds",
+                "How long calls were kept from their dialplan, by switch; cancelled steps left out.",
+                "switch",
+            ),
+        }
+    }
+}
+
+/// Requests to webhooks.
+pub(super) struct Requests {
+    pub(super) durations: HistogramVec,
+    pub(super) connections: IntCounterVec,
+    pub(super) retries: IntCounterVec,
+    pub(super) fallbacks: IntCounterVec,
+    pub(super) detached: IntGauge,
+}
+
+impl Requests {
+    pub(super) fn of(all: &Registry) -> Self {
+        Self {
+            durations: histograms(
+                all,
+                "request_duration_seconds",
+                "How long requests to webhooks took; those of cancelled steps left out.",
+                "hook",
+            ),
+            connections: counters(
+                all,
+                "connections_total",
+                "Requests by whether a connection to the webhook was made for them or a kept one reused.",
+                &["kind"],
+            ),
+            retries: counters(all, "retries_total", "Requests that were sent once more.", &["hook"]),
+            fallbacks: counters(all, "fallbacks_total", "Steps that went on to their next URL.", &["hook"]),
+            detached: gauge(all, "detached_in_flight", "Requests under way that no call waits for."),
+        }
+    }
+}
+
+/// Webhooks that are left alone for a while.
+pub(super) struct Breakers {
+    pub(super) open: IntGaugeVec,
+    pub(super) opened: IntCounterVec,
+}
+
+impl Breakers {
+    pub(super) fn of(all: &Registry) -> Self {
+        let open = Opts::new(
+            "breaker_open",
+            "URLs of the configuration that are left alone because nobody answers there.",
+        );
+        Self {
+            open: registered(all, IntGaugeVec::new(open.namespace(PREFIX), &["to"])),
+            opened: counters(
+                all,
+                "breaker_opened_total",
+                "How often a URL of the configuration began to be left alone.",
+                &["to"],
+            ),
+        }
+    }
+}
+
+/// Answers that are kept.
+pub(super) struct Caches {
+    pub(super) looked_into: IntCounterVec,
+    pub(super) entries: IntGauge,
+}
+
+impl Caches {
+    pub(super) fn of(all: &Registry) -> Self {
+        Self {
+            looked_into: counters(
+                all,
+                "cache_total",
+                "Calls of hooks with a cache, by what it had for them.",
+                &["hook", "result"],
+            ),
+            entries: gauge(all, "cache_entries", "Answers in the cache."),
+        }
+    }
+}
+
+/// The daemon as such.
+pub(super) struct Daemon {
+    pub(super) refused: IntCounterVec,
+    pub(super) insecure: IntGauge,
+    pub(super) reloaded: IntGauge,
+    pub(super) reloaded_at: IntGauge,
+    pub(super) draining: IntGauge,
+}
+
+impl Daemon {
+    pub(super) fn of(all: &Registry) -> Self {
+        let build = Opts::new("build_info", "The version that runs; always 1.");
+        let build = IntGaugeVec::new(build.namespace(PREFIX), &["version"]);
+        registered(all, build).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Self {
+            refused: counters(
+                all,
+                "refused_total",
+                "Connections and calls not served, by reason.",
+                &["reason"],
+            ),
+            insecure: gauge(all, "insecure_hooks", "Hooks that do not verify the webhook's certificate."),
+            reloaded: gauge(
+                all,
+                "config_last_reload_successful",
+                "1 if the configuration last read is the one in use, 0 if it had faults.",
+            ),
+            reloaded_at: gauge(
+                all,
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was read.",
+            ),
+            draining: gauge(all, "draining", "1 while the daemon ends and only finishes its calls, else 0."),
+        }
+    }
+}
+
+/// What every name begins with.
+const PREFIX: &str = "dialhook";
+
+fn counters(all: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(all, IntCounterVec::new(Opts::new(name, help).namespace(PREFIX), labels))
+}
+
+fn gauge(all: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(all, IntGauge::with_opts(Opts::new(name, help).namespace(PREFIX)))
+}
+
+fn histograms(all: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {
+    let described = HistogramOpts::new(name, help).namespace(PREFIX).buckets(BUCKETS.to_vec());
+    registered(all, HistogramVec::new(described, &[label]))
+}
+
+/// Seconds: fine where a webhook should be, and one bound between each two timeouts that people choose. A step that
+/// ran into a timeout of 2 s took a little more, and shows below 3.
+const BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
+
+#[expect(clippy::expect_used, reason = "names and labels are constants, and every test makes all of them")]
+fn registered<C: Collector + Clone + 'static>(all: &Registry, made: Result<C>) -> C {
+    let made = made.expect("a name and labels as Prometheus wants them");
+    all.register(Box::new(made.clone())).expect("a name of its own");
+    made
+}

@@ -1,0 +1,190 @@
+//! Metrics and health over HTTP, on a listener of their own.
+//!
+//! Knows three paths and nothing of calls. It shares the calls' one thread, so it is kept small: few connections, one
+//! short answer on each, and an end to each whatever its peer does.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::config::Listen;
+use crate::log::Seldom;
+use crate::metrics::{self, Metrics, Refusal};
+
+/// Says how the daemon is.
+#[derive(Debug)]
+pub struct Observer {
+    listener: TcpListener,
+    listen: watch::Receiver<Listen>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+}
+
+/// Whether calls are taken: until the daemon is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(CancellationToken);
+
+/// How many may ask at once; whoever comes then waits in the kernel's queue until one of them is done.
+const CONNECTIONS: usize = 64;
+
+/// How long a peer may take for all of it: its request, and reading the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a full descriptor table is left alone.
+const RECOVERY: Duration = Duration::from_millis(50);
+
+impl Readiness {
+    /// Ready until `stop`.
+    #[must_use]
+    pub fn until(stop: CancellationToken) -> Self {
+        Self(stop)
+    }
+
+    /// Whether the daemon only finishes its calls.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+impl Observer {
+    /// Answers on this listener, to whom `listen` allows now.
+    #[must_use]
+    pub fn new(
+        listener: TcpListener,
+        listen: watch::Receiver<Listen>,
+        metrics: Arc<Metrics>,
+        readiness: Readiness,
+    ) -> Self {
+        Self { listener, listen, metrics, readiness }
+    }
+
+    /// Answers for ever; also while the daemon drains, which is when it is asked.
+    pub async fn serve(self) {
+        let (errors, strangers) = (Seldom::default(), Seldom::default());
+        let (places, listener) = (Arc::new(Semaphore::new(CONNECTIONS)), &self.listener);
+        // it is never closed
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            match listener.accept().await {
+                Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
+                    self.metrics.refused(Refusal::NotAllowed);
+                    strangers.warn(|unlogged| {
+                        warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
+                    });
+                }
+                Ok((stream, _)) => {
+                    let answers = (Arc::clone(&self.metrics), self.readiness.clone());
+                    tokio::spawn(async move {
+                        converse(stream, answers).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    errors.warn(|unlogged| warn!(unlogged, "observer: cannot accept a connection: {error}"));
+                    sleep(RECOVERY).await;
+                }
+            }
+        }
+    }
+}
+
+/// One request on each connection: a peer that idles holds nobody's place.
+async fn converse<S>(stream: S, (metrics, readiness): (Arc<Metrics>, Readiness))
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let answer = answer(request.method(), request.uri().path(), &metrics, &readiness);
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(LONGEST_HEAD)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), answer);
+    match timeout(PATIENCE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("observer: the connection ended early: {error}"),
+        Err(_elapsed) => debug!("observer: the peer took too long"),
+    }
+}
+
+/// Bytes of a request's head: hyper's own least, and enough for what a browser sends.
+const LONGEST_HEAD: usize = 8192;
+
+fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness) -> Response<Full<Bytes>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut refusal = told(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refusal;
+    }
+    match path {
+        "/metrics" => {
+            metrics.draining(readiness.draining());
+            let mut answer = told(StatusCode::OK, metrics.render());
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+            answer
+        }
+        "/health/live" => told(StatusCode::OK, "alive\n"),
+        "/health/ready" if readiness.draining() => told(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "draining: calls in flight are finished, no new ones are taken\n",
+        ),
+        "/health/ready" => told(StatusCode::OK, "ready\n"),
+        _ => told(
+            StatusCode::NOT_FOUND,
+            "dialhook's observer answers /metrics, /health/live and /health/ready; calls come in elsewhere\n",
+        ),
+    }
+}
+
+fn told(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    let headers: [(HeaderName, &'static str); 2] =
+        [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
+    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// How long a connection lasts whose peer says this and no more, and reads nothing.
+    async fn lasts(said: &[u8]) -> Duration {
+        let (mut here, there) = duplex(64);
+        let began = Instant::now();
+        let end = tokio::spawn(converse(there, (Arc::default(), Readiness::default())));
+        here.write_all(said).await.unwrap();
+        end.await.unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_silent_or_never_reads_is_left_after_five_seconds() {
+        for said in [&b""[..], b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n"] {
+            let lasted = lasts(said).await;
+            assert!((PATIENCE..PATIENCE + Duration::from_millis(10)).contains(&lasted), "{lasted:?}");
+        }
+    }
+}

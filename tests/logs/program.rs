@@ -1,0 +1,29 @@
+//! `dialhook serve` and its standard error.
+
+use serde_json::Value;
+
+use crate::util::{Environment, FakeSwitch, Program};
+
+#[tokio::test]
+async fn log_format_json_is_json_from_the_first_line_on() {
+    let mut program = Program::serve_with(&["--log-format", "json"], "", &[]).await;
+    FakeSwitch::call(program.address(), Environment::new("nobody")).await;
+    let mut said = program.said().to_vec();
+    while !said.last().unwrap().contains("webhook step") {
+        said.push(program.line().await);
+    }
+    let lines: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["message"], "dialhook starts");
+    let last = lines.last().unwrap();
+    assert_eq!((&last["hook"], &last["status"]), (&"nobody".into(), &"BAD_REQUEST".into()));
+    let listening = lines.iter().find(|line| line["message"] == "listening").unwrap();
+    assert_eq!(listening["asterisk"], program.address().to_string());
+    assert!(listening["observer"].as_str().unwrap().starts_with("127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn a_journal_that_somebody_else_was_given_is_not_ours() {
+    let mut program = Program::serve_with(&[], "", &[("JOURNAL_STREAM", "1:1")]).await;
+    FakeSwitch::call(program.address(), Environment::new("nobody")).await;
+    while !program.line().await.contains("webhook step hook=\"nobody\"") {}
+}

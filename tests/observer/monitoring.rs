@@ -1,0 +1,157 @@
+//! `docs/monitoring` against what `/metrics` really has; with promtool, where there is one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, UNIX_EPOCH};
+
+use dialhook::call::SwitchKind;
+use dialhook::hook::Status;
+use dialhook::metrics::{CacheResult, Metrics, Refusal};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::util::{skipped, within_patience};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring")
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap()
+}
+
+/// Runs promtool in the folder; what it said. It must succeed.
+async fn promtool(arguments: &[&str], input: &str) {
+    let mut command = Command::new("promtool");
+    command.args(arguments).current_dir(folder()).kill_on_drop(true);
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = match piped.spawn() {
+        Ok(promtool) => promtool,
+        Err(error) => {
+            let required = std::env::var_os("DIALHOOK_REQUIRE_PROMTOOL").is_some();
+            assert!(!required, "DIALHOOK_REQUIRE_PROMTOOL forbids to skip promtool: {error}");
+            return skipped(&format!("what promtool would say of the metrics, rules and queries: {error}"));
+        }
+    };
+    let mut standard_input = promtool.stdin.take().unwrap();
+    standard_input.write_all(input.as_bytes()).await.unwrap();
+    drop(standard_input);
+    let output = within_patience("promtool", promtool.wait_with_output()).await.unwrap();
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+    assert!(output.status.success(), "promtool {}: {said}", arguments.join(" "));
+    assert!(arguments != ["check", "metrics"] || said.is_empty(), "{said}");
+}
+
+/// Whether Prometheus would have anything to say about this text.
+pub(super) async fn check_metrics(metrics: &str) {
+    promtool(&["check", "metrics"], metrics).await;
+}
+
+/// Everything that can be counted, counted.
+fn all() -> Metrics {
+    let metrics = Metrics::default();
+    metrics.call_ended(SwitchKind::Asterisk, "crm", Status::Ok, Duration::ZERO);
+    metrics.call_cancelled(SwitchKind::FreeSwitch, "crm");
+    metrics.request_ended("crm", Duration::ZERO);
+    metrics.connection_made();
+    metrics.retried("crm");
+    metrics.fell_back("crm");
+    metrics.breakers([("https://crm.example:8443", 1)]);
+    metrics.breaker_opened("https://crm.example:8443");
+    metrics.cache("crm", CacheResult::Hit);
+    metrics.cache_entries(1);
+    metrics.refused(Refusal::Forged);
+    metrics.reloaded(true, UNIX_EPOCH);
+    metrics
+}
+
+/// The families that there are, and the series that Prometheus makes of them.
+fn families() -> (BTreeSet<String>, BTreeSet<String>) {
+    let rendered = all().render();
+    let mut families = BTreeSet::new();
+    let mut series = BTreeSet::new();
+    for line in rendered.lines() {
+        match line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            Some((family, _)) => drop(families.insert(family.to_owned())),
+            None if line.starts_with('#') => {}
+            None => drop(series.insert(line.split(['{', ' ']).next().unwrap().to_owned())),
+        }
+    }
+    (families, series)
+}
+
+/// Every word of a text that could be a metric of ours.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("dialhook_")).map(ToOwned::to_owned).collect()
+}
+
+/// Every expression below a key of this name.
+fn expressions<'j>(json: &'j serde_json::Value, keys: &[&str], found: &mut Vec<&'j str>) {
+    match json {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                match value.as_str() {
+                    Some(text) if keys.contains(&key.as_str()) => found.push(text),
+                    _ => expressions(value, keys, found),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| expressions(value, keys, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_metric_is_as_prometheus_wants_it() {
+    check_metrics(&all().render()).await;
+}
+
+#[tokio::test]
+async fn the_alert_rules_are_right_and_fire_when_they_should() {
+    promtool(&["check", "rules", "alerts.yml"], "").await;
+    promtool(&["test", "rules", "alerts.test.yml"], "").await;
+}
+
+#[test]
+fn the_alert_rules_name_only_series_that_there_are() {
+    let (_, series) = families();
+    for file in ["alerts.yml", "alerts.test.yml"] {
+        let named = named(&text(file));
+        assert!(named.len() > 4, "{file}: {named:?}");
+        assert!(named.is_subset(&series), "{file}: {:?}", named.difference(&series));
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_asks_only_for_series_that_there_are() {
+    let dashboard: serde_json::Value = serde_json::from_str(&text("dashboard.json")).unwrap();
+    let (mut queries, (_, series)) = (Vec::new(), families());
+    expressions(&dashboard, &["expr", "definition"], &mut queries);
+    let named = named(&queries.join(" "));
+    assert!(named.is_subset(&series), "{:?}", named.difference(&series));
+
+    // as rules, promtool reads them too; what Grafana puts in is put in
+    let mut expressions_only = Vec::new();
+    expressions(&dashboard, &["expr"], &mut expressions_only);
+    let rule = |(number, query): (usize, &&str)| {
+        let query = query.replace("$__rate_interval", "5m");
+        format!("  - record: q:{number}\n    expr: {}\n", serde_json::Value::from(query))
+    };
+    let rules: String = expressions_only.iter().enumerate().map(rule).collect();
+    let file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    fs::write(&file, format!("groups:\n- name: dashboard\n  rules:\n{rules}")).unwrap();
+    promtool(&["check", "rules", file.path().to_str().unwrap()], "").await;
+}
+
+#[test]
+fn the_dashboard_and_its_guide_miss_no_metric() {
+    let (families, _) = families();
+    let guide = named(&text("README.md"));
+    assert_eq!(guide.symmetric_difference(&families).collect::<Vec<_>>(), [""; 0]);
+    let dashboard = text("dashboard.json");
+    let missing: Vec<_> = families.iter().filter(|family| !dashboard.contains(family.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

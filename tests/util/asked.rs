@@ -1,0 +1,58 @@
+//! One HTTP request to the observer, in raw bytes.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Daemon, within_patience};
+
+/// What the observer answered; nothing at all where it closed the connection.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub code: u16,
+    /// The lines of the head, in small letters.
+    pub head: Vec<String>,
+    pub body: String,
+}
+
+impl Asked {
+    /// A GET.
+    pub async fn get(address: SocketAddr, path: &str) -> Self {
+        Self::with(address, format!("GET {path} HTTP/1.1\r\nHost: observer\r\n\r\n").as_bytes()).await
+    }
+
+    /// These bytes, and what comes of them.
+    pub async fn with(address: SocketAddr, request: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("the observer listens");
+        let _refused = stream.write_all(request).await;
+        Self::heard(stream).await
+    }
+
+    /// What is heard on a connection on which everything was said.
+    pub async fn heard(mut stream: TcpStream) -> Self {
+        let mut heard = Vec::new();
+        // a reset after the answer is as good as an end
+        let _end = within_patience("the answer", stream.read_to_end(&mut heard)).await;
+        let heard = String::from_utf8(heard).expect("an answer in UTF-8");
+        let Some((head, body)) = heard.split_once("\r\n\r\n") else { return Self::default() };
+        let head: Vec<_> = head.lines().map(str::to_lowercase).collect();
+        let code = head[0].split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        Self { code, head, body: body.to_owned() }
+    }
+}
+
+/// What `/metrics` shows as soon as no call is in flight: a call is counted when its switch has heard all.
+pub async fn metrics(daemon: &Daemon) -> String {
+    within_patience("the end of all calls", async {
+        loop {
+            let asked = Asked::get(daemon.observer(), "/metrics").await;
+            assert_eq!(asked.code, 200);
+            if asked.body.contains("\ndialhook_calls_in_flight 0\n") {
+                return asked.body;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
