@@ -18,6 +18,8 @@ pub struct Limits {
     pub detached: usize,
     /// How long a switch may take for one message.
     pub patience: Duration,
+    /// How long a daemon that was told to stop still takes calls, while it says that it wants no more.
+    pub drain_notice: Duration,
 }
 
 impl Default for Limits {
@@ -31,6 +33,8 @@ impl Default for Limits {
             detached: 1_000,
             // a switch beside us answers within milliseconds; this is for one that is swapping
             patience: Duration::from_secs(5),
+            // without a load balancer nobody would notice
+            drain_notice: Duration::ZERO,
         }
     }
 }

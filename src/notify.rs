@@ -46,7 +46,7 @@ pub fn reloading() {
     }
 }
 
-/// No new call is taken; those in flight are finished.
+/// The daemon ends: after its notice to load balancers no new call is taken, and those in flight are finished.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
 }

@@ -35,7 +35,7 @@ pub struct Observer {
     readiness: Readiness,
 }
 
-/// Whether calls are taken: until the daemon is told to end.
+/// Whether calls are wanted: until the daemon is told to end.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(CancellationToken);
 
@@ -144,7 +144,7 @@ fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness)
         "/health/live" => told(StatusCode::OK, "alive\n"),
         "/health/ready" if readiness.draining() => told(
             StatusCode::SERVICE_UNAVAILABLE,
-            "draining: calls in flight are finished, no new ones are taken\n",
+            "draining: the daemon finishes its calls and ends; send it no more\n",
         ),
         "/health/ready" => told(StatusCode::OK, "ready\n"),
         _ => told(

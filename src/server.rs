@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -64,6 +64,7 @@ struct Current {
     house: Arc<House>,
     listen: Listen,
     connections: usize,
+    drain_notice: Duration,
 }
 
 /// Why the daemon cannot start.
@@ -180,10 +181,11 @@ impl Server {
         observed.as_ref().map(|observed| observed.address)
     }
 
-    /// Waits until the daemon is stopped, then lets the calls in flight end.
+    /// Waits until the daemon is stopped, lets load balancers notice, then lets the calls in flight end.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;
         self.shared.draining.cancel();
+        self.shared.give_notice().await;
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(open);
         let Shared { entrances, calls, .. } = &*self.shared;
@@ -210,6 +212,7 @@ impl Current {
             house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
             connections: connections(&config.limits),
+            drain_notice: config.limits.drain_notice,
         }
     }
 }
@@ -257,6 +260,19 @@ impl Shared {
         }
         self.listen.send_replace(current.listen.clone());
         self.current.send_replace(Arc::new(current));
+    }
+
+    /// Goes on serving whoever comes while the observer says that nobody should: a connection that is on its way when its
+    /// listener closes would be reset, and a load balancer takes that for an answer.
+    async fn give_notice(&self) {
+        let drain_notice = self.current().drain_notice;
+        if !drain_notice.is_zero() {
+            info!(
+                seconds = drain_notice.as_secs_f64(),
+                "stopping; calls are still taken for so long, and /health/ready says no (limits.drain_notice)"
+            );
+            sleep(drain_notice).await;
+        }
     }
 
     /// Waits until there is room for a connection.

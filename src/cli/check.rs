@@ -140,6 +140,10 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         config.limits.detached,
         config.limits.patience
     ));
+    if !config.limits.drain_notice.is_zero() {
+        let notice = config.limits.drain_notice;
+        lines.push(format!("stop       calls are taken for {notice:?} more, while /health/ready says no"));
+    }
     if config.numbers {
         lines.push("log        telephone numbers whole".to_owned());
     }

@@ -14,9 +14,11 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         usize::try_from(number).ok()
     };
     let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
-    let patience = section
-        .take("patience")
-        .and_then(|entry| entry.read(patience, "write \"1s\" to \"30s\"; a bare number is seconds"));
+    let mut time = |name, shortest: u8| {
+        let hint = format!("write \"{shortest}s\" to \"30s\"; a bare number is seconds");
+        section.take(name).and_then(|entry| entry.read(|value| time(value, shortest), &hint))
+    };
+    let (patience, drain_notice) = (time("patience", 1), time("drain_notice", 0));
     section.end();
     let default = Limits::default();
     Limits {
@@ -24,13 +26,15 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         calls_per_peer,
         detached: detached.unwrap_or(default.detached),
         patience: patience.unwrap_or(default.patience),
+        drain_notice: drain_notice.unwrap_or(default.drain_notice),
     }
 }
 
 /// More than a machine has ports for.
 const MOST: u64 = 1_000_000;
 
-fn patience(value: &DeValue<'_>) -> Option<Duration> {
+/// From so many seconds to thirty.
+fn time(value: &DeValue<'_>, shortest: u8) -> Option<Duration> {
     let text = match value {
         DeValue::Integer(number) => number.to_string(),
         DeValue::Float(number) => number.as_str().to_owned(),
@@ -39,5 +43,5 @@ fn patience(value: &DeValue<'_>) -> Option<Duration> {
     let seconds = text.strip_suffix('s').unwrap_or(&text).trim_end();
     let plain = seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds: f64 = seconds.parse().ok()?;
-    (plain && (1.0..=30.0).contains(&seconds)).then(|| Duration::from_secs_f64(seconds))
+    (plain && (f64::from(shortest)..=30.0).contains(&seconds)).then(|| Duration::from_secs_f64(seconds))
 }

@@ -38,6 +38,7 @@ fn every_key_means_what_the_contract_says() {
         calls = 50
         calls_per_peer = 20
         patience = "7.5s"
+        drain_notice = "3s"
         [hook.crm]
         method = "GET"
         url = "https://crm.example.com/route?did={callee_number}"
@@ -56,7 +57,9 @@ fn every_key_means_what_the_contract_says() {
     assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
     assert_eq!(config.company, "acme");
     let patience = Duration::from_millis(7500);
-    assert_eq!(config.limits, Limits { calls: 50, calls_per_peer: Some(20), detached: 1000, patience });
+    let drain_notice = Duration::from_secs(3);
+    let limits = Limits { calls: 50, calls_per_peer: Some(20), detached: 1000, patience, drain_notice };
+    assert_eq!(config.limits, limits);
     let hook = &config.hooks["crm"];
     assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
     assert_eq!(hook.timeout, "3".parse::<Timeout>().unwrap());
@@ -329,6 +332,20 @@ fn patience_is_one_to_thirty_seconds() {
     for value in ["0.9", "\"31s\"", "\"-5s\"", "\"soon\"", "\"infs\"", "true"] {
         let faults = patience(value).unwrap_err();
         assert!(faults[0].contains(&format!("found {value}; write \"1s\" to \"30s\"")), "{faults:?}");
+    }
+}
+
+#[test]
+fn the_drain_notice_is_none_to_thirty_seconds() {
+    let notice =
+        |value: &str| parse(&format!("[limits]\ndrain_notice = {value}\n")).map(|c| c.limits.drain_notice);
+    assert_eq!(
+        ["0", "\"30s\"", "0.5"].map(notice).map(Result::unwrap),
+        [0, 30_000, 500].map(Duration::from_millis)
+    );
+    for value in ["\"31s\"", "\"-1s\"", "false"] {
+        let faults = notice(value).unwrap_err();
+        assert!(faults[0].contains(&format!("found {value}; write \"0s\" to \"30s\"")), "{faults:?}");
     }
 }
 
