@@ -34,5 +34,7 @@ mod logs;
 mod manual;
 /// Metrics and health over HTTP, the dashboard and the alert rules.
 mod observer;
+/// More than one daemon: what is lost behind HAProxy, and the recipes of docs/.
+mod scaling;
 /// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
 mod service;

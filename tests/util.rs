@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 pub use self::asked::{Asked, metrics};
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
-pub use self::manager::FakeManager;
+pub use self::manager::{FakeManager, Service};
 pub use self::program::Program;
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};

@@ -1,0 +1,222 @@
+//! Two daemons behind a real HAProxy that has the example's configuration: what is lost when one of them is stopped,
+//! and when one is killed.
+
+/// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
+mod rig;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, spawn};
+use tokio::time::{interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::rig::{Checks, Rig};
+use crate::util::{
+    Asked, CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
+    SocketMode, within_patience,
+};
+
+/// How many calls are started at once, of each switch.
+const BURST: usize = 20;
+
+const BETWEEN_CALLS: Duration = Duration::from_millis(5);
+
+/// How long the webhook thinks under load, so that there are always calls in flight.
+const THINKS: Duration = Duration::from_millis(20);
+
+/// What became of one call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Status(String),
+    /// The connection closed without a status, or a call of FreeSWITCH is stuck.
+    Lost,
+}
+
+fn ok() -> Fate {
+    Fate::Status("OK".to_owned())
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_stopped_under_load_loses_no_call() {
+    let webhook = thinking().await;
+    let Some(rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
+    let load = Load::start(rig.switches);
+    webhook.requests(100).await;
+    rig.first.signal("TERM").await;
+    let (status, log) = rig.first.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    let so_far = webhook.received().len();
+    webhook.requests(so_far + 100).await;
+    let fates = load.stop().await;
+
+    let lost: Vec<_> = fates.iter().filter(|(_, fate)| *fate != ok()).collect();
+    assert!(lost.is_empty(), "{lost:?} of {}: {log}", fates.len());
+    let by_daemon = asked(&webhook, 0);
+    assert!(by_daemon["/first"] > 0 && by_daemon["/second"] > 0, "{by_daemon:?}");
+    let later = asked(&webhook, so_far);
+    assert_eq!(later.keys().collect::<Vec<_>>(), ["/second"], "the other has all of them");
+    println!("stopped under load: {} calls, {by_daemon:?}, none lost", fates.len());
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
+    let webhook = thinking().await;
+    let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
+    let load = Load::start(rig.switches);
+    webhook.requests(100).await;
+    rig.first.signal("KILL").await;
+    rig.first.end().await;
+    let ended = Instant::now();
+    let so_far = webhook.received().len();
+    // until HAProxy has noticed, and some more
+    rig.haproxy.says("dialhook-asterisk/first is DOWN").await;
+    webhook.requests(so_far + 100).await;
+    let fates = load.stop().await;
+
+    let (later, before): (Vec<_>, Vec<_>) = fates.iter().partition(|(began, _)| *began > ended);
+    assert!(later.len() >= 100 && later.iter().all(|(_, fate)| *fate == ok()), "{later:?}");
+    let lost = before.iter().filter(|(_, fate)| *fate == Fate::Lost).count();
+    assert_eq!(before.iter().filter(|(_, fate)| *fate == ok()).count(), before.len() - lost, "{before:?}");
+    println!("killed under load: {lost} of {} calls lost, none of {} later ones", before.len(), later.len());
+}
+
+/// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option redispatch`.
+#[tokio::test]
+async fn a_daemon_that_is_killed_loses_the_calls_that_it_had_and_no_other() {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let Some(rig) = Rig::start(&webhook, Checks::Resting).await else { return };
+    let had = burst(rig.switches);
+    webhook.requests(2 * BURST).await;
+    let in_flight = asked(&webhook, 0);
+    assert!(in_flight["/first"] > 0 && in_flight["/second"] > 0, "{in_flight:?}");
+    rig.first.signal("KILL").await;
+    rig.first.end().await;
+
+    let began = Instant::now();
+    let new = burst(rig.switches);
+    webhook.requests(4 * BURST).await;
+    let waited = began.elapsed();
+    assert_eq!(asked(&webhook, 2 * BURST), BTreeMap::from([("/second".to_owned(), 2 * BURST)]));
+    gate.open();
+    let (had, new) = (counted(had.join_all().await), counted(new.join_all().await));
+    let expected = [(ok(), in_flight["/second"]), (Fate::Lost, in_flight["/first"])];
+    assert_eq!(had, BTreeMap::from(expected), "those that the killed one had, and no other");
+    assert_eq!(new, BTreeMap::from([(ok(), 2 * BURST)]), "all later ones");
+    println!("killed with {in_flight:?} in flight: {had:?}; then {new:?}, asked within {waited:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", hook(&webhook, "/"));
+    let daemon = Daemon::start(&tables).await;
+    let (address, observer) = (daemon.address(), daemon.observer());
+    let freeswitch = daemon.freeswitch();
+    // nobody waits for its end, which is that of this test
+    let _stopping = AbortOnDropHandle::new(spawn(daemon.stop()));
+    within_patience("the notice", async { while Asked::get(observer, "/health/ready").await.code != 503 {} })
+        .await;
+    assert_eq!(FakeSwitch::call(address, Environment::new("crm")).await.status(), "OK");
+    let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
+    assert_eq!(FakeFreeSwitch::call(freeswitch, channel).await.state, CallState::GoesOn);
+}
+
+/// A webhook that takes some time, so that there are always calls in flight.
+async fn thinking() -> FakeWebhook {
+    FakeWebhook::start(|_| {
+        let gate = Gate::default();
+        let thought = gate.clone();
+        spawn(async move {
+            sleep(THINKS).await;
+            thought.open();
+        });
+        Reply::text("sales").after(&gate)
+    })
+    .await
+}
+
+fn hook(webhook: &FakeWebhook, path: &str) -> String {
+    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url(path))
+}
+
+/// How many of the requests from this one on came from which daemon.
+fn asked(webhook: &FakeWebhook, from: usize) -> BTreeMap<String, usize> {
+    counted(webhook.received().split_off(from).into_iter().map(|request| request.target))
+}
+
+fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    things.into_iter().for_each(|thing| *counts.entry(thing).or_default() += 1);
+    counts
+}
+
+/// Calls at an even pace, of both switches, whatever becomes of those before.
+struct Load {
+    stop: CancellationToken,
+    play: AbortOnDropHandle<Vec<(Instant, Fate)>>,
+}
+
+impl Load {
+    fn start(switches: [SocketAddr; 2]) -> Self {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let play = spawn(async move {
+            let (mut calls, mut pace, mut number) = (JoinSet::new(), interval(BETWEEN_CALLS), 0);
+            while stopped.run_until_cancelled(pace.tick()).await.is_some() {
+                calls.spawn(timed(switches, number));
+                number += 1;
+            }
+            calls.join_all().await
+        });
+        Self { stop, play: AbortOnDropHandle::new(play) }
+    }
+
+    /// When each call began, and what became of it.
+    async fn stop(self) -> Vec<(Instant, Fate)> {
+        self.stop.cancel();
+        within_patience("the end of the calls", self.play).await.unwrap()
+    }
+}
+
+/// Some calls of both switches at once.
+fn burst(switches: [SocketAddr; 2]) -> JoinSet<Fate> {
+    (0..2 * BURST).map(|number| call(switches, number)).collect()
+}
+
+async fn timed(switches: [SocketAddr; 2], number: usize) -> (Instant, Fate) {
+    let began = Instant::now();
+    // a FreeSWITCH panics where it does not hear what it must
+    (began, spawn(call(switches, number)).await.unwrap_or(Fate::Lost))
+}
+
+/// One call: of Asterisk, or of FreeSWITCH in one of its modes.
+async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> Fate {
+    let mode = SocketMode::ALL[number / 2 % SocketMode::ALL.len()];
+    match number % 2 {
+        0 => {
+            let Ok(stream) = TcpStream::connect(asterisk).await else { return Fate::Lost };
+            let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
+            fate(ended.status())
+        }
+        _ => {
+            let Ok(stream) = TcpStream::connect(freeswitch).await else { return Fate::Lost };
+            let channel = ChannelData::new(mode, &format!("{freeswitch}/crm"));
+            let ended = FakeFreeSwitch::over(stream, channel).converse().await;
+            let status = ended.variables.get("webhook_status").map(|status| String::from_utf8_lossy(status));
+            match ended.state {
+                CallState::GoesOn => fate(&status.unwrap_or_default()),
+                CallState::Parked | CallState::StuckInReset => Fate::Lost,
+            }
+        }
+    }
+}
+
+fn fate(status: &str) -> Fate {
+    if status.is_empty() { Fate::Lost } else { Fate::Status(status.to_owned()) }
+}
