@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::task::{JoinSet, spawn};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -82,6 +83,42 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     let lost = before.iter().filter(|(_, fate)| *fate == Fate::Lost).count();
     assert_eq!(before.iter().filter(|(_, fate)| *fate == ok()).count(), before.len() - lost, "{before:?}");
     println!("killed under load: {lost} of {} calls lost, none of {} later ones", before.len(), later.len());
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_more() {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
+    let had = burst(rig.switches);
+    webhook.requests(2 * BURST).await;
+    rig.first.signal("TERM").await;
+    for list in ["asterisk", "freeswitch"] {
+        rig.haproxy.says(&format!("dialhook-{list}/first is DOWN")).await;
+    }
+    let new = burst(rig.switches);
+    webhook.requests(4 * BURST).await;
+    assert_eq!(asked(&webhook, 2 * BURST), BTreeMap::from([("/second".to_owned(), 2 * BURST)]));
+    gate.open();
+    for calls in [had, new] {
+        assert_eq!(counted(calls.join_all().await), BTreeMap::from([(ok(), 2 * BURST)]));
+    }
+    let (status, log) = rig.first.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn haproxy_finds_no_fault_in_the_example() {
+    if !rig::is_there().await {
+        return;
+    }
+    let output = Command::new("haproxy").arg("-c").arg("-f").arg(rig::example()).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // the file that it is appended to says where logs go
+    let warnings: Vec<_> = said.lines().filter(|line| line.contains("[WARNING]")).collect();
+    assert!(warnings.iter().all(|line| line.contains("no log address")), "{said}");
 }
 
 /// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option redispatch`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 use crate::util::{FakeManager, FakeWebhook, Service, skipped, within_patience};
@@ -33,7 +33,8 @@ pub(super) enum Checks {
 /// HAProxy in the foreground.
 pub(super) struct HaProxy {
     _child: Child,
-    said: tokio::io::Lines<BufReader<ChildStderr>>,
+    saying: Lines<BufReader<ChildStderr>>,
+    said: Vec<String>,
     _folder: TempDir,
 }
 
@@ -122,19 +123,15 @@ impl HaProxy {
         command.args(["-c", "exec haproxy -db -f \"$0\" 3<&0 4<&1 </dev/null >&2"]).arg(&file);
         command.stdin(asterisk).stdout(freeswitch).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("a shell");
-        let said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        (Self { _child: child, said, _folder: folder }, addresses)
+        let saying = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        (Self { _child: child, saying, said: Vec::new(), _folder: folder }, addresses)
     }
 
-    /// Waits until it says this.
+    /// Waits until it has said this.
     pub(super) async fn says(&mut self, what: &str) {
-        let mut all = Vec::new();
-        loop {
-            let line = within_patience(what, self.said.next_line()).await.unwrap();
-            all.push(line.unwrap_or_else(|| panic!("HAProxy ended before: {what}; {all:?}")));
-            if all.last().is_some_and(|line| line.contains(what)) {
-                return;
-            }
+        while !self.said.iter().any(|line| line.contains(what)) {
+            let line = within_patience(what, self.saying.next_line()).await.unwrap();
+            self.said.push(line.unwrap_or_else(|| panic!("HAProxy ended before: {what}; {:?}", self.said)));
         }
     }
 }
