@@ -43,7 +43,7 @@ fn every_key_has_its_place_in_the_reference() {
 
 /// The keys that the program knows, as its own fault lists them.
 fn known_keys() -> Vec<(String, Vec<String>)> {
-    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
+    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
                    breaker = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
     let known: Vec<_> = faults
@@ -55,7 +55,7 @@ fn known_keys() -> Vec<(String, Vec<String>)> {
         })
         .collect();
     let hook = known.iter().find(|(section, _)| section == "hook.a").unwrap();
-    assert!(known.len() == 5 && hook.1.len() > 20, "{faults}");
+    assert!(known.len() == 6 && hook.1.len() > 20, "{faults}");
     known
 }
 
