@@ -11,7 +11,8 @@ use tokio::process::Command;
 use crate::asterisk::program::{Program, Stream};
 use crate::util::{Daemon, Environment, FakeSwitch};
 
-const PAGES: [&str; 3] = ["README.md", "docs/configuration.md", "docs/webhook.md"];
+const PAGES: [&str; 5] =
+    ["README.md", "docs/configuration.md", "docs/webhook.md", "docs/scaling.md", "docs/recipes.md"];
 
 #[test]
 fn every_configuration_that_a_page_shows_is_right() {
@@ -43,7 +44,7 @@ fn every_key_has_its_place_in_the_reference() {
 
 /// The keys that the program knows, as its own fault lists them.
 fn known_keys() -> Vec<(String, Vec<String>)> {
-    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
+    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
                    breaker = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
     let known: Vec<_> = faults
@@ -55,7 +56,7 @@ fn known_keys() -> Vec<(String, Vec<String>)> {
         })
         .collect();
     let hook = known.iter().find(|(section, _)| section == "hook.a").unwrap();
-    assert!(known.len() == 5 && hook.1.len() > 20, "{faults}");
+    assert!(known.len() == 6 && hook.1.len() > 20, "{faults}");
     known
 }
 
