@@ -10,6 +10,8 @@ mod calls;
 mod examples;
 /// Children of a test: our own program, the examples' webhook server.
 pub mod program;
+/// The recipes of docs/.
+mod recipes;
 /// What a webhook hears of a call, and of no forged one.
 mod requests;
 /// The Asterisk itself.

@@ -1,6 +1,8 @@
 //! Two daemons behind a real HAProxy that has the example's configuration: what is lost when one of them is stopped,
 //! and when one is killed.
 
+/// The pages about all this, and the recipes.
+pub mod pages;
 /// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
 mod rig;
 

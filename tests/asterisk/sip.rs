@@ -35,6 +35,11 @@ async fn asterisk(release: Release, daemon: &Daemon) -> Asterisk {
 
 /// Calls extension 100, and returns the status of the final response.
 async fn invite(release: Release, from: &str, call_id: &str) -> u16 {
+    invite_with(release, from, call_id, "").await
+}
+
+/// The same with more headers.
+async fn invite_with(release: Release, from: &str, call_id: &str, more: &str) -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let (own, switch) = (socket.local_addr().unwrap(), address(release));
     // PJSIP takes two requests with the same branch for one, whoever sends them.
@@ -45,7 +50,7 @@ async fn invite(release: Release, from: &str, call_id: &str) -> u16 {
     let request = format!(
         "INVITE sip:100@{switch} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n\
          From: {from};tag=1\r\nTo: <sip:100@{switch}>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
-         Contact: <sip:caller@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{session}",
+         {more}Contact: <sip:caller@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{session}",
         session.len()
     );
     socket.send_to(request.as_bytes(), (switch, 5060)).await.unwrap();
@@ -87,6 +92,37 @@ async fn a_sip_call_is_told_with_its_call_id() {
             assert_eq!(told["rta_call_id"], told["uuid"]);
             let began: u64 = told["call_start_time"].as_str().unwrap().parse().unwrap();
             assert!((before * 1000..=before * 1000 + 30_000).contains(&began), "{began}");
+        }
+    })
+    .await;
+}
+
+/// docs/recipes.md, Kamailio in front.
+#[tokio::test]
+async fn the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header() {
+    if !alone(concat!(module_path!(), "::the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header")) {
+        return;
+    }
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let daemon = Daemon::start(&super::recipes::hook(&webhook)).await;
+        let extensions = super::recipes::recipe("[from-kamailio]", &daemon);
+        let headers = "P-Asserted-Identity: <sip:31612345678@proxy.example>\r\nX-Customer: 12a3\r\n";
+        for (trust, caller) in [("no", "4711"), ("yes", "31612345678")] {
+            let pjsip = format!(
+                "[udp]\ntype = transport\nprotocol = udp\nbind = {}\n\
+                 [anonymous]\ntype = endpoint\ncontext = from-kamailio\nallow = !all,ulaw\ntrust_id_inbound = {trust}\n",
+                address(release)
+            );
+            let files = [("extensions.conf", extensions.as_str()), ("pjsip.conf", &pjsip)];
+            let _asterisk = Asterisk::start_with(release, &files).await;
+            let call_id = format!("kamailio-{trust}@proxy.example");
+            // 600 Busy Everywhere, or whatever a release makes of the cause: not the 486 of the reception
+            let status = invite_with(release, "<sip:4711@host.example>", &call_id, headers).await;
+            let told = webhook.received().pop().unwrap().json();
+            assert_eq!([&told["sip_call_id"], &told["caller_number"]], [call_id.as_str(), caller]);
+            assert_eq!([&told["callee_number"], &told["variables"]["CUSTOMER"]], ["100", "123"]);
+            assert_ne!(status, 486, "the call went to the reception");
         }
     })
     .await;
