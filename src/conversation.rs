@@ -121,16 +121,17 @@ where
     let step = house.policy.step(&call);
     let told = within(PATIENCE, switch.ask(&mut call, &step.wanted())).await?;
     trace!(?call, "the environment is proved");
+    let dialect = switch.dialect().clone();
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
             info!(hook = step.name, ms = began.elapsed().as_millis(), "request cancelled: {gone}");
             return Err(gone);
         }
-        outcome = house.outcome(&step, &call, told, began) => outcome,
+        outcome = house.outcome(&dialect, &step, &call, told, began) => outcome,
     };
 
-    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
+    let (outcome, words) = in_words(&dialect, &step, outcome);
     let took = began.elapsed();
     let heard = within(PATIENCE, switch.farewell(&words)).await;
     report(&step, &outcome, to.as_deref(), took);
@@ -146,8 +147,9 @@ where
 impl House {
     /// What comes of a step, and where it was asked last; bounded by its timeout, counted from when the call was
     /// heard of.
-    async fn outcome(
+    async fn outcome<D: Dialect>(
         self: &Arc<Self>,
+        dialect: &D,
         step: &Step,
         call: &Call,
         told: Told,
@@ -164,7 +166,9 @@ impl House {
         if step.is_detached() {
             return nowhere(self.hand_over(step, request, timeout));
         }
-        let asked = self.webhook.ask(step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+        let telling = |outcome| in_words(dialect, step, outcome).0;
+        let until = began + timeout;
+        let asked = self.webhook.ask(step, &request, until, timeout, ErrorPage::Skip, &telling).await;
         trace!(?asked, "the webhook was asked");
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
         (asked.outcome, to)
@@ -189,7 +193,9 @@ impl House {
         let (house, step) = (Arc::clone(self), step.clone());
         let errand = async move {
             let began = Instant::now();
-            let asked = house.webhook.ask(&step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+            let (until, page) = (began + timeout, ErrorPage::Skip);
+            // nobody is told
+            let asked = house.webhook.ask(&step, &request, until, timeout, page, &|outcome| outcome).await;
             report_detached(&step, &asked, began.elapsed());
             drop(permit);
         };

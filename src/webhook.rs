@@ -71,8 +71,11 @@ pub enum ErrorPage {
     Read,
 }
 
+/// What becomes of an outcome when it is told: `BAD_ANSWER` where the switch cannot carry what it would set.
+pub type Telling<'a> = &'a (dyn Fn(Outcome) -> Outcome + Sync);
+
 /// A step's request on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Errand<'a> {
     step: &'a Step,
     request: &'a Request,
@@ -82,6 +85,7 @@ struct Errand<'a> {
     /// How long that is, in all.
     patience: Duration,
     page: ErrorPage,
+    telling: Telling<'a>,
 }
 
 /// The time that one URL has.
@@ -148,8 +152,9 @@ impl Webhook {
         deadline: Instant,
         patience: Duration,
         page: ErrorPage,
+        telling: Telling<'_>,
     ) -> Asked {
-        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page };
+        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page, telling };
         match request.hook.manner.cache {
             None => self.ask_now(errand).await,
             Some(keeping) => self.ask_once(errand, keeping).await,
@@ -164,9 +169,9 @@ impl Webhook {
             let asking = async {
                 let asked = self.ask_now(errand).await;
                 attempts = asked.attempts;
-                match (&asked.outcome, asked.answer) {
+                match ((errand.telling)(asked.outcome), asked.answer) {
                     (Outcome::Ok { .. }, Some(answer)) => Ok(Arc::unwrap_or_clone(answer)),
-                    (_, answer) => Err((asked.outcome, answer)),
+                    (outcome, answer) => Err((outcome, answer)),
                 }
             };
             let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, asking)).await;
