@@ -94,6 +94,7 @@ impl Pointer {
 struct Read<'a> {
     answer: &'a Answer,
     /// The body in UTF-8, unless it claims to be and is not; white space at its ends and a byte order mark taken off.
+    /// Empty where nothing asks for it.
     text: Cow<'a, [u8]>,
     /// The body as JSON, where anything asks for it.
     json: Option<Json>,
@@ -107,13 +108,14 @@ impl Hook {
         if variable.is_none() && self.set.is_empty() && self.answers.is_empty() {
             return Outcome::Ok { code, set: Vec::new() };
         }
-        let read = match Read::of(answer, self.set.iter().any(|part| matches!(part.source, Source::Json(_))))
-        {
+        let as_text = variable.is_some() || self.set.is_empty();
+        let as_json = self.set.iter().any(|part| matches!(part.source, Source::Json(_)));
+        let read = match Read::of(answer, as_text, as_json) {
             Ok(read) => read,
             Err(fault) => return bad(fault, None),
         };
         let mut set = Vec::with_capacity(1 + self.set.len());
-        if variable.is_some() || self.set.is_empty() {
+        if as_text {
             if let Err(fault) = self.accepts(&read.text, &self.answers) {
                 return bad(fault, None);
             }
@@ -155,8 +157,8 @@ impl Hook {
 }
 
 impl<'a> Read<'a> {
-    fn of(answer: &'a Answer, as_json: bool) -> Result<Self, AnswerFault> {
-        let text = answer.text()?;
+    fn of(answer: &'a Answer, as_text: bool, as_json: bool) -> Result<Self, AnswerFault> {
+        let text = if as_text || as_json { answer.text()? } else { Cow::default() };
         let json = match as_json {
             true => {
                 let text = std::str::from_utf8(&text).map_err(|_| AnswerFault::NotUtf8)?;
