@@ -93,6 +93,8 @@ struct Errand<'a> {
 struct OneTurn {
     /// Until when its answer must be there.
     until: Instant,
+    /// How long that is, as a person hears of it: in all for the last one, its share for those before.
+    patience: Duration,
     /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
     connect: Duration,
 }
@@ -183,7 +185,7 @@ impl Webhook {
                 // another call's time was over, not this one's
                 Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
                 Ok(Err((outcome, answer))) => (outcome, answer),
-                Err(_elapsed) => (errand.late(false), None),
+                Err(_elapsed) => (Outcome::Timeout { waited: errand.patience, begun: false }, None),
             };
             let (outcome, answer) = failed;
             let old = if keeping.stale.is_zero() { None } else { self.shared.kept.last_good(key).await };
@@ -292,16 +294,26 @@ impl Errand<'_> {
         Instant::now() >= self.deadline
     }
 
-    fn late(&self, begun: bool) -> Outcome {
-        Outcome::Timeout { waited: self.patience, begun }
-    }
-
     /// The time that a URL has, when so many others come after it.
     fn turn(&self, now: Instant, later: usize) -> OneTurn {
         let left = self.deadline.saturating_duration_since(now);
-        let until = if later == 0 { self.deadline } else { now + share(left, later) };
-        OneTurn { until, connect: share(self.patience, later) }
+        let connect = share(self.patience, later);
+        match later {
+            0 => OneTurn { until: self.deadline, patience: self.patience, connect },
+            _ => OneTurn { until: now + share(left, later), patience: rounded(share(left, later)), connect },
+        }
     }
+}
+
+impl OneTurn {
+    fn late(&self, begun: bool) -> Outcome {
+        Outcome::Timeout { waited: self.patience, begun }
+    }
+}
+
+/// To a tenth of a second.
+fn rounded(time: Duration) -> Duration {
+    Duration::from_millis(100 * ((time.as_millis() as u64 + 50) / 100))
 }
 
 /// A part of the time, when as much is to be left for each of so many others.
