@@ -35,7 +35,7 @@ pub struct Webhook {
 struct Shared {
     clients: Clients,
     standings: Standings,
-    kept: KeptAnswers,
+    kept: KeptAnswers<(Outcome, Option<Arc<Answer>>)>,
 }
 
 /// What came of asking a webhook.
