@@ -3,12 +3,14 @@
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::{AnswerFault, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
@@ -180,13 +182,35 @@ impl<'a> Read<'a> {
                 match self.json.as_ref().and_then(|json| json.pointer(pointer.as_str())) {
                     None | Some(Json::Null) => Ok(None),
                     Some(Json::Bool(truth)) => Ok(Some(Cow::Owned(truth.to_string().into_bytes()))),
-                    Some(Json::Number(number)) => Ok(Some(Cow::Owned(number.to_string().into_bytes()))),
+                    Some(Json::Number(number)) => {
+                        let number = number.to_string();
+                        // serde_json writes every exponent with a sign
+                        let written = if number.contains(['e', 'E']) { self.written(pointer) } else { None };
+                        Ok(Some(Cow::Owned(written.unwrap_or(number).into_bytes())))
+                    }
                     Some(Json::String(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
                     Some(Json::Object(_)) => Err(AnswerFault::Object(pointer.words.clone())),
                     Some(Json::Array(_)) => Err(AnswerFault::List(pointer.words.clone())),
                 }
             }
         }
+    }
+}
+
+impl Read<'_> {
+    /// What stands at this place of the JSON, as the webhook wrote it.
+    fn written(&self, pointer: &Pointer) -> Option<String> {
+        let mut at = std::str::from_utf8(&self.text).ok()?;
+        for token in pointer.text.split('/').skip(1) {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            let inside = if at.trim_start().starts_with('[') {
+                *serde_json::from_str::<Vec<&RawValue>>(at).ok()?.get(name.parse::<usize>().ok()?)?
+            } else {
+                *serde_json::from_str::<HashMap<String, &RawValue>>(at).ok()?.get(&name)?
+            };
+            at = inside.get();
+        }
+        Some(at.trim().to_owned())
     }
 }
 
