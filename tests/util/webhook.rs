@@ -245,11 +245,6 @@ impl FakeWebhook {
         self.received()
     }
 
-    /// Waits until so many connections were made.
-    pub async fn connected(&self, count: usize) {
-        self.until("a connection", |seen| seen.connections >= count).await;
-    }
-
     /// Waits until the client has closed the connection of a request that was not answered yet.
     pub async fn closed(&self) {
         self.until("the end of the connection", |seen| seen.closed >= 1).await;
