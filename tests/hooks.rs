@@ -10,6 +10,8 @@ mod breaker;
 mod cache;
 /// Requests that no call waits for.
 mod detached;
+/// Servers that fail in each way, and calls that go on.
+mod failures;
 /// Several URLs, of which one answers.
 mod fallback;
 /// Whom TLS lets in, and who we are.

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::{daemon_for, step, step_of_freeswitch, urls};
-use crate::util::{Daemon, Ended, FakeWebhook, Reply, configured, refusing, run};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, refusing, run};
 
 /// A webhook that always answers so.
 async fn saying(reply: Reply) -> FakeWebhook {
@@ -58,6 +58,20 @@ async fn the_second_is_asked_where_the_first_refuses() {
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
     assert_eq!(step_of_freeswitch(&daemon, "crm").await.get("crm"), Some("sales"));
     assert_eq!(second.received().len(), 2);
+}
+
+#[tokio::test]
+async fn the_second_is_asked_where_the_first_has_no_certificate_or_redirects_to_nobody() {
+    let (nobody, _held) = refusing();
+    let second = saying(Reply::text("sales")).await;
+    let wrong = Authority::new("another").certify("127.0.0.1", |_| {}, &[]);
+    let wrong = FakeWebhook::start_tls(wrong, |_| Reply::text("no")).await;
+    let away = saying(Reply::redirect(307, &format!("http://{nobody}/"))).await;
+    for first in [&wrong, &away] {
+        let daemon = daemon_for_all(&[first, &second], "redirects = 1").await;
+        assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+    }
+    assert_eq!((wrong.received().len(), away.received().len()), (0, 1));
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
 use crate::util::{
-    Authority, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, dialhook, refusing, run,
-    told, within_patience,
+    Authority, Daemon, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, dialhook, refusing,
+    run, told, within_patience,
 };
 
 /// A secret in any of the forms in which it could show.
@@ -72,6 +72,17 @@ async fn secrets_reach_the_webhook_and_never_the_log() {
     assert!(log.contains("webhook step") && log.contains("TRACE"), "{log}");
     assert_hidden("geheim", &log, "the log");
     assert_hidden(&sign, &log, "the log");
+}
+
+#[tokio::test]
+async fn a_token_goes_before_a_user_in_the_url() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let url = webhook.url("/").replace("http://", "http://pbx:geheim@");
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"\nbearer = \"token\"")).await;
+    FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let request = webhook.requested().await;
+    let sent: Vec<_> = request.headers.iter().filter(|(name, _)| name == "authorization").collect();
+    assert_eq!(sent, [&("authorization".to_owned(), "Bearer token".to_owned())]);
 }
 
 #[tokio::test]
