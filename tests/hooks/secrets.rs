@@ -9,8 +9,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
 use crate::util::{
-    Authority, Daemon, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, dialhook, refusing,
-    run, told, within_patience,
+    Authority, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, dialhook, refusing, run,
+    told, within_patience,
 };
 
 /// A secret in any of the forms in which it could show.
