@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use dialhook::call::SwitchKind;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::task::{JoinSet, spawn};
@@ -108,6 +109,32 @@ async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_more() {
     }
     let (status, log) = rig.first.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn a_hangup_cancels_the_request_through_haproxy_too() {
+    for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
+        let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+        let Some(rig) = Rig::start(&webhook, Checks::Resting).await else { return };
+        match switch {
+            SwitchKind::Asterisk => {
+                let mut call = FakeSwitch::connect(rig.switches[0]).await;
+                call.greet(&Environment::new("crm")).await.expect("a question");
+                webhook.requested().await;
+                // the stream stays open
+                call.say(b"HANGUP\n").await;
+                webhook.closed().await;
+            }
+            SwitchKind::FreeSwitch => {
+                let channel = ChannelData::new(SocketMode::None, "127.0.0.1:8084/crm");
+                let mut call = FakeFreeSwitch::connect(rig.switches[1], channel).await;
+                call.greet().await;
+                webhook.requested().await;
+                drop(call);
+                webhook.closed().await;
+            }
+        }
+    }
 }
 
 #[tokio::test]
