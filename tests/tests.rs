@@ -34,5 +34,7 @@ mod logs;
 mod manual;
 /// Metrics and health over HTTP, the dashboard and the alert rules.
 mod observer;
+/// What a package brings: manual pages, completions, the configuration, and the package itself.
+mod packaging;
 /// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
 mod service;
