@@ -4,5 +4,7 @@
 mod configuration;
 /// Manual pages and completions: what is checked in is what the program and its reference would make.
 mod generated;
+/// The package, unpacked and installed into a folder.
+mod package;
 /// Markdown to roff, as far as our pages need it.
 mod roff;
