@@ -166,16 +166,17 @@ where
     let step = house.policy.step(&call);
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
     trace!(call = %house.numbers.in_text(&format!("{call:?}")), "the environment is proved");
+    let dialect = switch.dialect().clone();
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
             house.cancelled(&step, call.switch, began.elapsed(), &gone);
             return Err(gone);
         }
-        outcome = house.outcome(&step, &call, told, began, peer) => outcome,
+        outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
-    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
+    let (outcome, words) = in_words(&dialect, &step, outcome);
     let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
     house.report(&step, call.switch, &outcome, to.as_deref(), took);
@@ -191,8 +192,9 @@ where
 impl House {
     /// What comes of a step, and where it was asked last; bounded by its timeout, counted from when the call was
     /// heard of.
-    async fn outcome(
+    async fn outcome<D: Dialect>(
         self: &Arc<Self>,
+        dialect: &D,
         step: &Step,
         call: &Call,
         told: Told,
@@ -212,7 +214,9 @@ impl House {
         if step.is_detached() {
             return nowhere(self.hand_over(step, request, timeout));
         }
-        let asked = self.webhook.ask(step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+        let telling = |outcome| in_words(dialect, step, outcome).0;
+        let until = began + timeout;
+        let asked = self.webhook.ask(step, &request, until, timeout, ErrorPage::Skip, &telling).await;
         self.tell(&asked);
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
         (asked.outcome, to)
@@ -241,7 +245,9 @@ impl House {
         let (house, step) = (Arc::clone(self), step.clone());
         let errand = async move {
             let began = Instant::now();
-            let asked = house.webhook.ask(&step, &request, began + timeout, timeout, ErrorPage::Skip).await;
+            let (until, page) = (began + timeout, ErrorPage::Skip);
+            // nobody is told
+            let asked = house.webhook.ask(&step, &request, until, timeout, page, &|outcome| outcome).await;
             house.tell(&asked);
             report_detached(&step, &asked, began.elapsed());
             drop((place, under_way));

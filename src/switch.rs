@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::variable::{Accept, Assignment, Unfit, VariableName};
 
 /// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
-pub trait Dialect {
+pub trait Dialect: Clone + Sync {
     /// Cuts the stream into whole messages.
     type Codec: Decoder<Item = BytesMut, Error = SwitchError>;
 

@@ -162,24 +162,29 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         Err(fault) => Outcome::BadRequest(fault),
         Ok((timeout, request)) => {
             let request = sent.insert(request);
-            let asked = webhook.ask(&step, request, began + timeout, timeout, ErrorPage::Read).await;
+            let telling = |outcome| in_words_of(call.switch, &step, outcome).0;
+            let until = began + timeout;
+            let asked = webhook.ask(&step, request, until, timeout, ErrorPage::Read, &telling).await;
             (heard, attempts) = (asked.answer, asked.attempts);
             asked.outcome
         }
     };
     let took = began.elapsed();
     let detached = step.is_detached();
-    let (told, words) = {
-        let told = if detached { Outcome::Detached } else { outcome.clone() };
-        match call.switch {
-            SwitchKind::Asterisk => in_words(&Agi::new(String::new()), &step, told),
-            SwitchKind::FreeSwitch => in_words(&Esl::new(0), &step, told),
-        }
-    };
+    let told = if detached { Outcome::Detached } else { outcome.clone() };
+    let (told, words) = in_words_of(call.switch, &step, told);
     let set = step.assignments(&told);
     let outcome = if detached { outcome } else { told };
     let (switch, hook) = (call.switch, step.name);
     Tried { switch, hook, request: sent, attempts, answer: heard, took, outcome, detached, set, words }
+}
+
+/// What a switch of this kind would be told.
+fn in_words_of(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+    match switch {
+        SwitchKind::Asterisk => in_words(&Agi::new(String::new()), step, outcome),
+        SwitchKind::FreeSwitch => in_words(&Esl::new(0), step, outcome),
+    }
 }
 
 fn for_a_person(tried: &Tried) -> String {

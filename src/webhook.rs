@@ -36,7 +36,7 @@ pub struct Webhook {
 struct Shared {
     clients: Clients,
     standings: Standings,
-    kept: KeptAnswers,
+    kept: KeptAnswers<(Outcome, Option<Arc<Answer>>)>,
     metrics: Arc<Metrics>,
 }
 
@@ -73,8 +73,11 @@ pub enum ErrorPage {
     Read,
 }
 
+/// What becomes of an outcome when it is told: `BAD_ANSWER` where the switch cannot carry what it would set.
+pub type Telling<'a> = &'a (dyn Fn(Outcome) -> Outcome + Sync);
+
 /// A step's request on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Errand<'a> {
     step: &'a Step,
     request: &'a Request,
@@ -84,6 +87,7 @@ struct Errand<'a> {
     /// How long that is, in all.
     patience: Duration,
     page: ErrorPage,
+    telling: Telling<'a>,
 }
 
 /// The time that one URL has.
@@ -91,6 +95,8 @@ struct Errand<'a> {
 struct OneTurn {
     /// Until when its answer must be there.
     until: Instant,
+    /// How long that is, as a person hears of it: in all for the last one, its share for those before.
+    patience: Duration,
     /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
     connect: Duration,
 }
@@ -156,8 +162,9 @@ impl Webhook {
         deadline: Instant,
         patience: Duration,
         page: ErrorPage,
+        telling: Telling<'_>,
     ) -> Asked {
-        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page };
+        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page, telling };
         match request.hook.manner.cache {
             None => self.ask_now(errand).await,
             Some(keeping) => {
@@ -182,9 +189,9 @@ impl Webhook {
             let asking = async {
                 let asked = self.ask_now(errand).await;
                 attempts = asked.attempts;
-                match (&asked.outcome, asked.answer) {
+                match ((errand.telling)(asked.outcome), asked.answer) {
                     (Outcome::Ok { .. }, Some(answer)) => Ok(Arc::unwrap_or_clone(answer)),
-                    (_, answer) => Err((asked.outcome, answer)),
+                    (outcome, answer) => Err((outcome, answer)),
                 }
             };
             let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, asking)).await;
@@ -196,10 +203,12 @@ impl Webhook {
                 // another call's time was over, not this one's
                 Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
                 Ok(Err((outcome, answer))) => (outcome, answer),
-                Err(_elapsed) => (errand.late(false), None),
+                Err(_elapsed) => (Outcome::Timeout { waited: errand.patience, begun: false }, None),
             };
             let (outcome, answer) = failed;
-            let old = if keeping.stale.is_zero() { None } else { self.shared.kept.last_good(key).await };
+            // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
+            let served = !keeping.stale.is_zero() && outcome.calls_for_another();
+            let old = if served { self.shared.kept.last_good(key).await } else { None };
             let Some(old) = old else { return Asked { outcome, answer, origin: Origin::Webhook, attempts } };
             debug!("an old answer serves instead: {outcome}");
             let outcome = errand.step.judge(&old);
@@ -277,7 +286,8 @@ impl Webhook {
                 Err(failure) => failure,
             };
             let outcome = failure.outcome.clone();
-            debug!(url = &*target.place, "{outcome}");
+            // not the path: it may hold a secret
+            debug!(to = standings::origin(&target.place), "{outcome}");
             if first
                 && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
                 && Instant::now() < turn.until
@@ -312,16 +322,26 @@ impl Errand<'_> {
         Instant::now() >= self.deadline
     }
 
-    fn late(&self, begun: bool) -> Outcome {
-        Outcome::Timeout { waited: self.patience, begun }
-    }
-
     /// The time that a URL has, when so many others come after it.
     fn turn(&self, now: Instant, later: usize) -> OneTurn {
         let left = self.deadline.saturating_duration_since(now);
-        let until = if later == 0 { self.deadline } else { now + share(left, later) };
-        OneTurn { until, connect: share(self.patience, later) }
+        let connect = share(self.patience, later);
+        match later {
+            0 => OneTurn { until: self.deadline, patience: self.patience, connect },
+            _ => OneTurn { until: now + share(left, later), patience: rounded(share(left, later)), connect },
+        }
     }
+}
+
+impl OneTurn {
+    fn late(&self, begun: bool) -> Outcome {
+        Outcome::Timeout { waited: self.patience, begun }
+    }
+}
+
+/// To a tenth of a second.
+fn rounded(time: Duration) -> Duration {
+    Duration::from_millis(100 * ((time.as_millis() as u64 + 50) / 100))
 }
 
 /// A part of the time, when as much is to be left for each of so many others.

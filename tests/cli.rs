@@ -1,38 +1,15 @@
 //! The program as an administrator meets it.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply, within_patience};
-
-/// `dialhook` with these arguments and a clean environment.
-fn dialhook(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dialhook"));
-    command.args(arguments).env_remove("DIALHOOK_LOG").stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
-async fn run(arguments: &[&str]) -> (i32, String, String) {
-    told(&within_patience("the program", dialhook(arguments).output()).await.unwrap())
-}
-
-fn told(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
-
-/// A configuration in a folder of its own.
-fn configured(text: &str) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("dialhook.toml");
-    fs::write(&file, text).unwrap();
-    (folder, file)
-}
+use crate::util::{
+    Environment, FakeSwitch, FakeWebhook, Reply, configured, dialhook, run, told, within_patience,
+};
 
 #[tokio::test]
 async fn check_says_what_it_understood_a_line_a_hook() {

@@ -2,16 +2,67 @@
 
 /// What comes back, and what the dialplan hears of it.
 mod answers;
-/// Whom TLS lets in.
+/// What a POST tells: fields, forms, templates.
+mod bodies;
+/// A webhook that does not answer is left alone for a while.
+mod breaker;
+/// Answers that serve more than one call.
+mod cache;
+/// Requests that no call waits for.
+mod detached;
+/// Servers that fail in each way, and calls that go on.
+mod failures;
+/// Several URLs, of which one answers.
+mod fallback;
+/// Whom TLS lets in, and who we are.
 mod https;
+/// Variables from places in an answer.
+mod json_answers;
+/// Which redirects are followed, and what goes along.
+mod redirects;
 /// What the webhook gets.
 mod requests;
+/// What is sent twice, and what never.
+mod retries;
+/// Where secrets come from, and where they never show.
+mod secrets;
+/// How a webhook knows who sent a request.
+mod signatures;
 /// What leads to no request at all.
 mod unasked;
 
-use crate::util::{Daemon, FakeWebhook};
+use crate::util::{
+    CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
+    SocketMode, within_patience,
+};
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
+}
+
+/// One call at this hook, from Asterisk.
+async fn step(daemon: &Daemon, script: &str) -> Ended {
+    FakeSwitch::call(daemon.address(), Environment::new(script)).await
+}
+
+/// One call at this hook, from FreeSWITCH.
+async fn step_of_freeswitch(daemon: &Daemon, hook: &str) -> GivenBack {
+    let channel = ChannelData::new(SocketMode::None, &format!("{}/{hook}", daemon.freeswitch()));
+    let given_back = FakeFreeSwitch::call(daemon.freeswitch(), channel).await;
+    assert_eq!(given_back.state, CallState::GoesOn);
+    given_back
+}
+
+/// So many calls at once at this hook.
+async fn steps(daemon: &Daemon, script: &str, count: usize) -> Vec<Ended> {
+    let call = |_| FakeSwitch::call(daemon.address(), Environment::new(script));
+    let calls: tokio::task::JoinSet<Ended> = (0..count).map(call).collect();
+    within_patience("every call", calls.join_all()).await
+}
+
+/// The key `urls` for these webhooks.
+fn urls(webhooks: &[&FakeWebhook]) -> String {
+    let urls: Vec<_> = webhooks.iter().map(|webhook| format!("\"{}\"", webhook.url("/"))).collect();
+    format!("urls = [{}]\n", urls.join(", "))
 }

@@ -8,6 +8,7 @@ mod freeswitch;
 mod manager;
 mod program;
 mod switch;
+mod tls;
 mod webhook;
 
 use std::collections::BTreeSet;
@@ -18,14 +19,15 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub use self::asked::{Asked, metrics};
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::manager::FakeManager;
-pub use self::program::Program;
+pub use self::program::{Program, configured, dialhook, run, told};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
+pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
 
 /// How long a test waits for what must come. No test measures it: it only makes a failure end.
@@ -34,6 +36,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Awaits what must come; panics saying `what` when it does not.
 pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// An address where nobody listens: held by what comes with it, so that no other test listens there meanwhile.
+pub fn refusing() -> (SocketAddr, TcpSocket) {
+    let held = TcpSocket::new_v4().expect("a socket");
+    held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    (held.local_addr().expect("an address"), held)
 }
 
 /// Waits until nobody listens at this address any more.

@@ -3,12 +3,14 @@
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::{AnswerFault, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
@@ -94,6 +96,7 @@ impl Pointer {
 struct Read<'a> {
     answer: &'a Answer,
     /// The body in UTF-8, unless it claims to be and is not; white space at its ends and a byte order mark taken off.
+    /// Empty where nothing asks for it.
     text: Cow<'a, [u8]>,
     /// The body as JSON, where anything asks for it.
     json: Option<Json>,
@@ -107,13 +110,14 @@ impl Hook {
         if variable.is_none() && self.set.is_empty() && self.answers.is_empty() {
             return Outcome::Ok { code, set: Vec::new() };
         }
-        let read = match Read::of(answer, self.set.iter().any(|part| matches!(part.source, Source::Json(_))))
-        {
+        let as_text = variable.is_some() || self.set.is_empty();
+        let as_json = self.set.iter().any(|part| matches!(part.source, Source::Json(_)));
+        let read = match Read::of(answer, as_text, as_json) {
             Ok(read) => read,
             Err(fault) => return bad(fault, None),
         };
         let mut set = Vec::with_capacity(1 + self.set.len());
-        if variable.is_some() || self.set.is_empty() {
+        if as_text {
             if let Err(fault) = self.accepts(&read.text, &self.answers) {
                 return bad(fault, None);
             }
@@ -155,8 +159,8 @@ impl Hook {
 }
 
 impl<'a> Read<'a> {
-    fn of(answer: &'a Answer, as_json: bool) -> Result<Self, AnswerFault> {
-        let text = answer.text()?;
+    fn of(answer: &'a Answer, as_text: bool, as_json: bool) -> Result<Self, AnswerFault> {
+        let text = if as_text || as_json { answer.text()? } else { Cow::default() };
         let json = match as_json {
             true => {
                 let text = std::str::from_utf8(&text).map_err(|_| AnswerFault::NotUtf8)?;
@@ -178,13 +182,35 @@ impl<'a> Read<'a> {
                 match self.json.as_ref().and_then(|json| json.pointer(pointer.as_str())) {
                     None | Some(Json::Null) => Ok(None),
                     Some(Json::Bool(truth)) => Ok(Some(Cow::Owned(truth.to_string().into_bytes()))),
-                    Some(Json::Number(number)) => Ok(Some(Cow::Owned(number.to_string().into_bytes()))),
+                    Some(Json::Number(number)) => {
+                        let number = number.to_string();
+                        // serde_json writes every exponent with a sign
+                        let written = if number.contains(['e', 'E']) { self.written(pointer) } else { None };
+                        Ok(Some(Cow::Owned(written.unwrap_or(number).into_bytes())))
+                    }
                     Some(Json::String(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
                     Some(Json::Object(_)) => Err(AnswerFault::Object(pointer.words.clone())),
                     Some(Json::Array(_)) => Err(AnswerFault::List(pointer.words.clone())),
                 }
             }
         }
+    }
+}
+
+impl Read<'_> {
+    /// What stands at this place of the JSON, as the webhook wrote it.
+    fn written(&self, pointer: &Pointer) -> Option<String> {
+        let mut at = std::str::from_utf8(&self.text).ok()?;
+        for token in pointer.text.split('/').skip(1) {
+            let name = token.replace("~1", "/").replace("~0", "~");
+            let inside = if at.trim_start().starts_with('[') {
+                *serde_json::from_str::<Vec<&RawValue>>(at).ok()?.get(name.parse::<usize>().ok()?)?
+            } else {
+                *serde_json::from_str::<HashMap<String, &RawValue>>(at).ok()?.get(&name)?
+            };
+            at = inside.get();
+        }
+        Some(at.trim().to_owned())
     }
 }
 

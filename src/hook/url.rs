@@ -77,6 +77,12 @@ impl UrlTemplate {
         &self.origin
     }
 
+    /// Whether a user name or a password stands in it.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.shown.contains("://…@")
+    }
+
     /// Whether it is an `https` URL.
     #[must_use]
     pub fn is_https(&self) -> bool {

@@ -21,7 +21,7 @@ use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Agi {
     /// What nobody who forged an environment can know.
     word: String,

@@ -24,7 +24,7 @@ pub fn places(argument: &str) -> Vec<(String, u16, String)> {
 }
 
 /// One outbound socket conversation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Esl {
     /// The port that we listen on.
     port: u16,

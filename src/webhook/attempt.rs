@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
 use super::clients::{Clients, noticing};
@@ -72,7 +72,7 @@ pub(super) async fn made(
             match timeout_at(until, noticing(send(clients, errand, &hop, turn.connect))).await {
                 Ok((Ok(response), reused)) => (response, reused),
                 Ok((Err(error), reused)) => return Err(hop.failed(&error, reused)),
-                Err(_elapsed) => return Err(Failure { outcome: errand.late(false), stage: Stage::Begun }),
+                Err(_elapsed) => return Err(Failure { outcome: turn.late(false), stage: Stage::Begun }),
             };
         if reused {
             metrics.connection_reused()
@@ -84,7 +84,7 @@ pub(super) async fn made(
         match redirects.target(code, &headers, &hop.url, hop.followed) {
             Ok(Some(url)) => hop = hop.redirected(code, url),
             redirect => {
-                let body = whole(response, errand, until).await?;
+                let body = whole(response, errand.page, turn).await?;
                 return Ok(Heard { answer: Answer { code, headers, body }, redirect: redirect.err() });
             }
         }
@@ -126,12 +126,13 @@ async fn send(
 }
 
 /// The body of an answer; of an error page as much as comes, where somebody wants to read it.
-async fn whole(response: reqwest::Response, errand: Errand<'_>, until: Instant) -> Result<Vec<u8>, Failure> {
+async fn whole(response: reqwest::Response, page: ErrorPage, turn: OneTurn) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
+    let until = turn.until;
     if response.status().is_success() {
-        let late = |_elapsed| Err(Failure { outcome: errand.late(true), stage: Stage::Begun });
+        let late = |_elapsed| Err(Failure { outcome: turn.late(true), stage: Stage::Begun });
         timeout_at(until, read(response, &mut body)).await.unwrap_or_else(late)?;
-    } else if errand.page == ErrorPage::Read {
+    } else if page == ErrorPage::Read {
         let _cut = timeout_at(until, read(response, &mut body)).await;
     }
     Ok(body)

@@ -1,22 +1,37 @@
 //! Answers that are kept for calls that ask the same: one request for many callers who wait for it, and the last good
 //! answer for the time when there is none.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
 use moka::future::Cache;
+use tokio::sync::Mutex;
 
 use crate::hook::{Answer, Keeping};
 
 /// By the fingerprint of the request.
 type Key = [u8; 32];
 
-/// The answers, those that are fresh and those that serve when the webhook has none.
-#[derive(Debug, Clone)]
-pub(super) struct KeptAnswers {
+/// The answers, those that are fresh and those that serve when the webhook has none, and what is being asked now.
+#[derive(Debug)]
+pub(super) struct KeptAnswers<E> {
     fresh: Cache<Key, Kept>,
     stale: Cache<Key, Kept>,
+    flights: Lock<HashMap<Key, Arc<Flight<E>>>>,
+}
+
+/// One request and those who wait for it, in their order: whoever holds it asks, until something has come of it.
+/// (moka's own `try_get_with` panics for one who waits while two hundred who asked have hung up.)
+type Flight<E> = Mutex<Option<Result<Kept, E>>>;
+
+/// A place in a flight; the last one takes the flight along.
+#[derive(Debug)]
+struct Seat<'a, E> {
+    flights: &'a Lock<HashMap<Key, Arc<Flight<E>>>>,
+    key: Key,
+    flight: Arc<Flight<E>>,
 }
 
 /// One good answer.
@@ -44,9 +59,9 @@ const MOST_BYTES: u32 = 32 * 1024 * 1024;
 /// What the smallest answer counts for, so that there are never more than [`MOST_ANSWERS`].
 const LEAST_WEIGHT: u32 = MOST_BYTES.div_ceil(MOST_ANSWERS);
 
-impl Default for KeptAnswers {
+impl<E> Default for KeptAnswers<E> {
     fn default() -> Self {
-        Self { fresh: cache(), stale: cache() }
+        Self { fresh: cache(), stale: cache(), flights: Lock::default() }
     }
 }
 
@@ -72,31 +87,49 @@ impl Expiry<Key, Kept> for AsLongAsSaid {
     }
 }
 
-impl KeptAnswers {
+impl<E: Clone> KeptAnswers<E> {
     /// The answer that is kept, or else the one that `asking` brings; whoever asks the same meanwhile waits for it.
     ///
-    /// Cancel safe: when the one who asks leaves, another one who waits asks in its place.
+    /// Cancel safe: when the one who asks leaves, the next one who waits asks in its place.
     ///
     /// # Errors
     /// What came of `asking`, of this call or of the one that was waited for.
-    pub(super) async fn get<E: Clone + Send + Sync + 'static>(
+    pub(super) async fn get(
         &self,
         key: Key,
         keeping: Keeping,
         asking: impl Future<Output = Result<Answer, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
-        let mut origin = Origin::Cache;
-        let mark = &mut origin;
-        let answered = async move {
-            *mark = Origin::Webhook;
-            asking.await.map(|answer| Kept { answer: Arc::new(answer), time: keeping.fresh })
-        };
-        let kept = self.fresh.try_get_with(key, answered).await.map_err(|error: Arc<E>| (*error).clone())?;
-        if origin == Origin::Webhook && !keeping.stale.is_zero() {
-            let time = keeping.fresh + keeping.stale;
-            self.stale.insert(key, Kept { answer: Arc::clone(&kept.answer), time }).await;
+        if let Some(kept) = self.fresh.get(&key).await {
+            return Ok((kept.answer, Origin::Cache));
         }
-        Ok((kept.answer, origin))
+        let seat = self.seat(key);
+        let mut result = seat.flight.lock().await;
+        if let Some(result) = &*result {
+            return result.clone().map(|kept| (kept.answer, Origin::Cache));
+        }
+        // a flight may have ended between the first look and the seat
+        if let Some(kept) = self.fresh.get(&key).await {
+            return Ok((kept.answer, Origin::Cache));
+        }
+        let asked = asking.await.map(|answer| Kept { answer: Arc::new(answer), time: keeping.fresh });
+        if let Ok(kept) = &asked {
+            self.fresh.insert(key, kept.clone()).await;
+            if !keeping.stale.is_zero() {
+                let time = keeping.fresh + keeping.stale;
+                self.stale.insert(key, Kept { answer: Arc::clone(&kept.answer), time }).await;
+            }
+        }
+        // whoever comes from now on is not one of those who waited
+        seat.end();
+        *result = Some(asked.clone());
+        asked.map(|kept| (kept.answer, Origin::Webhook))
+    }
+
+    fn seat(&self, key: Key) -> Seat<'_, E> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let flight = Arc::clone(flights.entry(key).or_default());
+        Seat { flights: &self.flights, key, flight }
     }
 
     /// The last good answer, while it may still serve.
@@ -108,6 +141,27 @@ impl KeptAnswers {
     #[must_use]
     pub(super) fn entries(&self) -> usize {
         usize::try_from(self.fresh.entry_count() + self.stale.entry_count()).unwrap_or(usize::MAX)
+    }
+}
+
+impl<E> Seat<'_, E> {
+    /// Lets nobody join any more.
+    fn end(&self) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            flights.remove(&self.key);
+        }
+    }
+}
+
+impl<E> Drop for Seat<'_, E> {
+    fn drop(&mut self) {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
+        // the map's and this one: nobody else is on it, and nobody joins while the map is locked
+        if is_ours && Arc::strong_count(&self.flight) <= 2 {
+            flights.remove(&self.key);
+        }
     }
 }
 
@@ -127,35 +181,76 @@ mod tests {
 
     #[tokio::test]
     async fn many_who_ask_the_same_make_one_request() {
-        let (kept, asked) = (KeptAnswers::default(), AtomicUsize::new(0));
+        let (kept, asked) = (KeptAnswers::<()>::default(), AtomicUsize::new(0));
         let ask = || {
             kept.get([1; 32], KEEPING, async {
                 asked.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
-                Ok::<_, ()>(answer(1))
+                Ok(answer(1))
             })
         };
         let origins: Vec<_> = join_all((0..50).map(|_| ask())).await;
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         assert_eq!(origins.iter().filter(|got| got.as_ref().unwrap().1 == Origin::Webhook).count(), 1);
         assert!(kept.last_good([1; 32]).await.is_some() && kept.last_good([2; 32]).await.is_none());
+        assert!(kept.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn however_many_leave_while_they_ask_the_next_one_asks() {
+        let (kept, asked) = (Arc::new(KeptAnswers::<()>::default()), Arc::new(AtomicUsize::new(0)));
+        let caller = |_| {
+            let (kept, asked) = (Arc::clone(&kept), Arc::clone(&asked));
+            tokio::spawn(async move {
+                let asking = async {
+                    let before = asked.fetch_add(1, Ordering::Relaxed);
+                    if before < 299 { std::future::pending().await } else { Ok(answer(1)) }
+                };
+                kept.get([1; 32], KEEPING, asking).await
+            })
+        };
+        let mut callers: std::collections::VecDeque<_> = (0..300).map(caller).collect();
+        for number in 1..300 {
+            while asked.load(Ordering::Relaxed) < number {
+                tokio::task::yield_now().await;
+            }
+            // they ask in the order in which they came
+            callers.pop_front().unwrap().abort();
+        }
+        let (_, origin) = callers.pop_front().unwrap().await.unwrap().unwrap();
+        assert_eq!((origin, asked.load(Ordering::Relaxed)), (Origin::Webhook, 300));
+        assert!(kept.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_who_waits_and_leaves_takes_nothing_along() {
+        let kept = KeptAnswers::<()>::default();
+        let pending = || kept.get([1; 32], KEEPING, std::future::pending());
+        let (mut first, mut second) = (Box::pin(pending()), Box::pin(pending()));
+        for waiting in [&mut first, &mut second] {
+            assert!(futures_util::poll!(waiting).is_pending());
+        }
+        drop(second);
+        assert_eq!(kept.flights.lock().unwrap().len(), 1);
+        drop(first);
+        assert!(kept.flights.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn a_failure_is_not_kept() {
         let kept = KeptAnswers::default();
         assert_eq!(kept.get([1; 32], KEEPING, async { Err("no") }).await.unwrap_err(), "no");
-        let (_, origin) = kept.get([1; 32], KEEPING, async { Ok::<_, ()>(answer(1)) }).await.unwrap();
+        let (_, origin) = kept.get([1; 32], KEEPING, async { Ok(answer(1)) }).await.unwrap();
         assert_eq!(origin, Origin::Webhook);
     }
 
     #[tokio::test]
     async fn what_is_kept_is_bounded_in_number_and_in_bytes() {
-        let kept = KeptAnswers::default();
+        let kept = KeptAnswers::<()>::default();
         for number in 0..12_000_u32 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, async { Ok::<_, ()>(answer(1)) })
+            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, async { Ok(answer(1)) })
                 .await
                 .unwrap();
         }
@@ -164,7 +259,7 @@ mod tests {
         for number in 0..1_000_u32 {
             let mut key = [1; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, KEEPING, async { Ok::<_, ()>(answer(64 * 1024)) }).await.unwrap();
+            kept.get(key, KEEPING, async { Ok(answer(64 * 1024)) }).await.unwrap();
         }
         kept.fresh.run_pending_tasks().await;
         assert!(kept.fresh.weighted_size() <= u64::from(MOST_BYTES));

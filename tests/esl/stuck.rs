@@ -252,7 +252,7 @@ mod panics {
     }
 
     /// FreeSWITCH's dialect with a fault in it.
-    #[derive(Debug)]
+    #[derive(Debug, Clone)]
     struct Panicking(Esl, Place);
 
     impl Panicking {

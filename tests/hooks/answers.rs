@@ -1,7 +1,5 @@
-use tokio::net::TcpSocket;
-
 use super::daemon_for;
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, refusing};
 
 /// One call to a webhook that answers so.
 async fn answered(reply: Reply, hook: &str) -> Ended {
@@ -148,10 +146,7 @@ async fn an_error_page_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let webhook = FakeWebhook::start(|_| {
-        Reply::Bytes(b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n".to_vec())
-    })
-    .await;
+    let webhook = FakeWebhook::start(|_| Reply::redirect(302, "/other")).await;
     let daemon = daemon_for(&webhook, "").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("HTTP_ERROR", "302", Some("")));
@@ -217,10 +212,7 @@ async fn what_is_not_http_is_unreachable() {
 
 #[tokio::test]
 async fn a_webhook_where_nobody_listens_is_unreachable() {
-    // bound and not listening: ours, so that no other test listens there meanwhile
-    let held = TcpSocket::new_v4().unwrap();
-    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = held.local_addr().unwrap();
+    let (address, _held) = refusing();
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", "the webhook refused the connection"));

@@ -1,65 +1,20 @@
-use std::sync::Arc;
-
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use tempfile::NamedTempFile;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Program, Reply};
+use crate::util::{
+    Authority, Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, run, server,
+};
 
-/// An authority, and the file that trusts it.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    trust: NamedTempFile,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut parameters = CertificateParams::new([]).unwrap();
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = parameters.self_signed(&key).unwrap();
-        let trust = NamedTempFile::new().unwrap();
-        std::fs::write(trust.path(), certificate.pem()).unwrap();
-        Self { issuer: Issuer::new(parameters, key), trust }
-    }
-
-    /// A server with a certificate of this authority.
-    fn certify(&self, name: &str, change: impl FnOnce(&mut CertificateParams), alpn: &[&str]) -> TlsAcceptor {
-        let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
-        change(&mut parameters);
-        let key = KeyPair::generate().unwrap();
-        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
-        server(&certificate, &key, alpn)
-    }
-
-    /// One call to this URL of a daemon that trusts this authority alone.
-    async fn call(&self, url: &str) -> Ended {
-        let hook = format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 10");
-        let trust = self.trust.path().to_str().unwrap();
-        let program = Program::serve(&hook, &[("SSL_CERT_FILE", trust)]).await;
-        FakeSwitch::call(program.address(), Environment::new("crm")).await
-    }
-}
-
-fn server(certificate: &Certificate, key: &KeyPair, alpn: &[&str]) -> TlsAcceptor {
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    TlsAcceptor::from(Arc::new(config))
+/// One call to this URL of a daemon whose machine trusts this authority alone.
+async fn call(authority: &Authority, url: &str) -> Ended {
+    let hook = format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 10");
+    let program = Program::serve(&hook, &[("SSL_CERT_FILE", authority.file())]).await;
+    FakeSwitch::call(program.address(), Environment::new("crm")).await
 }
 
 async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
@@ -70,10 +25,10 @@ async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
 async fn a_certificate_of_a_trusted_authority_is_accepted() {
     let authority = Authority::new("ours");
     let by_address = webhook(authority.certify("127.0.0.1", |_| {}, &[])).await;
-    assert_eq!(authority.call(&by_address.url("/")).await.get("CRM"), Some("sales"));
+    assert_eq!(call(&authority, &by_address.url("/")).await.get("CRM"), Some("sales"));
     let by_name = webhook(authority.certify("localhost", |_| {}, &[])).await;
     let url = by_name.url("/").replace("127.0.0.1", "localhost");
-    assert_eq!(authority.call(&url).await.get("CRM"), Some("sales"));
+    assert_eq!(call(&authority, &url).await.get("CRM"), Some("sales"));
 }
 
 /// The reason for which this webhook is not asked.
@@ -87,7 +42,7 @@ fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
 async fn an_unknown_authority_is_not() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(other.certify("127.0.0.1", |_| {}, &[])).await;
-    let ended = authority.call(&webhook.url("/")).await;
+    let ended = call(&authority, &webhook.url("/")).await;
     assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is from an unknown authority");
 }
 
@@ -101,8 +56,8 @@ async fn a_certificate_that_signed_itself_is_not() {
         parameters.is_ca = is_ca;
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
-        let webhook = webhook(server(&certificate, &key, &[])).await;
-        let ended = Authority::new("ours").call(&webhook.url("/")).await;
+        let webhook = webhook(server(&certificate, &key, &[], None)).await;
+        let ended = call(&Authority::new("ours"), &webhook.url("/")).await;
         assert_eq!(unreachable(&ended, &webhook), reason);
     }
 }
@@ -115,7 +70,7 @@ async fn an_expired_certificate_is_not() {
             (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
     };
     let webhook = webhook(authority.certify("127.0.0.1", expired, &[])).await;
-    let ended = authority.call(&webhook.url("/")).await;
+    let ended = call(&authority, &webhook.url("/")).await;
     assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is expired or not valid yet");
 }
 
@@ -124,7 +79,7 @@ async fn a_certificate_of_the_future_is_not() {
     let authority = Authority::new("ours");
     let to_come = |parameters: &mut CertificateParams| parameters.not_before = date_time_ymd(4000, 1, 1);
     let webhook = webhook(authority.certify("127.0.0.1", to_come, &[])).await;
-    let ended = authority.call(&webhook.url("/")).await;
+    let ended = call(&authority, &webhook.url("/")).await;
     assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is expired or not valid yet");
 }
 
@@ -132,7 +87,7 @@ async fn a_certificate_of_the_future_is_not() {
 async fn a_certificate_for_another_name_is_not() {
     let authority = Authority::new("ours");
     let webhook = webhook(authority.certify("crm.example.com", |_| {}, &[])).await;
-    let ended = authority.call(&webhook.url("/")).await;
+    let ended = call(&authority, &webhook.url("/")).await;
     assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is for another host name");
 }
 
@@ -169,7 +124,7 @@ async fn http_2_is_spoken_where_it_is_offered() {
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         connection.serve_connection(TokioIo::new(stream), service_fn(answer)).await
     });
-    let ended = authority.call(&format!("https://{address}/route")).await;
+    let ended = call(&authority, &format!("https://{address}/route")).await;
     assert_eq!(
         (ended.status(), ended.get("CRM")),
         ("OK", Some("POST /route HTTP/2.0")),
@@ -182,5 +137,163 @@ async fn http_2_is_spoken_where_it_is_offered() {
 async fn http_1_is_spoken_where_2_is_not_offered() {
     let authority = Authority::new("ours");
     let webhook = webhook(authority.certify("127.0.0.1", |_| {}, &["http/1.1"])).await;
-    assert_eq!(authority.call(&webhook.url("/")).await.status(), "OK");
+    assert_eq!(call(&authority, &webhook.url("/")).await.status(), "OK");
+}
+
+/// A daemon whose hook has these keys for this webhook.
+async fn daemon_for(webhook: &FakeWebhook, keys: &str) -> Daemon {
+    super::daemon_for(webhook, &format!("timeout = 10\n{keys}")).await
+}
+
+/// The key `ca` for this authority.
+fn ca(authority: &Authority) -> String {
+    format!("ca = \"{}\"\n", authority.file())
+}
+
+#[tokio::test]
+async fn an_authority_of_the_hooks_own_is_trusted_and_nobody_else() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("another"));
+    let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
+    let ended = super::step(&daemon_for(&webhook, &ca(&other)).await, "crm").await;
+    assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is from an unknown authority");
+    let ended = super::step(&daemon_for(&webhook, "").await, "crm").await;
+    assert_eq!(unreachable(&ended, &webhook), "the certificate of the webhook is from an unknown authority");
+    let ended = super::step(&daemon_for(&webhook, &ca(&ours)).await, "crm").await;
+    assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
+}
+
+#[tokio::test]
+async fn an_authority_of_the_machine_is_not_trusted_where_the_hook_has_its_own() {
+    let (ours, machine) = (Authority::new("ours"), Authority::new("of the machine"));
+    let webhook = webhook(machine.certify("127.0.0.1", |_| {}, &[])).await;
+    let hook = |keys: &str| format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
+    let trust = [("SSL_CERT_FILE", machine.file())];
+    for (keys, status) in [(ca(&ours), "UNREACHABLE"), (String::new(), "OK")] {
+        let program = Program::serve(&hook(&keys), &trust).await;
+        let ended = FakeSwitch::call(program.address(), Environment::new("crm")).await;
+        assert_eq!(ended.status(), status, "{}", ended.reason());
+    }
+}
+
+#[tokio::test]
+async fn hooks_of_one_webhook_trust_each_as_it_says() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("another"));
+    let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
+    let hook = |name: &str, keys: &str| format!("[hook.{name}]\nurl = \"{}\"\n{keys}\n", webhook.url("/"));
+    let daemon = Daemon::start(
+        &[hook("good", &ca(&ours)), hook("bad", &ca(&other)), hook("any", "insecure = true")].concat(),
+    )
+    .await;
+    for (name, status) in
+        [("good", "OK"), ("bad", "UNREACHABLE"), ("any", "OK"), ("bad", "UNREACHABLE"), ("good", "OK")]
+    {
+        assert_eq!(super::step(&daemon, name).await.status(), status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn expired_and_misnamed_are_refused_with_an_authority_of_the_hooks_own_too() {
+    let ours = Authority::new("ours");
+    let expired = |parameters: &mut CertificateParams| {
+        (parameters.not_before, parameters.not_after) =
+            (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+    };
+    let expired = webhook(ours.certify("127.0.0.1", expired, &[])).await;
+    let ended = super::step(&daemon_for(&expired, &ca(&ours)).await, "crm").await;
+    assert_eq!(unreachable(&ended, &expired), "the certificate of the webhook is expired or not valid yet");
+    let misnamed = webhook(ours.certify("crm.example.com", |_| {}, &[])).await;
+    let ended = super::step(&daemon_for(&misnamed, &ca(&ours)).await, "crm").await;
+    assert_eq!(unreachable(&ended, &misnamed), "the certificate of the webhook is for another host name");
+}
+
+#[tokio::test]
+async fn a_certificate_of_our_own_is_shown_where_it_is_demanded() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
+    let shown = clients.credentials();
+    let daemon = daemon_for(&webhook, &format!("{}{}", ca(&ours), shown.keys())).await;
+    for _ in 0..2 {
+        let ended = super::step(&daemon, "crm").await;
+        assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_demands_another_certificate_is_unreachable() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
+    let strange = Authority::new("strangers").credentials();
+    for keys in [String::new(), strange.keys()] {
+        let ended = super::step(&daemon_for(&webhook, &format!("{}{keys}", ca(&ours))).await, "crm").await;
+        let reason = unreachable(&ended, &webhook);
+        // its alert and the end of its connection race
+        let handshake = "the TLS handshake with the webhook failed";
+        let closed = "the webhook closed the connection before its answer was complete";
+        assert!([handshake, closed].contains(&&*reason), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_for_its_own_hook_alone() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
+    let hook = |name: &str, keys: &str| {
+        format!("[hook.{name}]\nurl = \"{}\"\n{}{keys}\n", webhook.url("/"), ca(&ours))
+    };
+    let daemon = Daemon::start(&(hook("known", &clients.credentials().keys()) + &hook("stranger", ""))).await;
+    // a connection that was made with the certificate is there to be used again
+    for (name, status) in [("known", "OK"), ("stranger", "UNREACHABLE"), ("known", "OK")] {
+        assert_eq!(super::step(&daemon, name).await.status(), status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_certificates_is_a_fault_of_the_configuration() {
+    let clients = Authority::new("clients");
+    let (one, other) = (clients.credentials(), clients.credentials());
+    let (_folder, file) =
+        configured(&format!("[hook.crm]\nurl = \"https://h/\"\n{}", one.keys_mixed(&other)));
+    let (status, _, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert!(
+        status == 1 && err.contains("hook.crm.key: the file is not the key of that certificate"),
+        "{err}"
+    );
+    assert!(!err.contains("BEGIN"));
+}
+
+#[tokio::test]
+async fn insecure_believes_anybody_and_says_so_wherever_it_can() {
+    let other = Authority::new("another");
+    let wrong = |parameters: &mut CertificateParams| {
+        (parameters.not_before, parameters.not_after) =
+            (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+    };
+    let webhook = webhook(other.certify("crm.example.com", wrong, &[])).await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ninsecure = true\n", webhook.url("/"));
+    let program = Program::serve(&hook, &[]).await;
+    let ended = FakeSwitch::call(program.address(), Environment::new("crm")).await;
+    assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
+    let log = program.stop().await;
+    let line = log.lines().find(|line| line.contains("insecure = true")).expect("a warning");
+    assert!(line.contains("WARN") && line.contains("crm"), "{line}");
+    let (_folder, file) = configured(&hook);
+    let file = file.to_str().unwrap();
+    let (status, out, _) = run(&["check", "--config", file]).await;
+    assert!(status == 0 && out.contains("INSECURE: certificates are not verified"), "{out}");
+    for more in [&[][..], &["--json"]] {
+        let (status, _, err) = run(&[&["try", "crm", "--config", file][..], more].concat()).await;
+        assert_eq!(
+            (status, err.as_str()),
+            (0, "dialhook: hook crm: insecure = true: certificates are not verified\n")
+        );
+    }
+}
+
+#[tokio::test]
+async fn insecure_with_a_client_certificate_shows_it_all_the_same() {
+    let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
+    let webhook = webhook(ours.certify_for_clients("crm.example.com", &clients)).await;
+    let shown = clients.credentials();
+    let daemon = daemon_for(&webhook, &format!("insecure = true\n{}", shown.keys())).await;
+    assert_eq!(super::step(&daemon, "crm").await.status(), "OK");
 }

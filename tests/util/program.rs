@@ -1,7 +1,9 @@
 //! The program itself, as a child.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,33 +16,71 @@ use super::within_patience;
 #[derive(Debug)]
 pub struct Program {
     address: SocketAddr,
+    child: Child,
     said: Vec<String>,
     log: UnboundedReceiver<String>,
-    _child: Child,
     _folder: TempDir,
+}
+
+/// `dialhook` with these arguments and a clean environment.
+pub fn dialhook(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dialhook"));
+    command.args(arguments).env_remove("DIALHOOK_LOG").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// The same, run to its end: its exit status, and what it said on standard output and on standard error.
+pub async fn run(arguments: &[&str]) -> (i32, String, String) {
+    told(&within_patience("the program", dialhook(arguments).output()).await.expect("our own program"))
+}
+
+/// What a program has said.
+pub fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    (output.status.code().expect("an exit status"), text(&output.stdout), text(&output.stderr))
+}
+
+/// A configuration in a folder of its own.
+pub fn configured(text: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("dialhook.toml");
+    fs::write(&file, text).expect("a file");
+    (folder, file)
 }
 
 impl Program {
     /// Starts it with these tables and this environment, and waits until it listens on a port of its own.
     pub async fn serve(tables: &str, environment: &[(&str, &str)]) -> Self {
-        Self::serve_with(&[], tables, environment).await
+        Self::start(&[], &[], tables, environment).await
     }
 
     /// The same with more arguments.
     pub async fn serve_with(arguments: &[&str], tables: &str, environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("dialhook.toml");
+        Self::start(arguments, &[], tables, environment).await
+    }
+
+    /// The same with these files beside its configuration.
+    pub async fn serve_beside(files: &[(&str, &str)], tables: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start(&[], files, tables, environment).await
+    }
+
+    async fn start(
+        arguments: &[&str],
+        files: &[(&str, &str)],
+        tables: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n";
-        std::fs::write(&file, format!("{listen}{tables}")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dialhook"))
-            .args(["serve", "--config"])
+        let (folder, file) = configured(&format!("{listen}{tables}"));
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("a file");
+        }
+        let mut child = dialhook(&["serve", "--config"])
             .arg(&file)
             .args(arguments)
-            .env_remove("DIALHOOK_LOG")
             .env_remove("JOURNAL_STREAM")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .expect("our own program");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
@@ -53,12 +93,13 @@ impl Program {
         });
         let mut said = Vec::new();
         let address = loop {
-            said.push(within_patience("the address", log.recv()).await.expect("a line with the address"));
+            let line = within_patience("the address", log.recv()).await;
+            said.push(line.unwrap_or_else(|| panic!("it does not listen: {said:#?}")));
             if let Some(address) = said.last().and_then(|line| listening(line)) {
                 break address;
             }
         };
-        Self { address, said, log, _child: child, _folder: folder }
+        Self { address, child, said, log, _folder: folder }
     }
 
     /// Where it listens.
@@ -74,6 +115,24 @@ impl Program {
     /// The next line that it logs.
     pub async fn line(&mut self) -> String {
         within_patience("a line of the log", self.log.recv()).await.expect("a program that runs")
+    }
+
+    /// Stops it as systemd does, and gives everything that it has logged and nobody has read.
+    pub async fn stop(mut self) -> String {
+        let process = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-TERM", &process]).status().await;
+        assert!(sent.expect("kill").success());
+        let ended =
+            within_patience("the end of the program", self.child.wait()).await.expect("our own child");
+        assert_eq!(ended.code(), Some(0));
+        let mut log = self.said;
+        within_patience("the end of the log", async {
+            while let Some(line) = self.log.recv().await {
+                log.push(line);
+            }
+        })
+        .await;
+        log.iter().map(|line| format!("{line}\n")).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -81,6 +82,28 @@ impl Reply {
         Self::Bytes([head.as_bytes(), body].concat())
     }
 
+    /// An answer that sends the client on to this place, and has a body of its own.
+    pub fn redirect(code: u16, location: &str) -> Self {
+        Self::with_header(code, &format!("Location: {location}"), "elsewhere")
+    }
+
+    /// An answer with this line in its head.
+    pub fn with_header(code: u16, line: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let head = format!("HTTP/1.1 {code} Said\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+
+    /// A good answer of JSON.
+    pub fn json(body: impl AsRef<[u8]>) -> Self {
+        Self::with_header(200, "Content-Type: application/json", body)
+    }
+
+    /// The head of a good answer and half of its body; then this.
+    pub fn half_and(then: Self) -> Self {
+        Self::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsales".to_vec(), Box::new(then))
+    }
+
     /// The same, kept back until the gate is open.
     pub fn after(self, gate: &Gate) -> Self {
         Self::After(gate.clone(), Box::new(self))
@@ -117,12 +140,44 @@ impl FakeWebhook {
         Self::listen("http", answer, |stream| async { Ok(stream) }).await
     }
 
-    /// The same over TLS.
+    /// One that answers each request with the next of these, and with the last of them for ever.
+    pub async fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let (replies, next) = (replies.into_iter().collect::<Vec<_>>(), AtomicUsize::new(0));
+        Self::start(move |_| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            replies[number.min(replies.len() - 1)].clone()
+        })
+        .await
+    }
+
+    /// The same as [`FakeWebhook::start`] over TLS.
     pub async fn start_tls(
         tls: TlsAcceptor,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::listen("https", answer, move |stream| tls.accept(stream)).await
+        Self::start_tls_shy(0, tls, answer).await
+    }
+
+    /// The same, but so many connections are reset before hands are shaken.
+    pub async fn start_tls_shy(
+        resets: usize,
+        tls: TlsAcceptor,
+        answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let accepted = AtomicUsize::new(0);
+        let accept = move |stream: TcpStream| {
+            let shy = accepted.fetch_add(1, Ordering::Relaxed) < resets;
+            if shy {
+                stream.break_at_end();
+            }
+            let stream = if shy {
+                Err(io::Error::from(io::ErrorKind::ConnectionReset))
+            } else {
+                Ok(tls.accept(stream))
+            };
+            async { stream?.await }
+        };
+        Self::listen("https", answer, accept).await
     }
 
     async fn listen<S, F>(
@@ -193,6 +248,11 @@ impl FakeWebhook {
     /// Waits until the client has closed the connection of a request that was not answered yet.
     pub async fn closed(&self) {
         self.until("the end of the connection", |seen| seen.closed >= 1).await;
+    }
+
+    /// Whether the client has closed a connection before it had its answer.
+    pub fn has_closed(&self) -> bool {
+        self.seen.borrow().closed > 0
     }
 
     async fn until(&self, what: &str, is_so: impl FnMut(&Seen) -> bool) {

@@ -37,7 +37,8 @@ pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Pat
         .take("headers")
         .and_then(|entry| Some(self::headers(entry.section()?, file)))
         .unwrap_or_default();
-    authorize(section, &mut headers, file);
+    let in_url = urls.iter().flatten().any(UrlTemplate::has_credentials);
+    authorize(section, &mut headers, in_url, file);
     let sign = section.take("sign").and_then(|entry| sign(entry, file));
     Requested { method, urls, body, headers, sign }
 }
@@ -200,12 +201,15 @@ fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
 /// bearer = { file = "crm.token" }
 /// basic  = { user = "pbx", password = { file = "crm.password" } }
 /// ```
-fn authorize(section: &mut Section<'_>, headers: &mut Headers, file: &Path) {
+fn authorize(section: &mut Section<'_>, headers: &mut Headers, in_url: bool, file: &Path) {
     let (bearer, basic) = (section.take("bearer"), section.take("basic"));
     let header = headers.names().any(|name| *name == AUTHORIZATION);
     let marks: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::mark).collect();
-    if let Some(mark) = marks.last().filter(|_| marks.len() + usize::from(header) > 1) {
-        mark.fault("one of bearer, basic and headers.Authorization is enough; leave the others out");
+    let others = usize::from(header) + usize::from(in_url);
+    if let Some(mark) = marks.last().filter(|_| marks.len() + others > 1) {
+        mark.fault(
+            "one of bearer, basic, headers.Authorization and a user name in the URL is enough; leave the others out",
+        );
     }
     let bearer = bearer.and_then(|entry| bearer_value(entry, file));
     let basic = basic.and_then(|entry| basic_value(entry, file));

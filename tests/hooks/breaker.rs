@@ -1,0 +1,254 @@
+use tokio::task::JoinSet;
+
+use super::{daemon_for, step, step_of_freeswitch, steps, urls};
+use crate::util::{
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, within_patience,
+};
+
+/// The reason for which a webhook is left alone.
+const RESTS: &str = "the webhook did not answer 5 times in a row and is tried again every 10s";
+
+/// Whether a call was let go because the webhook is left alone.
+fn rests(ended: &Ended) -> bool {
+    ended.reason().contains(" times in a row and is tried again every ")
+}
+
+/// Calls this hook until its webhook is left alone.
+async fn exhaust(daemon: &Daemon, hook: &str) {
+    for _ in 0..5 {
+        let ended = step(daemon, hook).await;
+        assert_eq!(ended.status(), "UNREACHABLE");
+        assert!(!rests(&ended), "{}", ended.reason());
+    }
+}
+
+/// Lets one call through as soon as the time has come, and says how it ended.
+async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
+    let before = webhook.received().len();
+    let through = async {
+        loop {
+            let ended = step(daemon, hook).await;
+            if webhook.received().len() > before {
+                return ended;
+            }
+            assert!(rests(&ended), "{}", ended.reason());
+        }
+    };
+    within_patience("a probe", through).await
+}
+
+#[tokio::test]
+async fn after_five_failures_the_webhook_is_not_asked() {
+    let webhook = FakeWebhook::start(|_| Reply::Close).await;
+    let daemon = daemon_for(&webhook, "otherwise = \"reception\"").await;
+    exhaust(&daemon, "crm").await;
+    let connections = webhook.connections();
+    for _ in 0..20 {
+        let ended = step(&daemon, "crm").await;
+        assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("reception")));
+        assert_eq!(ended.reason(), RESTS);
+    }
+    let given_back = step_of_freeswitch(&daemon, "crm").await;
+    assert_eq!((given_back.status(), given_back.reason()), ("UNREACHABLE", RESTS));
+    assert_eq!((webhook.received().len(), webhook.connections()), (5, connections));
+}
+
+#[tokio::test]
+async fn a_webhook_that_stalls_keeps_no_more_callers_waiting() {
+    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+    let daemon = daemon_for(&webhook, "timeout = 1\nbreaker = { failures = 2, probe = \"60s\" }").await;
+    assert!(steps(&daemon, "crm", 2).await.iter().all(|ended| ended.status() == "TIMEOUT"));
+    let began = tokio::time::Instant::now();
+    for ended in steps(&daemon, "crm", 20).await {
+        assert_eq!(ended.status(), "UNREACHABLE");
+        assert!(ended.reason().contains("2 times in a row"), "{}", ended.reason());
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(webhook.received().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_of_any_kind_opens_nothing() {
+    for reply in
+        [Reply::status(500, ""), Reply::status(404, ""), Reply::text("a\0b"), Reply::redirect(302, "/x")]
+    {
+        let webhook = FakeWebhook::start(move |_| reply.clone()).await;
+        let daemon = daemon_for(&webhook, "").await;
+        for _ in 0..12 {
+            step(&daemon, "crm").await;
+        }
+        assert_eq!(webhook.received().len(), 12);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_between_starts_the_count_anew() {
+    let failing = || [Reply::Close, Reply::Close, Reply::Close, Reply::Close];
+    let replies = [&failing()[..], &[Reply::status(500, "")], &failing(), &[Reply::text("sales")]].concat();
+    let webhook = FakeWebhook::answering(replies).await;
+    let daemon = daemon_for(&webhook, "").await;
+    for _ in 0..9 {
+        step(&daemon, "crm").await;
+    }
+    assert_eq!(step(&daemon, "crm").await.status(), "OK");
+    assert_eq!(webhook.received().len(), 10);
+}
+
+#[tokio::test]
+async fn without_a_breaker_every_call_asks() {
+    let webhook = FakeWebhook::start(|_| Reply::Close).await;
+    let daemon = daemon_for(&webhook, "breaker = false").await;
+    for _ in 0..12 {
+        step(&daemon, "crm").await;
+    }
+    assert_eq!(webhook.received().len(), 12);
+}
+
+#[tokio::test]
+async fn the_next_url_is_taken_at_once() {
+    let (dead, well) =
+        (FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::text("sales")).await);
+    let daemon = Daemon::start(&format!("[hook.crm]\n{}variable = \"CRM\"", urls(&[&dead, &well]))).await;
+    for _ in 0..10 {
+        assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+    }
+    assert_eq!((dead.received().len(), well.received().len()), (5, 10));
+}
+
+#[tokio::test]
+async fn where_every_url_is_left_alone_the_call_hears_it_at_once() {
+    let dead = [FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::Close).await];
+    let daemon = Daemon::start(&format!("[hook.crm]\n{}", urls(&[&dead[0], &dead[1]]))).await;
+    exhaust(&daemon, "crm").await;
+    assert_eq!(step(&daemon, "crm").await.reason(), RESTS);
+    assert!(dead.iter().all(|webhook| webhook.received().len() == 5));
+}
+
+#[tokio::test]
+async fn hooks_with_the_same_url_share_what_is_known_of_it() {
+    let webhook = FakeWebhook::start(|_| Reply::Close).await;
+    let hook = |name: &str, query: &str| format!("[hook.{name}]\nurl = \"{}\"\n", webhook.url(query));
+    let daemon =
+        Daemon::start(&[hook("a", "/r?x=1"), hook("b", "/r?y={uuid}"), hook("c", "/other")].concat()).await;
+    exhaust(&daemon, "a").await;
+    assert!(rests(&step(&daemon, "b").await));
+    assert_eq!(webhook.received().len(), 5);
+    assert!(!rests(&step(&daemon, "c").await));
+    assert_eq!(webhook.received().len(), 6);
+}
+
+#[tokio::test]
+async fn one_call_tries_it_again_and_the_others_do_not_wait() {
+    let gate = Gate::default();
+    let held = Reply::text("sales").after(&gate);
+    let webhook = FakeWebhook::answering([vec![Reply::Close; 5], vec![held]].concat()).await;
+    let daemon = daemon_for(&webhook, "timeout = 10\nbreaker = { probe = \"2s\" }").await;
+    exhaust(&daemon, "crm").await;
+    let address = daemon.address();
+    let mut calls = JoinSet::new();
+    // several at once, again and again, until one of them is let through; nobody waits but that one
+    while calls.is_empty() {
+        for _ in 0..10 {
+            calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
+        }
+        while calls.len() > webhook.received().len() - 5 {
+            tokio::select! {
+                ended = calls.join_next() => assert!(rests(&ended.unwrap().unwrap())),
+                _probe = webhook.request(6) => {}
+            }
+        }
+    }
+    assert_eq!(webhook.received().len(), 6);
+    gate.open();
+    let ended = within_patience("the probe", calls.join_next()).await.unwrap().unwrap();
+    assert_eq!(ended.get("CRM"), Some("sales"));
+    assert!(steps(&daemon, "crm", 5).await.iter().all(|ended| ended.status() == "OK"));
+}
+
+#[tokio::test]
+async fn an_http_error_is_recovery_enough() {
+    let webhook =
+        FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::status(500, "")]].concat()).await;
+    let daemon = daemon_for(&webhook, "breaker = { probe = \"1s\" }").await;
+    exhaust(&daemon, "crm").await;
+    assert_eq!(probe(&daemon, "crm", &webhook).await.status(), "HTTP_ERROR");
+    assert_eq!(step(&daemon, "crm").await.status(), "HTTP_ERROR");
+    assert_eq!(webhook.received().len(), 7);
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_leaves_it_alone_for_another_while() {
+    let webhook = FakeWebhook::start(|_| Reply::Close).await;
+    let daemon = daemon_for(&webhook, "breaker = { probe = \"1s\" }").await;
+    exhaust(&daemon, "crm").await;
+    for count in [6, 7] {
+        let ended = probe(&daemon, "crm", &webhook).await;
+        assert_eq!(ended.status(), "UNREACHABLE");
+        assert!(step(&daemon, "crm").await.reason().contains(&format!("{count} times in a row")));
+        assert_eq!(webhook.received().len(), count);
+    }
+}
+
+#[tokio::test]
+async fn callers_who_hang_up_are_no_failures() {
+    let gate = Gate::default();
+    let held = Reply::text("sales").after(&gate);
+    let webhook = FakeWebhook::start(move |_| held.clone()).await;
+    let daemon = daemon_for(&webhook, "timeout = 10").await;
+    for number in 1..=10 {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        webhook.request(number).await;
+        switch.reset();
+    }
+    gate.open();
+    assert_eq!(step(&daemon, "crm").await.status(), "OK");
+}
+
+#[tokio::test]
+async fn a_prober_who_hangs_up_does_not_leave_it_alone_for_ever() {
+    let webhook =
+        FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::Stall, Reply::text("sales")]].concat())
+            .await;
+    let daemon = daemon_for(&webhook, "timeout = 10\nbreaker = { probe = \"1s\" }").await;
+    exhaust(&daemon, "crm").await;
+    let leaving = async {
+        loop {
+            let mut switch = FakeSwitch::connect(daemon.address()).await;
+            switch.greet(&Environment::new("crm")).await.expect("a question");
+            tokio::select! {
+                _ = webhook.request(6) => return switch.reset(),
+                _heard = switch.hear() => {}
+            }
+        }
+    };
+    within_patience("a probe", leaving).await;
+    assert_eq!(probe(&daemon, "crm", &webhook).await.get("CRM"), Some("sales"));
+}
+
+#[tokio::test]
+async fn an_ad_hoc_step_leaves_a_dead_webhook_alone_as_well() {
+    let webhook = FakeWebhook::start(|_| Reply::Close).await;
+    let daemon = Daemon::start("").await;
+    let call = || Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
+    for _ in 0..5 {
+        FakeSwitch::call(daemon.address(), call()).await;
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), call()).await.reason(), RESTS);
+    assert_eq!(webhook.received().len(), 5);
+}
+
+#[tokio::test]
+async fn the_log_tells_once_that_it_is_left_alone_and_once_that_it_is_back() {
+    let webhook = FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::text("sales")]].concat()).await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ probe = \"1s\" }}\n", webhook.url("/path"));
+    let program = Program::serve(&hook, &[]).await;
+    let back = async {
+        while FakeSwitch::call(program.address(), Environment::new("crm")).await.status() != "OK" {}
+    };
+    within_patience("recovery", back).await;
+    let log = program.stop().await;
+    assert_eq!(log.matches("callers are not kept waiting for it").count(), 1, "{log}");
+    assert_eq!(log.matches("the webhook answers again").count(), 1, "{log}");
+    assert!(!log.contains("/path"), "{log}");
+}

@@ -1,0 +1,282 @@
+use super::{daemon_for, step, step_of_freeswitch, steps};
+use crate::util::{
+    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, run, within_patience,
+};
+
+/// A hook that keeps answers; two calls with the same caller ask the same.
+const KEPT: &str = "cache = \"60s\"\nfields = [\"caller_number\"]\n";
+
+/// A webhook that numbers its answers.
+async fn counting() -> FakeWebhook {
+    FakeWebhook::answering((1..100).map(|number: u8| Reply::text(number.to_string()))).await
+}
+
+#[tokio::test]
+async fn the_same_question_is_asked_once() {
+    let webhook = counting().await;
+    let daemon = daemon_for(&webhook, KEPT).await;
+    for _ in 0..5 {
+        let ended = step(&daemon, "crm").await;
+        assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("OK", "200", Some("1")));
+    }
+    assert_eq!(step_of_freeswitch(&daemon, "crm?variable=crm").await.status(), "OK");
+    assert_eq!(webhook.received().len(), 2, "FreeSWITCH's caller is another one");
+}
+
+#[tokio::test]
+async fn another_caller_is_another_question() {
+    let webhook = counting().await;
+    let daemon = daemon_for(&webhook, KEPT).await;
+    let call = async |number: &str| {
+        FakeSwitch::call(daemon.address(), Environment::new("crm").caller(number))
+            .await
+            .get("CRM")
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!([call("1").await, call("2").await, call("1").await, call("2").await], ["1", "2", "1", "2"]);
+    assert_eq!(webhook.received().len(), 2);
+}
+
+#[tokio::test]
+async fn url_header_and_body_are_all_part_of_the_question() {
+    for keys in [
+        "method = \"GET\"\nurl = \"URL?v={variables.V}\"",
+        "method = \"GET\"\nurl = \"URL{variables.V}\"",
+        "method = \"GET\"\nurl = \"URL\"\nheaders = { X-V = \"{variables.V}\" }",
+        "url = \"URL\"\nbody = '{\"v\": \"{variables.V}\"}'",
+        "url = \"URL\"\nbody = \"form\"\nfields = [\"variables.V\"]",
+        "urls = [\"URL\", \"URL?v={variables.V}\"]\nbody = '{}'",
+    ] {
+        let webhook = counting().await;
+        let keys = keys.replace("URL", &webhook.url("/"));
+        let daemon = Daemon::start(&format!("[hook.crm]\n{keys}\nvariable = \"CRM\"\ncache = \"60s\"")).await;
+        for (value, answer) in [("a", "1"), ("b", "2"), ("a", "1")] {
+            let call = Environment::new("crm").variable("V", value);
+            assert_eq!(FakeSwitch::call(daemon.address(), call).await.get("CRM"), Some(answer), "{keys}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_not_for_another_hook() {
+    let webhook = counting().await;
+    let hook =
+        |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{KEPT}", webhook.url("/"));
+    let daemon = Daemon::start(&[hook("a"), hook("b")].concat()).await;
+    let mut heard = Vec::new();
+    for name in ["a", "b", "a", "b"] {
+        heard.push(step(&daemon, name).await.get("CRM").unwrap().to_owned());
+    }
+    assert_eq!(heard, ["1", "2", "1", "2"]);
+}
+
+#[tokio::test]
+async fn many_calls_at_once_make_one_request() {
+    let gate = Gate::default();
+    let held = Reply::text("sales").after(&gate);
+    let webhook = FakeWebhook::start(move |_| held.clone()).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let address = daemon.address();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
+    }
+    webhook.requested().await;
+    gate.open();
+    let ended = within_patience("every call", calls.join_all()).await;
+    assert!(ended.iter().all(|ended| ended.get("CRM") == Some("sales")));
+    assert_eq!(webhook.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_first_caller_who_hangs_up_takes_the_answer_from_nobody() {
+    let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let mut first = FakeSwitch::connect(daemon.address()).await;
+    first.greet(&Environment::new("crm")).await.expect("a question");
+    webhook.requested().await;
+    let mut waiting = Vec::new();
+    for _ in 0..10 {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        waiting.push(switch);
+    }
+    first.reset();
+    webhook.closed().await;
+    for switch in waiting {
+        assert_eq!(switch.obey().await.get("CRM"), Some("sales"));
+    }
+    assert_eq!(webhook.received().len(), 2);
+}
+
+#[tokio::test]
+async fn however_many_hang_up_the_last_one_gets_the_answer() {
+    let gate = Gate::default();
+    let held = Reply::text("sales").after(&gate);
+    let webhook = FakeWebhook::start(move |_| held.clone()).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        waiting.push(switch);
+    }
+    webhook.requested().await;
+    let last = waiting.pop().unwrap();
+    for switch in waiting {
+        switch.reset();
+    }
+    webhook.closed().await;
+    gate.open();
+    let ended = last.obey().await;
+    assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")));
+}
+
+#[tokio::test]
+async fn only_a_good_answer_is_kept() {
+    for (reply, status) in [
+        (Reply::status(500, ""), "HTTP_ERROR"),
+        (Reply::status(404, ""), "HTTP_ERROR"),
+        (Reply::text("two\nlines"), "BAD_ANSWER"),
+        (Reply::Close, "UNREACHABLE"),
+        (Reply::Stall, "TIMEOUT"),
+        (Reply::half_and(Reply::Reset), "UNREACHABLE"),
+    ] {
+        let webhook = FakeWebhook::answering([reply, Reply::text("sales")]).await;
+        let daemon = daemon_for(&webhook, &format!("timeout = 1\n{KEPT}")).await;
+        let statuses = [step(&daemon, "crm").await, step(&daemon, "crm").await, step(&daemon, "crm").await];
+        let statuses = statuses.iter().map(|ended| ended.status()).collect::<Vec<_>>();
+        assert_eq!((&*statuses, webhook.received().len()), (&[status, "OK", "OK"][..], 2));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_switch_cannot_carry_is_not_kept() {
+    let webhook = FakeWebhook::answering([Reply::text("say \"hi\""), Reply::text("sales")]).await;
+    let daemon = daemon_for(&webhook, KEPT).await;
+    assert_eq!(step(&daemon, "crm").await.status(), "BAD_ANSWER");
+    assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_everybody_who_waited_for_it() {
+    let gate = Gate::default();
+    let held = Reply::status(500, "").after(&gate);
+    let webhook = FakeWebhook::start(move |_| held.clone()).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        waiting.push(switch);
+    }
+    webhook.requested().await;
+    gate.open();
+    for switch in waiting {
+        assert_eq!(switch.obey().await.code(), "500");
+    }
+}
+
+#[tokio::test]
+async fn an_old_answer_serves_where_the_webhook_has_none() {
+    for reply in [Reply::Close, Reply::status(503, ""), Reply::Stall, Reply::half_and(Reply::Reset)] {
+        let replies = [Reply::text("sales"), reply, Reply::text("support")];
+        let webhook = FakeWebhook::answering(replies).await;
+        let keys = "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]\ntimeout = 1";
+        let daemon = daemon_for(&webhook, keys).await;
+        let until_asked = async |number| {
+            loop {
+                let ended = step(&daemon, "crm").await;
+                if webhook.received().len() >= number {
+                    return ended;
+                }
+            }
+        };
+        assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+        let old = within_patience("a second request", until_asked(2)).await;
+        assert_eq!(
+            (old.status(), old.code(), old.get("CRM"), old.reason()),
+            ("OK", "200", Some("sales"), "")
+        );
+        // what is old is not taken for fresh
+        let new = within_patience("a third request", until_asked(3)).await;
+        assert_eq!(new.get("CRM"), Some("support"));
+    }
+}
+
+#[tokio::test]
+async fn an_old_answer_serves_no_longer_where_the_webhook_says_otherwise() {
+    for (reply, status) in [(Reply::status(404, "gone"), "HTTP_ERROR"), (Reply::text("a\nb"), "BAD_ANSWER")] {
+        let webhook = FakeWebhook::answering([Reply::text("sales"), reply]).await;
+        let keys = "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]";
+        let daemon = daemon_for(&webhook, keys).await;
+        assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+        let until_said = async {
+            loop {
+                let ended = step(&daemon, "crm").await;
+                if ended.status() != "OK" {
+                    return ended;
+                }
+            }
+        };
+        assert_eq!(within_patience("the other answer", until_said).await.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn an_old_answer_serves_while_the_webhook_is_left_alone() {
+    let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
+    let keys =
+        "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]\nbreaker = { failures = 2 }";
+    let daemon = daemon_for(&webhook, keys).await;
+    let until_open = async {
+        while webhook.received().len() < 3 {
+            assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+        }
+    };
+    within_patience("two failures", until_open).await;
+    assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
+    assert_eq!(webhook.received().len(), 3);
+}
+
+#[tokio::test]
+async fn without_stale_if_error_an_old_answer_is_gone() {
+    let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
+    let daemon = daemon_for(&webhook, "cache = \"1s\"\nfields = [\"caller_number\"]").await;
+    let until_failed = async { while step(&daemon, "crm").await.status() == "OK" {} };
+    within_patience("the end of the answer", until_failed).await;
+    assert_eq!(webhook.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_read_as_each_call_wants_it() {
+    let webhook = counting().await;
+    let daemon = daemon_for(&webhook, KEPT).await;
+    assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("1"));
+    assert_eq!(step(&daemon, "crm?variable=OTHER").await.get("OTHER"), Some("1"));
+    assert_eq!(webhook.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_secret_header_is_part_of_the_question_and_an_identity_is_not() {
+    let webhook = counting().await;
+    let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";
+    let daemon = daemon_for(&webhook, &format!("{KEPT}{sign}")).await;
+    let heard: Vec<_> =
+        steps(&daemon, "crm", 10).await.iter().map(|ended| ended.get("CRM") == Some("1")).collect();
+    assert!(heard.iter().all(|same| *same));
+    assert_eq!(webhook.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
+    for keys in
+        ["", "method = \"GET\"\nheaders = { X-Id = \"{uuid}\" }", "body = '{\"at\": \"{event_time}\"}'"]
+    {
+        let (_folder, file) =
+            configured(&format!("[hook.crm]\nurl = \"http://h/\"\ncache = \"60s\"\n{keys}\n"));
+        let (status, _, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
+        assert!(status == 1 && err.contains("no two calls ask the same"), "{keys}: {err}");
+    }
+}

@@ -1,0 +1,159 @@
+use super::{daemon_for, step, steps};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, refusing};
+
+/// A call to an https webhook that resets so many connections before hands are shaken.
+async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
+    let authority = Authority::new("ours");
+    let tls = authority.certify("127.0.0.1", |_| {}, &[]);
+    let webhook = FakeWebhook::start_tls_shy(resets, tls, |_| Reply::text("sales")).await;
+    let daemon = daemon_for(&webhook, &format!("ca = \"{}\"\n{keys}", authority.file())).await;
+    (step(&daemon, "crm").await, webhook)
+}
+
+#[tokio::test]
+async fn a_connection_that_could_not_be_made_is_tried_once_more() {
+    for method in ["POST", "GET"] {
+        let (ended, webhook) = shy(1, &format!("method = \"{method}\"")).await;
+        assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
+        assert_eq!((webhook.connections(), webhook.received().len()), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn it_is_not_tried_a_third_time() {
+    for keys in ["", "idempotent = true"] {
+        let (ended, webhook) = shy(2, keys).await;
+        assert_eq!((ended.status(), webhook.connections(), webhook.received().len()), ("UNREACHABLE", 2, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_is_not_tried_twice() {
+    let tls = Authority::new("another").certify("127.0.0.1", |_| {}, &[]);
+    let webhook = FakeWebhook::start_tls(tls, |_| Reply::text("sales")).await;
+    let ours = Authority::new("ours");
+    let daemon = daemon_for(&webhook, &format!("ca = \"{}\"\nidempotent = true", ours.file())).await;
+    assert_eq!(step(&daemon, "crm").await.status(), "UNREACHABLE");
+    assert_eq!(webhook.connections(), 1);
+}
+
+/// Two calls over one connection, of which the second is answered so; a third answer would be a good one.
+async fn second_on_the_same_connection(reply: Reply, keys: &str) -> (Ended, FakeWebhook) {
+    let webhook = FakeWebhook::answering([Reply::text("first"), reply, Reply::text("third")]).await;
+    let daemon = daemon_for(&webhook, keys).await;
+    assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("first"));
+    (step(&daemon, "crm").await, webhook)
+}
+
+#[tokio::test]
+async fn a_get_is_repeated_when_a_reused_connection_dies_before_any_byte() {
+    for reply in [Reply::Close, Reply::Reset] {
+        let (ended, webhook) = second_on_the_same_connection(reply, "method = \"GET\"").await;
+        assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("third")), "{}", ended.reason());
+        assert_eq!((webhook.connections(), webhook.received().len()), (2, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_get_is_not_repeated_once_an_answer_has_begun() {
+    for end in [Reply::Close, Reply::Reset] {
+        let (ended, webhook) = second_on_the_same_connection(Reply::half_and(end), "method = \"GET\"").await;
+        assert_eq!((ended.status(), webhook.received().len()), ("UNREACHABLE", 2));
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_not_repeated_on_whichever_connection_it_died() {
+    for reply in [Reply::Close, Reply::Reset, Reply::half_and(Reply::Reset)] {
+        let (ended, webhook) = second_on_the_same_connection(reply, "").await;
+        assert_eq!((ended.status(), webhook.received().len()), ("UNREACHABLE", 2));
+    }
+}
+
+/// One call on a connection of its own, of which nothing but this comes.
+async fn fresh(reply: Reply, keys: &str) -> (Ended, usize) {
+    let webhook = FakeWebhook::answering([reply, Reply::text("second")]).await;
+    let daemon = daemon_for(&webhook, keys).await;
+    (step(&daemon, "crm").await, webhook.received().len())
+}
+
+#[tokio::test]
+async fn a_request_that_a_new_connection_took_along_is_not_repeated() {
+    for method in ["POST", "GET"] {
+        for reply in
+            [Reply::Close, Reply::Reset, Reply::half_and(Reply::Close), Reply::half_and(Reply::Reset)]
+        {
+            let (ended, received) = fresh(reply, &format!("method = \"{method}\"")).await;
+            assert_eq!((ended.status(), received), ("UNREACHABLE", 1), "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_sent_twice_is_repeated_wherever_it_died() {
+    for method in ["POST", "GET"] {
+        for reply in
+            [Reply::Close, Reply::Reset, Reply::half_and(Reply::Close), Reply::half_and(Reply::Reset)]
+        {
+            let (ended, received) = fresh(reply, &format!("method = \"{method}\"\nidempotent = true")).await;
+            assert_eq!((ended.status(), ended.get("CRM"), received), ("OK", Some("second"), 2), "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_never_asked_for_again() {
+    for (reply, status) in [
+        (Reply::status(500, ""), "HTTP_ERROR"),
+        (Reply::status(503, ""), "HTTP_ERROR"),
+        (Reply::text("\n\0"), "BAD_ANSWER"),
+    ] {
+        let (ended, received) = fresh(reply, "idempotent = true").await;
+        assert_eq!((ended.status(), received), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_has_no_time_of_its_own() {
+    let webhook = FakeWebhook::answering([Reply::Reset, Reply::Stall]).await;
+    let daemon = daemon_for(&webhook, "timeout = 1\nidempotent = true").await;
+    let ended = step(&daemon, "crm").await;
+    assert_eq!((ended.status(), ended.reason()), ("TIMEOUT", "no answer within 1s"));
+    assert_eq!(webhook.received().len(), 2);
+}
+
+/// The most that may be sent for so many calls when everything fails: a fifth more.
+fn bound(calls: usize) -> std::ops::Range<usize> {
+    calls + 1..calls * 6 / 5
+}
+
+#[tokio::test]
+async fn less_than_a_fifth_is_sent_twice_when_every_request_fails() {
+    let webhook = FakeWebhook::start(|_| Reply::Reset).await;
+    let daemon = daemon_for(&webhook, "breaker = false\nidempotent = true").await;
+    for _ in 0..20 {
+        assert!(steps(&daemon, "crm", 15).await.iter().all(|ended| ended.status() == "UNREACHABLE"));
+    }
+    let sent = webhook.received().len();
+    assert!(bound(300).contains(&sent), "{sent} requests for 300 calls");
+}
+
+#[tokio::test]
+async fn less_than_a_fifth_is_tried_twice_when_no_connection_can_be_made() {
+    let authority = Authority::new("ours");
+    let tls = authority.certify("127.0.0.1", |_| {}, &[]);
+    let webhook = FakeWebhook::start_tls_shy(usize::MAX, tls, |_| Reply::Stall).await;
+    let daemon = daemon_for(&webhook, &format!("breaker = false\nca = \"{}\"", authority.file())).await;
+    for _ in 0..20 {
+        assert!(steps(&daemon, "crm", 15).await.iter().all(|ended| ended.status() == "UNREACHABLE"));
+    }
+    let made = webhook.connections();
+    assert!(bound(300).contains(&made), "{made} connections for 300 calls");
+}
+
+#[tokio::test]
+async fn a_webhook_that_refuses_twice_is_told_of_as_such() {
+    let (address, _held) = refusing();
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
+    assert_eq!(step(&daemon, "crm").await.reason(), "the webhook refused the connection");
+}
