@@ -57,6 +57,8 @@ fn every_word_of_the_command_line_is_in_the_manual_page() {
             assert!(page.contains(&format!("--{long}")), "--{long} of {command}");
         }
     }
+    let help = dialhook::cli::description().render_help().to_string();
+    assert!(help.contains("`man dialhook`") && help.contains("`man dialhook.toml`"), "{help}");
     for status in ["OVERLOADED", "BAD_REQUEST", "WEBHOOK_REASON"] {
         assert!(page.contains(status), "{status}");
     }
