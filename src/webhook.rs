@@ -175,7 +175,9 @@ impl Webhook {
                     Origin::Stale => CacheResult::Stale,
                 };
                 self.shared.metrics.cache(&step.name, result);
-                self.shared.metrics.cache_entries(self.shared.kept.entries());
+                if result == CacheResult::Miss {
+                    self.shared.metrics.cache_entries(self.shared.kept.entries().await);
+                }
                 asked
             }
         }

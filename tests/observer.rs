@@ -2,6 +2,8 @@
 
 /// The dashboard and the alert rules.
 mod monitoring;
+/// What becomes of requests to webhooks.
+mod requests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,0 +1,102 @@
+//! What becomes of requests to webhooks, as the metrics tell it.
+
+use super::samples;
+use crate::util::{
+    Asked, Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, metrics, refusing, within_patience,
+};
+
+async fn called(daemon: &Daemon, hook: &str) -> crate::util::Ended {
+    FakeSwitch::call(daemon.address(), Environment::new(hook).caller("31612345678")).await
+}
+
+#[tokio::test]
+async fn repetitions_fallbacks_and_breakers_are_counted() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let (dead, _held) = refusing();
+    let daemon = Daemon::start(&format!(
+        "[hook.two]\nurls = [\"http://{dead}/geheim\", \"{}\"]\nbreaker = {{ failures = 2, probe = \"1h\" }}\n\
+         [hook.any]\nurl = \"https://127.0.0.1:1/\"\ninsecure = true\n",
+        webhook.url("/")
+    ))
+    .await;
+    let host = webhook.url("");
+    let before = metrics(&daemon).await;
+    assert_eq!(samples(&before, "dialhook_insecure_hooks"), ["dialhook_insecure_hooks 1"]);
+    let open = |to: &str, urls| format!("dialhook_breaker_open{{to=\"{to}\"}} {urls}");
+    let dead = format!("http://{dead}");
+    let shown = samples(&before, "dialhook_breaker_open");
+    for to in [&dead, &host] {
+        assert!(shown.contains(&open(to, 0).as_str()), "{shown:?}");
+    }
+    for _ in 0..3 {
+        assert_eq!(called(&daemon, "two").await.status(), "OK");
+    }
+    let after = metrics(&daemon).await;
+    let shown = samples(&after, "dialhook_breaker_open");
+    assert!(
+        shown.contains(&open(&dead, 1).as_str()) && shown.contains(&open(&host, 0).as_str()),
+        "{shown:?}"
+    );
+    for line in [
+        format!("dialhook_breaker_opened_total{{to=\"{dead}\"}} 1"),
+        // the third call left the dead one alone
+        "dialhook_retries_total{hook=\"two\"} 2".to_owned(),
+        "dialhook_fallbacks_total{hook=\"two\"} 3".to_owned(),
+        "dialhook_request_duration_seconds_count{hook=\"two\"} 7".to_owned(),
+        "dialhook_connections_total{kind=\"made\"} 1".to_owned(),
+        "dialhook_connections_total{kind=\"reused\"} 2".to_owned(),
+    ] {
+        assert!(after.contains(&format!("\n{line}\n")), "{line} is not in\n{after}");
+    }
+    assert!(!after.contains("geheim"), "a path may hold a secret");
+    super::monitoring::check_metrics(&after).await;
+}
+
+#[tokio::test]
+async fn what_the_cache_had_is_counted() {
+    let replies = [Reply::text("sales"), Reply::status(500, "")];
+    let webhook = FakeWebhook::answering(replies).await;
+    let daemon = Daemon::start(&format!(
+        "[hook.kept]\nmethod = \"GET\"\nurl = \"{}\"\nvariable = \"V\"\ncache = \"1s\"\nstale_if_error = \"1h\"\n",
+        webhook.url("/?n={caller_number}")
+    ))
+    .await;
+    called(&daemon, "kept").await;
+    called(&daemon, "kept").await;
+    let first = metrics(&daemon).await;
+    assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"miss\"} 1\n"), "{first}");
+    assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"hit\"} 1\n"), "{first}");
+    // one that is fresh, and the same for the time when there is none
+    assert_eq!(samples(&first, "dialhook_cache_entries"), ["dialhook_cache_entries 2"]);
+    within_patience("an old answer", async {
+        while webhook.received().len() < 2 {
+            called(&daemon, "kept").await;
+        }
+    })
+    .await;
+    let then = metrics(&daemon).await;
+    assert!(then.contains("dialhook_cache_total{hook=\"kept\",result=\"stale\"} 1\n"), "{then}");
+}
+
+#[tokio::test]
+async fn requests_that_no_call_waits_for_are_counted_while_they_last() {
+    let gate = Gate::default();
+    let behind = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("").after(&behind)).await;
+    let hook = format!("[hook.tell]\nurl = \"{}\"\ndetach = true\n", webhook.url("/"));
+    let daemon = Daemon::start(&hook).await;
+    assert_eq!(called(&daemon, "tell").await.status(), "OK");
+    webhook.requested().await;
+    let under_way = async || {
+        let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
+        samples(&metrics, "dialhook_detached_in_flight")[0].to_owned()
+    };
+    assert_eq!(under_way().await, "dialhook_detached_in_flight 1");
+    gate.open();
+    within_patience("the end of the request", async {
+        while under_way().await != "dialhook_detached_in_flight 0" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
