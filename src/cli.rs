@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::log::Format;
@@ -30,7 +30,9 @@ Start with `dialhook demo`: it needs no PBX and no configuration.
 
 Exit status: 0 done, 1 what was asked did not succeed (check: there are faults), 2 the command line or the configuration
 is wrong. The log goes to standard error; DIALHOOK_LOG=debug tells why a connection failed, DIALHOOK_LOG=trace shows
-call data and answers too.";
+call data and answers too.
+
+The manual: `man dialhook`, and `man dialhook.toml` for the keys of the configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -106,6 +108,12 @@ impl ConfigFile {
     pub(crate) fn path(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
     }
+}
+
+/// The command line, for those who describe it: the manual page and the completions of the shells.
+#[must_use]
+pub fn description() -> clap::Command {
+    Arguments::command()
 }
 
 /// Done.

@@ -43,7 +43,7 @@ fn every_key_has_its_place_in_the_reference() {
 }
 
 /// The keys that the program knows, as its own fault lists them.
-fn known_keys() -> Vec<(String, Vec<String>)> {
+pub fn known_keys() -> Vec<(String, Vec<String>)> {
     let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
                    breaker = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
@@ -93,7 +93,7 @@ async fn server(secret: &str) -> Program {
     Program::start(&mut command, Stream::Output, "listening on ").await
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
@@ -104,7 +104,7 @@ fn configurations(page: &str) -> Vec<String> {
 }
 
 /// A folder with the files that the examples name.
-fn with_files() -> TempDir {
+pub fn with_files() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["pbx".to_owned()]).unwrap().self_signed(&key).unwrap();

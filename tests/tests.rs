@@ -34,6 +34,8 @@ mod logs;
 mod manual;
 /// Metrics and health over HTTP, the dashboard and the alert rules.
 mod observer;
+/// What a package brings: manual pages, completions, the configuration, and the package itself.
+mod packaging;
 /// More than one daemon: what is lost behind HAProxy, and the recipes of docs/.
 mod scaling;
 /// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.

@@ -29,7 +29,9 @@ fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
 #[test]
 fn systemd_finds_no_fault() {
     let folder = units();
-    let (output, said) = systemd_analyze(&folder, &["verify", "./dialhook.service", "./dialhook.socket"]);
+    // the manual pages that they name are the package's, not this machine's
+    let (output, said) =
+        systemd_analyze(&folder, &["verify", "--man=no", "./dialhook.service", "./dialhook.socket"]);
     // what it does not understand it ignores, and says so
     assert!(output.status.success() && !said.contains("dialhook."), "{said}");
 }

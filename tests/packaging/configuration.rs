@@ -1,0 +1,147 @@
+//! The configuration that the package installs, key by key.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use dialhook::config::{Config, ConfigError};
+use tempfile::TempDir;
+
+use crate::manual::{known_keys, root, with_files};
+
+/// A key that is commented out.
+struct Commented {
+    /// Its table: empty, `listen` … `hook`.
+    section: String,
+    name: String,
+    value: String,
+}
+
+/// Keys that mean nothing without others: those of the file, or lines of their own.
+const TOGETHER: [(&str, &[&str]); 5] = [
+    ("certificate", &["key"]),
+    ("key", &["certificate"]),
+    ("cache", &["fields"]),
+    ("stale_if_error", &["cache", "fields"]),
+    ("redirect_hosts", &["redirects = 1"]),
+];
+
+#[test]
+fn as_it_is_installed_it_changes_nothing() {
+    let folder = with_files();
+    assert_eq!(meaning(&shipped(), &folder).unwrap(), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn it_has_every_key_that_the_program_knows_and_no_other() {
+    let shipped = shipped();
+    let mut there: Vec<_> =
+        commented(&shipped).iter().map(|key| format!("{}.{}", key.section, key.name)).collect();
+    let mut known: Vec<_> = known_keys()
+        .into_iter()
+        .filter(|(section, _)| section != "hook.a.breaker")
+        .flat_map(|(section, keys)| {
+            let section = section.replace("hook.a", "hook");
+            keys.into_iter().map(move |key| format!("{section}.{key}"))
+        })
+        .collect();
+    known.push(".company".to_owned());
+    there.sort();
+    known.sort();
+    assert_eq!(there, known);
+}
+
+#[test]
+fn each_key_can_be_used_as_it_stands_and_shows_the_default_of_the_reference() {
+    let folder = with_files();
+    let (text, defaults) = (shipped(), documented_defaults());
+    let keys = commented(&text);
+    for key in &keys {
+        let name = (key.section.clone(), key.name.clone());
+        let without = meaning(&with(&keys, key, false), &folder).unwrap();
+        let with = meaning(&with(&keys, key, true), &folder).unwrap_or_else(|error| panic!("{error}"));
+        match defaults.get(&name) {
+            Some(default) => {
+                assert_eq!(&key.value, default, "{name:?}: not the default of docs/configuration.md");
+                assert_eq!(with, without, "{name:?}: not the default of the program");
+            }
+            None => {
+                assert_ne!(with, without, "{name:?}: the default, which docs/configuration.md does not say")
+            }
+        }
+    }
+    assert!(defaults.len() > 15, "{defaults:?}");
+}
+
+fn shipped() -> String {
+    fs::read_to_string(root().join("packaging/dialhook.toml")).unwrap()
+}
+
+/// The keys of the file; a `#` without a blank after it stands before each.
+fn commented(text: &str) -> Vec<Commented> {
+    let (mut section, mut keys) = (String::new(), Vec::new());
+    for line in text.lines() {
+        let setting =
+            line.strip_prefix('#').filter(|setting| setting.starts_with(|c: char| c.is_alphabetic()));
+        if let Some(table) = line.trim_start_matches('#').strip_prefix('[') {
+            section = table.trim_end_matches(']').replace("hook.crm", "hook");
+        } else if let Some((name, value)) = setting.and_then(|setting| setting.split_once(" = ")) {
+            keys.push(Commented { section: section.clone(), name: name.to_owned(), value: value.to_owned() });
+        }
+    }
+    keys
+}
+
+/// A file with one of the keys and what it needs, or the same just without it.
+fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
+    let line = |name: &str| match keys.iter().find(|other| other.section == key.section && other.name == name)
+    {
+        Some(found) => format!("{} = {}\n", found.name, found.value),
+        None => format!("{name}\n"),
+    };
+    let is_where = key.section == "hook" && ["url", "urls"].contains(&key.name.as_str());
+    if is_where && !itself {
+        return String::new();
+    }
+    let mut text = match key.section.as_str() {
+        "" => String::new(),
+        "hook" if is_where => "[hook.crm]\n".to_owned(),
+        "hook" => format!("[hook.crm]\n{}", line("url")),
+        section => format!("[{section}]\n"),
+    };
+    if itself {
+        let companions = TOGETHER.iter().find(|(name, _)| *name == key.name);
+        text.extend(companions.iter().flat_map(|(_, others)| *others).map(|name| line(name)));
+        text += &line(&key.name);
+    }
+    text
+}
+
+/// What the program understands, without the file's name.
+fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
+    let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
+    config.file = None;
+    Ok(format!("{config:?}"))
+}
+
+/// The defaults that docs/configuration.md shows as values, by table and key: of a row with several keys, the first's.
+fn documented_defaults() -> BTreeMap<(String, String), String> {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();
+    let mut section = String::new();
+    let mut defaults = BTreeMap::new();
+    for (part, hook) in [(outside, false), (hooks, true)] {
+        for row in part.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<_> = row.split(" | ").collect();
+            let words: Vec<_> = cells[0].split('`').skip(1).step_by(2).collect();
+            if let Some(table) = words[0].strip_prefix('[') {
+                section = table.trim_end_matches(']').to_owned();
+            }
+            let key = words.iter().find(|word| !word.starts_with('[')).unwrap();
+            let table = if hook { "hook".to_owned() } else { section.clone() };
+            if let Some(value) = cells[1].strip_prefix('`').and_then(|value| value.strip_suffix('`')) {
+                defaults.insert((table, (*key).to_owned()), value.to_owned());
+            }
+        }
+    }
+    defaults
+}
