@@ -3,7 +3,7 @@
 //! Every test here goes through [`releases`]: where a release cannot be had, that is said and not passed over.
 
 /// A network of a test's own.
-mod alone;
+pub mod alone;
 /// Many calls, hangups in the middle, and the daemon's end.
 mod calls;
 /// The dialplan examples, as they are.
@@ -15,7 +15,7 @@ mod recipes;
 /// What a webhook hears of a call, and of no forged one.
 mod requests;
 /// The Asterisk itself.
-mod rig;
+pub mod rig;
 /// Calls that come by SIP.
 mod sip;
 /// Two daemons behind one name.
@@ -54,7 +54,7 @@ async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
 }
 
 /// The releases that this host can run.
-fn releases() -> Vec<Release> {
+pub fn releases() -> Vec<Release> {
     let here = |release: &Release| match release.unpacked() {
         Ok(_) => true,
         Err(reason) => {

@@ -41,7 +41,7 @@ fn said(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn unpacked() -> TempDir {
+pub(super) fn unpacked() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     said(Command::new("dpkg-deb").arg("-x").arg(package()).arg(folder.path()));
     said(Command::new("dpkg-deb").arg("-e").arg(package()).arg(folder.path().join("DEBIAN")));

@@ -1,0 +1,67 @@
+//! Somebody has installed the package, and does what the README says next: the lines for `extensions.conf`, the small
+//! server of the examples, a call without a phone.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::package::unpacked;
+use crate::asterisk::alone::alone;
+use crate::asterisk::program::{Program, Stream};
+use crate::asterisk::releases;
+use crate::asterisk::rig::Asterisk;
+use crate::manual::root;
+
+/// The dialplan of the README's section on Asterisk, without its margin.
+fn extensions() -> String {
+    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let from = page.find("    [webhook-test]  ").expect("the dialplan of the README");
+    let lines = page[from..].lines().take_while(|line| line.starts_with("    "));
+    lines.map(|line| format!("{}\n", &line[4..])).collect()
+}
+
+/// What the packaged unit starts.
+fn exec_start(installed: &Path) -> Vec<String> {
+    let unit = fs::read_to_string(installed.join("usr/lib/systemd/system/dialhook.service")).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("what to start");
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_the_readme_says_leads_from_the_package_to_a_routed_call() {
+    // in a network of its own: the unit's daemon and the README's server have their well-known ports
+    if !alone(concat!(module_path!(), "::what_the_readme_says_leads_from_the_package_to_a_routed_call")) {
+        return;
+    }
+    let installed = unpacked();
+    let path = |below: &str| installed.path().join(below);
+    let started = exec_start(installed.path());
+    let paths = env::join_paths([path("usr/bin"), path("usr/sbin")]).unwrap();
+    let mut unit = Command::new("env");
+    unit.arg(format!("PATH={}", paths.to_str().unwrap())).args(&started).env_remove("JOURNAL_STREAM");
+    let _dialhook = Program::start(&mut unit, Stream::Error, "asterisk=").await;
+    let mut server = Command::new("python3");
+    server.arg(path("usr/share/doc/dialhook/examples/webhook.py"));
+    let mut webhook = Program::start(&mut server, Stream::Output, "listening on ").await;
+    assert_eq!(webhook.address().port(), 8090, "the port that the README's step asks");
+
+    let extensions = extensions();
+    for release in releases() {
+        let asterisk = Asterisk::start(release, &extensions).await;
+        for (number, answer) in [("101", "sales"), ("103", "reception")] {
+            let ended = asterisk.call(&format!("{number}@webhook-test")).await;
+            assert_eq!(
+                [ended.last("WEBHOOK_STATUS"), ended.last("ROUTE")],
+                [Some("OK"), Some(answer)],
+                "{}",
+                asterisk.log_tail()
+            );
+            let went = if answer == "sales" { "to sales" } else { "to reception" };
+            assert!(asterisk.log_tail().contains(went), "{went} is not in {}", asterisk.log_tail());
+            let told = webhook.says(|line| line.starts_with("GET /route?to=")).await;
+            assert!(told.starts_with(&format!("GET /route?to={number} ")), "{told}");
+        }
+    }
+}
