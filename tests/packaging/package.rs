@@ -49,7 +49,7 @@ pub(super) fn unpacked() -> TempDir {
 }
 
 /// Where the files of the repository are in the package.
-const COPIES: [(&str, &str); 12] = [
+const COPIES: [(&str, &str); 13] = [
     ("packaging/dialhook.toml", "etc/dialhook/dialhook.toml"),
     ("packaging/completions/dialhook.bash", "usr/share/bash-completion/completions/dialhook"),
     ("packaging/completions/_dialhook", "usr/share/zsh/vendor-completions/_dialhook"),
@@ -61,6 +61,7 @@ const COPIES: [(&str, &str); 12] = [
     ("docs/webhook-server.py", "usr/share/doc/dialhook/docs/webhook-server.py"),
     ("docs/monitoring/alerts.yml", "usr/share/doc/dialhook/docs/monitoring/alerts.yml"),
     ("dialplan-examples/asterisk/parts.conf", "usr/share/doc/dialhook/examples/asterisk/parts.conf"),
+    ("dialplan-examples/haproxy.cfg", "usr/share/doc/dialhook/examples/haproxy.cfg"),
     ("dialplan-examples/freeswitch/parts.xml", "usr/share/doc/dialhook/examples/freeswitch/parts.xml"),
 ];
 
@@ -133,6 +134,15 @@ fn the_copyright_file_has_the_licences() {
     assert!(words(&there).contains(&words(terms)), "{there}");
     assert!(there.contains("License: MIT or Apache-2.0\n"), "{there}");
     assert!(there.contains("/usr/share/common-licenses/Apache-2.0"), "{there}");
+    let others =
+        fs::read_to_string(folder.path().join("usr/share/doc/dialhook/third-party-licences")).unwrap();
+    for library in ["ring", "rustls", "tokio", "nom"] {
+        assert!(others.contains(&format!("\n{library} v")), "{library} is not in it");
+    }
+    assert!(
+        others.contains("Permission to use, copy, modify, and/or distribute"),
+        "the text of ring's is not in it"
+    );
 }
 
 /// The package on a machine that is a folder, with tools that only take note of what they are told.
