@@ -345,6 +345,9 @@ pub enum RequestFault {
     /// A placeholder's value would turn the path into another one.
     #[error("a placeholder in the path of the URL holds only dots")]
     PathDots,
+    /// What the call holds makes the URL longer than any request can have.
+    #[error("with what the call holds the URL is longer than 65534 bytes")]
+    UrlTooLong,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"
@@ -427,6 +430,7 @@ mod tests {
             R::Variable,
             R::ReservedVariable,
             R::PathDots,
+            R::UrlTooLong,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];
