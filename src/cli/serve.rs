@@ -132,7 +132,12 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
-                _ = self.hangup.recv() => reload(&file, &server).await,
+                _ = self.hangup.recv() => tokio::select! {
+                    () = reload(&file, &server) => {}
+                    // a folder that does not answer must not keep it alive
+                    _ = self.terminate.recv() => break,
+                    _ = self.interrupt.recv() => break,
+                },
             }
         }
         notify::stopping();
