@@ -22,7 +22,7 @@ use self::clients::Clients;
 use self::kept::KeptAnswers;
 pub use self::kept::Origin;
 use self::standings::Standings;
-use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target, Unreachable};
+use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -222,6 +222,10 @@ impl Webhook {
         let mut ended = None;
         let targets = &errand.request.targets;
         for (number, target) in targets.iter().enumerate() {
+            // the switch, or the URL before, took it all: this one is not to blame, and must hear nothing of it
+            if errand.is_late() {
+                break;
+            }
             let began = Instant::now();
             let breaker = errand.hook.manner.breaker.as_ref();
             let rests =
@@ -255,9 +259,9 @@ impl Webhook {
                 break;
             }
         }
-        // where every URL is left alone, that is the outcome
+        // where every URL is left alone, that is the outcome; where none was looked at, it was too late
         let rested = attempts.last().map(|attempt| attempt.outcome.clone());
-        let none = || (rested.unwrap_or(Outcome::Unreachable(Unreachable::Other)), None);
+        let none = || (rested.unwrap_or(Outcome::Timeout { waited: errand.patience, begun: false }), None);
         let (outcome, answer) = ended.unwrap_or_else(none);
         Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
