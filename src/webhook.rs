@@ -123,21 +123,34 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// Makes the clients that these hooks need, so that no call waits for them; they are the configured ones from now on.
+    /// Makes the clients that these hooks need, so that no call waits for them. It takes milliseconds for each way to
+    /// trust: not for the thread that serves calls.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
+        for hook in hooks {
+            for later in 0..hook.urls.len() {
+                let most = share(hook.timeout.get(), later);
+                self.shared.clients.client(hook.manner.tls.as_deref(), most)?;
+                if let Some(anonymous) = anonymous(hook) {
+                    self.shared.clients.client(Some(&anonymous), most)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// These hooks are the configured ones from now on. Those of their clients that are not there yet are made.
     ///
     /// # Errors
     /// When one cannot be made.
     pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
         let hooks: Vec<_> = hooks.into_iter().collect();
-        for hook in &hooks {
-            for later in 0..hook.urls.len() {
-                let (tls, most) = (hook.manner.tls.as_deref(), share(hook.timeout.get(), later));
-                self.shared.clients.client(tls, most)?;
-                if let Some(anonymous) = tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous) {
-                    self.shared.clients.client(Some(&anonymous), most)?;
-                }
-            }
-        }
+        self.make_clients(hooks.iter().copied())?;
+        let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
+        let ways = hooks.iter().filter_map(|hook| hook.manner.tls.as_deref());
+        self.shared.clients.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
         self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
         self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
@@ -341,6 +354,12 @@ impl OneTurn {
     fn late(&self, begun: bool) -> Outcome {
         Outcome::Timeout { waited: self.patience, begun }
     }
+}
+
+/// How a hook goes on behind a redirect, where that is another way to trust.
+fn anonymous(hook: &Hook) -> Option<Tls> {
+    let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
+    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)
 }
 
 /// To a tenth of a second.
