@@ -218,7 +218,11 @@ impl Webhook {
                 Ok(Err((outcome, answer))) => (outcome, answer),
                 Err(_elapsed) => (Outcome::Timeout { waited: errand.patience, begun: false }, None),
             };
-            let (outcome, answer) = failed;
+            let (outcome, answer) = match failed {
+                // by the words of whoever asked; another switch, or another variable, may take the same answer
+                (Outcome::BadAnswer { .. }, Some(answer)) => (errand.step.judge(&answer), Some(answer)),
+                failed => failed,
+            };
             // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
             let served = !keeping.stale.is_zero() && outcome.calls_for_another();
             let old = if served { self.shared.kept.last_good(key).await } else { None };
