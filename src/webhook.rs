@@ -319,7 +319,9 @@ impl Webhook {
                 first = false;
                 continue;
             }
-            if outcome.is_silence() {
+            if outcome.is_our_own_fault() {
+                // it says nothing of the webhook
+            } else if outcome.is_silence() {
                 let breaker = errand.hook.manner.breaker.as_ref();
                 standings.failed(&target.place, hook, breaker, Instant::now().into_std());
             } else {

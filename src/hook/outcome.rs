@@ -153,6 +153,12 @@ impl Outcome {
         matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
     }
 
+    /// Whether this machine could not ask, so that nothing is known of the webhook.
+    #[must_use]
+    pub fn is_our_own_fault(&self) -> bool {
+        matches!(self, Self::Unreachable(Unreachable::Descriptors))
+    }
+
     /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
     #[must_use]
     pub fn calls_for_another(&self) -> bool {
@@ -455,6 +461,12 @@ mod tests {
             assert!(reason.len() < 200, "{reason}");
             assert_eq!(reason.is_empty(), outcome.status() == Status::Ok, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
+        let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_our_own_fault).collect();
+        assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
     }
 
     #[test]
