@@ -132,12 +132,15 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
     };
-    match arguments.command {
+    let status = match arguments.command {
         Command::Serve(how) => runtime.block_on(serve::run(&how)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
         Command::Try(trial) => runtime.block_on(trial::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),
-    }
+    };
+    // dropping it would wait for a reload that waits for its folder
+    runtime.shutdown_background();
+    status
 }
 
 /// Says on standard error what is wrong, and ends with this status.

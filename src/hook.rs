@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use http::Method;
 
+pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
 pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, sounds_secret};

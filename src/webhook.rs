@@ -22,7 +22,7 @@ use self::clients::Clients;
 use self::kept::KeptAnswers;
 pub use self::kept::Origin;
 use self::standings::Standings;
-use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target, Unreachable};
+use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -123,21 +123,34 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// Makes the clients that these hooks need, so that no call waits for them; they are the configured ones from now on.
+    /// Makes the clients that these hooks need, so that no call waits for them. It takes milliseconds for each way to
+    /// trust: not for the thread that serves calls.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
+        for hook in hooks {
+            for later in 0..hook.urls.len() {
+                let most = share(hook.timeout.get(), later);
+                self.shared.clients.client(hook.manner.tls.as_deref(), most)?;
+                if let Some(anonymous) = anonymous(hook) {
+                    self.shared.clients.client(Some(&anonymous), most)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// These hooks are the configured ones from now on. Those of their clients that are not there yet are made.
     ///
     /// # Errors
     /// When one cannot be made.
     pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
         let hooks: Vec<_> = hooks.into_iter().collect();
-        for hook in &hooks {
-            for later in 0..hook.urls.len() {
-                let (tls, most) = (hook.manner.tls.as_deref(), share(hook.timeout.get(), later));
-                self.shared.clients.client(tls, most)?;
-                if let Some(anonymous) = tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous) {
-                    self.shared.clients.client(Some(&anonymous), most)?;
-                }
-            }
-        }
+        self.make_clients(hooks.iter().copied())?;
+        let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
+        let ways = hooks.iter().filter_map(|hook| hook.manner.tls.as_deref());
+        self.shared.clients.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
         self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
         self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
@@ -207,7 +220,11 @@ impl Webhook {
                 Ok(Err((outcome, answer))) => (outcome, answer),
                 Err(_elapsed) => (Outcome::Timeout { waited: errand.patience, begun: false }, None),
             };
-            let (outcome, answer) = failed;
+            let (outcome, answer) = match failed {
+                // by the words of whoever asked; another switch, or another variable, may take the same answer
+                (Outcome::BadAnswer { .. }, Some(answer)) => (errand.step.judge(&answer), Some(answer)),
+                failed => failed,
+            };
             // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
             let served = !keeping.stale.is_zero() && outcome.calls_for_another();
             let old = if served { self.shared.kept.last_good(key).await } else { None };
@@ -224,6 +241,10 @@ impl Webhook {
         let mut ended = None;
         let targets = &errand.request.targets;
         for (number, target) in targets.iter().enumerate() {
+            // the switch, or the URL before, took it all: this one is not to blame, and must hear nothing of it
+            if errand.is_late() {
+                break;
+            }
             let began = Instant::now();
             let breaker = errand.hook.manner.breaker.as_ref();
             let rests =
@@ -257,9 +278,9 @@ impl Webhook {
                 break;
             }
         }
-        // where every URL is left alone, that is the outcome
+        // where every URL is left alone, that is the outcome; where none was looked at, it was too late
         let rested = attempts.last().map(|attempt| attempt.outcome.clone());
-        let none = || (rested.unwrap_or(Outcome::Unreachable(Unreachable::Other)), None);
+        let none = || (rested.unwrap_or(Outcome::Timeout { waited: errand.patience, begun: false }), None);
         let (outcome, answer) = ended.unwrap_or_else(none);
         Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
@@ -300,7 +321,9 @@ impl Webhook {
                 first = false;
                 continue;
             }
-            if outcome.is_silence() {
+            if outcome.is_our_own_fault() {
+                // it says nothing of the webhook
+            } else if outcome.is_silence() {
                 let breaker = errand.hook.manner.breaker.as_ref();
                 standings.failed(&target.place, hook, breaker, Instant::now().into_std());
             } else {
@@ -339,6 +362,12 @@ impl OneTurn {
     fn late(&self, begun: bool) -> Outcome {
         Outcome::Timeout { waited: self.patience, begun }
     }
+}
+
+/// How a hook goes on behind a redirect, where that is another way to trust.
+fn anonymous(hook: &Hook) -> Option<Tls> {
+    let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
+    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)
 }
 
 /// To a tenth of a second.

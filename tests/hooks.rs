@@ -31,6 +31,18 @@ mod signatures;
 /// What leads to no request at all.
 mod unasked;
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use dialhook::call::{Call, SwitchKind};
+use dialhook::config::Config;
+use dialhook::conversation::identity;
+use dialhook::hook::{Outcome, Request, Step};
+use dialhook::variable::Value;
+use dialhook::webhook::{ErrorPage, Telling, Webhook};
+use tokio::time::Instant;
+
 use crate::util::{
     CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
     SocketMode, within_patience,
@@ -65,4 +77,29 @@ async fn steps(daemon: &Daemon, script: &str, count: usize) -> Vec<Ended> {
 fn urls(webhooks: &[&FakeWebhook]) -> String {
     let urls: Vec<_> = webhooks.iter().map(|webhook| format!("\"{}\"", webhook.url("/"))).collect();
     format!("urls = [{}]\n", urls.join(", "))
+}
+
+/// A step at the hook `crm`, asked without a switch and without a daemon.
+struct Asking {
+    webhook: Webhook,
+    step: Step,
+    request: Request,
+}
+
+impl Asking {
+    /// Of the hook in this configuration.
+    fn of(configuration: &str) -> Self {
+        let config = Config::parse(configuration, Path::new("dialhook.toml")).expect("no faults");
+        let call = Call::unknown(SwitchKind::Asterisk, Value::from("crm"), Vec::new());
+        let step = config.policy().step(&call);
+        let request = step.request(&call, "", SystemTime::now(), &identity()).expect("a request");
+        let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a client");
+        Self { webhook, step, request }
+    }
+
+    /// What comes of it, until then.
+    async fn until(&self, deadline: Instant, telling: Telling<'_>) -> Outcome {
+        let (step, request, page) = (&self.step, &self.request, ErrorPage::Skip);
+        self.webhook.ask(step, request, deadline, Duration::from_secs(2), page, telling).await.outcome
+    }
 }

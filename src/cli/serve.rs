@@ -132,7 +132,12 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
-                _ = self.hangup.recv() => reload(&file, &server).await,
+                _ = self.hangup.recv() => tokio::select! {
+                    () = reload(&file, &server) => {}
+                    // a folder that does not answer must not keep it alive
+                    _ = self.terminate.recv() => break,
+                    _ = self.interrupt.recv() => break,
+                },
             }
         }
         notify::stopping();
@@ -141,11 +146,12 @@ impl Signals {
 }
 
 /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
-async fn reload(file: &ConfigFile, server: &Server) {
+async fn reload(file: &ConfigFile, server: &Arc<Server>) {
     notify::reloading();
-    let (name, path) = (file.clone(), file.path().to_owned());
+    let (name, path, preparing) = (file.clone(), file.path().to_owned(), Arc::clone(server));
     let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
-    let config = spawn_blocking(move || name.load()).await.unwrap_or_else(|panicked| Err(unread(panicked)));
+    let read = move || name.load().inspect(|config| preparing.prepare(config));
+    let config = spawn_blocking(read).await.unwrap_or_else(|panicked| Err(unread(panicked)));
     match server.reload(config) {
         Ok(config) => {
             notice(&config);

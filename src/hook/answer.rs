@@ -175,9 +175,10 @@ impl<'a> Read<'a> {
     fn part(&self, source: &Source) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
         match source {
             Source::Status => Ok(Some(Cow::Owned(self.answer.code.to_string().into_bytes()))),
-            Source::Header(name) => {
-                Ok(self.answer.headers.get(name).map(|value| Cow::Borrowed(value.as_bytes().trim_ascii())))
-            }
+            Source::Header(name) => match self.answer.headers.get(name) {
+                Some(value) if value.len() > LONGEST_ANSWER => Err(AnswerFault::TooLong),
+                value => Ok(value.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()))),
+            },
             Source::Json(pointer) => {
                 match self.json.as_ref().and_then(|json| json.pointer(pointer.as_str())) {
                     None | Some(Json::Null) => Ok(None),
@@ -256,6 +257,9 @@ pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
         Ok(_) => None,
     }
 }
+
+/// The most of an answer that is read, and of one of its headers that is taken.
+pub(crate) const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).
 const LONGEST_SAFE_ANSWER: usize = 1024;

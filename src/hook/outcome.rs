@@ -153,6 +153,12 @@ impl Outcome {
         matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
     }
 
+    /// Whether this machine could not ask, so that nothing is known of the webhook.
+    #[must_use]
+    pub fn is_our_own_fault(&self) -> bool {
+        matches!(self, Self::Unreachable(Unreachable::Descriptors))
+    }
+
     /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
     #[must_use]
     pub fn calls_for_another(&self) -> bool {
@@ -345,6 +351,9 @@ pub enum RequestFault {
     /// A placeholder's value would turn the path into another one.
     #[error("a placeholder in the path of the URL holds only dots")]
     PathDots,
+    /// What the call holds makes the URL longer than any request can have.
+    #[error("with what the call holds the URL is longer than 65534 bytes")]
+    UrlTooLong,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"
@@ -427,6 +436,7 @@ mod tests {
             R::Variable,
             R::ReservedVariable,
             R::PathDots,
+            R::UrlTooLong,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];
@@ -451,6 +461,12 @@ mod tests {
             assert!(reason.len() < 200, "{reason}");
             assert_eq!(reason.is_empty(), outcome.status() == Status::Ok, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
+        let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_our_own_fault).collect();
+        assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
     }
 
     #[test]

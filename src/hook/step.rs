@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{Answer, Hook, Outcome, RequestFault, Timeout};
 use crate::call::{Call, Report, SwitchKind};
+use crate::tls::Tls;
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
 /// The variables that report on a step, `WEBHOOK_STATUS` the last: when it is there, all others are.
@@ -226,6 +227,8 @@ impl Request {
             context.update(part);
         };
         add(hook.as_bytes());
+        // an answer of somebody who would not be believed any more must not outlive a reload
+        add(self.hook.manner.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
         add(self.method.as_str().as_bytes());
         for target in &self.targets {
             add(target.url.as_str().as_bytes());

@@ -104,10 +104,13 @@ impl UrlTemplate {
     /// The URL for one call.
     ///
     /// # Errors
-    /// When a path segment would be `.` or `..`, and the path thus another one.
+    /// When a path segment would be `.` or `..`, and the path thus another one; or when no request can hold the URL.
     pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(report, Place::Url);
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
+        if url.as_str().len() > LONGEST_URL {
+            return Err(RequestFault::UrlTooLong);
+        }
         if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
     }
 }
@@ -150,6 +153,10 @@ pub fn shown(url: &Url) -> String {
         text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
     credentials.map_or_else(|| "…".to_owned(), |(scheme, rest)| format!("{scheme}://…@{rest}"))
 }
+
+/// The longest URL of which a request can be made (`http::Uri`). The client would refuse a longer one, as if the webhook
+/// had failed, and whoever chooses a caller's name would decide whether it counts as dead.
+const LONGEST_URL: usize = 65_534;
 
 /// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
 const MARK: &str = "xdialhookplaceholderx";
@@ -200,6 +207,15 @@ mod tests {
             rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
             Ok("http://h/v..".to_owned())
         );
+    }
+
+    #[test]
+    fn a_url_that_no_request_can_hold_is_refused() {
+        let of_length =
+            |length: usize| rendered("http://h/?n={phonebook_caller_name}", &named(&vec![b'x'; length]));
+        let before = "http://h/?n=".len();
+        assert!(of_length(LONGEST_URL - before).unwrap().parse::<http::Uri>().is_ok());
+        assert_eq!(of_length(LONGEST_URL - before + 1), Err(RequestFault::UrlTooLong));
     }
 
     #[test]

@@ -43,6 +43,11 @@ fn in_the_way(error: &StartError) -> &'static str {
 }
 
 impl Server {
+    /// Makes what takes long, on a thread that serves no calls. What cannot be made is told by [`Server::reload`].
+    pub fn prepare(&self, config: &Config) {
+        let _told_by_reload = self.shared.webhook.make_clients(config.every_hook());
+    }
+
     /// Takes this configuration for every connection from now on; calls in flight keep the one that they began with.
     /// Listeners whose address did not change are not touched.
     ///

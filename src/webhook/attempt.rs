@@ -9,8 +9,8 @@ use url::Url;
 use super::clients::{Clients, noticing};
 use super::{Errand, ErrorPage, OneTurn, failure};
 use crate::hook::{
-    Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
-    redirected_method,
+    Answer, AnswerFault, LONGEST_ANSWER, Outcome, RedirectFault, Stage, Target, Unreachable,
+    redirected_headers, redirected_method,
 };
 use crate::metrics::Metrics;
 
@@ -38,9 +38,6 @@ impl Failure {
         }
     }
 }
-
-/// The most of an answer that is read.
-const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// What is sent next: the request itself, then what redirects make of it.
 struct Hop {

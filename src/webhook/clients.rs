@@ -1,6 +1,6 @@
 //! The HTTP clients: one for each way to trust and each limit for a connection, and with it a pool of connections.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,13 +60,20 @@ impl Clients {
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
         let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout };
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made.get(&kind) {
-            return Ok(client.clone());
+        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made().get(&kind).cloned() {
+            return Ok(client);
         }
+        // not while others wait for theirs: it takes milliseconds
         let client = self.make(tls, connect_timeout)?;
-        made.insert(kind, client.clone());
-        Ok(client)
+        Ok(made().entry(kind).or_insert(client).clone())
+    }
+
+    /// Forgets the clients that trust in other ways than these or the machine's, with their keys and unused connections.
+    pub(super) fn keep<'a>(&self, ways: impl IntoIterator<Item = &'a Tls>) {
+        let ways: HashSet<_> = ways.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|kind, _| kind.tls.as_ref().is_none_or(|tls| ways.contains(tls)));
     }
 
     /// A machine that trusts nobody gets a client as well: plain http works, and calls must go on.
@@ -147,5 +154,23 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         let _not_for_a_request = CONNECTING.try_with(|connecting| connecting.store(true, Ordering::Relaxed));
         Box::pin(self.inner.call(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_hook_trusts_any_more_is_forgotten() {
+        let (clients, time) = (Clients::new(), Duration::from_secs(2));
+        let insecure = Tls::default().believing_anybody();
+        for tls in [None, Some(&insecure)] {
+            clients.client(tls, time).unwrap();
+        }
+        clients.keep([&insecure]);
+        assert_eq!(clients.made.lock().unwrap().len(), 2);
+        clients.keep([]);
+        assert!(clients.made.lock().unwrap().keys().all(|kind| kind.tls.is_none()));
     }
 }

@@ -18,7 +18,8 @@ pub(super) struct Standings {
     metrics: Arc<Metrics>,
 }
 
-/// URLs of ad hoc steps come from dialplans: so many are remembered, and others are asked as if nothing had happened.
+/// URLs of ad hoc steps come from dialplans: when so many are remembered, those are forgotten that are not left alone
+/// now; where that makes no room, others are asked as if nothing had happened. Those of the configuration always have room.
 const MOST_REMEMBERED: usize = 1024;
 
 impl Standings {
@@ -114,10 +115,16 @@ impl Standings {
     }
 
     fn remembered<T>(&self, place: &Arc<str>, then: impl FnOnce(&mut Standing) -> T) -> T {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
-            return then(&mut Standing::default());
+            let now = Instant::now();
+            standings.retain(|place, standing| counted.contains(place) || standing.rests(now));
+            if standings.len() >= MOST_REMEMBERED && !counted.contains(place) {
+                return then(&mut Standing::default());
+            }
         }
+        drop(counted);
         then(standings.entry(Arc::clone(place)).or_default())
     }
 }
@@ -159,6 +166,39 @@ mod tests {
             ["https://h:1/a/b", "https://h", "http://…@h/geheim"].map(origin),
             ["https://h:1", "https://h", "http://…@h"]
         );
+    }
+
+    #[test]
+    fn however_many_ad_hoc_urls_fail_those_of_the_configuration_are_remembered() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        let breaker = Breaker { failures: 1, ..Breaker::default() };
+        for number in 0..MOST_REMEMBERED {
+            standings.failed(&format!("http://{number}/").into(), "webhook", Some(&breaker), now);
+        }
+        let (own, other): (Arc<str>, Arc<str>) = ("http://own/".into(), "http://other/".into());
+        standings.count([Arc::clone(&own)].into_iter());
+        for place in [&own, &other] {
+            standings.failed(place, "crm", Some(&breaker), now);
+        }
+        assert!(standings.admit(&own, Some(&breaker), now).is_err());
+        assert_eq!(
+            standings.admit(&other, Some(&breaker), now),
+            Ok(()),
+            "all others are left alone just now"
+        );
+    }
+
+    #[test]
+    fn ad_hoc_urls_that_are_not_left_alone_make_room() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        for number in 0..MOST_REMEMBERED {
+            standings.failed(&format!("http://{number}/").into(), "webhook", Some(&Breaker::default()), now);
+        }
+        let other: Arc<str> = "http://other/".into();
+        for _ in 0..5 {
+            standings.failed(&other, "webhook", Some(&Breaker::default()), now);
+        }
+        assert!(standings.admit(&other, Some(&Breaker::default()), now).is_err());
     }
 
     #[test]

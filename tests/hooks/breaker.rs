@@ -1,6 +1,10 @@
-use tokio::task::JoinSet;
+use std::time::Duration;
 
-use super::{daemon_for, step, step_of_freeswitch, steps, urls};
+use dialhook::hook::Status;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Asking, daemon_for, step, step_of_freeswitch, steps, urls};
 use crate::util::{
     Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, within_patience,
 };
@@ -93,6 +97,23 @@ async fn an_answer_in_between_starts_the_count_anew() {
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
     assert_eq!(webhook.received().len(), 10);
 }
+
+#[tokio::test]
+async fn a_webhook_is_not_blamed_for_the_time_that_the_switch_took() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    for more in ["", "cache = \"60s\"\nfields = [\"caller_number\"]\n"] {
+        let hook =
+            format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ failures = 1 }}\n{more}", webhook.url("/"));
+        let (asking, before) = (Asking::of(&hook), webhook.connections());
+        let now = Instant::now();
+        assert_eq!(asking.until(now, &|outcome| outcome).await.status(), Status::Timeout);
+        assert_eq!(webhook.connections(), before);
+        assert_eq!(asking.until(now + LONG, &|outcome| outcome).await.status(), Status::Ok);
+    }
+}
+
+/// More than any answer takes here.
+const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn without_a_breaker_every_call_asks() {

@@ -1,4 +1,10 @@
-use super::{daemon_for, step, step_of_freeswitch, steps};
+use std::time::Duration;
+
+use dialhook::hook::Status;
+use dialhook::variable::Unfit;
+use tokio::time::Instant;
+
+use super::{Asking, daemon_for, step, step_of_freeswitch, steps};
 use crate::util::{
     Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, run, within_patience,
 };
@@ -279,4 +285,17 @@ async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
         let (status, _, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
         assert!(status == 1 && err.contains("no two calls ask the same"), "{keys}: {err}");
     }
+}
+
+#[tokio::test]
+async fn what_one_switch_cannot_carry_another_one_can() {
+    let webhook = FakeWebhook::start(|_| Reply::text("a \"b\"")).await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{KEPT}", webhook.url("/"));
+    let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
+    // the one asks, the other one waits for the same answer
+    let (_, waited) = tokio::join!(
+        asking.until(until, &|outcome| outcome.but_unfit(Unfit::Quote)),
+        asking.until(until, &|outcome| outcome)
+    );
+    assert_eq!((waited.status(), webhook.received().len()), (Status::Ok, 1));
 }

@@ -2,7 +2,10 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::daemon_for;
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Program, Received, Reply};
+use crate::util::{
+    ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Program, Received, Reply,
+    SocketMode,
+};
 
 async fn good_webhook() -> FakeWebhook {
     FakeWebhook::start(|_| Reply::text("sales")).await
@@ -161,6 +164,22 @@ async fn a_placeholder_cannot_climb_out_of_its_path() {
         assert_eq!(ended.reason(), "a placeholder in the path of the URL holds only dots");
     }
     assert_eq!(webhook.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_whose_name_no_url_can_hold_is_not_the_webhooks_failure() {
+    let webhook = good_webhook().await;
+    let hook = format!(
+        "[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\nbreaker = {{ failures = 1 }}",
+        webhook.url("/?n={phonebook_caller_name}")
+    );
+    let daemon = Daemon::start(&hook).await;
+    let channel = ChannelData::new(SocketMode::None, &format!("{}/crm", daemon.freeswitch()))
+        .header("Caller-Caller-ID-Name", "\u{e9}".repeat(15_000));
+    let given_back = FakeFreeSwitch::call(daemon.freeswitch(), channel).await;
+    assert_eq!(given_back.status(), "BAD_REQUEST");
+    assert_eq!(given_back.reason(), "with what the call holds the URL is longer than 65534 bytes");
+    assert_eq!(FakeSwitch::call(daemon.address(), known_caller("crm")).await.status(), "OK");
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use dialhook::config::{Config, ConfigError};
 use dialhook::server::ReloadError;
 
 use super::gated;
-use crate::util::{Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
+use crate::util::{
+    Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens, within_patience,
+};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
@@ -95,6 +97,26 @@ mod by_a_signal {
         daemon.signal("HUP").await;
         daemon.logs("reload refused").await;
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+    }
+
+    #[tokio::test]
+    async fn one_whose_files_do_not_answer_holds_up_neither_calls_nor_the_end() {
+        let webhook = webhook().await;
+        let manager = FakeManager::new();
+        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
+        manager.configure(&right);
+        let daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let secret = manager.file().with_file_name("silent");
+        assert!(tokio::process::Command::new("mkfifo").arg(&secret).status().await.unwrap().success());
+        manager.configure(&format!("{right}bearer = {{ file = \"silent\" }}\n"));
+        daemon.signal("HUP").await;
+        // opened as soon as the daemon reads there; it never hears a word
+        let opening = tokio::task::spawn_blocking(|| std::fs::File::options().write(true).open(secret));
+        let _silent = within_patience("the reload", opening).await.unwrap().unwrap();
+        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        daemon.signal("TERM").await;
+        assert!(daemon.end().await.0.success());
     }
 }
 

@@ -12,6 +12,7 @@ use crate::call::{Call, Parameter};
 use crate::hook::{
     AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Request, RequestFault, Step, UrlTemplate,
 };
+use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
 
 fn policy() -> Policy {
@@ -173,4 +174,13 @@ fn only_allowed_urls_are_asked_ad_hoc() {
     ] {
         assert!(!allowed(url), "{url}");
     }
+}
+
+#[test]
+fn an_answer_of_whoever_was_believed_is_not_for_calls_that_verify() {
+    let verifying = request("crm", &[]).unwrap();
+    let mut hook = Hook::clone(&verifying.hook);
+    hook.manner.tls = Some(Arc::new(Tls::default().believing_anybody()));
+    let believing = Request { hook: Arc::new(hook), ..verifying.clone() };
+    assert_ne!(believing.fingerprint("crm"), verifying.fingerprint("crm"));
 }
