@@ -29,7 +29,7 @@ use crate::metrics::{Metrics, Refusal};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
-use crate::webhook::Webhook;
+use crate::webhook::{NoClient, Webhook};
 use crate::word;
 
 /// A daemon that serves until it is dropped; [`Server::run`] waits for its end and makes that a good one.
@@ -108,7 +108,7 @@ pub enum StartError {
     },
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
-    Client(#[from] reqwest::Error),
+    Client(#[from] NoClient),
 }
 
 impl StartError {

@@ -6,11 +6,13 @@
 
 mod attempt;
 mod clients;
+mod connections;
 mod failure;
 mod kept;
 mod names;
 mod standings;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +40,17 @@ struct Shared {
     standings: Standings,
     kept: KeptAnswers<(Outcome, Option<Arc<Answer>>)>,
     metrics: Arc<Metrics>,
+}
+
+/// Why no webhook can be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NoClient {
+    /// The client cannot be made.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+    /// There is no thread for its connections.
+    #[error("no thread for connections: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// What came of asking a webhook.
@@ -93,6 +106,8 @@ struct Errand<'a> {
 /// The time that one URL has.
 #[derive(Debug, Clone, Copy)]
 struct OneTurn {
+    /// Whether its connection is made apart from the calls.
+    apart: bool,
     /// Until when its answer must be there.
     until: Instant,
     /// How long that is, as a person hears of it: in all for the last one, its share for those before.
@@ -110,9 +125,9 @@ impl Webhook {
     pub fn new<'a>(
         hooks: impl IntoIterator<Item = &'a Hook>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, NoClient> {
         let shared = Shared {
-            clients: Clients::new(),
+            clients: Clients::new()?,
             standings: Standings::counted_in(Arc::clone(&metrics)),
             kept: KeptAnswers::default(),
             metrics,
@@ -128,7 +143,7 @@ impl Webhook {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
+    pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), NoClient> {
         for hook in hooks {
             for later in 0..hook.urls.len() {
                 let most = share(hook.timeout.get(), later);
@@ -145,7 +160,7 @@ impl Webhook {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), reqwest::Error> {
+    pub fn prepare<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), NoClient> {
         let hooks: Vec<_> = hooks.into_iter().collect();
         self.make_clients(hooks.iter().copied())?;
         let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
@@ -299,11 +314,12 @@ impl Webhook {
         loop {
             let began = Instant::now();
             standings.asked(&target.place);
+            let turn = OneTurn { apart: standings.suspects(&target.place, began.into_std()), ..turn };
             let made = attempt::made(clients, errand, target, turn, metrics).await;
             metrics.request_ended(hook, began.elapsed());
             let failure = match made {
                 Ok(heard) => {
-                    standings.answered(&target.place, hook);
+                    standings.answered(&target.place, hook, Instant::now().into_std());
                     return Ok(heard);
                 }
                 Err(failure) => failure,
@@ -327,7 +343,7 @@ impl Webhook {
                 let breaker = errand.hook.manner.breaker.as_ref();
                 standings.failed(&target.place, hook, breaker, Instant::now().into_std());
             } else {
-                standings.answered(&target.place, hook);
+                standings.answered(&target.place, hook, Instant::now().into_std());
             }
             return Err(outcome);
         }
@@ -352,8 +368,13 @@ impl Errand<'_> {
         let left = self.deadline.saturating_duration_since(now);
         let connect = share(self.patience, later);
         match later {
-            0 => OneTurn { until: self.deadline, patience: self.patience, connect },
-            _ => OneTurn { until: now + share(left, later), patience: rounded(share(left, later)), connect },
+            0 => OneTurn { apart: false, until: self.deadline, patience: self.patience, connect },
+            _ => OneTurn {
+                apart: false,
+                until: now + share(left, later),
+                patience: rounded(share(left, later)),
+                connect,
+            },
         }
     }
 }

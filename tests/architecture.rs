@@ -49,7 +49,7 @@ const DOORS: [(&str, &[&str]); 23] = [
 /// Outside libraries, and the only rooms that may name them.
 const ADDRESSES: [(&str, &[&str]); 21] = [
     ("nom", &["switch/agi", "switch/esl"]),
-    ("reqwest", &["webhook", "server"]),
+    ("reqwest", &["webhook"]),
     ("rustls", &["tls", "webhook"]),
     ("ring", &["hook", "tls"]),
     ("base64", &["config", "hook"]),

@@ -59,7 +59,12 @@ pub struct Standing {
     probe: Option<Instant>,
     /// What repetitions cost, in hundredths of a request.
     budget: u32,
+    /// When a request last had no answer.
+    silent: Option<Instant>,
 }
+
+/// For so long a URL that did not answer is a suspect.
+const SUSPICION: Duration = Duration::from_secs(600);
 
 /// A change that somebody should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +83,7 @@ const MOST_SAVED: u32 = 2 * PRICE;
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { failures: 0, probe: None, budget: MOST_SAVED }
+        Self { failures: 0, probe: None, budget: MOST_SAVED, silent: None }
     }
 }
 
@@ -122,6 +127,7 @@ impl Standing {
     /// No answer came. Without a breaker this counts for nobody.
     pub fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Turn> {
         self.failures = self.failures.saturating_add(1);
+        self.silent = Some(now);
         let breaker = breaker.filter(|breaker| self.failures >= breaker.failures)?;
         if self.probe.is_some() {
             return None;
@@ -142,10 +148,17 @@ impl Standing {
         self.probe.is_some()
     }
 
+    /// Whether it did not answer a while ago: whatever it did instead, it may do again.
+    #[must_use]
+    pub fn is_suspect(&self, now: Instant) -> bool {
+        self.silent.is_some_and(|at| now.saturating_duration_since(at) < SUSPICION)
+    }
+
     /// Whether there is nothing to remember.
     #[must_use]
-    pub fn is_good(&self) -> bool {
-        *self == Self::default()
+    pub fn is_good(&self, now: Instant) -> bool {
+        let silent = self.silent.filter(|_| self.is_suspect(now));
+        Self { silent, ..self.clone() } == Self::default()
     }
 }
 
@@ -180,7 +193,8 @@ mod tests {
             }
             assert_eq!(standing.answered(), None);
         }
-        assert!(standing.is_good());
+        assert!(standing.is_suspect(now) && !standing.is_good(now));
+        assert!(standing.is_good(now + SUSPICION));
     }
 
     #[test]

@@ -65,8 +65,9 @@ pub(super) async fn made(
         followed: 0,
     };
     loop {
+        let sending = noticing(send(clients, errand, &hop, turn.connect));
         let (response, reused) =
-            match timeout_at(until, noticing(send(clients, errand, &hop, turn.connect))).await {
+            match timeout_at(until, clients.connections.polled(turn.apart, sending)).await {
                 Ok((Ok(response), reused)) => (response, reused),
                 Ok((Err(error), reused)) => return Err(hop.failed(&error, reused)),
                 Err(_elapsed) => return Err(Failure { outcome: turn.late(false), stage: Stage::Begun }),

@@ -1,6 +1,7 @@
 //! The HTTP clients: one for each way to trust and each limit for a connection, and with it a pool of connections.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,15 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 use tower_service::Service;
 
+use super::connections::Connections;
 use super::names::Names;
 use crate::tls::Tls;
 
 /// The clients that were made so far.
 #[derive(Debug)]
 pub(super) struct Clients {
+    /// Where their connections live.
+    pub(super) connections: Connections,
     names: Arc<Names>,
     made: Mutex<HashMap<Kind, Client>>,
     trusts_nobody: AtomicBool,
@@ -41,10 +45,15 @@ const MOST_IDLE: usize = 256;
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
 impl Clients {
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> io::Result<Self> {
         // the first one to be installed counts; in tests there are several of us
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        Self { names: Arc::default(), made: Mutex::default(), trusts_nobody: AtomicBool::new(false) }
+        Ok(Self {
+            connections: Connections::new()?,
+            names: Arc::default(),
+            made: Mutex::default(),
+            trusts_nobody: AtomicBool::new(false),
+        })
     }
 
     /// Whether the machine trusts no authority at all, as far as a client was made.
@@ -163,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_no_hook_trusts_any_more_is_forgotten() {
-        let (clients, time) = (Clients::new(), Duration::from_secs(2));
+        let (clients, time) = (Clients::new().unwrap(), Duration::from_secs(2));
         let insecure = Tls::default().believing_anybody();
         for tls in [None, Some(&insecure)] {
             clients.client(tls, time).unwrap();

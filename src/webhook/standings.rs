@@ -64,6 +64,11 @@ impl Standings {
         breaker.is_some() && self.with(place, false, |standing| standing.rests(now))
     }
 
+    /// Whether a URL did not answer a while ago.
+    pub(super) fn suspects(&self, place: &str, now: Instant) -> bool {
+        self.with(place, false, |standing| standing.is_suspect(now))
+    }
+
     /// A request goes out to a URL.
     pub(super) fn asked(&self, place: &str) {
         self.with(place, (), |standing| standing.asked());
@@ -75,11 +80,11 @@ impl Standings {
     }
 
     /// An answer came from a URL of this hook.
-    pub(super) fn answered(&self, place: &str, hook: &str) {
+    pub(super) fn answered(&self, place: &str, hook: &str, now: Instant) {
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = standings.get_mut(place) else { return };
         let turn = standing.answered();
-        if standing.is_good() {
+        if standing.is_good(now) {
             standings.remove(place);
         }
         drop(standings);
@@ -155,7 +160,9 @@ mod tests {
         ));
         assert_eq!(standings.admit(&dead, None, now), Ok(()));
         assert_eq!(standings.admit(&well, breaker, now), Ok(()));
-        standings.answered(&dead, "crm");
+        let later = now + std::time::Duration::from_secs(3600);
+        assert!(standings.suspects(&dead, now) && !standings.suspects(&well, now));
+        standings.answered(&dead, "crm", later);
         assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
         assert!(standings.of.lock().unwrap().is_empty());
     }

@@ -138,3 +138,22 @@ async fn a_call_goes_on_where_a_redirect_leads_to_nobody() {
     let reply = Reply::redirect(307, &format!("http://{address}/"));
     both_go_on_after(reply, "redirects = 1", "UNREACHABLE", "the webhook refused the connection").await;
 }
+
+#[tokio::test]
+async fn a_webhook_that_was_silent_is_asked_as_before() {
+    let flood = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(1000);
+    for silence in [Reply::Stall, Reply::Then(flood, Box::new(Reply::Stall)), Reply::Reset] {
+        let webhook = FakeWebhook::answering([silence, Reply::text("one"), Reply::text("two")]).await;
+        let keys = format!(
+            "[hook.crm]\nurl = \"{}\"\ntimeout = 1\nvariable = \"CRM\"\nbreaker = false\n",
+            webhook.url("/")
+        );
+        let daemon = Daemon::start(&keys).await;
+        assert_ne!(step(&daemon, "crm").await.status(), "OK");
+        for answer in ["one", "two"] {
+            assert_eq!(step(&daemon, "crm").await.get("CRM"), Some(answer));
+        }
+        assert_eq!(webhook.connections(), 2, "the connection that answered is kept");
+        timeout(TOO_LONG, daemon.stop()).await.expect("nothing is left to wait for");
+    }
+}
