@@ -7,6 +7,7 @@
 mod attempt;
 mod clients;
 mod connections;
+mod errand;
 mod failure;
 mod kept;
 mod names;
@@ -21,6 +22,7 @@ use tracing::debug;
 
 use self::attempt::Heard;
 use self::clients::Clients;
+use self::errand::{Errand, OneTurn, share};
 use self::kept::KeptAnswers;
 pub use self::kept::Origin;
 use self::standings::Standings;
@@ -88,33 +90,6 @@ pub enum ErrorPage {
 
 /// What becomes of an outcome when it is told: `BAD_ANSWER` where the switch cannot carry what it would set.
 pub type Telling<'a> = &'a (dyn Fn(Outcome) -> Outcome + Sync);
-
-/// A step's request on its way.
-#[derive(Clone, Copy)]
-struct Errand<'a> {
-    step: &'a Step,
-    request: &'a Request,
-    hook: &'a Hook,
-    /// When the caller has waited long enough.
-    deadline: Instant,
-    /// How long that is, in all.
-    patience: Duration,
-    page: ErrorPage,
-    telling: Telling<'a>,
-}
-
-/// The time that one URL has.
-#[derive(Debug, Clone, Copy)]
-struct OneTurn {
-    /// Whether its connection is made apart from the calls.
-    apart: bool,
-    /// Until when its answer must be there.
-    until: Instant,
-    /// How long that is, as a person hears of it: in all for the last one, its share for those before.
-    patience: Duration,
-    /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
-    connect: Duration,
-}
 
 impl Webhook {
     /// Clients with this machine's name servers and trusted authorities, for these hooks and any ad hoc step; what
@@ -358,45 +333,8 @@ impl Attempt {
     }
 }
 
-impl Errand<'_> {
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
-    }
-
-    /// The time that a URL has, when so many others come after it.
-    fn turn(&self, now: Instant, later: usize) -> OneTurn {
-        let left = self.deadline.saturating_duration_since(now);
-        let connect = share(self.patience, later);
-        match later {
-            0 => OneTurn { apart: false, until: self.deadline, patience: self.patience, connect },
-            _ => OneTurn {
-                apart: false,
-                until: now + share(left, later),
-                patience: rounded(share(left, later)),
-                connect,
-            },
-        }
-    }
-}
-
-impl OneTurn {
-    fn late(&self, begun: bool) -> Outcome {
-        Outcome::Timeout { waited: self.patience, begun }
-    }
-}
-
 /// How a hook goes on behind a redirect, where that is another way to trust.
 fn anonymous(hook: &Hook) -> Option<Tls> {
     let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
     tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)
-}
-
-/// To a tenth of a second.
-fn rounded(time: Duration) -> Duration {
-    Duration::from_millis(100 * ((time.as_millis() as u64 + 50) / 100))
-}
-
-/// A part of the time, when as much is to be left for each of so many others.
-fn share(time: Duration, later: usize) -> Duration {
-    time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -7,7 +7,8 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use super::clients::{Clients, noticing};
-use super::{Errand, ErrorPage, OneTurn, failure};
+use super::errand::{Errand, OneTurn};
+use super::{ErrorPage, failure};
 use crate::hook::{
     Answer, AnswerFault, LONGEST_ANSWER, Outcome, RedirectFault, Stage, Target, Unreachable,
     redirected_headers, redirected_method,
