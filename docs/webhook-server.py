@@ -54,11 +54,13 @@ class Answers:
 
     def get(self, message_id, make):
         with self.lock:
-            if message_id not in self.known:
-                self.known[message_id] = make()
-                if len(self.known) > self.most:
-                    self.known.popitem(last=False)
-            return self.known[message_id]
+            known = self.known.get(message_id)
+        answer = known or make()        # not while others wait: it may take its time
+        with self.lock:
+            answer = self.known.setdefault(message_id, answer)
+            if len(self.known) > self.most:
+                self.known.popitem(last=False)
+            return answer
 
 
 ANSWERS = Answers()

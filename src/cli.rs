@@ -28,8 +28,8 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 Start with `dialhook demo`: it needs no PBX and no configuration.
 
-Exit status: 0 done, 1 what was asked did not succeed (check: there are faults), 2 the command line or the configuration
-is wrong. The log goes to standard error; DIALHOOK_LOG=debug tells why a connection failed, DIALHOOK_LOG=trace shows
+Exit status: 0 done, 1 what was asked did not succeed (check: there are faults), 2 the command line or the configuration \
+is wrong. The log goes to standard error; DIALHOOK_LOG=debug tells why a connection failed, DIALHOOK_LOG=trace shows \
 call data and answers too.
 
 The manual: `man dialhook`, and `man dialhook.toml` for the keys of the configuration.";

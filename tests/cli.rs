@@ -82,9 +82,9 @@ const FAULTS: [(usize, &str, &str); 41] = [
     (22, "hook.requests.body", "write a placeholder inside of a string"),
     (23, "hook.requests.fields", "leave fields out"),
     (24, "hook.requests.headers.Host", "leave it out"),
-    (24, "hook.requests.headers.X-Key.file", "put it there, readable for the service alone"),
+    (24, "hook.requests.headers.X-Key.file", "put it beside the configuration"),
     (24, "hook.requests.headers.X-Call", "did you mean `{uuid}`?"),
-    (24, "hook.requests.headers.X-Env.env", "set it"),
+    (24, "hook.requests.headers.X-Env.env", "set it (in the unit Environment="),
     (25, "hook.requests.bearer", "write the token alone"),
     (26, "hook.requests.basic", "leave the others out"),
     (27, "hook.requests.sign", "write whsec_ and 24 to 64 random bytes"),
@@ -123,6 +123,20 @@ async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
     }
     assert!(said.is_empty(), "faults that are none: {said:#?}");
     assert!(!err.contains("geheim"), "{err}");
+}
+
+#[tokio::test]
+async fn check_says_that_it_follows_no_include() {
+    let (folder, file) = configured("");
+    let dialplan = folder.path().join("extensions.conf");
+    fs::write(&dialplan, "#include \"more.conf\"\n[a]\nexten => 1,1,NoOp()\n").unwrap();
+    let arguments = ["check", "--config", file.to_str().unwrap(), dialplan.to_str().unwrap()];
+    let (status, out, _) = run(&arguments).await;
+    assert_eq!(status, 0);
+    assert!(
+        out.contains("no fault, 0 webhook steps; what it includes was not looked at: name those files too\n"),
+        "{out}"
+    );
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     let (mut lines, mut faults) = (understood(&config, file), Vec::new());
     for dialplan in dialplans {
         match steps(dialplan, &config) {
-            Ok((good, others)) => {
+            Ok(Found { good, others, included }) => {
                 let good = counted(good, "webhook step");
                 let others = match others {
                     0 => String::new(),
@@ -34,7 +34,11 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
                         format!(" ({} for other servers or ports not looked at)", counted(others, "step"))
                     }
                 };
-                lines.push(format!("dialplan   {}: no fault, {good}{others}", dialplan.display()));
+                let included = match included {
+                    0 => String::new(),
+                    _ => "; what it includes was not looked at: name those files too".to_owned(),
+                };
+                lines.push(format!("dialplan   {}: no fault, {good}{others}{included}", dialplan.display()));
             }
             Err(found) => faults.extend(found),
         }
@@ -47,8 +51,15 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     }
 }
 
-/// How many steps a dialplan holds for us and for others, or what is wrong with ours.
-fn steps(file: &Path, config: &Config) -> Result<(usize, usize), Vec<String>> {
+/// What a dialplan holds: steps for us and for others, and lines that include other files.
+struct Found {
+    good: usize,
+    others: usize,
+    included: usize,
+}
+
+/// What a dialplan holds, or what is wrong with our steps.
+fn steps(file: &Path, config: &Config) -> Result<Found, Vec<String>> {
     let name = file.display();
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(vec![format!("{name}: a configuration, not a dialplan; write --config {name}")]);
@@ -61,7 +72,12 @@ fn steps(file: &Path, config: &Config) -> Result<(usize, usize), Vec<String>> {
         Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step.call.as_ref()?, config)?))
     };
     match ours.iter().filter_map(told).collect::<Vec<_>>() {
-        faults if faults.is_empty() => Ok((ours.len(), steps.len() - ours.len())),
+        faults if faults.is_empty() => {
+            let includes =
+                |line: &&str| ["#include", "#tryinclude"].iter().any(|word| line.starts_with(word));
+            let included = text.lines().filter(includes).count();
+            Ok(Found { good: ours.len(), others: steps.len() - ours.len(), included })
+        }
         faults => Err(faults),
     }
 }

@@ -93,7 +93,8 @@ fn raise_descriptors(config: &Config) {
         Ok(limit) if limit < needed => {
             warn!(
                 limit,
-                needed, "too few file descriptors for limits.calls; raise LimitNOFILE, or lower limits.calls"
+                needed,
+                "too few file descriptors for limits.calls; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls"
             );
         }
         Ok(_) => {}

@@ -48,7 +48,7 @@ fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
         (None, Some(entry)) => {
             let name = entry.text()?;
             let found =
-                env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it"));
+                env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"));
             (entry, found)
         }
         (_, _) => {
@@ -71,8 +71,8 @@ pub(super) fn read(name: &str, file: &Path) -> Result<Vec<u8>, String> {
     let path = located(Path::new(name), file);
     fs::read(&path).map_err(|error| {
         let remedy = match error.kind() {
-            io::ErrorKind::NotFound => "put it there, readable for the service alone",
-            _ => "make it readable for the service",
+            io::ErrorKind::NotFound => "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)",
+            _ => "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), or run this as who may read it",
         };
         format!("cannot read {}: {error}; {remedy}", path.display())
     })

@@ -318,6 +318,9 @@ pub enum RequestFault {
     /// A name that no parameter has.
     #[error("unknown parameter. the parameters are method url variable and timeout")]
     UnknownParameter,
+    /// A name that no parameter of a configured hook has.
+    #[error("unknown parameter. the call may choose variable and timeout")]
+    UnknownChoice,
     /// The same parameter twice.
     #[error("a parameter is given more than once")]
     RepeatedParameter,
@@ -425,6 +428,7 @@ mod tests {
             R::NoSuchHook,
             R::Address,
             R::UnknownParameter,
+            R::UnknownChoice,
             R::RepeatedParameter,
             R::NotForTheCall,
             R::Arguments,

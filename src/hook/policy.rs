@@ -91,6 +91,7 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
         call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),
+        Asked { fault: Some(RequestFault::UnknownParameter), .. } => Some(RequestFault::UnknownChoice),
         Asked { fault: Some(fault), .. } => Some(fault),
         Asked { method: Some(_), .. } | Asked { url: Some(_), .. } => Some(RequestFault::NotForTheCall),
         Asked { ref variable, .. } => reserved_fault(variable.as_ref()),

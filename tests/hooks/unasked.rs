@@ -68,7 +68,7 @@ async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
         ),
         ("crm?timeout=3&timeout=3", &[], "a parameter is given more than once"),
         ("crm?timeout=60", &[], "timeout is not within 1s to 10s"),
-        ("crm?timeouts=3", &[], "unknown parameter. the parameters are method url variable and timeout"),
+        ("crm?timeouts=3", &[], "unknown parameter. the call may choose variable and timeout"),
         (
             "crm?variable=WEBHOOK_CODE",
             &[],

@@ -96,7 +96,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("crm?url=http://h/", &[], F::NotForTheCall),
         ("crm?method=GET", &[], F::NotForTheCall),
         ("crm?timeout=3&timeout=3", &[], F::RepeatedParameter),
-        ("crm?retries=3", &[], F::UnknownParameter),
+        ("crm?retries=3", &[], F::UnknownChoice),
         ("crm?timeout=11", &[], F::Timeout),
         ("crm?variable=CALLERID(name)", &[], F::Variable),
         ("crm?variable=", &[], F::Variable),
