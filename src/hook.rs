@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod faults;
 mod headers;
 mod outcome;
 mod parameters;
@@ -25,8 +26,9 @@ use http::Method;
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
+pub use self::faults::{AnswerFault, RequestFault, Unreachable};
 pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, sounds_secret};
-pub use self::outcome::{AnswerFault, Load, Outcome, RequestFault, Status, Unreachable};
+pub use self::outcome::{Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
