@@ -101,17 +101,6 @@ impl Default for Metrics {
     }
 }
 
-/// What a dialplan may hear.
-const STATUSES: [Status; 7] = [
-    Status::Ok,
-    Status::HttpError,
-    Status::Timeout,
-    Status::Unreachable,
-    Status::BadAnswer,
-    Status::BadRequest,
-    Status::Overloaded,
-];
-
 const MADE: &str = "made";
 const REUSED: &str = "reused";
 
@@ -138,7 +127,7 @@ impl Metrics {
     fn count_call(&self, switch: SwitchKind, hook: &str, status: &str) {
         let counter = self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
         if counter.get() == 0 {
-            for status in STATUSES.map(Status::as_str).into_iter().chain([CANCELLED]) {
+            for status in Status::ALL.map(Status::as_str).into_iter().chain([CANCELLED]) {
                 self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
             }
         }

@@ -161,16 +161,6 @@ const FUNCTIONS: [&str; 2] = ["url_encode", "sched_del"];
 /// What follows `webhook_` in the parameters of an ad hoc step.
 const PARAMETERS: [&str; 4] = ["method", "url", "variable", "timeout"];
 
-const STATUSES: [Status; 7] = [
-    Status::Ok,
-    Status::HttpError,
-    Status::Timeout,
-    Status::Unreachable,
-    Status::BadAnswer,
-    Status::BadRequest,
-    Status::Overloaded,
-];
-
 impl Example<'_> {
     fn fault(&mut self, node: Node<'_, '_>, what: impl Into<String>) {
         let line = node.document().text_pos_at(node.range().start).row;
@@ -237,7 +227,7 @@ impl Example<'_> {
     }
 
     fn status(&mut self, node: Node<'_, '_>, word: &str) {
-        if !STATUSES.iter().any(|status| status.as_str() == word) {
+        if !Status::ALL.iter().any(|status| status.as_str() == word) {
             self.fault(node, format!("{word} is no status"));
         }
     }

@@ -86,6 +86,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every word, in the order of the contract.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::HttpError,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::BadAnswer,
+        Self::BadRequest,
+        Self::Overloaded,
+    ];
+
     /// The word as the dialplan compares it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -201,6 +212,8 @@ impl fmt::Display for Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// One of each kind, and each fault: what the dialplan can ever hear.
@@ -286,6 +299,12 @@ mod tests {
         all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None }));
         all.extend(requests.map(Outcome::BadRequest));
         all
+    }
+
+    #[test]
+    fn every_word_is_in_the_list_and_no_other() {
+        let words: BTreeSet<_> = every_outcome().iter().map(Outcome::status).collect();
+        assert_eq!(words, BTreeSet::from(Status::ALL));
     }
 
     #[test]

@@ -104,22 +104,6 @@ fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
 }
 
 #[test]
-fn no_status_is_forgotten() {
-    for status in STATUSES {
-        // a new one belongs into the list as well
-        match status {
-            Status::Ok
-            | Status::HttpError
-            | Status::Timeout
-            | Status::Unreachable
-            | Status::BadAnswer
-            | Status::BadRequest
-            | Status::Overloaded => {}
-        }
-    }
-}
-
-#[test]
 fn what_a_cache_had_is_counted() {
     let metrics = Metrics::default();
     for result in [CacheResult::Hit, CacheResult::Hit, CacheResult::Miss, CacheResult::Stale] {
