@@ -179,26 +179,27 @@ impl<'a> Read<'a> {
                 Some(value) if value.len() > LONGEST_ANSWER => Err(AnswerFault::TooLong),
                 value => Ok(value.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()))),
             },
-            Source::Json(pointer) => {
-                match self.json.as_ref().and_then(|json| json.pointer(pointer.as_str())) {
-                    None | Some(Json::Null) => Ok(None),
-                    Some(Json::Bool(truth)) => Ok(Some(Cow::Owned(truth.to_string().into_bytes()))),
-                    Some(Json::Number(number)) => {
-                        let number = number.to_string();
-                        // serde_json writes every exponent with a sign
-                        let written = if number.contains(['e', 'E']) { self.written(pointer) } else { None };
-                        Ok(Some(Cow::Owned(written.unwrap_or(number).into_bytes())))
-                    }
-                    Some(Json::String(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
-                    Some(Json::Object(_)) => Err(AnswerFault::Object(pointer.words.clone())),
-                    Some(Json::Array(_)) => Err(AnswerFault::List(pointer.words.clone())),
-                }
-            }
+            Source::Json(pointer) => self.part_of_json(pointer),
         }
     }
 }
 
 impl Read<'_> {
+    /// A part of the JSON as text; a number as it is written.
+    fn part_of_json(&self, pointer: &Pointer) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
+        let found = self.json.as_ref().and_then(|json| json.pointer(pointer.as_str()));
+        let Some((found, written)) = found.zip(self.written(pointer)) else { return Ok(None) };
+        match found {
+            // serde_json reads objects with keys of its own as numbers and as other texts
+            _ if written.starts_with('{') => Err(AnswerFault::Object(pointer.words.clone())),
+            Json::Object(_) => Err(AnswerFault::Object(pointer.words.clone())),
+            Json::Array(_) => Err(AnswerFault::List(pointer.words.clone())),
+            Json::Null => Ok(None),
+            Json::Bool(_) | Json::Number(_) => Ok(Some(Cow::Owned(written.into_bytes()))),
+            Json::String(text) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+        }
+    }
+
     /// What stands at this place of the JSON, as the webhook wrote it.
     fn written(&self, pointer: &Pointer) -> Option<String> {
         let mut at = std::str::from_utf8(&self.text).ok()?;

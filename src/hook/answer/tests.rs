@@ -139,6 +139,19 @@ fn what_is_no_text_in_a_json_answer_is_refused_by_its_place() {
 }
 
 #[test]
+fn an_object_is_one_whatever_its_keys() {
+    let hook = setting(&[("A", "/a")]);
+    for inside in [
+        r#"{"$serde_json::private::Number":"12"}"#,
+        r#"{"$serde_json::private::Number":"1e5"}"#,
+        r#"{"$serde_json::private::RawValue":"\"sales\""}"#,
+    ] {
+        let refused = parts(&hook, &body(format!("{{\"a\": {inside}}}"))).unwrap_err();
+        assert_eq!(refused, "what stands at a of the answer is an object. it was for A", "{inside}");
+    }
+}
+
+#[test]
 fn a_part_may_have_words_of_its_own() {
     let mut hook = setting(&[("ROUTE", "/route"), ("NAME", "/name")]);
     hook.set[0].answers = vec!["sales".to_owned()];
