@@ -110,7 +110,7 @@ async fn every_example_is_included_without_a_complaint() {
         let mut etc: Vec<_> = names.iter().copied().zip(texts.iter().map(String::as_str)).collect();
         etc.push(("extensions.conf", &include));
         let asterisk = Asterisk::start_with(release, &etc).await;
-        assert_eq!(asterisk.complaints(), [""; 0], "{release:?}");
+        assert_eq!(asterisk.complaints().await, [""; 0], "{release:?}");
         for name in names {
             let context = name.strip_suffix(".conf").unwrap();
             let shown = asterisk.command(&format!("dialplan show {context}")).await;

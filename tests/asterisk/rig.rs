@@ -153,12 +153,33 @@ impl Asterisk {
     }
 
     /// What Asterisk has complained of so far, line by line.
-    pub fn complaints(&self) -> Vec<String> {
+    pub async fn complaints(&self) -> Vec<String> {
+        self.logged().await;
         let complains = |line: &&str| line.contains("WARNING[") || line.contains("ERROR[");
         self.process.text("log").lines().filter(complains).map(str::to_owned).collect()
     }
 
-    /// The end of Asterisk's log, every step of the dialplan included.
+    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind everything else.
+    async fn logged(&self) {
+        let nowhere = format!("{}@nowhere", self.manager.next_id());
+        let channel = format!("Local/{nowhere}");
+        self.manager
+            .request(&[
+                ("Action", "Originate"),
+                ("Channel", &channel),
+                ("Application", "Wait"),
+                ("Data", "1"),
+            ])
+            .await;
+        let by = Instant::now() + PATIENCE;
+        while !self.process.text("log").contains(&nowhere) {
+            assert!(Instant::now() < by, "the log does not go on:\n{}", self.log_tail());
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind the calls: what
+    /// a call did is in [`Ended`].
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
@@ -197,6 +218,7 @@ impl Calling<'_> {
                     if ended.places.last() != Some(&place) {
                         ended.places.push(place);
                     }
+                    ended.steps.push(format!("{}({})", event.text("Application"), event.text("AppData")));
                 }
                 "Hangup" => return ended,
                 _ => {}
@@ -219,6 +241,8 @@ pub struct Ended {
     pub variables: Vec<(String, Vec<u8>)>,
     /// Where the dialplan has been, in order: `100@test`.
     pub places: Vec<String>,
+    /// What the dialplan has run, in order, with its arguments expanded: `NoOp(to sales)`.
+    pub steps: Vec<String>,
 }
 
 impl Ended {
