@@ -19,6 +19,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+pub(crate) use self::limits::in_kib_or_mib;
 use self::raw::{Document, Entry, Section};
 use crate::call::SwitchKind;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
@@ -167,7 +168,7 @@ impl Config {
         let urls = calls(root.section("calls"), &listen);
         let limits = limits::read(root.section("limits"));
         let numbers = log(root.section("log"));
-        let hooks = hooks::read(root.section("hook"), file);
+        let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
         Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
     }
@@ -180,7 +181,12 @@ impl Config {
     /// What calls are judged by.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        Policy { company: self.company.clone(), hooks: self.hooks.clone(), urls: self.urls.clone() }
+        Policy {
+            company: self.company.clone(),
+            hooks: self.hooks.clone(),
+            urls: self.urls.clone(),
+            longest_answer: self.limits.answer,
+        }
     }
 }
 

@@ -68,6 +68,12 @@ impl House {
         }
     }
 
+    /// What the configuration allows.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The same, with what happens counted here.
     #[must_use]
     pub fn counted_in(self, metrics: Arc<Metrics>) -> Self {

@@ -56,6 +56,8 @@ pub struct Hook {
     pub accept: Accept,
     /// The only values that a variable may receive; empty: any that `accept` lets in.
     pub answers: Vec<String>,
+    /// Bytes of an answer, or of one of its headers, that are taken at most.
+    pub longest_answer: usize,
     /// What the variables receive when there is no good answer.
     pub otherwise: Value,
     /// Which channel variables the body shows.
@@ -121,6 +123,7 @@ impl Hook {
             set: Vec::new(),
             accept: Accept::Safe,
             answers: Vec::new(),
+            longest_answer: LONGEST_ANSWER,
             otherwise: Value::default(),
             fetch: Vec::new(),
             body: Body::default(),

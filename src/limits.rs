@@ -1,4 +1,4 @@
-//! How much at once: what the configuration allows, and how many calls there are now.
+//! How much: what the configuration allows at once and in one message, and how many calls there are now.
 //!
 //! Counts calls by where they come from; does not know what a call is.
 
@@ -6,6 +6,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::hook::LONGEST_ANSWER;
+use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
+use crate::switch::esl::codec::LONGEST_BLOCK;
 
 /// What the configuration allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Limits {
     pub patience: Duration,
     /// How long a daemon that was told to stop still takes calls, while it says that it wants no more.
     pub drain_notice: Duration,
+    /// Bytes of the longest AGI environment taken.
+    pub environment: usize,
+    /// Bytes of the longest channel data of FreeSWITCH taken, percent-encoded as they come.
+    pub channel_data: usize,
+    /// Bytes of the longest answer of a webhook taken.
+    pub answer: usize,
 }
 
 impl Default for Limits {
@@ -35,6 +45,9 @@ impl Default for Limits {
             patience: Duration::from_secs(5),
             // without a load balancer nobody would notice
             drain_notice: Duration::ZERO,
+            environment: LONGEST_ENVIRONMENT,
+            channel_data: LONGEST_BLOCK,
+            answer: LONGEST_ANSWER,
         }
     }
 }

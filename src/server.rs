@@ -300,13 +300,15 @@ impl Shared {
         let house = Arc::clone(&current.house);
         let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
+            let Limits { environment, channel_data, .. } = *house.limits();
             match switch {
                 SwitchKind::Asterisk => {
-                    conversation::hold(Switch::new(stream, Agi::new(word::random::<8>())).of(peer), house)
-                        .await;
+                    let agi = Agi::new(word::random::<8>()).taking(environment);
+                    conversation::hold(Switch::new(stream, agi).of(peer), house).await;
                 }
                 SwitchKind::FreeSwitch => {
-                    conversation::hold(Switch::new(stream, Esl::new(port)).of(peer), house).await
+                    let esl = Esl::new(port).taking(channel_data);
+                    conversation::hold(Switch::new(stream, esl).of(peer), house).await;
                 }
             }
             drop(permit);

@@ -107,7 +107,9 @@ pub enum SwitchError {
     #[error("{0}")]
     Forged(&'static str),
     /// A message longer than any of this switch's.
-    #[error("a message of the switch is too long")]
+    #[error(
+        "a message of the switch is too long; see limits.environment (Asterisk) and limits.channel_data (FreeSWITCH)"
+    )]
     TooLong,
     /// A message that did not come in time.
     #[error("the switch said nothing for {0:?}")]

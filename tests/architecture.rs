@@ -18,7 +18,7 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("webhook", &["call", "hook", "metrics", "tls"]),
     ("config", &["call", "hook", "limits", "tls", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
-    ("limits", &[]),
+    ("limits", &["hook", "switch"]),
     ("log", &["call"]),
     ("notify", &[]),
     ("metrics", &["call", "hook"]),
@@ -41,7 +41,13 @@ const DOORS: [(&str, &[&str]); 23] = [
     ),
     ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
     ("demo", &["call", "cli", "config", "server"]),
-    ("cli", &["call", "config", "demo", "dialplan", "hook", "log", "notify", "server", "trial", "variable"]),
+    (
+        "cli",
+        &[
+            "call", "config", "demo", "dialplan", "hook", "limits", "log", "notify", "server", "trial",
+            "variable",
+        ],
+    ),
     ("lib", &[]),
     ("main", &["cli"]),
 ];

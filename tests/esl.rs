@@ -473,6 +473,17 @@ mod requests {
             .socket(SocketMode::Full, &format!("{}/crm", daemon.freeswitch()));
         assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), recorded).await.status(), "OK");
     }
+
+    #[tokio::test]
+    async fn the_configuration_says_how_much_channel_data_is_taken() {
+        let webhook = good_webhook().await;
+        let daemon = daemon_for(&webhook, "[limits]\nchannel_data = \"64KiB\"").await;
+        for (length, status) in [(60, Some(&b"OK"[..])), (64, None)] {
+            let long = |call: ChannelData| call.variable("long", vec![b'x'; length * 1024]);
+            let given_back = step(&daemon, "/crm", long).await;
+            assert_eq!(given_back.variables.get("webhook_status").map(Vec::as_slice), status, "{length} KiB");
+        }
+    }
 }
 
 mod many {

@@ -166,6 +166,17 @@ mod large_switches {
     }
 
     #[tokio::test]
+    async fn the_configuration_says_how_long_an_environment_may_be() {
+        for (size, most) in [("32KiB", 32 * 1024), ("1MiB", 1024 * 1024)] {
+            let daemon = Daemon::start(&format!("[limits]\nenvironment = \"{size}\"")).await;
+            let ended = FakeSwitch::call(daemon.address(), environment_of(most)).await;
+            assert_eq!(ended.status(), "BAD_REQUEST", "{size}");
+            let ended = FakeSwitch::call(daemon.address(), environment_of(most + 1)).await;
+            assert_eq!(ended.heard, b"failure\n", "{size}");
+        }
+    }
+
+    #[tokio::test]
     async fn one_without_an_end_is_refused_long_before_it_is_read_whole() {
         const ALL: usize = 10 * 1024 * 1024;
         let (mut switch, end) = conversation();

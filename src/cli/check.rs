@@ -9,11 +9,12 @@ use http::Method;
 
 use super::{ConfigFile, DONE, FAILED, failed};
 use crate::call::{Call, SwitchKind};
-use crate::config::Config;
+use crate::config::{Config, in_kib_or_mib};
 use crate::dialplan::{self, WrittenStep};
 use crate::hook::{
     AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, RequestFault, Source, nearest,
 };
+use crate::limits::Limits;
 use crate::variable::Accept;
 
 /// Says what was understood, or every fault.
@@ -148,23 +149,33 @@ fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
-    let of_a_peer = config.limits.calls_per_peer.map(|most| format!(", {most} of one address"));
-    lines.push(format!(
-        "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
-        config.limits.calls,
-        of_a_peer.unwrap_or_default(),
-        config.limits.detached,
-        config.limits.patience
-    ));
-    if !config.limits.drain_notice.is_zero() {
-        let notice = config.limits.drain_notice;
-        lines.push(format!("stop       calls are taken for {notice:?} more, while /health/ready says no"));
-    }
+    lines.extend(of_limits(&config.limits));
     if config.numbers {
         lines.push("log        telephone numbers whole".to_owned());
     }
     lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
+    lines
+}
+
+fn of_limits(limits: &Limits) -> Vec<String> {
+    let of_a_peer = limits.calls_per_peer.map(|most| format!(", {most} of one address"));
+    let mut lines = vec![format!(
+        "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
+        limits.calls,
+        of_a_peer.unwrap_or_default(),
+        limits.detached,
+        limits.patience
+    )];
+    let [environment, channel_data, answer] =
+        [limits.environment, limits.channel_data, limits.answer].map(in_kib_or_mib);
+    lines.push(format!(
+        "sizes      an environment of {environment}, channel data of {channel_data}, an answer of {answer} at most"
+    ));
+    if !limits.drain_notice.is_zero() {
+        let notice = limits.drain_notice;
+        lines.push(format!("stop       calls are taken for {notice:?} more, while /health/ready says no"));
+    }
     lines
 }
 

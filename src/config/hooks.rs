@@ -16,11 +16,11 @@ use crate::hook::{Hook, Timeout, method};
 use crate::variable::VariableName;
 
 /// Every hook of the file by its name.
-pub(super) fn read(section: Section<'_>, file: &Path) -> BTreeMap<String, Arc<Hook>> {
-    section.into_entries().into_iter().filter_map(|entry| hook(entry, file)).collect()
+pub(super) fn read(section: Section<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
+    section.into_entries().into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
 }
 
-fn hook(entry: Entry<'_>, file: &Path) -> Option<(String, Arc<Hook>)> {
+fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String, Arc<Hook>)> {
     let name = entry.name.clone();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name == AD_HOC {
@@ -29,12 +29,12 @@ fn hook(entry: Entry<'_>, file: &Path) -> Option<(String, Arc<Hook>)> {
         entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
     }
     let mut section = entry.section()?;
-    let hook = fields(&mut section, file);
+    let hook = fields(&mut section, file, longest_answer);
     section.end();
     Some((name, Arc::new(hook?)))
 }
 
-fn fields(section: &mut Section<'_>, file: &Path) -> Option<Hook> {
+fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Option<Hook> {
     let method = section
         .take("method")
         .and_then(|entry| entry.read(|value| method(value.as_str()?), "write \"GET\" or \"POST\""));
@@ -54,6 +54,7 @@ fn fields(section: &mut Section<'_>, file: &Path) -> Option<Hook> {
         set: answers.set,
         accept: answers.accept,
         answers: answers.answers,
+        longest_answer,
         otherwise: answers.otherwise,
         fetch: fetch.unwrap_or_default(),
         body: request.body,

@@ -19,6 +19,11 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         section.take(name).and_then(|entry| entry.read(|value| time(value, shortest), &hint))
     };
     let (patience, drain_notice) = (time("patience", 1), time("drain_notice", 0));
+    let mut size = |name, range: &Range| {
+        section.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.hint()))
+    };
+    let environment = size("environment", &ENVIRONMENT);
+    let (channel_data, answer) = (size("channel_data", &CHANNEL_DATA), size("answer", &ANSWER));
     section.end();
     let default = Limits::default();
     Limits {
@@ -27,6 +32,9 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         detached: detached.unwrap_or(default.detached),
         patience: patience.unwrap_or(default.patience),
         drain_notice: drain_notice.unwrap_or(default.drain_notice),
+        environment: environment.unwrap_or(default.environment),
+        channel_data: channel_data.unwrap_or(default.channel_data),
+        answer: answer.unwrap_or(default.answer),
     }
 }
 
@@ -45,3 +53,55 @@ fn time(value: &DeValue<'_>, shortest: u8) -> Option<Duration> {
     let seconds: f64 = seconds.parse().ok()?;
     (plain && (f64::from(shortest)..=30.0).contains(&seconds)).then(|| Duration::from_secs_f64(seconds))
 }
+
+/// Sizes that make sense, in KiB.
+struct Range {
+    least: usize,
+    most: usize,
+}
+
+/// An ordinary environment has half a KiB, one with long arguments 25; a connection may use all of it.
+const ENVIRONMENT: Range = Range { least: 32, most: 1024 };
+
+/// Ordinary channel data has some 10 KiB.
+const CHANNEL_DATA: Range = Range { least: 64, most: 64 * 1024 };
+
+/// A longer one would be taken apart for longer than other calls may wait for it: some 10 ms a MiB.
+const ANSWER: Range = Range { least: 1, most: 1024 };
+
+impl Range {
+    fn read(&self, value: &DeValue<'_>) -> Option<usize> {
+        let bytes = size(value)?;
+        (self.least * KIB..=self.most * KIB).contains(&bytes).then_some(bytes)
+    }
+
+    fn hint(&self) -> String {
+        let [least, most] = [self.least, self.most].map(|size| in_kib_or_mib(size * KIB));
+        format!("write \"{least}\" to \"{most}\"; a bare number is bytes")
+    }
+}
+
+/// So many bytes: `65536`, `"64KiB"`, `"4 MiB"`.
+fn size(value: &DeValue<'_>) -> Option<usize> {
+    let text = match value {
+        DeValue::Integer(number) => number.to_string(),
+        other => other.as_str()?.to_owned(),
+    };
+    let units = [("KiB", KIB), ("MiB", MIB), ("", 1)];
+    let (number, unit) = units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    let number = number.trim_end();
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse::<usize>().ok().filter(|_| plain)?.checked_mul(unit)
+}
+
+/// A size as one writes it.
+pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
+    match bytes {
+        whole if whole >= MIB && whole % MIB == 0 => format!("{}MiB", whole / MIB),
+        whole if whole >= KIB && whole % KIB == 0 => format!("{}KiB", whole / KIB),
+        bytes => bytes.to_string(),
+    }
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;

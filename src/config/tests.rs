@@ -58,7 +58,7 @@ fn every_key_means_what_the_contract_says() {
     assert_eq!(config.company, "acme");
     let patience = Duration::from_millis(7500);
     let drain_notice = Duration::from_secs(3);
-    let limits = Limits { calls: 50, calls_per_peer: Some(20), detached: 1000, patience, drain_notice };
+    let limits = Limits { calls: 50, calls_per_peer: Some(20), patience, drain_notice, ..Limits::default() };
     assert_eq!(config.limits, limits);
     let hook = &config.hooks["crm"];
     assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
@@ -77,6 +77,37 @@ fn a_timeout_may_be_a_text_or_a_number() {
             f64::to_string(&seconds),
             "{written}"
         );
+    }
+}
+
+#[test]
+fn sizes_are_said_in_bytes_or_larger_units() {
+    let limits = "[limits]\nenvironment = \"128KiB\"\nchannel_data = \"16 MiB\"\nanswer = 2048\n";
+    let config = parse(&format!("{limits}[hook.crm]\nurl = \"http://h/\"\n")).unwrap();
+    let Limits { environment, channel_data, .. } = config.limits;
+    assert_eq!([environment, channel_data], [131_072, 16_777_216]);
+    assert_eq!([config.hooks["crm"].longest_answer, config.policy().longest_answer], [2048, 2048]);
+}
+
+#[test]
+fn a_size_that_makes_no_sense_is_told_with_those_that_do() {
+    let faults = |size: &str| parse(&format!("[limits]\nanswer = {size}\n")).unwrap_err();
+    for size in [
+        "\"1.5KiB\"",
+        "\"64KB\"",
+        "\"64kib\"",
+        "\"KiB\"",
+        "\"-1KiB\"",
+        "\"99999999999999999999MiB\"",
+        "1023",
+        "true",
+    ] {
+        let told =
+            format!("2: limits.answer: found {size}; write \"1KiB\" to \"1MiB\"; a bare number is bytes");
+        assert_eq!(faults(size), [told]);
+    }
+    for size in ["1024", "\"1KiB\"", "\"1 MiB\"", "1048576"] {
+        assert!(parse(&format!("[limits]\nanswer = {size}\n")).is_ok(), "{size}");
     }
 }
 

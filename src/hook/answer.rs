@@ -135,7 +135,9 @@ impl Hook {
     }
 
     fn received(&self, receiver: &Receiver, read: &Read<'_>) -> Result<Value, AnswerFault> {
-        let Some(part) = read.part(&receiver.source)? else { return Ok(self.otherwise(receiver)) };
+        let Some(part) = read.part(&receiver.source, self.longest_answer)? else {
+            return Ok(self.otherwise(receiver));
+        };
         let answers = if receiver.answers.is_empty() { &self.answers } else { &receiver.answers };
         self.accepts(&part, answers)?;
         Ok(Value::from(part.into_owned()))
@@ -172,11 +174,11 @@ impl<'a> Read<'a> {
     }
 
     /// A part of the answer as text; nothing where it is missing or null.
-    fn part(&self, source: &Source) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
+    fn part(&self, source: &Source, longest: usize) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
         match source {
             Source::Status => Ok(Some(Cow::Owned(self.answer.code.to_string().into_bytes()))),
             Source::Header(name) => match self.answer.headers.get(name) {
-                Some(value) if value.len() > LONGEST_ANSWER => Err(AnswerFault::TooLong),
+                Some(value) if value.len() > longest => Err(AnswerFault::TooLong),
                 value => Ok(value.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()))),
             },
             Source::Json(pointer) => self.part_of_json(pointer),
@@ -259,7 +261,7 @@ pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
     }
 }
 
-/// The most of an answer that is read, and of one of its headers that is taken.
+/// Bytes of an answer, or of one of its headers, that are taken where nothing else is said.
 pub(crate) const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).

@@ -82,7 +82,7 @@ impl Unreachable {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerFault {
     /// More than is read at all.
-    #[error("the answer is longer than 64 KiB")]
+    #[error("the answer is longer than limits.answer allows")]
     TooLong,
     /// More than `accept = "safe"` lets in.
     #[error("the answer is longer than 1024 bytes")]

@@ -22,6 +22,8 @@ pub struct Policy {
     pub hooks: BTreeMap<String, Arc<Hook>>,
     /// Which URLs an ad hoc step may ask.
     pub urls: AllowedUrls,
+    /// Bytes of an answer that an ad hoc step takes at most.
+    pub longest_answer: usize,
 }
 
 /// Which URLs an ad hoc step may ask.
@@ -81,6 +83,7 @@ impl Policy {
                 .ok_or(RequestFault::Method)?,
             timeout: asked.timeout.unwrap_or_default(),
             variable: asked.variable,
+            longest_answer: self.longest_answer,
             ..Hook::new(UrlTemplate::literal(&url))
         })
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use self::codec::AgiCodec;
+use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
@@ -27,6 +27,8 @@ pub struct Agi {
     word: String,
     /// What the environment left open.
     open: Vec<Open>,
+    /// Bytes of the longest environment taken.
+    longest: usize,
 }
 
 /// What the question asks for besides the variables of the hook.
@@ -49,7 +51,13 @@ impl Agi {
     /// A conversation that is proved by this word, which must be random.
     #[must_use]
     pub fn new(word: String) -> Self {
-        Self { word, open: Vec::new() }
+        Self { word, open: Vec::new(), longest: LONGEST_ENVIRONMENT }
+    }
+
+    /// The same, where an environment may have so many bytes.
+    #[must_use]
+    pub fn taking(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 }
 
@@ -57,7 +65,7 @@ impl Dialect for Agi {
     type Codec = AgiCodec;
 
     fn codec(&self) -> AgiCodec {
-        AgiCodec::default()
+        AgiCodec::taking(self.longest)
     }
 
     /// Asterisk speaks first.

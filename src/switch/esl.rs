@@ -10,7 +10,7 @@ mod message;
 
 use bytes::{Bytes, BytesMut};
 
-use self::codec::EslCodec;
+use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use crate::call::{Call, Parameter};
@@ -28,6 +28,8 @@ pub fn places(argument: &str) -> Vec<(String, u16, String)> {
 pub struct Esl {
     /// The port that we listen on.
     port: u16,
+    /// Bytes of the longest header block taken.
+    longest: usize,
     mode: Mode,
     /// Whether the author set `socket_resume`, which is deadly in static mode.
     resumes: bool,
@@ -55,6 +57,7 @@ impl Esl {
     pub fn new(port: u16) -> Self {
         Self {
             port,
+            longest: LONGEST_BLOCK,
             mode: Mode::Static,
             resumes: false,
             passes: Passes::Two,
@@ -62,6 +65,12 @@ impl Esl {
             doubtful: Vec::new(),
             exact: Vec::new(),
         }
+    }
+
+    /// The same, where the channel data may have so many bytes.
+    #[must_use]
+    pub fn taking(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     /// What ends the conversation so that the dialplan goes on.
@@ -166,7 +175,7 @@ impl Dialect for Esl {
     type Codec = EslCodec;
 
     fn codec(&self) -> EslCodec {
-        EslCodec::default()
+        EslCodec::taking(self.longest)
     }
 
     fn opening(&self) -> &'static [u8] {

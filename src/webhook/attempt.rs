@@ -10,8 +10,8 @@ use super::clients::{Clients, noticing};
 use super::errand::{Errand, OneTurn};
 use super::{ErrorPage, failure};
 use crate::hook::{
-    Answer, AnswerFault, LONGEST_ANSWER, Outcome, RedirectFault, Stage, Target, Unreachable,
-    redirected_headers, redirected_method,
+    Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
+    redirected_method,
 };
 use crate::metrics::Metrics;
 
@@ -83,7 +83,7 @@ pub(super) async fn made(
         match redirects.target(code, &headers, &hop.url, hop.followed) {
             Ok(Some(url)) => hop = hop.redirected(code, url),
             redirect => {
-                let body = whole(response, errand.page, turn).await?;
+                let body = whole(response, errand, turn).await?;
                 return Ok(Heard { answer: Answer { code, headers, body }, redirect: redirect.err() });
             }
         }
@@ -125,24 +125,24 @@ async fn send(
 }
 
 /// The body of an answer; of an error page as much as comes, where somebody wants to read it.
-async fn whole(response: reqwest::Response, page: ErrorPage, turn: OneTurn) -> Result<Vec<u8>, Failure> {
+async fn whole(response: reqwest::Response, errand: Errand<'_>, turn: OneTurn) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    let until = turn.until;
+    let (until, longest) = (turn.until, errand.hook.longest_answer);
     if response.status().is_success() {
         let late = |_elapsed| Err(Failure { outcome: turn.late(true), stage: Stage::Begun });
-        timeout_at(until, read(response, &mut body)).await.unwrap_or_else(late)?;
-    } else if page == ErrorPage::Read {
-        let _cut = timeout_at(until, read(response, &mut body)).await;
+        timeout_at(until, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
+    } else if errand.page == ErrorPage::Read {
+        let _cut = timeout_at(until, read(response, longest, &mut body)).await;
     }
     Ok(body)
 }
 
 /// Reads an answer to its end, or to where it is too long.
-async fn read(mut response: reqwest::Response, body: &mut Vec<u8>) -> Result<(), Failure> {
+async fn read(mut response: reqwest::Response, longest: usize, body: &mut Vec<u8>) -> Result<(), Failure> {
     let code = response.status().as_u16();
     let failure = |outcome| Failure { outcome, stage: Stage::Begun };
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(unreachable(&error)))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             let fault = AnswerFault::TooLong;
             return Err(failure(Outcome::BadAnswer { code, fault, variable: None }));
         }

@@ -108,14 +108,43 @@ async fn no_more_than_64_kib_is_read_whoever_receives_it() {
     assert_eq!(notified(Reply::text(vec![b'\n'; 65_536])).await.status(), "OK");
     let ended = notified(Reply::text(vec![b'\n'; 65_537])).await;
     assert_eq!((ended.status(), ended.code()), ("BAD_ANSWER", "200"));
-    assert_eq!(ended.reason(), "the answer is longer than 64 KiB");
+    assert_eq!(ended.reason(), "the answer is longer than limits.answer allows");
+}
+
+#[tokio::test]
+async fn the_configuration_says_how_much_is_read() {
+    let webhook = FakeWebhook::start(|request| {
+        let length: usize = request.target.trim_start_matches('/').parse().unwrap();
+        Reply::text([br#"{"n":"x"}"#, &*vec![b' '; length - 9]].concat())
+    })
+    .await;
+    for (size, most) in [("1KiB", 1024), ("1MiB", 1024 * 1024)] {
+        let hook = |name: &str, length: usize| {
+            format!(
+                "[hook.{name}]\nurl = \"{}\"\nset = {{ N = \"/n\" }}\n",
+                webhook.url(&format!("/{length}"))
+            )
+        };
+        let limits = format!("[limits]\nanswer = \"{size}\"\n[calls]\nurls = [\"{}\"]\n", webhook.url("/"));
+        let daemon = Daemon::start(&[limits, hook("most", most), hook("more", most + 1)].concat()).await;
+        let call = |environment| FakeSwitch::call(daemon.address(), environment);
+        let ended = call(Environment::new("most")).await;
+        assert_eq!((ended.status(), ended.get("N")), ("OK", Some("x")), "{size}");
+        let ended = call(Environment::new("more")).await;
+        assert_eq!(ended.reason(), "the answer is longer than limits.answer allows", "{size}");
+        let ad_hoc = |length: usize| {
+            Environment::new("webhook").argument(format!("url={}", webhook.url(&format!("/{length}"))))
+        };
+        assert_eq!(call(ad_hoc(most)).await.status(), "OK", "{size}");
+        assert_eq!(call(ad_hoc(most + 1)).await.status(), "BAD_ANSWER", "{size}");
+    }
 }
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let ended = notified(Reply::Then([head, vec![b'x'; 1_000_000]].concat(), Box::new(Reply::Stall))).await;
-    assert_eq!(ended.reason(), "the answer is longer than 64 KiB");
+    assert_eq!(ended.reason(), "the answer is longer than limits.answer allows");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn a_call_goes_on_where_the_webhook_never_ends() {
         [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; 200_000]].concat(),
         Box::new(Reply::Drip(Vec::new())),
     );
-    both_go_on_after(long, "", "BAD_ANSWER", "the answer is longer than 64 KiB").await;
+    both_go_on_after(long, "", "BAD_ANSWER", "the answer is longer than limits.answer allows").await;
     let head = Reply::Bytes(format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(100_000)).into_bytes());
     both_go_on_after(head, "", "UNREACHABLE", "what the webhook sent is not HTTP").await;
     let early = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000);

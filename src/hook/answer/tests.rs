@@ -183,7 +183,10 @@ fn variables_are_set_from_a_header_and_the_status() {
     let long = "x".repeat(LONGEST_ANSWER + 1);
     answer.headers.insert("x-route", HeaderValue::from_str(&long).unwrap());
     let hook = Hook { accept: Accept::Any, ..hook };
-    assert_eq!(parts(&hook, &answer).unwrap_err(), "the answer is longer than 64 KiB. it was for ROUTE");
+    assert_eq!(
+        parts(&hook, &answer).unwrap_err(),
+        "the answer is longer than limits.answer allows. it was for ROUTE"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn policy() -> Policy {
         ..Hook::new(UrlTemplate::parse("https://crm.example/r?did={callee_number}").unwrap())
     };
     let hooks = BTreeMap::from([("crm".to_owned(), Arc::new(crm))]);
-    Policy { company: "kwik".to_owned(), hooks, urls: AllowedUrls::Any }
+    Policy { company: "kwik".to_owned(), hooks, urls: AllowedUrls::Any, longest_answer: 2048 }
 }
 
 fn call(address: &str, arguments: &[(&str, &str)]) -> Call {

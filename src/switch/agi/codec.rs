@@ -9,8 +9,10 @@ use tokio_util::codec::Decoder;
 use crate::switch::SwitchError;
 
 /// Cuts the stream: first the environment, then replies, each without the line feed at its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AgiCodec {
+    /// Bytes of the longest environment taken.
+    longest: usize,
     stage: Stage,
     /// How many bytes at the front are known to hold no end: they are not read a second time.
     seen: usize,
@@ -25,7 +27,20 @@ enum Stage {
     Replies,
 }
 
-/// The longest environment taken. Asterisk's own limits (8,191 bytes of arguments, which can stand there twice,
+impl Default for AgiCodec {
+    fn default() -> Self {
+        Self::taking(LONGEST_ENVIRONMENT)
+    }
+}
+
+impl AgiCodec {
+    /// A codec for a stream whose environment has so many bytes at most.
+    pub(super) fn taking(longest: usize) -> Self {
+        Self { longest, stage: Stage::default(), seen: 0, line: 0 }
+    }
+}
+
+/// Bytes of the longest environment taken where nothing else is said. Asterisk's own limits (8,191 bytes of arguments, which can stand there twice,
 /// 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below 25 KiB or so.
 pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
@@ -39,14 +54,14 @@ impl Decoder for AgiCodec {
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let (end, longest) = match self.stage {
-            Stage::Environment => (end_of_environment(buffer, self.seen), LONGEST_ENVIRONMENT),
+            Stage::Environment => (end_of_environment(buffer, self.seen), self.longest),
             Stage::Replies => (end_of_reply(buffer, self.seen, &mut self.line), LONGEST_REPLY),
         };
         match end {
             Some(end) if end <= longest => {
                 let mut message = buffer.split_to(end);
                 message.truncate(end - 1);
-                *self = Self { stage: Stage::Replies, ..Self::default() };
+                *self = Self { stage: Stage::Replies, ..Self::taking(self.longest) };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -143,6 +158,14 @@ mod tests {
             buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT.max(LONGEST_REPLY) + 1]);
             assert!(matches!(codec.decode(&mut buffer), Err(SwitchError::TooLong)));
         }
+    }
+
+    #[test]
+    fn an_environment_is_as_long_as_it_may_be_and_no_longer() {
+        let environment = b"agi_network: yes\n\n";
+        let decode = |longest| AgiCodec::taking(longest).decode(&mut BytesMut::from(&environment[..]));
+        assert!(decode(environment.len()).unwrap().is_some());
+        assert!(matches!(decode(environment.len() - 1), Err(SwitchError::TooLong)));
     }
 
     #[test]

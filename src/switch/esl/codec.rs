@@ -11,8 +11,10 @@ use crate::switch::SwitchError;
 ///
 /// Of a block that is too long the end is handed out: it tells how to give the call back
 /// (`Socket-Mode` is among the last headers).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EslCodec {
+    /// Bytes of the longest header block taken.
+    longest: usize,
     /// How many bytes at the front are known to hold no blank line: they are not read a second time.
     seen: usize,
     /// The whole length of the message whose headers are there already.
@@ -21,11 +23,22 @@ pub struct EslCodec {
     cut: bool,
 }
 
+impl Default for EslCodec {
+    fn default() -> Self {
+        Self::taking(LONGEST_BLOCK)
+    }
+}
+
 impl EslCodec {
+    /// A codec for messages whose header blocks have so many bytes at most.
+    pub(super) fn taking(longest: usize) -> Self {
+        Self { longest, seen: 0, length: None, cut: false }
+    }
+
     /// Takes away what is too much of a block that ends here or later, and says where that place is now. No half line
     /// is left at the front of a whole block: it could look like a header that nobody wrote.
     fn cut(&mut self, buffer: &mut BytesMut, end: usize) -> usize {
-        self.cut |= end > LONGEST_BLOCK;
+        self.cut |= end > self.longest;
         let surplus = if self.cut { end.saturating_sub(KEPT) } else { 0 };
         if surplus == 0 {
             return end;
@@ -38,7 +51,7 @@ impl EslCodec {
     }
 }
 
-/// The longest header block taken. `FreeSWITCH` knows no limit: channel data with a variable of 1 MiB of non-ASCII
+/// Bytes of the longest header block taken where nothing else is said. `FreeSWITCH` knows no limit: channel data with a variable of 1 MiB of non-ASCII
 /// bytes is 3.1 MiB.
 pub const LONGEST_BLOCK: usize = 4 * 1024 * 1024;
 
@@ -71,7 +84,7 @@ impl Decoder for EslCodec {
         }
         match self.length {
             Some(length) if buffer.len() >= length => {
-                *self = Self::default();
+                *self = Self::taking(self.longest);
                 Ok(Some(buffer.split_to(length)))
             }
             Some(_) | None => Ok(None),
