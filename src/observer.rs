@@ -3,6 +3,7 @@
 //! Knows three paths and nothing of calls. It shares the calls' one thread, so it is kept small: few connections, one
 //! short answer on each, and an end to each whatever its peer does.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -39,7 +41,8 @@ pub struct Observer {
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(CancellationToken);
 
-/// How many may ask at once; whoever comes then waits in the kernel's queue until one of them is done.
+/// How many may ask at once. Whoever comes then takes the place of the one who has been there longest: a health check says
+/// what it wants at once, and idlers must not keep it waiting.
 const CONNECTIONS: usize = 64;
 
 /// How long a peer may take for all of it: its request, and reading the answer.
@@ -77,10 +80,9 @@ impl Observer {
     /// Answers for ever; also while the daemon drains, which is when it is asked.
     pub async fn serve(self) {
         let (errors, strangers) = (Seldom::default(), Seldom::default());
-        let (places, listener) = (Arc::new(Semaphore::new(CONNECTIONS)), &self.listener);
-        // it is never closed
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            match listener.accept().await {
+        let mut present = VecDeque::with_capacity(CONNECTIONS);
+        loop {
+            match self.listener.accept().await {
                 Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
                     self.metrics.refused(Refusal::NotAllowed);
                     strangers.warn(|unlogged| {
@@ -88,11 +90,16 @@ impl Observer {
                     });
                 }
                 Ok((stream, _)) => {
+                    present.retain(|connection: &AbortHandle| !connection.is_finished());
+                    if present.len() == CONNECTIONS
+                        && let Some(longest) = present.pop_front()
+                    {
+                        longest.abort();
+                    }
                     let answers = (Arc::clone(&self.metrics), self.readiness.clone());
-                    tokio::spawn(async move {
-                        converse(stream, answers).await;
-                        drop(place);
-                    });
+                    present.push_back(tokio::spawn(converse(stream, answers)).abort_handle());
+                    // who has said already what they want is answered before the next one comes in
+                    yield_now().await;
                 }
                 Err(error) => {
                     errors.warn(|unlogged| warn!(unlogged, "observer: cannot accept a connection: {error}"));
