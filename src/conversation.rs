@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +20,7 @@ use crate::limits::{Attendance, Full, Limits};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{CANCELLED, Metrics, Refusal, UNKNOWN};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
+use crate::variable::{Assignment, VariableName};
 use crate::webhook::{Asked, ErrorPage, Webhook};
 use crate::word;
 
@@ -327,13 +329,21 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
     match words(&outcome) {
         Ok(words) => (outcome, words),
         Err(unfit) => {
-            let outcome = outcome.but_unfit(unfit);
+            let part = unfit_part(dialect, step, &outcome);
+            let outcome = outcome.but_unfit(unfit, part);
             // the configuration lets no `otherwise` in that a switch cannot carry; should one be there, the call goes
             // on even so
             let words = words(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
             (outcome, words)
         }
     }
+}
+
+/// Which part of the answer the switch cannot carry, where it is not the text as a whole.
+fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option<VariableName> {
+    let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set), step.accept()).is_err();
+    let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
+    name.filter(|name| !step.receives_text(name)).cloned()
 }
 
 /// One line for a request that no call waited for.

@@ -23,7 +23,7 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("notify", &[]),
     ("metrics", &["call", "hook"]),
     ("observer", &["config", "log", "metrics"]),
-    ("conversation", &["call", "hook", "limits", "log", "metrics", "switch", "webhook", "word"]),
+    ("conversation", &["call", "hook", "limits", "log", "metrics", "switch", "variable", "webhook", "word"]),
     (
         "server",
         &[

@@ -176,13 +176,11 @@ impl Outcome {
         self.is_silence() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
-    /// The same outcome where the switch cannot carry what was to be set.
+    /// The same outcome where the switch cannot carry what was to be set; for a part of the answer, in which variable.
     #[must_use]
-    pub fn but_unfit(self, unfit: Unfit) -> Self {
+    pub fn but_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
         match self {
-            Self::Ok { code, .. } => {
-                Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable: None }
-            }
+            Self::Ok { code, .. } => Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable },
             other => other,
         }
     }
@@ -327,7 +325,7 @@ mod tests {
     #[test]
     fn what_the_switch_cannot_carry_is_a_bad_answer() {
         let ok = Outcome::Ok { code: 200, set: Vec::new() };
-        let refused = ok.but_unfit(Unfit::Quote);
+        let refused = ok.but_unfit(Unfit::Quote, None);
         assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
         assert_eq!(refused.set(), None);
     }

@@ -178,6 +178,12 @@ impl Step {
         }
     }
 
+    /// Whether this channel variable receives the answer's text as a whole.
+    #[must_use]
+    pub fn receives_text(&self, name: &VariableName) -> bool {
+        self.variable.as_ref() == Some(name)
+    }
+
     /// Whether the answer may be as the switch can carry it, or must be harmless.
     #[must_use]
     pub fn accept(&self) -> Accept {

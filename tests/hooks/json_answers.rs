@@ -186,7 +186,7 @@ async fn one_bad_part_spoils_the_whole_answer() {
         ),
         (
             r#"{"a": "good", "b": "say \"hi\""}"#,
-            "the answer does not fit. a double quote would change conditions unless accept is any",
+            "the answer does not fit. a double quote would change conditions unless accept is any. it was for B",
         ),
     ] {
         let ended =
