@@ -325,6 +325,33 @@ async fn check_says_which_steps_it_passed_over() {
 }
 
 #[tokio::test]
+async fn check_knows_which_switch_connects_to_which_port() {
+    let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
+    let asterisk = folder.path().join("extensions.conf");
+    fs::write(
+        &asterisk,
+        "exten => 1,1,AGI(agi://127.0.0.1:8084/crm)\n same => n,AGI(agi://10.9.9.9:8084/x)\n",
+    )
+    .unwrap();
+    let freeswitch = folder.path().join("x.xml");
+    fs::write(&freeswitch, "<x>\n<action application=\"socket\" data=\"127.0.0.1:4573/crm\"/></x>\n")
+        .unwrap();
+    let paths = [&file, &asterisk, &freeswitch].map(|path| path.to_str().unwrap());
+    let (status, _, err) = run(&["check", "--config", paths[0], paths[1], paths[2]]).await;
+    let told = [
+        format!(
+            "{}:1: AGI(agi://127.0.0.1:8084/crm): FreeSWITCH connects to port 8084, not Asterisk; write 4573",
+            paths[1]
+        ),
+        format!(
+            "{}:2: socket 127.0.0.1:4573/crm: Asterisk connects to port 4573, not FreeSWITCH; write 8084",
+            paths[2]
+        ),
+    ];
+    assert_eq!((status, err), (1, format!("dialhook: {}\ndialhook: {}\n", told[0], told[1])));
+}
+
+#[tokio::test]
 async fn check_knows_a_configuration_from_a_dialplan() {
     let (_folder, file) = configured("");
     let path = file.to_str().unwrap();

@@ -69,10 +69,12 @@ fn steps(file: &Path, config: &Config) -> Result<Found, Vec<String>> {
     let steps =
         dialplan::steps(file, &text).map_err(|(line, fault)| vec![format!("{name}:{line}: {fault}")])?;
     let ours: Vec<_> = steps.iter().filter(|step| is_ours(step, config)).collect();
-    let told = |step: &&WrittenStep| {
-        Some(format!("{name}:{}: {}: {}", step.line, step.step, fault(step.call.as_ref()?, config)?))
+    let wrong = |step: &WrittenStep| match crossed(step, config) {
+        Some(fault) => Some(fault),
+        None => ours.contains(&step).then(|| fault(step.call.as_ref()?, config))?,
     };
-    match ours.iter().filter_map(told).collect::<Vec<_>>() {
+    let told = |step: &WrittenStep| Some(format!("{name}:{}: {}: {}", step.line, step.step, wrong(step)?));
+    match steps.iter().filter_map(told).collect::<Vec<_>>() {
         faults if faults.is_empty() => {
             let includes =
                 |line: &&str| ["#include", "#tryinclude"].iter().any(|word| line.starts_with(word));
@@ -85,13 +87,33 @@ fn steps(file: &Path, config: &Config) -> Result<Found, Vec<String>> {
 
 /// Whether a step can be meant for this daemon: one for another port, or another machine's address, is not.
 fn is_ours(step: &WrittenStep, config: &Config) -> bool {
-    let listener = match step.switch {
-        SwitchKind::Asterisk => config.listen.asterisk,
-        SwitchKind::FreeSwitch => config.listen.freeswitch,
-    };
-    let port = listener.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port()));
+    let [ours, _] = listeners(step.switch, config);
+    ours.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port())) && is_here(step, config)
+}
+
+fn is_here(step: &WrittenStep, config: &Config) -> bool {
     let elsewhere = step.host.parse::<IpAddr>().is_ok_and(|host| !host.is_loopback());
-    port && !(elsewhere && config.listen.only_loopback())
+    !(elsewhere && config.listen.only_loopback())
+}
+
+/// A step at the port of the other switch: each would wait for the other's first word.
+fn crossed(step: &WrittenStep, config: &Config) -> Option<String> {
+    let [ours, theirs] = listeners(step.switch, config).map(|listener| listener.map(|it| it.port()));
+    let port = step.port.filter(|port| Some(*port) != ours && Some(*port) == theirs)?;
+    let (switch, other) = match step.switch {
+        SwitchKind::Asterisk => ("Asterisk", "FreeSWITCH"),
+        SwitchKind::FreeSwitch => ("FreeSWITCH", "Asterisk"),
+    };
+    let right = ours.map_or_else(String::new, |ours| format!("; write {ours}"));
+    is_here(step, config).then(|| format!("{other} connects to port {port}, not {switch}{right}"))
+}
+
+/// Where this switch connects to, and where the other one does.
+fn listeners(switch: SwitchKind, config: &Config) -> [Option<SocketAddr>; 2] {
+    match switch {
+        SwitchKind::Asterisk => [config.listen.asterisk, config.listen.freeswitch],
+        SwitchKind::FreeSwitch => [config.listen.freeswitch, config.listen.asterisk],
+    }
 }
 
 /// What is wrong with a step, with what would be right among the hooks that there are.
