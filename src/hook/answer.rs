@@ -2,15 +2,14 @@
 //!
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
+mod json;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::str::FromStr;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
-use serde_json::Value as Json;
-use serde_json::value::RawValue;
 
 use super::{AnswerFault, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
@@ -50,10 +49,23 @@ pub enum Source {
     Status,
 }
 
+impl Source {
+    /// Where it stands in a JSON answer.
+    fn way(&self) -> Option<&[String]> {
+        match self {
+            Self::Json(pointer) => Some(&pointer.names),
+            Self::Header(_) | Self::Status => None,
+        }
+    }
+}
+
 /// A place in a JSON text (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     text: String,
+    /// The names on the way, without escapes.
+    names: Vec<String>,
+    /// Itself in the letters of a reason.
     words: String,
 }
 
@@ -73,11 +85,15 @@ impl FromStr for Pointer {
         if !(begins && escaped) {
             return Err(NotAPointer);
         }
-        let name = text.replace("~1", "_").replace("~0", "_");
+        let name = |part: &str| part.replace("~1", "/").replace("~0", "~");
+        let names: Vec<_> = text.split('/').skip(1).map(name).collect();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
-        let names = name.split('/').skip(1).map(|part| part.chars().map(plain).collect::<String>());
-        let words = names.collect::<Vec<_>>().join(".").chars().take(LONGEST_WORDS).collect();
-        Ok(Self { text: text.to_owned(), words })
+        let plain = |name: &String| name.chars().map(plain).collect::<String>();
+        let words = match text {
+            "" => "the top".to_owned(),
+            _ => names.iter().map(plain).collect::<Vec<_>>().join(".").chars().take(LONGEST_WORDS).collect(),
+        };
+        Ok(Self { text: text.to_owned(), names, words })
     }
 }
 
@@ -98,8 +114,6 @@ struct Read<'a> {
     /// The body in UTF-8, unless it claims to be and is not; white space at its ends and a byte order mark taken off.
     /// Empty where nothing asks for it.
     text: Cow<'a, [u8]>,
-    /// The body as JSON, where anything asks for it.
-    json: Option<Json>,
 }
 
 impl Hook {
@@ -112,8 +126,12 @@ impl Hook {
         }
         let as_text = variable.is_some() || self.set.is_empty();
         let as_json = self.set.iter().any(|part| matches!(part.source, Source::Json(_)));
-        let read = match Read::of(answer, as_text, as_json) {
+        let read = match Read::of(answer, as_text || as_json) {
             Ok(read) => read,
+            Err(fault) => return bad(fault, None),
+        };
+        let parts = match read.parts(&self.set) {
+            Ok(parts) => parts,
             Err(fault) => return bad(fault, None),
         };
         let mut set = Vec::with_capacity(1 + self.set.len());
@@ -125,8 +143,8 @@ impl Hook {
                 |name: &VariableName| Assignment { name: name.clone(), value: Value::from(&*read.text) };
             set.extend(variable.map(assignment));
         }
-        for receiver in &self.set {
-            match self.received(receiver, &read) {
+        for (receiver, part) in self.set.iter().zip(parts) {
+            match self.received(receiver, &read, part) {
                 Ok(value) => set.push(Assignment { name: receiver.name.clone(), value }),
                 Err(fault) => return bad(fault, Some(receiver.name.clone())),
             }
@@ -134,10 +152,18 @@ impl Hook {
         Outcome::Ok { code, set }
     }
 
-    fn received(&self, receiver: &Receiver, read: &Read<'_>) -> Result<Value, AnswerFault> {
-        let Some(part) = read.part(&receiver.source, self.longest_answer)? else {
-            return Ok(self.otherwise(receiver));
+    fn received(
+        &self,
+        receiver: &Receiver,
+        read: &Read<'_>,
+        written: Option<&str>,
+    ) -> Result<Value, AnswerFault> {
+        let part = match &receiver.source {
+            Source::Status => Some(Cow::Owned(read.answer.code.to_string().into_bytes())),
+            Source::Header(name) => read.header(name, self.longest_answer)?,
+            Source::Json(pointer) => written.map_or(Ok(None), |written| as_text(written, pointer))?,
         };
+        let Some(part) = part else { return Ok(self.otherwise(receiver)) };
         let answers = if receiver.answers.is_empty() { &self.answers } else { &receiver.answers };
         self.accepts(&part, answers)?;
         Ok(Value::from(part.into_owned()))
@@ -161,60 +187,40 @@ impl Hook {
 }
 
 impl<'a> Read<'a> {
-    fn of(answer: &'a Answer, as_text: bool, as_json: bool) -> Result<Self, AnswerFault> {
-        let text = if as_text || as_json { answer.text()? } else { Cow::default() };
-        let json = match as_json {
-            true => {
-                let text = std::str::from_utf8(&text).map_err(|_| AnswerFault::NotUtf8)?;
-                Some(serde_json::from_str(text).map_err(|_| AnswerFault::NotJson)?)
-            }
-            false => None,
-        };
-        Ok(Self { answer, text, json })
+    fn of(answer: &'a Answer, with_text: bool) -> Result<Self, AnswerFault> {
+        let text = if with_text { answer.text()? } else { Cow::default() };
+        Ok(Self { answer, text })
     }
 
-    /// A part of the answer as text; nothing where it is missing or null.
-    fn part(&self, source: &Source, longest: usize) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
-        match source {
-            Source::Status => Ok(Some(Cow::Owned(self.answer.code.to_string().into_bytes()))),
-            Source::Header(name) => match self.answer.headers.get(name) {
-                Some(value) if value.len() > longest => Err(AnswerFault::TooLong),
-                value => Ok(value.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()))),
-            },
-            Source::Json(pointer) => self.part_of_json(pointer),
+    /// What the webhook wrote at the place of each receiver that has one; nothing where there is no such place.
+    fn parts(&self, receivers: &[Receiver]) -> Result<Vec<Option<&str>>, AnswerFault> {
+        let places: Vec<_> = receivers.iter().map(|receiver| receiver.source.way()).collect();
+        if places.iter().all(Option::is_none) {
+            return Ok(vec![None; receivers.len()]);
+        }
+        let text = std::str::from_utf8(&self.text).map_err(|_| AnswerFault::NotUtf8)?;
+        json::written(text, &places).map_err(|_| AnswerFault::NotJson)
+    }
+
+    fn header(&self, name: &HeaderName, longest: usize) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
+        match self.answer.headers.get(name) {
+            Some(value) if value.len() > longest => Err(AnswerFault::TooLong),
+            value => Ok(value.map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()))),
         }
     }
 }
 
-impl Read<'_> {
-    /// A part of the JSON as text; a number as it is written.
-    fn part_of_json(&self, pointer: &Pointer) -> Result<Option<Cow<'_, [u8]>>, AnswerFault> {
-        let found = self.json.as_ref().and_then(|json| json.pointer(pointer.as_str()));
-        let Some((found, written)) = found.zip(self.written(pointer)) else { return Ok(None) };
-        match found {
-            // serde_json reads objects with keys of its own as numbers and as other texts
-            _ if written.starts_with('{') => Err(AnswerFault::Object(pointer.words.clone())),
-            Json::Object(_) => Err(AnswerFault::Object(pointer.words.clone())),
-            Json::Array(_) => Err(AnswerFault::List(pointer.words.clone())),
-            Json::Null => Ok(None),
-            Json::Bool(_) | Json::Number(_) => Ok(Some(Cow::Owned(written.into_bytes()))),
-            Json::String(text) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+/// A piece of JSON, as the webhook wrote it, as text: a number with its digits. Nothing for null.
+fn as_text<'t>(written: &'t str, pointer: &Pointer) -> Result<Option<Cow<'t, [u8]>>, AnswerFault> {
+    match written.as_bytes().first() {
+        Some(b'{') => Err(AnswerFault::Object(pointer.words.clone())),
+        Some(b'[') => Err(AnswerFault::List(pointer.words.clone())),
+        Some(b'n') => Ok(None),
+        Some(b'"') => {
+            let text: String = serde_json::from_str(written).map_err(|_| AnswerFault::NotJson)?;
+            Ok(Some(Cow::Owned(text.into_bytes())))
         }
-    }
-
-    /// What stands at this place of the JSON, as the webhook wrote it.
-    fn written(&self, pointer: &Pointer) -> Option<String> {
-        let mut at = std::str::from_utf8(&self.text).ok()?;
-        for token in pointer.text.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
-            let inside = if at.trim_start().starts_with('[') {
-                *serde_json::from_str::<Vec<&RawValue>>(at).ok()?.get(name.parse::<usize>().ok()?)?
-            } else {
-                *serde_json::from_str::<HashMap<String, &RawValue>>(at).ok()?.get(&name)?
-            };
-            at = inside.get();
-        }
-        Some(at.trim().to_owned())
+        _ => Ok(Some(Cow::Borrowed(written.as_bytes()))),
     }
 }
 
