@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::hook::{Breaker, Standing, Turn, Unreachable};
+use crate::hook::{Admission, Breaker, Probe, Standing, Turn, Unreachable};
 use crate::metrics::Metrics;
 
 /// What is remembered of URLs; of one that does well there is nothing to remember.
@@ -45,23 +45,28 @@ impl Standings {
         self.metrics.breakers(open);
     }
 
-    /// Whether a caller's request may try a URL now.
-    pub(super) fn admit(
-        &self,
-        place: &str,
+    /// Whether a caller's request may try a URL now; as the only one, perhaps.
+    pub(super) fn admit<'a>(
+        &'a self,
+        place: &'a str,
         breaker: Option<&Breaker>,
         now: Instant,
-    ) -> Result<(), Unreachable> {
-        let Some(breaker) = breaker else { return Ok(()) };
-        self.with(place, Ok(()), |standing| match standing.admits(breaker, now) {
-            true => Ok(()),
-            false => Err(Unreachable::Resting { failures: standing.failures(), probe: breaker.probe }),
-        })
+    ) -> Result<Admitted<'a>, Unreachable> {
+        let admitted = |probe| Ok(Admitted { standings: self, place, probe });
+        let Some(breaker) = breaker else { return admitted(None) };
+        let (admission, failures) = self.with(place, (Admission::All, 0), |standing| {
+            (standing.admits(breaker, now), standing.failures())
+        });
+        match admission {
+            Admission::All => admitted(None),
+            Admission::Probe(probe) => admitted(Some(probe)),
+            Admission::None => Err(Unreachable::Resting { failures, probe: breaker.probe }),
+        }
     }
 
     /// Whether a URL would not be asked now.
     pub(super) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
-        breaker.is_some() && self.with(place, false, |standing| standing.rests(now))
+        breaker.is_some_and(|breaker| self.with(place, false, |standing| standing.rests(breaker, now)))
     }
 
     /// Whether a URL did not answer a while ago.
@@ -94,7 +99,12 @@ impl Standings {
         }
     }
 
-    /// No answer came from a URL of this hook.
+    /// No answer came from a URL in the time that it had.
+    pub(super) fn was_silent(&self, place: &Arc<str>, now: Instant) {
+        self.remembered(place, |standing| standing.was_silent(now));
+    }
+
+    /// No answer came from a URL of this hook, although there was time for it.
     pub(super) fn failed(&self, place: &Arc<str>, hook: &str, breaker: Option<&Breaker>, now: Instant) {
         let (turn, failures) =
             self.remembered(place, |standing| (standing.failed(breaker, now), standing.failures()));
@@ -123,14 +133,37 @@ impl Standings {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
-            let now = Instant::now();
-            standings.retain(|place, standing| counted.contains(place) || standing.rests(now));
+            standings.retain(|place, standing| counted.contains(place) || standing.is_open());
             if standings.len() >= MOST_REMEMBERED && !counted.contains(place) {
-                return then(&mut Standing::default());
+                return then(&mut Standing::unknown());
             }
         }
         drop(counted);
         then(standings.entry(Arc::clone(place)).or_default())
+    }
+}
+
+/// A request that may try a URL. As a probe it must be [used](Admitted::used), or the turn is the next caller's: one who
+/// hangs up, or who had no time, has told nothing about the webhook.
+#[derive(Debug)]
+pub(super) struct Admitted<'a> {
+    standings: &'a Standings,
+    place: &'a str,
+    probe: Option<Probe>,
+}
+
+impl Admitted<'_> {
+    /// Something came of it.
+    pub(super) fn used(mut self) {
+        self.probe = None;
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if let Some(probe) = self.probe {
+            self.standings.with(self.place, (), |standing| standing.unused(probe));
+        }
     }
 }
 
@@ -151,20 +184,33 @@ mod tests {
         let (dead, well): (Arc<str>, Arc<str>) = ("http://dead/".into(), "http://well/".into());
         let breaker = Some(&Breaker::default());
         for _ in 0..5 {
-            assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
+            assert!(standings.admit(&dead, breaker, now).is_ok());
+            standings.was_silent(&dead, now);
             standings.failed(&dead, "crm", breaker, now);
         }
         assert!(matches!(
             standings.admit(&dead, breaker, now),
             Err(Unreachable::Resting { failures: 5, .. })
         ));
-        assert_eq!(standings.admit(&dead, None, now), Ok(()));
-        assert_eq!(standings.admit(&well, breaker, now), Ok(()));
+        assert!(standings.admit(&dead, None, now).is_ok() && standings.admit(&well, breaker, now).is_ok());
         let later = now + std::time::Duration::from_secs(3600);
         assert!(standings.suspects(&dead, now) && !standings.suspects(&well, now));
         standings.answered(&dead, "crm", later);
-        assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
+        assert!(standings.admit(&dead, breaker, now).is_ok());
         assert!(standings.of.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_probe_whose_caller_leaves_is_the_next_callers() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        let (dead, breaker) = ("http://dead/".into(), Breaker { failures: 1, ..Breaker::default() });
+        standings.failed(&dead, "crm", Some(&breaker), now);
+        let then = now + breaker.probe;
+        let probe = standings.admit(&dead, Some(&breaker), then).unwrap();
+        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
+        drop(probe);
+        standings.admit(&dead, Some(&breaker), then).unwrap().used();
+        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
     }
 
     #[test]
@@ -188,10 +234,10 @@ mod tests {
             standings.failed(place, "crm", Some(&breaker), now);
         }
         assert!(standings.admit(&own, Some(&breaker), now).is_err());
-        assert_eq!(
-            standings.admit(&other, Some(&breaker), now),
-            Ok(()),
-            "all others are left alone just now"
+        assert!(standings.admit(&other, Some(&breaker), now).is_ok(), "all others are left alone just now");
+        assert!(
+            !standings.repeats(&other),
+            "of what is not remembered nobody knows how often it was repeated"
         );
     }
 
