@@ -1,6 +1,6 @@
 //! How each URL has been doing, told to the log when it changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -9,10 +9,12 @@ use tracing::{info, warn};
 use crate::hook::{Admission, Breaker, Probe, Standing, Turn, Unreachable};
 use crate::metrics::Metrics;
 
-/// What is remembered of URLs; of one that does well there is nothing to remember.
+/// What is remembered of URLs; of one that does well, nothing but that.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
     of: Mutex<HashMap<Arc<str>, Standing>>,
+    /// The URLs that have answered.
+    answered: Mutex<HashSet<Arc<str>>>,
     /// The URLs of the configuration: those of ad hoc steps are not counted, they come from dialplans.
     counted: Mutex<BTreeSet<Arc<str>>>,
     metrics: Arc<Metrics>,
@@ -29,7 +31,9 @@ impl Standings {
 
     /// Counts these URLs from now on, and no others.
     pub(super) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = places.collect();
+        let counted: BTreeSet<_> = places.collect();
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).retain(|place| counted.contains(place));
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
         self.publish();
     }
 
@@ -69,9 +73,10 @@ impl Standings {
         breaker.is_some_and(|breaker| self.with(place, false, |standing| standing.rests(breaker, now)))
     }
 
-    /// Whether a URL did not answer a while ago.
+    /// Whether nothing is known of a URL yet, or it did not answer a while ago.
     pub(super) fn suspects(&self, place: &str, now: Instant) -> bool {
-        self.with(place, false, |standing| standing.is_suspect(now))
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+        !answered || self.with(place, false, |standing| standing.is_suspect(now))
     }
 
     /// A request goes out to a URL.
@@ -85,7 +90,8 @@ impl Standings {
     }
 
     /// An answer came from a URL of this hook.
-    pub(super) fn answered(&self, place: &str, hook: &str, now: Instant) {
+    pub(super) fn answered(&self, place: &Arc<str>, hook: &str, now: Instant) {
+        self.trust(place);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = standings.get_mut(place) else { return };
         let turn = standing.answered();
@@ -96,6 +102,17 @@ impl Standings {
         if turn == Some(Turn::Closed) {
             info!(hook, to = origin(place), "the webhook answers again");
             self.publish();
+        }
+    }
+
+    /// Of URLs that come from dialplans no more are trusted than can be remembered: the others stay suspects.
+    fn trust(&self, place: &Arc<str>) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !answered.contains(place) {
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+            if counted || answered.len() < MOST_REMEMBERED {
+                answered.insert(Arc::clone(place));
+            }
         }
     }
 
@@ -194,10 +211,13 @@ mod tests {
         ));
         assert!(standings.admit(&dead, None, now).is_ok() && standings.admit(&well, breaker, now).is_ok());
         let later = now + std::time::Duration::from_secs(3600);
-        assert!(standings.suspects(&dead, now) && !standings.suspects(&well, now));
+        standings.was_silent(&dead, now);
+        assert!(standings.suspects(&dead, now) && standings.suspects(&well, now), "neither has answered yet");
+        standings.answered(&well, "crm", now);
+        assert!(!standings.suspects(&well, now));
         standings.answered(&dead, "crm", later);
         assert!(standings.admit(&dead, breaker, now).is_ok());
-        assert!(standings.of.lock().unwrap().is_empty());
+        assert!(standings.of.lock().unwrap().is_empty() && !standings.suspects(&dead, later));
     }
 
     #[test]
