@@ -284,6 +284,7 @@ mod tests {
             R::ReservedVariable,
             R::PathDots,
             R::UrlTooLong,
+            R::UrlNotExact,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];
