@@ -156,7 +156,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> Fate {
     };
     match ended.state {
         CallState::GoesOn => fate(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
-        CallState::Parked | CallState::StuckInReset => Fate::NoStatus,
+        CallState::Parked | CallState::StuckInReset | CallState::Elsewhere => Fate::NoStatus,
     }
 }
 

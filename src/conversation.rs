@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, error_span, field, info, trace, warn};
 
@@ -39,6 +39,16 @@ pub struct House {
     metrics: Arc<Metrics>,
     numbers: Numbers,
 }
+
+/// A call that waited for so long may have been taken elsewhere: timers of FreeSWITCH count in seconds, and people are no
+/// faster. Others are not asked, it would be one more round trip.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a switch may take to tell where a call is; it takes less than one millisecond.
+const INQUIRY: Duration = Duration::from_millis(30);
+
+/// In so much time FreeSWITCH does what a call has in its queue; it looks every 20 ms.
+const QUEUE: Duration = Duration::from_millis(100);
 
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -124,6 +134,13 @@ where
                 let silent = matches!(error, SwitchError::Silent(_));
                 give_back(&mut switch, if silent { LAST_WORD } else { patience }).await;
             }
+            Err(error @ SwitchError::Moved) => {
+                debug!("{error}");
+                if let Ok(true) = within(patience, switch.prepare()).await {
+                    sleep(QUEUE).await;
+                }
+                give_back(&mut switch, patience).await;
+            }
             Err(error @ SwitchError::HungUpUnproved) => {
                 debug!("call refused: {error}");
                 give_back(&mut switch, patience).await;
@@ -144,7 +161,7 @@ fn refusal(error: &SwitchError) -> Option<Refusal> {
         SwitchError::TooLong => Some(Refusal::TooLong),
         SwitchError::Silent(_) => Some(Refusal::Silent),
         SwitchError::HungUpUnproved => Some(Refusal::Unproved),
-        SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => None,
+        SwitchError::HungUp | SwitchError::Moved | SwitchError::Closed | SwitchError::Broken(_) => None,
     }
 }
 
@@ -184,7 +201,13 @@ where
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
-    let (outcome, words) = in_words(&dialect, &step, outcome);
+    if began.elapsed() >= LONG_WAIT
+        && let Ok(Err(gone)) = timeout(INQUIRY, switch.find()).await
+    {
+        house.cancelled(&step, call.switch, began.elapsed(), &gone);
+        return Err(gone);
+    }
+    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
     house.report(&step, call.switch, &outcome, to.as_deref(), took);

@@ -51,11 +51,21 @@ pub trait Dialect: Clone + Sync {
     /// What a message means while nothing is expected: why the conversation must end, if it must.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
 
+    /// What is asked of a call that waited long, because it may have been taken elsewhere meanwhile; nothing where the switch
+    /// would have told.
+    fn inquiry(&self) -> &'static [u8];
+
+    /// Whether the reply to that tells of a call that is elsewhere. From then on everything is said so that it stays there.
+    fn is_elsewhere(&mut self, message: &[u8]) -> bool;
+
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
     ///
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
+
+    /// What must be done some time before the last word.
+    fn preparation(&self) -> Vec<u8>;
 
     /// What is said where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;
@@ -99,6 +109,9 @@ pub enum SwitchError {
     /// The caller hung up before the greeting was proved; or somebody who forged it says so.
     #[error("the caller hung up before the call was proved")]
     HungUpUnproved,
+    /// Somebody else, or a timer, took the call elsewhere, where it goes on without us.
+    #[error("the call was taken elsewhere")]
+    Moved,
     /// The stream ended.
     #[error("the switch closed the connection")]
     Closed,
@@ -192,6 +205,35 @@ where
                 return why;
             }
         }
+    }
+
+    /// Finds out whether the call is still where it asked us. Not cancel safe: the reply may come later, as one that
+    /// nobody waits for.
+    ///
+    /// # Errors
+    /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
+    pub async fn find(&mut self) -> Result<(), SwitchError> {
+        let inquiry = self.dialect.inquiry();
+        if inquiry.is_empty() {
+            return Ok(());
+        }
+        self.say(inquiry).await?;
+        let reply = self.hear().await?;
+        match self.dialect.interruption(&reply) {
+            Some(gone) => Err(gone),
+            None if self.dialect.is_elsewhere(&reply) => Err(SwitchError::Moved),
+            None => Ok(()),
+        }
+    }
+
+    /// Does what must be done some time before the last word, and says whether there was anything.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn prepare(&mut self) -> Result<bool, SwitchError> {
+        let preparation = self.dialect.preparation();
+        self.say(&preparation).await?;
+        Ok(!preparation.is_empty())
     }
 
     /// Sets the variables and hands the call back: one write, the end of our side, and the replies read to the

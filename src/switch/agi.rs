@@ -121,6 +121,19 @@ impl Dialect for Agi {
         })
     }
 
+    /// A call that is taken elsewhere ends its AGI, and Asterisk tells it as a hangup.
+    fn inquiry(&self) -> &'static [u8] {
+        b""
+    }
+
+    fn is_elsewhere(&mut self, _message: &[u8]) -> bool {
+        false
+    }
+
+    fn preparation(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
         command::set_variables(assignments, accept)
     }

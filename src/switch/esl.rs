@@ -51,6 +51,9 @@ enum Mode {
     Static,
     /// The call is parked.
     Async,
+    /// The call was parked and is somewhere else now. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
+    /// on the channel, however the conversation ends (`mod_event_socket.c`, `listener_run`).
+    Elsewhere,
 }
 
 impl Esl {
@@ -80,13 +83,13 @@ impl Esl {
     fn release(&self) -> Vec<u8> {
         match self.mode {
             Mode::Async => [RESUME, EXIT].concat(),
-            Mode::Static => EXIT.to_vec(),
+            Mode::Static | Mode::Elsewhere => EXIT.to_vec(),
         }
     }
 
-    /// Undoes an author's `socket_resume=true` in static mode.
+    /// Undoes an author's `socket_resume=true` where it is deadly.
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
-        let needed = resumes && self.mode == Mode::Static;
+        let needed = resumes && self.mode != Mode::Async;
         let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
         off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes, Accept::Any))
     }
@@ -108,6 +111,11 @@ impl Esl {
         }
         if !whole {
             return Err(SwitchError::TooLong);
+        }
+        // a daemon that was frozen may come too late
+        if self.mode == Mode::Async && !runs_a_socket(&headers) {
+            self.mode = Mode::Elsewhere;
+            return Err(SwitchError::Moved);
         }
         self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
@@ -146,6 +154,14 @@ const RESUMES: &str = "socket_resume";
 
 /// Where FreeSWITCH keeps the argument of the application that runs.
 const ARGUMENT: &str = "current_application_data";
+
+/// Whether the call is in our application, as far as it tells.
+fn runs_a_socket(data: &Headers<'_>) -> bool {
+    data.first(b"variable_current_application").is_none_or(|application| application == b"socket")
+}
+
+/// What is another one as soon as a call has been taken elsewhere.
+const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"variable_current_application_data"];
 
 /// The variables in which `%26` or another escape may have stood before the channel data was encoded: a URL, and a
 /// query with more in it than a configured hook needs.
@@ -226,6 +242,36 @@ impl Dialect for Esl {
         ours.then_some(SwitchError::HungUp)
     }
 
+    /// A parked call that is transferred goes on, and nobody tells us before it is hung up (`mod_event_socket.c`,
+    /// `read_packet`). A second `connect` brings the channel data of now.
+    fn inquiry(&self) -> &'static [u8] {
+        match self.mode {
+            Mode::Async => CONNECT,
+            Mode::Static | Mode::Elsewhere => b"",
+        }
+    }
+
+    fn is_elsewhere(&mut self, message: &[u8]) -> bool {
+        let (before, now) = (Headers::parse(&self.data), Headers::parse(message));
+        if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
+            return false;
+        }
+        self.resumes = is_true(&now.variable(RESUMES));
+        let here = runs_a_socket(&now) && PLACE.iter().all(|name| before.first(name) == now.first(name));
+        if !here {
+            self.mode = Mode::Elsewhere;
+        }
+        !here
+    }
+
+    /// What was queued before the last word has to run before it is heard.
+    fn preparation(&self) -> Vec<u8> {
+        match self.mode {
+            Mode::Elsewhere => self.rescue(self.resumes).unwrap_or_default(),
+            Mode::Static | Mode::Async => Vec::new(),
+        }
+    }
+
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
         let mut words = self.rescue(self.resumes)?;
         for assignment in assignments {
@@ -239,7 +285,13 @@ impl Dialect for Esl {
     }
 
     fn refusal(&self) -> Vec<u8> {
-        [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
+        match self.mode {
+            // it is prepared
+            Mode::Elsewhere => self.release(),
+            Mode::Static | Mode::Async => {
+                [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
+            }
+        }
     }
 
     /// `exit` is the end; a half-close could be seen before the commands in front of it.
@@ -250,6 +302,8 @@ impl Dialect for Esl {
     fn confirms(&self, message: &[u8]) -> bool {
         let headers = Headers::parse(message);
         match headers.first(b"Content-Type") {
+            // the reply to our inquiry, when it is late
+            Some(b"command/reply") if headers.first(b"Event-Name").is_some() => true,
             Some(b"command/reply") => {
                 headers.first(b"Reply-Text").is_some_and(|text| text.starts_with(b"+OK"))
             }
