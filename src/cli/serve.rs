@@ -14,6 +14,7 @@ use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
 use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
 use crate::log::Format;
+use crate::notify::Notices;
 use crate::server::Server;
 use crate::{log, notify};
 
@@ -22,6 +23,13 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+}
+
+/// What signals act on.
+struct Daemon {
+    file: ConfigFile,
+    server: Arc<Server>,
+    notices: Notices,
 }
 
 /// Serves until it is told to stop.
@@ -51,10 +59,12 @@ pub(super) async fn run(how: &Serve) -> ExitCode {
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
     info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
-    notify::ready(&status(&server, &config));
+    let notices = Notices::begin();
+    notices.ready(&status(&server, &config));
+    tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
-    tokio::spawn(notify::keep_awake());
-    tokio::spawn(signals.obey(how.config.clone(), Arc::clone(&server), stop.clone()));
+    let daemon = Daemon { file: how.config.clone(), server: Arc::clone(&server), notices };
+    tokio::spawn(signals.obey(daemon, stop.clone()));
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
         return failed(FAILED, "the listener panicked; see above");
@@ -128,45 +138,48 @@ impl Signals {
     }
 
     /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished.
-    async fn obey(mut self, file: ConfigFile, server: Arc<Server>, stop: CancellationToken) {
+    async fn obey(mut self, daemon: Daemon, stop: CancellationToken) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 _ = self.hangup.recv() => tokio::select! {
-                    () = reload(&file, &server) => {}
+                    () = daemon.reload() => {}
                     // a folder that does not answer must not keep it alive
                     _ = self.terminate.recv() => break,
                     _ = self.interrupt.recv() => break,
                 },
             }
         }
-        notify::stopping();
+        daemon.notices.stopping();
         stop.cancel();
     }
 }
 
-/// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
-async fn reload(file: &ConfigFile, server: &Arc<Server>) {
-    notify::reloading();
-    let (name, path, preparing) = (file.clone(), file.path().to_owned(), Arc::clone(server));
-    let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
-    let read = move || name.load().inspect(|config| preparing.prepare(config));
-    let config = spawn_blocking(read).await.unwrap_or_else(|panicked| Err(unread(panicked)));
-    match server.reload(config) {
-        Ok(config) => {
-            notice(&config);
-            raise_descriptors(&config);
-            let (asterisk, freeswitch) = addresses(server);
-            info!(
-                asterisk,
-                freeswitch,
-                hooks = config.hooks.len(),
-                "reloaded; calls in flight keep what they began with"
-            );
-            notify::ready(&status(server, &config));
+impl Daemon {
+    /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
+    async fn reload(&self) {
+        self.notices.reloading();
+        let (name, path, preparing) =
+            (self.file.clone(), self.file.path().to_owned(), Arc::clone(&self.server));
+        let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
+        let read = move || name.load().inspect(|config| preparing.prepare(config));
+        let config = spawn_blocking(read).await.unwrap_or_else(|panicked| Err(unread(panicked)));
+        match self.server.reload(config) {
+            Ok(config) => {
+                notice(&config);
+                raise_descriptors(&config);
+                let (asterisk, freeswitch) = addresses(&self.server);
+                info!(
+                    asterisk,
+                    freeswitch,
+                    hooks = config.hooks.len(),
+                    "reloaded; calls in flight keep what they began with"
+                );
+                self.notices.ready(&status(&self.server, &config));
+            }
+            Err(refused) => self.notices.ready(&refusal(&refused)),
         }
-        Err(refused) => notify::ready(&refusal(&refused)),
     }
 }
 
