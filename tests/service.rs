@@ -6,6 +6,8 @@ mod inherited;
 mod notices;
 /// Another configuration for a daemon that serves.
 mod reload;
+/// A start that fails, or may; what is said of it, and to whom.
+mod start;
 /// The units of systemd, judged by systemd.
 mod units;
 

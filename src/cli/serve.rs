@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
 use crate::log::Format;
 use crate::notify::Notices;
-use crate::server::Server;
+use crate::server::{Server, StartError};
 use crate::{log, notify};
 
 /// What the daemon listens to besides calls.
@@ -32,30 +33,40 @@ struct Daemon {
     notices: Notices,
 }
 
+/// Why the daemon ended otherwise than it was told to.
+struct Failure {
+    status: u8,
+    what: String,
+}
+
 /// Serves until it is told to stop.
 pub(super) async fn run(how: &Serve) -> ExitCode {
     // first of all: as long as there is one thread
-    let passed = match notify::listeners() {
-        Ok(passed) => passed,
-        Err(error) => {
-            return failed(FAILED, &format!("cannot use what the service manager passed on: {error}"));
+    let passed = notify::listeners();
+    let format = how.log_format.map_or_else(Format::fitting, Format::from);
+    let log = log::start(format);
+    match (serve(&how.config, passed).await, format) {
+        (Ok(()), _) => ExitCode::from(DONE),
+        (Err(failure), Format::Text { .. }) => {
+            // what was logged before it stands before it
+            drop(log);
+            failed(failure.status, &failure.what)
         }
-    };
-    let signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
-    };
-    let config = match how.config.load() {
-        Ok(config) => config,
-        Err(error) => return failed(WRONG, &error.to_string()),
-    };
-    let _log = log::start(how.log_format.map_or_else(Format::fitting, Format::from));
+        (Err(failure), Format::Json | Format::Journald) => failure.logged(),
+    }
+}
+
+/// From the start to the end.
+async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), Failure> {
+    let passed = passed.map_err(|error| {
+        Failure::new(FAILED, format!("cannot use what the service manager passed on: {error}"))
+    })?;
+    let signals = Signals::listen()
+        .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
+    let config = file.load()?;
     announce(&config);
     raise_descriptors(&config);
-    let server = match Server::start_with(&config, passed) {
-        Ok(server) => Arc::new(server),
-        Err(error) => return failed(FAILED, &error.to_string()),
-    };
+    let server = Arc::new(Server::start_with(&config, passed)?);
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
     info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
@@ -63,14 +74,38 @@ pub(super) async fn run(how: &Serve) -> ExitCode {
     notices.ready(&status(&server, &config));
     tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
-    let daemon = Daemon { file: how.config.clone(), server: Arc::clone(&server), notices };
+    let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), notices };
     tokio::spawn(signals.obey(daemon, stop.clone()));
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
-        return failed(FAILED, "the listener panicked; see above");
+        return Err(Failure::new(FAILED, "the listener panicked; see above".to_owned()));
     }
     info!("stopped");
-    ExitCode::from(DONE)
+    Ok(())
+}
+
+impl Failure {
+    fn new(status: u8, what: String) -> Self {
+        Self { status, what }
+    }
+
+    /// An error of the log for each line: where a program reads it, `journalctl -p err` must find it.
+    fn logged(self) -> ExitCode {
+        self.what.lines().for_each(|line| error!("{line}"));
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(WRONG, error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::new(FAILED, error.to_string())
+    }
 }
 
 fn announce(config: &Config) {
