@@ -104,6 +104,10 @@ impl ConfigFile {
         Config::load(self.config.as_deref())
     }
 
+    pub(crate) fn load_once(&self) -> Result<Config, ConfigError> {
+        Config::load_once(self.config.as_deref())
+    }
+
     /// The file that is read, whether it is there or not.
     pub(crate) fn path(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))

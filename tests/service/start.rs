@@ -1,8 +1,9 @@
 //! A start that fails, or may; what is said of it, and to whom.
 
 use serde_json::Value;
+use tokio::process::Command;
 
-use crate::util::{configured, run};
+use crate::util::{FakeManager, configured, run};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -27,4 +28,13 @@ async fn where_the_log_is_json_each_fault_is_an_error_of_it() {
             assert!(error["message"].as_str().unwrap().starts_with(told), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_pipe_is_no_configuration_for_a_daemon_that_shall_read_it_again() {
+    let manager = FakeManager::new();
+    assert!(Command::new("mkfifo").arg(manager.file()).status().await.unwrap().success());
+    let (status, log) = manager.start().end().await;
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("not a regular file"), "{log}");
 }
