@@ -15,6 +15,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -75,6 +76,17 @@ pub enum ConfigError {
         file: PathBuf,
         /// Why not.
         error: io::Error,
+    },
+    /// Reading does not come to its end.
+    #[error(
+        "{}, or a file that it names, does not answer within {after:?}; see whether its folder does, and reload again",
+        file.display()
+    )]
+    Unanswered {
+        /// The file of the configuration.
+        file: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
     },
     /// The file has faults.
     #[error("{}", Listing(.0))]

@@ -5,9 +5,11 @@ use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -21,9 +23,14 @@ use crate::{log, notify};
 
 /// What the daemon listens to besides calls.
 struct Signals {
+    end: End,
+    hangup: Signal,
+}
+
+/// The signals that end it.
+struct End {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
 /// What signals act on.
@@ -61,9 +68,15 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     let passed = passed.map_err(|error| {
         Failure::new(FAILED, format!("cannot use what the service manager passed on: {error}"))
     })?;
-    let signals = Signals::listen()
+    let mut signals = Signals::listen()
         .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
-    let config = file.load()?;
+    let config = tokio::select! {
+        config = read(file, |_| {}) => config?,
+        () = signals.end.wanted() => {
+            info!("stopped before the configuration was read");
+            return Ok(());
+        }
+    };
     announce(&config);
     raise_descriptors(&config);
     let server = Arc::new(Server::start_with(&config, passed)?);
@@ -163,26 +176,32 @@ fn status(server: &Server, config: &Config) -> String {
     )
 }
 
+impl End {
+    /// Waits until somebody wants it. Cancel safe.
+    async fn wanted(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let end =
+            End { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { end, hangup: signal(SignalKind::hangup())? })
     }
 
     /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished.
     async fn obey(mut self, daemon: Daemon, stop: CancellationToken) {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                () = self.end.wanted() => break,
                 _ = self.hangup.recv() => tokio::select! {
                     () = daemon.reload() => {}
                     // a folder that does not answer must not keep it alive
-                    _ = self.terminate.recv() => break,
-                    _ = self.interrupt.recv() => break,
+                    () = self.end.wanted() => break,
                 },
             }
         }
@@ -195,12 +214,9 @@ impl Daemon {
     /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
     async fn reload(&self) {
         self.notices.reloading();
-        let (name, path, preparing) =
-            (self.file.clone(), self.file.path().to_owned(), Arc::clone(&self.server));
-        let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
-        let read = move || name.load().inspect(|config| preparing.prepare(config));
-        let config = spawn_blocking(read).await.unwrap_or_else(|panicked| Err(unread(panicked)));
-        match self.server.reload(config) {
+        let preparing = Arc::clone(&self.server);
+        let reading = read(&self.file, move |config| preparing.prepare(config));
+        match self.server.reload(in_time(reading, &self.file).await) {
             Ok(config) => {
                 notice(&config);
                 raise_descriptors(&config);
@@ -218,6 +234,31 @@ impl Daemon {
     }
 }
 
+/// Reads the configuration on a thread of its own, for its folder may not answer. There it is prepared for, too.
+async fn read(
+    file: &ConfigFile,
+    prepare: impl FnOnce(&Config) + Send + 'static,
+) -> Result<Config, ConfigError> {
+    let name = file.clone();
+    let unread =
+        |error| ConfigError::Unreadable { file: file.path().to_owned(), error: io::Error::other(error) };
+    let reading = spawn_blocking(move || name.load().inspect(prepare));
+    reading.await.unwrap_or_else(|panicked| Err(unread(panicked)))
+}
+
+/// A reload comes to its end, so that it is told and the next one can begin. A start need not: the service manager has a
+/// limit for it, and the next try would wait for the same folder.
+async fn in_time(
+    reading: impl Future<Output = Result<Config, ConfigError>>,
+    file: &ConfigFile,
+) -> Result<Config, ConfigError> {
+    let unanswered = ConfigError::Unanswered { file: file.path().to_owned(), after: LONGEST_RELOAD };
+    timeout(LONGEST_RELOAD, reading).await.unwrap_or(Err(unanswered))
+}
+
+/// A thousand hooks are read within a second.
+const LONGEST_RELOAD: Duration = Duration::from_secs(10);
+
 /// Logs why nothing has changed, and says it in a line.
 fn refusal(refused: &impl Display) -> String {
     let refused = refused.to_string();
@@ -225,4 +266,22 @@ fn refusal(refused: &impl Display) -> String {
         error!("reload refused, the configuration before holds: {line}");
     }
     format!("reload refused: {}", refused.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_that_nobody_answers_comes_to_its_end() {
+        let file = ConfigFile { config: Some("/share/dialhook.toml".into()) };
+        let told = in_time(pending(), &file).await.unwrap_err().to_string();
+        let remedy = "see whether its folder does, and reload again";
+        assert_eq!(
+            told,
+            format!("/share/dialhook.toml, or a file that it names, does not answer within 10s; {remedy}")
+        );
+    }
 }

@@ -7,7 +7,7 @@ use dialhook::call::SwitchKind;
 use dialhook::config::{Config, ConfigError};
 use dialhook::server::ReloadError;
 
-use super::gated;
+use super::{SilentFile, gated};
 use crate::util::{Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -95,6 +95,21 @@ mod by_a_signal {
         daemon.signal("HUP").await;
         daemon.logs("reload refused").await;
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+    }
+
+    #[tokio::test]
+    async fn one_whose_files_do_not_answer_holds_up_neither_calls_nor_the_end() {
+        let webhook = webhook().await;
+        let manager = FakeManager::new();
+        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
+        let daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
+        daemon.signal("HUP").await;
+        silent.asked().await;
+        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        daemon.signal("TERM").await;
+        assert!(daemon.end().await.0.success());
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::SilentFile;
 use crate::util::{FakeManager, configured, run};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
@@ -28,6 +29,18 @@ async fn where_the_log_is_json_each_fault_is_an_error_of_it() {
             assert!(error["message"].as_str().unwrap().starts_with(told), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_answer_does_not_keep_it_alive() {
+    let manager = FakeManager::new();
+    manager.configure(LISTEN);
+    let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
+    let daemon = manager.start();
+    silent.asked().await;
+    daemon.signal("TERM").await;
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
 }
 
 #[tokio::test]
