@@ -181,6 +181,12 @@ impl Server {
         observed.as_ref().map(|observed| observed.address)
     }
 
+    /// How many calls are in flight, and who else is connected as a switch.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.shared.calls.len()
+    }
+
     /// Waits until the daemon is stopped, lets load balancers notice, then lets the calls in flight end.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;

@@ -1,5 +1,7 @@
 //! The daemon as a service.
 
+/// The end, and who cannot wait for it.
+mod end;
 /// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
 mod inherited;
 /// What the service manager is told.

@@ -18,7 +18,7 @@ use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
 use crate::log::Format;
 use crate::notify::Notices;
-use crate::server::{Server, StartError};
+use crate::server::{ReloadError, Server, StartError};
 use crate::{log, notify};
 
 /// What the daemon listens to besides calls.
@@ -88,12 +88,20 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
     let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), notices };
-    tokio::spawn(signals.obey(daemon, stop.clone()));
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
-    if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
-        return Err(Failure::new(FAILED, "the listener panicked; see above".to_owned()));
+    let serving = tokio::spawn({
+        let (server, stop) = (Arc::clone(&server), stop.clone());
+        async move { server.run(stop).await }
+    });
+    tokio::select! {
+        served = serving => {
+            served.map_err(|_panicked| Failure::new(FAILED, "the listener panicked; see above".to_owned()))?;
+            info!("stopped");
+        }
+        () = signals.obey(&daemon, &stop) => {
+            warn!(calls = server.calls(), "stopped at once, at a second signal; calls in flight are cut off");
+        }
     }
-    info!("stopped");
     Ok(())
 }
 
@@ -193,8 +201,9 @@ impl Signals {
         Ok(Self { end, hangup: signal(SignalKind::hangup())? })
     }
 
-    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished.
-    async fn obey(mut self, daemon: Daemon, stop: CancellationToken) {
+    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished. Returns at a second one:
+    /// whoever sends that does not want to wait, and systemd sends none.
+    async fn obey(&mut self, daemon: &Daemon, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = self.end.wanted() => break,
@@ -207,6 +216,12 @@ impl Signals {
         }
         daemon.notices.stopping();
         stop.cancel();
+        loop {
+            tokio::select! {
+                () = self.end.wanted() => return,
+                _ = self.hangup.recv() => drop(refusal(&ReloadError::Stopping)),
+            }
+        }
     }
 }
 
