@@ -66,7 +66,7 @@ pub(super) async fn run(how: &Serve) -> ExitCode {
 /// From the start to the end.
 async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), Failure> {
     let passed = passed.map_err(|error| {
-        Failure::new(FAILED, format!("cannot use what the service manager passed on: {error}"))
+        Failure::new(WRONG, format!("cannot use what the service manager passed on: {error}"))
     })?;
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
@@ -125,7 +125,12 @@ impl From<ConfigError> for Failure {
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        Self::new(FAILED, error.to_string())
+        let status = match error {
+            StartError::NoListener | StartError::NotWanted { .. } | StartError::Unusable { .. } => WRONG,
+            // these may pass: an address can come later than the daemon
+            StartError::Listen { .. } | StartError::Client(_) => FAILED,
+        };
+        Self::new(status, error.to_string())
     }
 }
 

@@ -96,7 +96,7 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
     manager
         .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
     let (status, log) = manager.start().end().await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2), "only a person can help");
     let told = format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
     assert!(log.contains(&told), "{log}");
     assert_eq!(manager.heard_already(), None);
@@ -106,7 +106,7 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
 async fn one_with_the_name_of_the_other_switch_stops_the_start() {
     let (manager, _) = manager_with(["freeswitch", "asterisk"], "");
     let (status, log) = manager.start().end().await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2), "only a person can help");
     assert!(log.contains("make dialhook.socket and the configuration say the same"), "{log}");
 }
 
