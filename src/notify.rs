@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use socket2::SockRef;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
@@ -20,21 +21,34 @@ use tracing::warn;
 /// # Errors
 /// When something else than a TCP listener was passed on.
 pub fn listeners() -> io::Result<Vec<(String, TcpListener)>> {
+    // the library would take what is meant for nobody in particular; sd_listen_fds(3) does not
+    if env::var_os(PROCESS).is_none_or(|process| process.is_empty()) {
+        return Ok(Vec::new());
+    }
     let mut passed = listenfd::ListenFd::from_env();
     let names = env::var(NAMES).unwrap_or_default();
     let mut names = names.split(':');
     let mut listeners = Vec::new();
     for index in 0..passed.len() {
-        let name = names.next().unwrap_or_default().to_owned();
-        if let Some(listener) = passed.take_tcp_listener(index)? {
-            listeners.push((name, listener));
+        let name = names.next().unwrap_or_default();
+        let unusable = |what: &str| io::Error::other(format!("{name}: {what} in dialhook.socket"));
+        let taken = passed.take_tcp_listener(index);
+        let remedy = "write ListenStream= with an address and a port";
+        let taken = taken.map_err(|error| unusable(&format!("{error}; {remedy}")))?;
+        let Some(listener) = taken else { continue };
+        if !SockRef::from(&listener).is_listener()? {
+            return Err(unusable("it does not listen; write Accept=no"));
         }
+        listeners.push((name.to_owned(), listener));
     }
     Ok(listeners)
 }
 
-/// `sd_listen_fds_with_names(3)`; the others of its variables are known to the library.
+/// `sd_listen_fds_with_names(3)`.
 const NAMES: &str = "LISTEN_FDNAMES";
+
+/// The process that the descriptors are meant for.
+const PROCESS: &str = "LISTEN_PID";
 
 /// What the service manager is told, where there is one: in order, and without ever waiting for it on the calls' one
 /// thread. A manager that is busy with itself is told as soon as it listens.
