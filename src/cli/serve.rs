@@ -19,7 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::log::Format;
 use crate::notify::Notices;
 use crate::server::{ReloadError, Server, StartError};
-use crate::{log, notify};
+use crate::{log, notify, server};
 
 /// What the daemon listens to besides calls.
 struct Signals {
@@ -157,15 +157,15 @@ fn notice(config: &Config) {
     }
 }
 
-/// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
+/// The usual soft limit of 1,024 is not for us.
 fn raise_descriptors(config: &Config) {
-    let needed = u64::try_from(config.limits.calls).unwrap_or(u64::MAX).saturating_mul(3);
+    let needed = u64::try_from(server::descriptors(config)).unwrap_or(u64::MAX);
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < needed => {
             warn!(
                 limit,
                 needed,
-                "too few file descriptors for limits.calls; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls"
+                "too few file descriptors for [limits]; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls or limits.detached"
             );
         }
         Ok(_) => {}

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::SilentFile;
-use crate::util::{FakeManager, configured, run};
+use crate::util::{FakeManager, configured, run, within_patience};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -50,4 +50,36 @@ async fn a_pipe_is_no_configuration_for_a_daemon_that_shall_read_it_again() {
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("not a regular file"), "{log}");
+}
+
+/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its address is
+/// taken.
+async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_folder, file) =
+        configured(&format!("listen.asterisk = \"{address}\"\nlisten.freeswitch = false\n{tables}"));
+    let script = format!("ulimit -n {most}; exec \"$0\" serve --config \"$1\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook")]).arg(file).env_remove("DIALHOOK_LOG");
+    let output = within_patience("the program", command.kill_on_drop(true).output()).await.unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("cannot listen"), "{log}");
+    log.lines().find(|line| line.contains("too few file descriptors")).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn too_few_descriptors_are_told_with_all_that_needs_them() {
+    const FOR_SWITCHES: u64 = 300;
+    const FOR_WEBHOOKS: u64 = 400;
+    const FOR_THE_OBSERVER: u64 = 64;
+    const FOR_THE_REST: u64 = 50;
+    let limits = "[limits]\ncalls = 100\ndetached = 300\n";
+    let unobserved = FOR_SWITCHES + FOR_WEBHOOKS + FOR_THE_REST;
+    for (observer, needed) in [("false", unobserved), ("\"127.0.0.1:0\"", unobserved + FOR_THE_OBSERVER)] {
+        let tables = format!("listen.observer = {observer}\n{limits}");
+        let told = told_of_descriptors(needed - 1, &tables).await.expect("a warning");
+        assert!(told.contains(&format!("limit={} needed={needed}", needed - 1)), "{told}");
+        assert_eq!(told_of_descriptors(needed, &tables).await, None);
+    }
 }
