@@ -3,6 +3,7 @@
 //! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
 //! there are the default listeners and ad hoc steps.
 
+mod files;
 mod hooks;
 mod limits;
 mod raw;
@@ -10,11 +11,11 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -49,6 +50,9 @@ pub struct Config {
     pub notices: Vec<String>,
 }
 
+/// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
+const LONGEST: usize = 1024 * 1024;
+
 /// The listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
@@ -66,12 +70,23 @@ pub struct Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {}: {error}; give another file with --config, or make this one readable", file.display())]
+    #[error("cannot read {}: {error}; {}", file.display(), remedy(error))]
     Unreadable {
         /// Which one.
         file: PathBuf,
         /// Why not.
         error: io::Error,
+    },
+    /// Reading does not come to its end.
+    #[error(
+        "{}, or a file that it names, does not answer within {after:?}; see whether its folder does, and reload again",
+        file.display()
+    )]
+    Unanswered {
+        /// The file of the configuration.
+        file: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
     },
     /// The file has faults.
     #[error("{}", Listing(.0))]
@@ -96,6 +111,13 @@ pub struct Fault {
     pub key: String,
     /// What was found, and what would be right.
     pub what: String,
+}
+
+fn remedy(error: &io::Error) -> String {
+    match files::is_useless(error) {
+        true => format!("write it into a regular file of at most {}", in_kib_or_mib(LONGEST)),
+        false => "give another file with --config, or make this one readable".to_owned(),
+    }
 }
 
 /// One fault a line.
@@ -134,17 +156,33 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads this file, or the one at the default place if there is one.
+    /// Reads this file, or the one at the default place if there is one. It is a regular file: a daemon reads it again, and
+    /// waits for nobody to write it.
     ///
     /// # Errors
     /// When the file cannot be read, or is not right.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read(path) {
-            Ok(bytes) => Self::parse(&decoded(&bytes, path)?, path),
+        match files::regular(path, LONGEST) {
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ConfigError::Unreadable { file: path.to_owned(), error }),
+            read => Self::of(read, path),
         }
+    }
+
+    /// The same of what need not be there twice: also a pipe, such as the `<(…)` of a shell.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_once(file: Option<&Path>) -> Result<Self, ConfigError> {
+        match file {
+            Some(path) => Self::of(files::anything(path, LONGEST), path),
+            None => Self::load(None),
+        }
+    }
+
+    fn of(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
+        let bytes = read.map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
+        Self::parse(&decoded(&bytes, file)?, file)
     }
 
     /// Reads the text of a file; what the text says of other files is relative to `file`.

@@ -14,10 +14,8 @@ use prometheus::{IntGauge, Registry, TextEncoder};
 
 use self::families::{Breakers, Caches, Daemon, Requests, Steps};
 use crate::call::SwitchKind;
+pub use crate::call::UNKNOWN;
 use crate::hook::Status;
-
-/// The hook of a step whose name no configuration knows: a dialplan may make names of what callers send.
-pub const UNKNOWN: &str = "unknown";
 
 /// The status of a step whose caller hung up; no dialplan hears it.
 pub const CANCELLED: &str = "CANCELLED";

@@ -26,6 +26,7 @@ use crate::conversation::{self, House};
 use crate::limits::Limits;
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
+use crate::observer;
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -181,6 +182,12 @@ impl Server {
         observed.as_ref().map(|observed| observed.address)
     }
 
+    /// How many calls are in flight, and who else is connected as a switch.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.shared.calls.len()
+    }
+
     /// Waits until the daemon is stopped, lets load balancers notice, then lets the calls in flight end.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;
@@ -220,6 +227,18 @@ impl Current {
 fn connections(limits: &Limits) -> usize {
     limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS
 }
+
+/// How many file descriptors a daemon may need under this configuration: for whoever connects as a switch, for the request
+/// of each call and each detached one, for the observer, and for the rest.
+#[must_use]
+pub fn descriptors(config: &Config) -> usize {
+    let Limits { calls, detached, .. } = config.limits;
+    let observer = config.listen.observer.map_or(0, |_| observer::CONNECTIONS);
+    connections(&config.limits) + calls + detached + observer + OTHER_DESCRIPTORS
+}
+
+/// Listeners, the log, files that are read, and questions to a name server.
+const OTHER_DESCRIPTORS: usize = 50;
 
 impl Shared {
     fn new(webhook: Webhook, metrics: Arc<Metrics>, current: Current) -> Self {

@@ -1,5 +1,8 @@
 //! The program as an administrator meets it.
 
+/// What is read of the files that an administrator names, and of what is none.
+mod files;
+
 use std::fs;
 use std::process::Stdio;
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::raw::{Entry, Section};
-use crate::call::AD_HOC;
+use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, Timeout, method};
 use crate::variable::VariableName;
 
@@ -25,6 +25,8 @@ fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String,
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name == AD_HOC {
         entry.fault("this name is reserved for ad hoc steps; choose another one");
+    } else if name == UNKNOWN {
+        entry.fault("this name is what metrics call every hook that there is not; choose another one");
     } else if name.is_empty() || !name.chars().all(plain) {
         entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
     }

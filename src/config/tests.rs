@@ -386,3 +386,12 @@ fn the_default_file_may_be_missing_and_a_named_one_may_not() {
     let error = Config::load(Some(missing)).unwrap_err().to_string();
     assert!(error.starts_with("cannot read /nonexistent/dialhook.toml: No such file"), "{error}");
 }
+
+#[test]
+fn a_hook_has_no_name_that_metrics_give_to_those_that_there_are_not() {
+    let faults = parse("[hook.unknown]\nurl = \"http://h/\"\n").unwrap_err();
+    assert_eq!(
+        faults,
+        ["1: hook.unknown: this name is what metrics call every hook that there is not; choose another one"]
+    );
+}

@@ -111,6 +111,12 @@ fn the_program_in_it_runs_with_the_configuration_in_it() {
 }
 
 #[test]
+fn it_brings_the_authorities_that_https_needs() {
+    let recommended = said(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
+    assert_eq!(recommended.trim(), "ca-certificates");
+}
+
+#[test]
 fn its_manual_pages_can_be_read() {
     let folder = unpacked();
     for (page, words) in [

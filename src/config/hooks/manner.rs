@@ -89,7 +89,7 @@ fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
     if name.is_none() {
         entry.fault("write the name of a file in PEM");
     }
-    secrets::read(&name?, file).map_err(|fault| entry.fault(fault)).ok()
+    secrets::read(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
 }
 
 /// ```toml
