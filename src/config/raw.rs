@@ -54,8 +54,8 @@ pub(super) struct Section<'d> {
     at: Range<usize>,
     /// Those that were not taken yet.
     entries: Vec<Entry<'d>>,
-    /// Of all entries, also of those that were taken.
-    names: Vec<String>,
+    /// Names and places of all entries, also of those that were taken.
+    places: Vec<(String, Range<usize>)>,
     known: Vec<&'static str>,
 }
 
@@ -102,8 +102,8 @@ impl<'d> Section<'d> {
             value: value.into_inner(),
         };
         let entries: Vec<_> = table.into_iter().map(entry).collect();
-        let names = entries.iter().map(|entry| entry.name.clone()).collect();
-        Self { document, name, at, entries, names, known: Vec::new() }
+        let places = entries.iter().map(|entry| (entry.name.clone(), entry.key_at.clone())).collect();
+        Self { document, name, at, entries, places, known: Vec::new() }
     }
 
     /// The entry of that name, if there is one.
@@ -126,12 +126,14 @@ impl<'d> Section<'d> {
 
     /// Whether any of these entries was there when the table was read.
     pub(super) fn had(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.names.iter().any(|there| there == name))
+        names.iter().any(|name| self.places.iter().any(|(there, _)| there == name))
     }
 
-    /// A fault of the table as such.
+    /// A fault of a key: at its own place, or at the table's where it does not stand there.
     pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
-        self.document.fault(self.at.clone(), &format!("{}.{key}", self.name), what);
+        let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
+        let at = own.unwrap_or(&self.at).clone();
+        self.document.fault(at, &format!("{}.{key}", self.name), what);
     }
 
     /// Ends the table: what nobody took is unknown.

@@ -230,7 +230,7 @@ fn the_observer_is_on_loopback_unless_said_otherwise() {
     assert!(observer("observer = \"0.0.0.0:9573\"\n").unwrap_err()[0].contains("needs listen.allow"));
     assert!(observer("observer = \"0.0.0.0:9573\"\nallow = [\"10.1.0.0/16\"]\n").is_ok());
     let faults = observer("observer = \"127.0.0.1:8084\"\n").unwrap_err();
-    assert_eq!(faults, ["1: listen.observer: the same address as listen.freeswitch; give each its own port"]);
+    assert_eq!(faults, ["2: listen.observer: the same address as listen.freeswitch; give each its own port"]);
 }
 
 #[test]
