@@ -295,9 +295,10 @@ fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = section.take("urls").and_then(|entry| {
-        let prefixes: Result<Vec<_>, String> = entry.texts()?.iter().map(|text| http_url(text)).collect();
-        let said = prefixes.map_err(|fault| entry.wrong(&fault));
-        said.ok().map(AllowedUrls::Prefixes)
+        let url = |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault)).ok();
+        // every one, so that every fault is told
+        let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
+        urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
     });
     section.end();
     urls.unwrap_or(default)

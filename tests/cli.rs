@@ -66,7 +66,7 @@ async fn check_tells_every_fault_with_file_and_line() {
 }
 
 /// Line and key of each fault of tests/data/config/faulty.toml, and the words that tell what would be right.
-const FAULTS: [(usize, &str, &str); 41] = [
+const FAULTS: [(usize, &str, &str); 42] = [
     (1, "compnay", "did you mean `company`?"),
     (4, "listen.asterisk", "write an address and a port"),
     (5, "listen.allow", "write networks or addresses"),
@@ -95,6 +95,7 @@ const FAULTS: [(usize, &str, &str); 41] = [
     (41, "hook.answers.fields", "write method = \"POST\""),
     (44, "hook.answers.set.A B", "write a name of letters"),
     (45, "hook.answers.set.NAME", "write a JSON pointer, such as \"/customer/name\""),
+    (46, "hook.answers.set.name", "choose another name"),
     (46, "hook.answers.set.name.header", "write letters, digits and hyphens"),
     (47, "hook.answers.set.WEBHOOK_STATUS", "choose another name"),
     (47, "hook.answers.set.WEBHOOK_STATUS.status", "write true"),

@@ -42,7 +42,12 @@ impl<'t> Document<'t> {
 
     fn fault(&self, at: Range<usize>, key: &str, what: impl Into<String>) {
         let line = 1 + self.text.bytes().take(at.start).filter(|&byte| byte == b'\n').count();
-        self.faults.borrow_mut().push(Fault { line, key: key.to_owned(), what: what.into() });
+        let fault = Fault { line, key: key.to_owned(), what: what.into() };
+        let mut faults = self.faults.borrow_mut();
+        // the same words a second time help nobody
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
     }
 }
 
@@ -84,6 +89,11 @@ impl Mark<'_> {
     /// A fault of the entry.
     pub(super) fn fault(&self, what: impl Into<String>) {
         self.document.fault(self.at.clone(), &self.key, what);
+    }
+
+    /// What was made of the entry; each reason why nothing could be made of it is a fault.
+    pub(super) fn made<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
+        made.map_err(|faults| faults.into_iter().for_each(|fault| self.fault(fault))).ok()
     }
 }
 
@@ -186,6 +196,12 @@ impl<'d> Entry<'d> {
         self.read(|value| number(value).filter(|number| range.contains(number)), right)
     }
 
+    /// The items of a list, each under the key of the list.
+    pub(super) fn list(self) -> Option<Vec<Entry<'d>>> {
+        self.read(|value| value.as_array().map(|_| ()), A_LIST)?;
+        Some(self.into_items())
+    }
+
     /// The items of a list, each under the key of the list; the value itself where it is none.
     pub(super) fn into_items(self) -> Vec<Entry<'d>> {
         let item = |value: Spanned<DeValue<'d>>| Entry {
@@ -217,7 +233,7 @@ impl<'d> Entry<'d> {
         let texts = |value: &DeValue<'d>| {
             value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
         };
-        self.read(texts, "write a list of texts, such as [\"a\", \"b\"]")
+        self.read(texts, A_LIST)
     }
 
     /// The value as a table.
@@ -260,6 +276,8 @@ impl<'d> Entry<'d> {
         if line.len() < written.len() { format!("{line}…") } else { line }
     }
 }
+
+const A_LIST: &str = "write a list of texts, such as [\"a\", \"b\"]";
 
 /// Keys of a hook whose values are never secrets.
 const HARMLESS: [&str; 18] = [

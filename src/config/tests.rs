@@ -147,7 +147,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "1: compnay: unknown key; did you mean `company`?",
         "3: listen.asterisk: found \"localhost\"; write an address and a port, such as \"127.0.0.1:4573\", or false",
         "4: listen.allow: found [\"10.1.0.0/33\"]; write networks or addresses, such as",
-        "6: calls.urls: found a value of the type array; not an http or https URL; begin with https://",
+        "6: calls.urls: not an http or https URL; begin with https://",
         "8: limits.calls: found 0; write a number from 1 to 1000000",
         "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
         "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",

@@ -22,13 +22,14 @@ impl HeaderTemplate {
     /// Reads a value; without placeholders and doubled braces it is a fixed one.
     ///
     /// # Errors
-    /// Says what is wrong with the text and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let template = Template::parse(text, Braces::Doubled)?;
-        for literal in &template.literals {
-            let _checked = HeaderValue::from_str(literal).map_err(|_| NOT_A_VALUE.to_owned())?;
+    /// Says everything that is wrong with the text, and what would be right.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        match (Template::parse(text, Braces::Doubled), HeaderValue::from_str(text)) {
+            (Ok(template), Ok(_)) => Ok(Self(template)),
+            (Ok(_), Err(_)) => Err(vec![NOT_A_VALUE.to_owned()]),
+            (Err(faults), Ok(_)) => Err(faults),
+            (Err(faults), Err(_)) => Err([faults, vec![NOT_A_VALUE.to_owned()]].concat()),
         }
-        Ok(Self(template))
     }
 
     /// The value, where it is the same for every call.

@@ -26,14 +26,22 @@ impl UrlTemplate {
     /// Reads a URL of the configuration.
     ///
     /// # Errors
-    /// Says what is wrong with the text and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let Template { literals, placeholders } = Template::parse(text, Braces::Encoded)?;
-        let marked = literals.join(MARK);
-        if text.contains(MARK) {
+    /// Says everything that is wrong with the text, and what would be right.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        match Template::parse(text, Braces::Encoded) {
+            Ok(template) => Self::with(template).map_err(|fault| vec![fault]),
+            Err(mut faults) => {
+                faults.extend(begins_as_http(text).err());
+                Err(faults)
+            }
+        }
+    }
+
+    fn with(Template { literals, placeholders }: Template) -> Result<Self, String> {
+        if literals.iter().any(|literal| literal.contains(MARK)) {
             return Err(format!("`{MARK}` cannot stand in a URL here"));
         }
-        let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
+        let url = http_url(&literals.join(MARK)).map_err(|fault| match placeholders.is_empty() {
             true => fault,
             false => format!("{fault} (placeholders stand in the path and the query only)"),
         })?;
@@ -132,14 +140,19 @@ impl fmt::Debug for UrlTemplate {
 /// # Errors
 /// Says what is wrong with the text and what would be right.
 pub fn http_url(text: &str) -> Result<Url, String> {
-    let begins = text.trim_start().to_ascii_lowercase();
-    if !(begins.starts_with("http://") || begins.starts_with("https://")) {
-        return Err("not an http or https URL; begin with https:// or http://".to_owned());
-    }
+    begins_as_http(text)?;
     let mut url =
         Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
     url.set_fragment(None);
     Ok(url)
+}
+
+fn begins_as_http(text: &str) -> Result<(), String> {
+    let begins = text.trim_start().to_ascii_lowercase();
+    match begins.starts_with("http://") || begins.starts_with("https://") {
+        true => Ok(()),
+        false => Err("not an http or https URL; begin with https:// or http://".to_owned()),
+    }
 }
 
 /// A URL for a person: a user name and password are secrets.
@@ -220,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_said_with_what_would_be_right() {
-        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err();
+        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err().join("\n");
         assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
         assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
         assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
@@ -237,6 +250,8 @@ mod tests {
             assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
         }
         assert!(fault("ftp://h/").contains("http or https"));
+        let both = fault("ftp://h/{uid}");
+        assert!(both.contains("http or https") && both.contains("`{uuid}`?"), "{both}");
         assert!(fault("crm.example.com/x").contains("begin with https://"));
         assert!(fault("http://crm example/x").contains("not a URL"));
         assert!(fault("https://h/{ACCOUNT}").contains("`{variables.ACCOUNT}`"));

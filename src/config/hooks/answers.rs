@@ -72,16 +72,16 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver
     if !(1..=MOST_RECEIVERS).contains(&entries.len()) {
         mark.fault(format!("write one to {MOST_RECEIVERS} variables, or leave the key out"));
     }
-    let mut receivers: Vec<Receiver> = Vec::new();
+    let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
-        let mark = entry.mark();
-        let Some(receiver) = receiver(entry) else { continue };
-        // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
-        let same = |name: &VariableName| name.bare().eq_ignore_ascii_case(receiver.name.bare());
-        if variable.is_some_and(same) || receivers.iter().any(|other| same(&other.name)) {
-            mark.fault("this variable is set already; choose another name");
+        if let Ok(name) = entry.name.parse::<VariableName>() {
+            // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
+            if names.iter().any(|other| other.bare().eq_ignore_ascii_case(name.bare())) {
+                entry.fault("this variable is set already; choose another name");
+            }
+            names.push(name);
         }
-        receivers.push(receiver);
+        receivers.extend(receiver(entry));
     }
     Some(receivers)
 }

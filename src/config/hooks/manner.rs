@@ -12,7 +12,8 @@ use super::super::secrets;
 use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
-pub(super) fn read(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Manner {
+/// `urls` are those of the hook, if all of them are known.
+pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
     let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
     if detach {
         nothing_to_read(section);
@@ -39,12 +40,12 @@ fn nothing_to_read(section: &mut Section<'_>) {
     }
 }
 
-fn tls(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Option<Tls> {
+fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
     let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| section.take(name));
     let insecure = section.take("insecure");
     let entries = [&ca, &certificate, &key, &insecure];
-    let in_vain = !urls.is_empty() && !urls.iter().any(UrlTemplate::is_https);
-    if let Some(entry) = entries.into_iter().flatten().next().filter(|_| in_vain) {
+    let in_vain = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
+    for entry in entries.into_iter().flatten().filter(|_| in_vain) {
         entry.fault("there is no https URL for which it could count; leave it out, or write https://");
     }
     let insecure_wanted = insecure.as_ref().and_then(Entry::truth).unwrap_or_default();
@@ -75,11 +76,11 @@ fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, 
         }
         (Some(entry), None) => {
             entry.fault("a certificate needs its key; write key = \"FILE\"");
-            None
+            pem(&entry, file).and(None)
         }
         (None, Some(entry)) => {
             entry.fault("a key needs its certificate; write certificate = \"FILE\"");
-            None
+            pem(&entry, file).and(None)
         }
     }
 }
@@ -124,7 +125,7 @@ fn cache(section: &mut Section<'_>) -> Option<Keeping> {
     if let (None, Some(entry)) = (&cache, &stale) {
         entry.fault("nothing is kept without cache; write cache = \"60s\" too");
     }
-    let fresh = span(&cache?, "60s", DAY);
+    let fresh = cache.and_then(|entry| span(&entry, "60s", DAY));
     let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
     Some(Keeping { fresh: fresh?, stale })
 }
