@@ -104,7 +104,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (52, "hook.manner.breaker.probe", "from \"1s\" to \"1h\""),
     (53, "hook.manner.cache", "leave uuid, times, ids and channel out"),
     (54, "hook.manner.redirects", "write a number from 0 to 3"),
-    (55, "hook.manner.redirect_hosts", "write names of hosts"),
+    (55, "hook.manner.redirect_hosts", "write the whole name of a host"),
     (59, "hook.detached.detach", "leave out variable, set, answers"),
     (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
     (63, "hook.webhook", "choose another one"),

@@ -153,21 +153,25 @@ fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
 
 fn redirects(section: &mut Section<'_>) -> Redirects {
     let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
-    let none = most.is_none();
-    let most = most.and_then(|entry| entry.number(0..=3, "write a number from 0 to 3"));
-    let most = most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
-    if let (Some(entry), true) = (&hosts, none) {
-        entry.fault("no redirect is followed; write redirects = 1 too");
+    let most = most.map_or(Some(0), |entry| entry.number(0..=3, "write a number from 0 to 3"));
+    if let (Some(entry), Some(0)) = (&hosts, most) {
+        entry.fault("no redirect is followed; write redirects = 1 too, or leave it out");
     }
-    let host = |text: &String| {
-        Host::parse(text).ok().filter(|_| !text.contains(['/', ':', '@'])).map(|host| host.to_string())
-    };
-    let listed = hosts.and_then(|entry| {
-        let listed: Option<Vec<_>> = entry.texts()?.iter().map(host).collect();
-        if listed.is_none() {
-            entry.wrong("write names of hosts, such as [\"api.example.com\"], without scheme, port and path");
-        }
-        listed
-    });
-    Redirects { most, hosts: listed.unwrap_or_default() }
+    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), A_HOST);
+    let hosts = hosts.and_then(Entry::list).unwrap_or_default();
+    Redirects {
+        most: most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default(),
+        hosts: hosts.into_iter().filter_map(host).collect(),
+    }
 }
+
+/// A host as a URL has it. What stands there in another way would never be found.
+fn host(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match Host::parse(text).ok()? {
+        Host::Domain(name) => name.chars().all(plain).then_some(name),
+        address => Some(address.to_string()),
+    }
+}
+
+const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", without scheme, port and path";

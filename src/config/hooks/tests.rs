@@ -130,3 +130,29 @@ fn what_stands_there_twice_is_told_also_where_it_is_wrong() {
         ],
     );
 }
+
+#[test]
+fn a_host_that_no_redirect_can_name_is_told() {
+    let hosts = |hosts: &str| format!("url = \"http://h/\"\nredirects = 1\nredirect_hosts = [{hosts}]\n");
+    for host in
+        ["*.example.com", "https://a/", "a:80", "a/b", "u@a", "", "::1", "[::1]:80", "{uuid}.a", "a b"]
+    {
+        tells(
+            &hosts(&format!("\"{host}\"")),
+            &[&format!("4: redirect_hosts: found \"{host}\"; write the whole")],
+        );
+    }
+    tells(
+        &hosts("\n\"a.example\",\n\"*\",\n5"),
+        &["6: redirect_hosts: found \"*\";", "7: redirect_hosts: found 5;"],
+    );
+    tells(&hosts("\"[::1]\", \"192.0.2.7\", \"EU.example.com\", \"bücher.example\""), &[]);
+}
+
+#[test]
+fn hosts_of_redirects_that_nobody_follows_are_told() {
+    for redirects in ["", "redirects = 0\n"] {
+        let lines = format!("redirect_hosts = [\"a\"]\nurl = \"http://h/\"\n{redirects}");
+        tells(&lines, &["2: redirect_hosts: no redirect is followed; write redirects = 1 too"]);
+    }
+}
