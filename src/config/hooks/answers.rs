@@ -17,15 +17,15 @@ pub(super) struct Answered {
 
 pub(super) fn read(section: &mut Section<'_>) -> Answered {
     let variable = section.take("variable").and_then(|entry| variable(&entry));
-    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref())).unwrap_or_default();
     let accept = section.take("accept").and_then(|entry| entry.read(accept, "write \"safe\" or \"any\""));
-    let answers = section.take("answers").and_then(|entry| answers(&entry));
+    let answers = section.take("answers").and_then(|entry| answers(&entry)).unwrap_or_default();
+    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref(), &answers));
     let otherwise = section.take("otherwise").and_then(|entry| otherwise(&entry));
     Answered {
         variable,
-        set,
+        set: set.unwrap_or_default(),
         accept: accept.unwrap_or_default(),
-        answers: answers.unwrap_or_default(),
+        answers,
         otherwise: otherwise.unwrap_or_default(),
     }
 }
@@ -62,7 +62,7 @@ const MOST_RECEIVERS: usize = 50;
 /// ```toml
 /// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
 /// ```
-fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver>> {
+fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Receiver>> {
     let mark = entry.mark();
     if !entry.is_table() {
         mark.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
@@ -81,9 +81,24 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver
             }
             names.push(name);
         }
-        receivers.extend(receiver(entry));
+        let mark = entry.mark();
+        let receiver = receiver(entry);
+        if receiver.as_ref().is_some_and(|receiver| never_accepted(receiver, answers)) {
+            mark.fault(
+                "the status of a good answer is 200 to 299, and none of the answers that count here; \
+                 write answers = [\"200\"] for it",
+            );
+        }
+        receivers.extend(receiver);
     }
     Some(receivers)
+}
+
+/// Whether a receiver of the status waits for words that no good answer has for one.
+fn never_accepted(receiver: &Receiver, of_the_hook: &[String]) -> bool {
+    let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
+    let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
+    receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
 fn receiver(entry: Entry<'_>) -> Option<Receiver> {

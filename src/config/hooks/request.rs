@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::super::raw::{Entry, Mark, Section};
 use super::super::secrets::kept;
 use crate::hook::{
-    Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, UrlTemplate, sounds_secret,
+    Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, SigningSecret, UrlTemplate,
+    sounds_secret,
 };
 
 /// The part of a hook that makes a request.
@@ -264,6 +265,10 @@ fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
             .ok()
     };
     // every one, so that every fault is told
-    let secrets: Vec<_> = items.into_iter().map(secret).collect();
-    secrets.into_iter().collect::<Option<_>>().map(Signer)
+    let secrets: Vec<Option<SigningSecret>> = items.into_iter().map(secret).collect();
+    let secrets: Vec<_> = secrets.into_iter().collect::<Option<_>>()?;
+    if secrets.iter().skip(1).any(|other| Some(other) == secrets.first()) {
+        mark.fault("the same secret stands there twice; write the new one and the old one");
+    }
+    Some(Signer(secrets))
 }

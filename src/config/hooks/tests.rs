@@ -156,3 +156,27 @@ fn hosts_of_redirects_that_nobody_follows_are_told() {
         tells(&lines, &["2: redirect_hosts: no redirect is followed; write redirects = 1 too"]);
     }
 }
+
+#[test]
+fn the_same_secret_twice_is_told() {
+    let secret = "\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
+    let other = "\"whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"";
+    tells(
+        &format!("url = \"http://h/\"\nsign = [{secret}, {secret}]\n"),
+        &["3: sign: the same secret stands there twice"],
+    );
+    tells(&format!("url = \"http://h/\"\nsign = [{secret}, {other}]\n"), &[]);
+}
+
+#[test]
+fn words_that_no_status_can_be_are_told() {
+    let set = |answers: &str, part: &str| {
+        format!("url = \"http://h/\"\n{answers}\n[hook.a.set]\nR = \"/r\"\nC = {{ status = true{part} }}\n")
+    };
+    let told = ["6: set.C: the status of a good answer is 200 to 299"];
+    tells(&set("answers = [\"sales\"]", ""), &told);
+    tells(&set("", ", answers = [\"404\", \"2000\"]"), &told);
+    tells(&set("answers = [\"sales\"]", ", answers = [\"201\"]"), &[]);
+    tells(&set("answers = [\"sales\", \"200\"]", ""), &[]);
+    tells(&set("", ""), &[]);
+}
