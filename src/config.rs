@@ -162,14 +162,14 @@ impl Config {
 
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
-        let mut notices = Vec::new();
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
-        let listen = listen(root.section("listen"), &mut notices);
+        let listen = listen(root.section("listen"));
         let urls = calls(root.section("calls"), &listen);
         let limits = limits::read(root.section("limits"));
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
+        let notices = document.notices();
         Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
     }
 
@@ -229,7 +229,7 @@ impl Listen {
     }
 }
 
-fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
+fn listen(mut section: Section<'_>) -> Listen {
     let default = Config::default().listen;
     let mut said = Vec::new();
     let mut place = |name, default| {
@@ -264,10 +264,13 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
     for (name, _, address) in said.into_iter().filter(|(name, _, _)| *name != "observer") {
         let local = |address: &SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
         if let Some(address) = address.filter(local) {
-            notices.push(format!(
-                "listen.allow does not name {}: nobody can connect to listen.{name}; add it, or leave allow out",
-                address.ip()
-            ));
+            let address = address.ip();
+            section.notice(
+                "allow",
+                &format!(
+                    "does not name {address}: nobody can connect to listen.{name}; add it, or leave allow out"
+                ),
+            );
         }
     }
     section.end();

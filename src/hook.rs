@@ -148,6 +148,12 @@ impl Hook {
         wanted
     }
 
+    /// Whether a request shows the variables of `fetch`.
+    #[must_use]
+    pub fn shows_fetched(&self) -> bool {
+        self.method == Method::POST && self.body.shows_fetched()
+    }
+
     /// Whether one question to any switch has room for what is wanted.
     #[must_use]
     pub fn wanted_fits(&self) -> bool {

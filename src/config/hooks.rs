@@ -65,6 +65,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
         manner,
     };
     whole(section, &hook, body_is_known);
+    in_vain(section, &hook);
     hook
 }
 
@@ -82,6 +83,20 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
             "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
              (fields chooses what a POST tells)",
         );
+    }
+}
+
+/// What does nothing, and harms nobody.
+fn in_vain(section: &Section<'_>, hook: &Hook) {
+    if !hook.fetch.is_empty() && !hook.shows_fetched() {
+        section.notice(
+            "fetch",
+            "names channel variables that no request shows: only a body that holds `variables` does; \
+             a placeholder such as {variables.ACCOUNT} needs no fetch",
+        );
+    }
+    if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
+        section.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
     }
 }
 

@@ -12,16 +12,17 @@ use toml::de::{DeTable, DeValue};
 use super::Fault;
 use crate::hook::nearest;
 
-/// The text of a configuration and the faults found in it so far.
+/// The text of a configuration, and what was found in it so far.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
     text: &'t str,
     faults: RefCell<Vec<Fault>>,
+    notices: RefCell<Vec<String>>,
 }
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, faults: RefCell::default() }
+        Self { text, faults: RefCell::default(), notices: RefCell::default() }
     }
 
     /// The outermost table. What is no TOML is a fault, and the rest is read even so.
@@ -31,6 +32,11 @@ impl<'t> Document<'t> {
             self.fault(error.span().unwrap_or_default(), "", format!("not TOML: {}", error.message()));
         }
         Section::new(self, String::new(), 0..0, root.into_inner())
+    }
+
+    /// What is right, but does nothing, or not what one may think.
+    pub(super) fn notices(&self) -> Vec<String> {
+        self.notices.borrow().clone()
     }
 
     /// Every fault, in the order of the lines.
@@ -144,6 +150,11 @@ impl<'d> Section<'d> {
         let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
         let at = own.unwrap_or(&self.at).clone();
         self.document.fault(at, &format!("{}.{key}", self.name), what);
+    }
+
+    /// Something that is no fault of a key, but to be known; the words go on from the key.
+    pub(super) fn notice(&self, key: &str, what: &str) {
+        self.document.notices.borrow_mut().push(format!("{}.{key} {what}", self.name));
     }
 
     /// Ends the table: what nobody took is unknown.

@@ -75,6 +75,18 @@ impl Body {
         }
     }
 
+    /// Whether it shows the variables of the hook's `fetch`.
+    #[must_use]
+    pub fn shows_fetched(&self) -> bool {
+        match self {
+            Self::Kwebbl(None) | Self::Form(None) => true,
+            Self::Kwebbl(Some(fields)) | Self::Form(Some(fields)) => {
+                fields.0.iter().any(|(_, item)| *item == Item::Fetched)
+            }
+            Self::Json(_) => false,
+        }
+    }
+
     /// Whether no two calls send the same.
     #[must_use]
     pub fn tells_calls_apart(&self) -> bool {

@@ -180,3 +180,34 @@ fn words_that_no_status_can_be_are_told() {
     tells(&set("answers = [\"sales\", \"200\"]", ""), &[]);
     tells(&set("", ""), &[]);
 }
+
+fn notices(lines: &str) -> Vec<String> {
+    Config::parse(&format!("[hook.a]\nurl = \"http://h/\"\n{lines}"), Path::new("dialhook.toml"))
+        .unwrap()
+        .notices
+}
+
+#[test]
+fn variables_that_are_fetched_and_not_shown_are_noticed() {
+    for lines in
+        ["method = \"GET\"", "body = \"{}\"", "fields = [\"uuid\"]", "body = \"form\"\nfields = [\"uuid\"]"]
+    {
+        let notices = notices(&format!("fetch = [\"A\"]\n{lines}\n"));
+        assert_eq!(notices.len(), 1, "{lines}: {notices:?}");
+        assert!(
+            notices[0].starts_with("hook.a.fetch names channel variables that no request shows"),
+            "{notices:?}"
+        );
+    }
+    for lines in ["", "body = \"form\"", "fields = { v = \"variables\" }"] {
+        assert!(notices(&format!("fetch = [\"A\"]\n{lines}\n")).is_empty(), "{lines}");
+    }
+}
+
+#[test]
+fn an_otherwise_without_a_variable_is_noticed() {
+    assert!(notices("otherwise = \"sales\"\n")[0].starts_with("hook.a.otherwise is for no variable"));
+    for variable in ["variable = \"CRM\"", "set = { CRM = \"/a\" }"] {
+        assert!(notices(&format!("otherwise = \"sales\"\n{variable}\n")).is_empty());
+    }
+}
