@@ -260,21 +260,27 @@ fn listen(mut section: Section<'_>) -> Listen {
             section.fault(name, format!("the same address as listen.{other}; give each its own port"));
         }
     }
-    // a loopback observer is for this machine, whoever else may make calls
-    for (name, _, address) in said.into_iter().filter(|(name, _, _)| *name != "observer") {
-        let local = |address: &SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
-        if let Some(address) = address.filter(local) {
-            let address = address.ip();
-            section.notice(
-                "allow",
-                &format!(
-                    "does not name {address}: nobody can connect to listen.{name}; add it, or leave allow out"
-                ),
-            );
-        }
+    for (name, _, address) in said {
+        shut_out(&section, &listen, name, address.map(|address| address.ip()));
     }
     section.end();
     listen
+}
+
+/// A listener at this address that nobody can connect to.
+fn shut_out(section: &Section<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
+    let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
+    let what = match address {
+        // a loopback observer is for this machine, whoever else may make calls
+        Some(local) if local.is_loopback() && name != "observer" && !listen.allows(local) => {
+            format!("does not name {local}: nobody can connect to listen.{name}; add it, or leave allow out")
+        }
+        Some(open) if !open.is_loopback() && nobody => {
+            format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
+        }
+        Some(_) | None => return,
+    };
+    section.notice("allow", &what);
 }
 
 /// An address to listen on, or none for `false`.
@@ -287,7 +293,11 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 }
 
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
-    let network = |text: &str| text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
+    let network = |text: &str| match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address)),
+        // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
+        Err(_) => text.parse::<IpNet>().ok().map(|network| network.trunc()),
+    };
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
         entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");

@@ -202,6 +202,24 @@ fn allow_that_shuts_out_a_loopback_listener_is_noticed() {
 }
 
 #[test]
+fn an_allow_that_lets_nobody_in_is_noticed() {
+    let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nfreeswitch = false\nallow = []\n";
+    let notices = |observer: &str| parse(&format!("{open}{observer}")).unwrap().notices;
+    let told = |name| {
+        format!("listen.allow is empty: nobody can connect to listen.{name}; name networks or addresses")
+    };
+    assert_eq!(notices(""), [told("asterisk")]);
+    assert_eq!(notices("observer = \"0.0.0.0:9573\"\n"), [told("asterisk"), told("observer")]);
+}
+
+#[test]
+fn a_network_is_shown_as_what_it_means() {
+    let config = parse("[listen]\nallow = [\"10.1.2.3/16\", \"127.0.0.1\", \"fd00::1/8\"]\n").unwrap();
+    let shown: Vec<_> = config.listen.allow.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.1.0.0/16", "127.0.0.1/32", "fd00::/8"]);
+}
+
+#[test]
 fn a_file_in_another_encoding_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dialhook.toml");
