@@ -41,16 +41,19 @@ impl UrlTemplate {
         if literals.iter().any(|literal| literal.contains(MARK)) {
             return Err(format!("`{MARK}` cannot stand in a URL here"));
         }
-        let url = http_url(&literals.join(MARK)).map_err(|fault| match placeholders.is_empty() {
+        let marked = literals.join(MARK);
+        let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
             true => fault,
             false => format!("{fault} (placeholders stand in the path and the query only)"),
         })?;
-        let template = Self::of_url(&url, placeholders);
-        let Template { literals, placeholders } = &template.template;
-        if literals.len() != placeholders.len() + 1 || template.outside_path_and_query(&url) {
-            return Err("placeholders stand in the path and the query only".to_owned());
+        let in_fragment = marked.split_once('#').is_some_and(|(_, fragment)| fragment.contains(MARK));
+        match (marks(url.as_str()), marks(url.path()) + marks(url.query().unwrap_or_default())) {
+            (_, inside) if inside == placeholders.len() => Ok(Self::of_url(&url, placeholders)),
+            (all, inside) if all == inside && !in_fragment => {
+                Err("a `..` behind a placeholder takes it away; write the path that is meant".to_owned())
+            }
+            (_, _) => Err("placeholders stand in the path and the query only".to_owned()),
         }
-        Ok(template)
     }
 
     /// A URL in which braces mean nothing.
@@ -72,11 +75,6 @@ impl UrlTemplate {
         let shown = shown.unwrap_or_default();
         let place = shown.split('?').next().unwrap_or_default().into();
         Self { template, segments: segments(url), shown, place, origin }
-    }
-
-    fn outside_path_and_query(&self, url: &Url) -> bool {
-        let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
-        inside != self.template.placeholders.len()
     }
 
     /// Scheme, host and port.
@@ -174,6 +172,10 @@ const LONGEST_URL: usize = 65_534;
 /// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
 const MARK: &str = "xdialhookplaceholderx";
 
+fn marks(text: &str) -> usize {
+    text.matches(MARK).count()
+}
+
 fn segments(url: &Url) -> usize {
     url.path().split('/').count()
 }
@@ -248,6 +250,9 @@ mod tests {
             "https://h/#{uuid}",
         ] {
             assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
+        }
+        for path in ["http://h/../{uuid}/../x", "http://h/a/{uuid}/%2e%2E?n={uuid}"] {
+            assert!(fault(path).contains("`..` behind a placeholder"), "{path}: {}", fault(path));
         }
         assert!(fault("ftp://h/").contains("http or https"));
         let both = fault("ftp://h/{uid}");
