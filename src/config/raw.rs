@@ -3,11 +3,12 @@
 //!
 //! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, Error};
 
 use super::Fault;
 use crate::hook::nearest;
@@ -15,21 +16,27 @@ use crate::hook::nearest;
 /// The text of a configuration, and what was found in it so far.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
-    text: &'t str,
+    text: Cow<'t, str>,
     faults: RefCell<Vec<Fault>>,
     notices: RefCell<Vec<String>>,
 }
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, faults: RefCell::default(), notices: RefCell::default() }
+        let (text, unclosed) = with_closed_headers(text);
+        let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
+        for at in unclosed {
+            document.fault(at..at, "", "not TOML: the name of a table ends with `]`; write [NAME]");
+        }
+        document
     }
 
     /// The outermost table. What is no TOML is a fault, and the rest is read even so.
     pub(super) fn root(&self) -> Section<'_> {
-        let (root, errors) = DeTable::parse_recoverable(self.text);
+        let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in errors {
-            self.fault(error.span().unwrap_or_default(), "", format!("not TOML: {}", error.message()));
+            let at = error.span().unwrap_or_default();
+            self.fault(at, "", format!("not TOML: {}", in_words(&error, &self.text)));
         }
         Section::new(self, String::new(), 0..0, root.into_inner())
     }
@@ -54,6 +61,32 @@ impl<'t> Document<'t> {
         if !faults.contains(&fault) {
             faults.push(fault);
         }
+    }
+}
+
+/// The text with the `]` that it lacks behind names of tables, and where those are. Without them the parser would pass
+/// over the table, or take its keys for the file's.
+fn with_closed_headers(text: &str) -> (Cow<'_, str>, Vec<usize>) {
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let unclosed = errors.iter().filter(|error| error.message().starts_with("unclosed table"));
+    let (mut closed, mut places) = (Cow::Borrowed(text), Vec::new());
+    for at in unclosed.filter_map(|error| Some(error.span()?.start)) {
+        let at = at + places.len();
+        closed.to_mut().insert(at, ']');
+        places.push(at);
+    }
+    (closed, places)
+}
+
+/// What is wrong with the TOML, and what would be right.
+fn in_words(error: &Error, text: &str) -> String {
+    let twice = error.span().filter(|_| error.message() == "duplicate key");
+    let Some((before, key)) = twice.and_then(|at| Some((text.get(..at.start)?, text.get(at)?))) else {
+        return error.message().to_owned();
+    };
+    match before.rsplit('\n').next().filter(|line| line.starts_with('[')) {
+        Some(header) => format!("{header}{key}] stands there twice; put all of its keys below one of them"),
+        None => format!("`{key}` stands there twice; leave one of them out"),
     }
 }
 
@@ -105,7 +138,7 @@ impl Mark<'_> {
 
 impl<'d> Section<'d> {
     fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
-        let entry = |(key, value): (Spanned<std::borrow::Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
+        let entry = |(key, value): (Spanned<Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
             document,
             key: if name.is_empty() {
                 key.get_ref().to_string()

@@ -184,6 +184,39 @@ fn what_is_no_toml_is_told_with_its_line_and_hides_no_other_fault() {
 }
 
 #[test]
+fn a_key_or_a_table_that_stands_there_twice_is_named() {
+    let faults = parse(
+        "[hook.a]\nurl = \"http://h/\"\ntimeout = 2\n timeout = 3\nset = { A = \"/a\", A = \"/b\" }\n[ hook . \"a\" ]\n",
+    );
+    assert_eq!(
+        faults.unwrap_err(),
+        [
+            "4: not TOML: `timeout` stands there twice; leave one of them out",
+            "5: not TOML: `A` stands there twice; leave one of them out",
+            "6: not TOML: [ hook . \"a\"] stands there twice; put all of its keys below one of them",
+        ]
+    );
+}
+
+#[test]
+fn a_table_without_its_last_bracket_is_read_even_so() {
+    let faults =
+        parse("[listen # here\nasterisk = 5\n[hook.a\nurl = \"http://h/{uid}\"\n[limits\r\ncalls = 0\n[log");
+    let told = [
+        "1: not TOML: the name of a table ends with `]`; write [NAME]",
+        "2: listen.asterisk: found 5; ",
+        "3: not TOML: the name of a table ends with `]`; write [NAME]",
+        "4: hook.a.url: unknown placeholder `{uid}`",
+        "5: not TOML: the name of a table ends with `]`; write [NAME]",
+        "6: limits.calls: found 0; ",
+        "7: not TOML: the name of a table ends with `]`; write [NAME]",
+    ];
+    let faults = faults.unwrap_err();
+    assert!(faults.iter().zip(told).all(|(fault, told)| fault.starts_with(told)), "{faults:#?}");
+    assert_eq!(faults.len(), told.len(), "{faults:#?}");
+}
+
+#[test]
 fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\n";
     assert!(parse(open).unwrap_err()[0].contains("needs listen.allow, such as [\"10.1.0.0/16\"]"));
