@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::RequestFault;
@@ -16,7 +17,8 @@ use crate::call::Report;
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     template: Template,
-    segments: usize,
+    /// See [`dots`].
+    dots: usize,
     shown: String,
     place: Arc<str>,
     origin: String,
@@ -74,7 +76,7 @@ impl UrlTemplate {
         let template = Template { literals, placeholders };
         let shown = shown.unwrap_or_default();
         let place = shown.split('?').next().unwrap_or_default().into();
-        Self { template, segments: segments(url), shown, place, origin }
+        Self { template, dots: dots(url.as_str()), shown, place, origin }
     }
 
     /// Scheme, host and port.
@@ -110,14 +112,18 @@ impl UrlTemplate {
     /// The URL for one call.
     ///
     /// # Errors
-    /// When a path segment would be `.` or `..`, and the path thus another one; or when no request can hold the URL.
+    /// When what a placeholder holds makes a `.` or `..` of a path segment, and the path thus another one; or when no
+    /// request can hold the URL.
     pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(report, Place::Url);
+        if dots(&text) != self.dots {
+            return Err(RequestFault::PathDots);
+        }
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
         if url.as_str().len() > LONGEST_URL {
             return Err(RequestFault::UrlTooLong);
         }
-        if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
+        Ok(url)
     }
 }
 
@@ -176,8 +182,14 @@ fn marks(text: &str) -> usize {
     text.matches(MARK).count()
 }
 
-fn segments(url: &Url) -> usize {
-    url.path().split('/').count()
+/// How many segments of the path are `.` or `..`, also for a server that decodes `%2F` and `%5C`, or takes a `;` for the
+/// end of a segment.
+fn dots(url: &str) -> usize {
+    let (_, behind_scheme) = url.split_once("://").unwrap_or_default();
+    let path: Vec<u8> = percent_decode_str(behind_scheme.split('?').next().unwrap_or_default()).collect();
+    let segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    let names = segments.filter_map(|segment| segment.split(|byte| *byte == b';').next());
+    names.filter(|name| matches!(name, [b'.'] | [b'.', b'.'])).count()
 }
 
 #[cfg(test)]
@@ -216,11 +228,38 @@ mod tests {
                 Err(RequestFault::PathDots)
             );
             assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
+            assert_eq!(
+                rendered("http://h/a/{phonebook_caller_name}", &named(dots)),
+                Err(RequestFault::PathDots)
+            );
         }
         assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
         assert_eq!(
             rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
             Ok("http://h/v..".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_placeholder_never_leaves_its_path_segment_on_a_server_that_decodes_more() {
+        let made = |template: &str, name: &str| rendered(template, &named(name.as_bytes()));
+        for name in ["../x", "x/..", "a/../b", "..\\x", "..;x", "..;/x", "./x", "x/.", ".;x"] {
+            assert_eq!(
+                made("http://h/{phonebook_caller_name}/x", name),
+                Err(RequestFault::PathDots),
+                "{name}"
+            );
+            assert!(made("http://h/x?n={phonebook_caller_name}", name).is_ok(), "{name}");
+        }
+        for template in ["http://h/.{phonebook_caller_name}", "http://h/%2E{phonebook_caller_name}/x"] {
+            assert_eq!(made(template, "."), Err(RequestFault::PathDots), "{template}");
+        }
+        for name in ["...", "..x", "x..", "a/b", "J. P. Smith", "a;..", ". x"] {
+            assert!(made("http://h/{phonebook_caller_name}", name).is_ok(), "{name}");
+        }
+        assert!(
+            made("http://h/..%2Fa/..;b/{phonebook_caller_name}", "x").is_ok(),
+            "what the administrator wrote"
         );
     }
 
