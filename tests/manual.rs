@@ -1,5 +1,6 @@
 //! The pages of docs/: every example of a configuration is read, and the example server is asked.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,29 +35,51 @@ fn every_configuration_that_a_page_shows_is_right() {
 
 #[test]
 fn every_key_has_its_place_in_the_reference() {
-    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    for (section, known) in known_keys() {
-        for key in known {
-            assert!(page.contains(&format!("`{key}`")), "{key} of {section} is not in docs/configuration.md");
-        }
-    }
+    let known = known_keys().into_iter();
+    let known = known.flat_map(|(table, keys)| keys.into_iter().map(move |key| (table.clone(), key)));
+    assert_eq!(documented_keys(), known.collect());
 }
 
-/// The keys that the program knows, as its own fault lists them.
+/// The keys that the tables of the reference name, with their tables.
+fn documented_keys() -> BTreeSet<(String, String)> {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();
+    let mut keys = BTreeSet::new();
+    for (part, table) in [(outside, ""), (hooks, "hook.NAME")] {
+        let mut tables = vec![table.to_owned()];
+        for row in part.lines().filter(|line| line.starts_with("| `")) {
+            let words: Vec<_> = row.split(" | ").next().unwrap().split('`').skip(1).step_by(2).collect();
+            let (named, there): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with('['));
+            if !named.is_empty() {
+                tables = named.iter().map(|name| name.trim_matches(['[', ']']).to_owned()).collect();
+            }
+            for table in &tables {
+                keys.extend(there.iter().map(|key| (table.clone(), (*key).to_owned())));
+                // a table is a key of the file
+                let first = table.split('.').next().unwrap();
+                keys.extend((!first.is_empty()).then(|| (String::new(), first.to_owned())));
+            }
+        }
+    }
+    keys
+}
+
+/// The keys that the program knows, by their tables as the reference names them, as the program's own faults list them.
 pub fn known_keys() -> Vec<(String, Vec<String>)> {
-    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
-                   breaker = { qqqq = 1 }\n";
+    let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
+                   breaker = { qqqq = 1 }\nset = { VARIABLE = { qqqq = 1 } }\nheaders = { HEADER = { qqqq = 1 } }\n\
+                   bearer = { qqqq = 1 }\nbasic = { qqqq = 1, password = { qqqq = 1 } }\nsign = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
     let known: Vec<_> = faults
         .lines()
-        .map(|line| {
-            let (section, keys) =
-                line.split_once("unknown key; [").unwrap().1.split_once("] knows ").unwrap();
-            (section.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| {
+            let (table, keys) = line.split_once("unknown key; ")?.1.split_once(" knows ").unwrap();
+            let table = if table == "the file" { "" } else { table.trim_matches(['[', ']']) };
+            Some((table.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>()))
         })
         .collect();
-    let hook = known.iter().find(|(section, _)| section == "hook.a").unwrap();
-    assert!(known.len() == 6 && hook.1.len() > 20, "{faults}");
+    let hook = known.iter().find(|(table, _)| table == "hook.NAME").unwrap();
+    assert!(known.len() == 13 && hook.1.len() > 20, "{faults}");
     known
 }
 
