@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialhook::config::Config;
+use dialhook::hook::SECRET_WORDS;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -62,6 +63,12 @@ fn documented_keys() -> BTreeSet<(String, String)> {
         }
     }
     keys
+}
+
+#[test]
+fn the_reference_says_which_headers_are_taken_for_secrets() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    assert!(page.contains(&format!("name holds one of\n`{}`.", SECRET_WORDS.join("`, `"))));
 }
 
 /// The keys that the program knows, by their tables as the reference names them, as the program's own faults list them.
