@@ -8,10 +8,12 @@ use dialhook::config::Config;
 use dialhook::hook::SECRET_WORDS;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::asterisk::program::{Program, Stream};
-use crate::util::{Daemon, Environment, FakeSwitch};
+use crate::util::{Daemon, Environment, FakeSwitch, told, within_patience};
 
 const PAGES: [&str; 5] =
     ["README.md", "docs/configuration.md", "docs/webhook.md", "docs/scaling.md", "docs/recipes.md"];
@@ -112,6 +114,98 @@ async fn the_example_server_believes_signed_requests_alone() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_example_server_answers_a_length_that_is_none() {
+    let server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    for (length, status) in [
+        ("abc", "400"),
+        ("-5", "400"),
+        ("-1", "400"),
+        ("+5", "400"),
+        ("", "400"),
+        ("\u{b2}", "400"),
+        ("99999999", "413"),
+        (&"9".repeat(5000), "413"),
+    ] {
+        let mut connection = TcpStream::connect(server.address()).await.unwrap();
+        let request = format!("POST /route HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        within_patience("an answer, and the end", connection.read_to_string(&mut said)).await.unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn copies_of_a_message_that_come_at_once_are_done_once() {
+    let mut command = Command::new("python3");
+    command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
+    let (status, out, err) = told(&within_patience("both copies", command.output()).await.unwrap());
+    assert_eq!((status, out.as_str()), (0, "done by the first\nsales sales\n"), "{err}");
+}
+
+/// Two copies: the first is worked on until the second works, too, or waits.
+const COPIES: &str = r#"
+import importlib.util, sys, threading
+
+spec = importlib.util.spec_from_file_location("server", sys.argv[1])
+server = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(server)
+
+begun, second_is_here, said = threading.Event(), threading.Event(), []
+
+class Claim(server.Future):
+    def result(self):
+        second_is_here.set()
+        return super().result()
+
+def first():
+    begun.set()
+    second_is_here.wait()
+    print("done by the first")
+    return "sales"
+
+def second():
+    second_is_here.set()
+    print("done by the second")
+    return "support"
+
+def copy(work):
+    said.append(answers.get("msg_1", work))
+
+server.Future, answers = Claim, server.Answers()
+threads = [threading.Thread(target=copy, args=(work,)) for work in (first, second)]
+threads[0].start()
+begun.wait()
+threads[1].start()
+for thread in threads:
+    thread.join()
+print(*said)
+"#;
+
+#[tokio::test]
+async fn a_message_whose_work_failed_may_be_tried_again() {
+    let mut command = Command::new("python3");
+    command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
+    let (status, out, err) = told(&within_patience("the copies", command.output()).await.unwrap());
+    assert_eq!((status, out.as_str()), (0, "ZeroDivisionError\nsales\nsales\n"), "{err}");
+}
+
+const FAILED: &str = r#"
+import importlib.util, sys
+
+spec = importlib.util.spec_from_file_location("server", sys.argv[1])
+server = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(server)
+
+answers = server.Answers()
+for work in (lambda: 1 / 0, lambda: "sales", lambda: "support"):
+    try:
+        print(answers.get("msg_1", work))
+    except ArithmeticError as broken:
+        print(type(broken).__name__)
+"#;
 
 fn called(number: &str) -> Environment {
     Environment::new("crm").caller("31612345678").line("agi_extension", number)
