@@ -23,10 +23,10 @@ pub(super) struct Document<'t> {
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let (text, unclosed) = with_closed_headers(text);
+        let (text, missing) = mended(text);
         let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
-        for at in unclosed {
-            document.fault(at..at, "", "not TOML: the name of a table ends with `]`; write [NAME]");
+        for (at, what) in missing {
+            document.fault(at..at, "", format!("not TOML: {what}"));
         }
         document
     }
@@ -64,18 +64,32 @@ impl<'t> Document<'t> {
     }
 }
 
-/// The text with the `]` that it lacks behind names of tables, and where those are. Without them the parser would pass
-/// over the table, or take its keys for the file's.
-fn with_closed_headers(text: &str) -> (Cow<'_, str>, Vec<usize>) {
+/// The text with what it lacks to be read on, and where and what that is.
+///
+/// Behind the name of a table that is not closed the parser would pass over the table, or take its keys for the file's;
+/// behind a key without a value it reads nothing more.
+fn mended(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
     let (_, errors) = DeTable::parse_recoverable(text);
-    let unclosed = errors.iter().filter(|error| error.message().starts_with("unclosed table"));
-    let (mut closed, mut places) = (Cow::Borrowed(text), Vec::new());
-    for at in unclosed.filter_map(|error| Some(error.span()?.start)) {
-        let at = at + places.len();
-        closed.to_mut().insert(at, ']');
-        places.push(at);
+    let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
+    missing.sort_by_key(|(at, _, _)| *at);
+    let (mut mended, mut places) = (Cow::Borrowed(text), Vec::new());
+    for (before, (at, missing, what)) in missing.into_iter().enumerate() {
+        mended.to_mut().insert(at + before, missing);
+        places.push((at + before, what));
     }
-    (closed, places)
+    (mended, places)
+}
+
+fn missing(error: &Error, text: &str) -> Option<(usize, char, &'static str)> {
+    let (at, words) = (error.span()?.start, error.message());
+    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    if words.starts_with("unclosed table") {
+        Some((at, ']', "the name of a table ends with `]`; write [NAME]"))
+    } else if words.starts_with("key with no value") {
+        Some((line, '#', "a key has a value; write KEY = VALUE"))
+    } else {
+        None
+    }
 }
 
 /// What is wrong with the TOML, and what would be right.

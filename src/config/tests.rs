@@ -217,6 +217,26 @@ fn a_table_without_its_last_bracket_is_read_even_so() {
 }
 
 #[test]
+fn a_key_without_a_value_hides_nothing_behind_it() {
+    let faults = parse(
+        "compnay = \"a\"\n[limits]\n  calls\npatience 5\n[hook.a\nurl\nmethod = 5 # \n[log]\nnumbers = 1\n",
+    );
+    let told = [
+        "1: compnay: unknown key",
+        "3: not TOML: a key has a value; write KEY = VALUE",
+        "4: not TOML: a key has a value; write KEY = VALUE",
+        "5: not TOML: the name of a table ends with `]`",
+        "5: hook.a.url: missing",
+        "6: not TOML: a key has a value; write KEY = VALUE",
+        "7: hook.a.method: found 5;",
+        "9: log.numbers: found 1;",
+    ];
+    let faults = faults.unwrap_err();
+    assert!(faults.iter().zip(told).all(|(fault, told)| fault.starts_with(told)), "{faults:#?}");
+    assert_eq!(faults.len(), told.len(), "{faults:#?}");
+}
+
+#[test]
 fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\n";
     assert!(parse(open).unwrap_err()[0].contains("needs listen.allow, such as [\"10.1.0.0/16\"]"));
