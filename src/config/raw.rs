@@ -358,3 +358,6 @@ const HARMLESS: [&str; 18] = [
     "insecure",
     "status",
 ];
+
+#[cfg(test)]
+mod tests;
