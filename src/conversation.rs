@@ -236,6 +236,7 @@ impl House {
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
+            Untold::NotExact => RequestFault::UrlNotExact,
         })?;
         let identity = identity();
         Span::current().record("trace", identity.trace_id());

@@ -32,7 +32,7 @@ pub use self::outcome::{Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
-pub use self::standing::{Breaker, Stage, Standing, Turn};
+pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
 pub use self::template::Placeholder;
 pub use self::url::{UrlTemplate, http_url, shown};

@@ -86,6 +86,8 @@ pub enum Untold {
     TooManyNames,
     /// A value that the switch does not hand out whole.
     NotWhole,
+    /// A URL of which the switch does not tell every byte.
+    NotExact,
 }
 
 /// Why a conversation with a switch ended before its farewell.

@@ -63,10 +63,11 @@ struct Range {
 /// An ordinary environment has half a KiB, one with long arguments 25; a connection may use all of it.
 const ENVIRONMENT: Range = Range { least: 32, most: 1024 };
 
-/// Ordinary channel data has some 10 KiB.
-const CHANNEL_DATA: Range = Range { least: 64, most: 64 * 1024 };
+/// Ordinary channel data has some 10 KiB. More than the most would take longer to read than other calls may wait for it
+/// (3 ms a MiB).
+const CHANNEL_DATA: Range = Range { least: 64, most: 8 * 1024 };
 
-/// A longer one would be taken apart for longer than other calls may wait for it: some 10 ms a MiB.
+/// A longer one would be taken apart for longer than other calls may wait for it: some 8 ms a MiB.
 const ANSWER: Range = Range { least: 1, most: 1024 };
 
 impl Range {

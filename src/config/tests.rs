@@ -82,10 +82,10 @@ fn a_timeout_may_be_a_text_or_a_number() {
 
 #[test]
 fn sizes_are_said_in_bytes_or_larger_units() {
-    let limits = "[limits]\nenvironment = \"128KiB\"\nchannel_data = \"16 MiB\"\nanswer = 2048\n";
+    let limits = "[limits]\nenvironment = \"128KiB\"\nchannel_data = \"8 MiB\"\nanswer = 2048\n";
     let config = parse(&format!("{limits}[hook.crm]\nurl = \"http://h/\"\n")).unwrap();
     let Limits { environment, channel_data, .. } = config.limits;
-    assert_eq!([environment, channel_data], [131_072, 16_777_216]);
+    assert_eq!([environment, channel_data], [131_072, 8_388_608]);
     assert_eq!([config.hooks["crm"].longest_answer, config.policy().longest_answer], [2048, 2048]);
 }
 

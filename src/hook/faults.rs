@@ -167,6 +167,11 @@ pub enum RequestFault {
     /// What the call holds makes the URL longer than any request can have.
     #[error("with what the call holds the URL is longer than 65534 bytes")]
     UrlTooLong,
+    /// A URL of which FreeSWITCH does not tell what is encoded in it and what is not.
+    #[error(
+        "the url is over 511 bytes or has a line feed. too long to be read exactly. name it in the configuration"
+    )]
+    UrlNotExact,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"

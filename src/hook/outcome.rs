@@ -285,6 +285,7 @@ mod tests {
             R::VariableOfSet,
             R::PathDots,
             R::UrlTooLong,
+            R::UrlNotExact,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];

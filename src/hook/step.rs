@@ -235,6 +235,10 @@ impl Request {
         add(hook.as_bytes());
         // an answer of somebody who would not be believed any more must not outlive a reload
         add(self.hook.manner.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
+        let redirects = &self.hook.manner.redirects;
+        add(&[redirects.most]);
+        redirects.hosts.iter().for_each(|host| add(host.as_bytes()));
+        add(b"");
         add(self.method.as_str().as_bytes());
         for target in &self.targets {
             add(target.url.as_str().as_bytes());

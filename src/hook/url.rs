@@ -58,11 +58,13 @@ impl UrlTemplate {
         }
     }
 
-    /// A URL in which braces mean nothing.
+    /// The URL of an ad hoc step, in which braces mean nothing. Its place is the whole host: the path may hold what tells
+    /// one call from another, and a host that is down would be a new one for each of them.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
         let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
-        Self { template, ..Self::of_url(url, Vec::new()) }
+        let place = format!("{}/", url.origin().ascii_serialization()).into();
+        Self { template, place, ..Self::of_url(url, Vec::new()) }
     }
 
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
@@ -97,7 +99,7 @@ impl UrlTemplate {
         self.origin.starts_with("https:")
     }
 
-    /// The URL as it is written, without its query and without credentials.
+    /// By what it is remembered how it does: the URL as it is written, without its query and without credentials.
     #[must_use]
     pub fn place(&self) -> &Arc<str> {
         &self.place

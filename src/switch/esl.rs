@@ -40,6 +40,8 @@ pub struct Esl {
     doubtful: Vec<&'static str>,
     /// What it said of those before.
     exact: Vec<(&'static str, Value)>,
+    /// Whether it did not say enough of one.
+    inexact: bool,
 }
 
 /// How the call waits for us, by `Socket-Mode`.
@@ -64,6 +66,7 @@ impl Esl {
             data: Bytes::new(),
             doubtful: Vec::new(),
             exact: Vec::new(),
+            inexact: false,
         }
     }
 
@@ -126,11 +129,14 @@ impl Esl {
     }
 
     /// Takes in the reply to `getvar`: the value without any encoding, but cut behind 511 bytes or at a line feed
-    /// (`mod_event_socket.c`, `parse_command`).
+    /// (`mod_event_socket.c`, `parse_command`). What was cut off is known where nothing in it is ever encoded.
     fn read_exactly(&mut self, name: &'static str, message: &[u8]) {
-        let exact = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
-        if message::decoded(exact) == Headers::parse(&self.data).variable(name) {
-            self.exact.push((name, Value::from(exact)));
+        let told = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
+        let whole = Headers::parse(&self.data).variable(name);
+        let rest = whole.as_bytes().strip_prefix(message::decoded(told).as_bytes());
+        match rest.filter(|rest| rest.iter().all(|byte| message::is_plain(*byte))) {
+            Some(rest) => self.exact.push((name, Value::from([told, rest].concat()))),
+            None => self.inexact = true,
         }
     }
 }
@@ -205,7 +211,7 @@ impl Dialect for Esl {
         if !wanted.is_empty() {
             call.variables = message::variables(&Headers::parse(&self.data), wanted);
         }
-        Ok(Ok(()))
+        Ok(if self.inexact { Err(Untold::NotExact) } else { Ok(()) })
     }
 
     /// The notice ends every connection, and says the same whatever the cause. It names the channel: in the reply to

@@ -10,8 +10,8 @@ use url::Url;
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Receiver, Request, RequestFault, Source,
-    Step, UrlTemplate,
+    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
+    RequestFault, Source, Step, UrlTemplate,
 };
 use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
@@ -220,4 +220,19 @@ fn an_answer_of_whoever_was_believed_is_not_for_calls_that_verify() {
     hook.manner.tls = Some(Arc::new(Tls::default().believing_anybody()));
     let believing = Request { hook: Arc::new(hook), ..verifying.clone() };
     assert_ne!(believing.fingerprint("crm"), verifying.fingerprint("crm"));
+}
+
+#[test]
+fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_there() {
+    let here = request("crm", &[]).unwrap();
+    let going = |most, hosts: &[&str]| {
+        let mut hook = Hook::clone(&here.hook);
+        hook.manner.redirects =
+            Redirects { most, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
+        Request { hook: Arc::new(hook), ..here.clone() }.fingerprint("crm")
+    };
+    let ways = [going(0, &[]), going(1, &[]), going(1, &["a", "b"]), going(1, &["ab"])];
+    for (number, way) in ways.iter().enumerate() {
+        assert!(ways.iter().skip(number + 1).all(|other| other != way), "{number}");
+    }
 }
