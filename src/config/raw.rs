@@ -326,10 +326,11 @@ impl<'d> Entry<'d> {
 
     /// The value as the file has it; only its kind where it may be, or hold, a secret.
     fn found(&self) -> String {
-        if self.may_be_secret() {
+        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
+        let credentials = written.contains("://") && written.contains('@');
+        if self.may_be_secret() || credentials {
             return format!("a value of the type {}", self.value.type_str());
         }
-        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
         let line: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
         if line.len() < written.len() { format!("{line}…") } else { line }
     }

@@ -313,6 +313,7 @@ fn no_fault_shows_what_may_be_a_secret() {
         "[hook]\na = \"geheim\"\n",
         "hook = \"geheim\"\n",
         "[calls]\nurls = [\"ftp://u:geheim@h/\"]\n",
+        "[hook.a]\nurl = \"http://h/\"\nredirects = 1\nredirect_hosts = [\"http://u:geheim@h/\"]\n",
     ] {
         let faults = parse(text).unwrap_err().join("\n");
         assert!(!faults.contains("geheim"), "{faults}");
