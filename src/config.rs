@@ -200,14 +200,14 @@ impl Config {
 
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
-        let mut notices = Vec::new();
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
-        let listen = listen(root.section("listen"), &mut notices);
+        let listen = listen(root.section("listen"));
         let urls = calls(root.section("calls"), &listen);
         let limits = limits::read(root.section("limits"));
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
+        let notices = document.notices();
         Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
     }
 
@@ -267,7 +267,7 @@ impl Listen {
     }
 }
 
-fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
+fn listen(mut section: Section<'_>) -> Listen {
     let default = Config::default().listen;
     let mut said = Vec::new();
     let mut place = |name, default| {
@@ -298,18 +298,27 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
             section.fault(name, format!("the same address as listen.{other}; give each its own port"));
         }
     }
-    // a loopback observer is for this machine, whoever else may make calls
-    for (name, _, address) in said.into_iter().filter(|(name, _, _)| *name != "observer") {
-        let local = |address: &SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
-        if let Some(address) = address.filter(local) {
-            notices.push(format!(
-                "listen.allow does not name {}: nobody can connect to listen.{name}; add it, or leave allow out",
-                address.ip()
-            ));
-        }
+    for (name, _, address) in said {
+        shut_out(&section, &listen, name, address.map(|address| address.ip()));
     }
     section.end();
     listen
+}
+
+/// A listener at this address that nobody can connect to.
+fn shut_out(section: &Section<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
+    let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
+    let what = match address {
+        // a loopback observer is for this machine, whoever else may make calls
+        Some(local) if local.is_loopback() && name != "observer" && !listen.allows(local) => {
+            format!("does not name {local}: nobody can connect to listen.{name}; add it, or leave allow out")
+        }
+        Some(open) if !open.is_loopback() && nobody => {
+            format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
+        }
+        Some(_) | None => return,
+    };
+    section.notice("allow", &what);
 }
 
 /// An address to listen on, or none for `false`.
@@ -322,7 +331,11 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 }
 
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
-    let network = |text: &str| text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
+    let network = |text: &str| match text.parse::<IpAddr>() {
+        Ok(address) => Some(IpNet::from(address)),
+        // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
+        Err(_) => text.parse::<IpNet>().ok().map(|network| network.trunc()),
+    };
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
         entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
@@ -333,9 +346,10 @@ fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = section.take("urls").and_then(|entry| {
-        let prefixes: Result<Vec<_>, String> = entry.texts()?.iter().map(|text| http_url(text)).collect();
-        let said = prefixes.map_err(|fault| entry.wrong(&fault));
-        said.ok().map(AllowedUrls::Prefixes)
+        let url = |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault)).ok();
+        // every one, so that every fault is told
+        let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
+        urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
     });
     section.end();
     urls.unwrap_or(default)

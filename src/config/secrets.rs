@@ -41,36 +41,37 @@ pub(super) fn kept<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
 
 fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
     let mut source = entry.section()?;
-    let (entry, found) = match (source.take("file"), source.take("env")) {
-        (Some(entry), None) => {
-            let found = String::from_utf8(
-                read(&entry.text()?, file, LONGEST_SECRET).map_err(|fault| entry.fault(fault)).ok()?,
-            );
-            (
-                entry,
-                found
-                    .map_err(|_| "what is there is not a text; write one line of printable ASCII".to_owned()),
-            )
-        }
-        (None, Some(entry)) => {
-            let name = entry.text()?;
-            let found =
-                env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"));
-            (entry, found)
-        }
+    let found = match (source.take("file"), source.take("env")) {
+        (Some(entry), None) => of_file(&entry, file).map(|text| (text, entry.mark())),
+        (None, Some(entry)) => of_environment(&entry).map(|text| (text, entry.mark())),
         (_, _) => {
             source.fault("file", "write one of file and env");
-            return None;
+            None
         }
     };
     source.end();
-    let mark = entry.mark();
-    let text = found.map_err(|fault| mark.fault(fault)).ok()?;
+    let (text, mark) = found?;
     if text.trim().is_empty() {
         mark.fault("there is nothing in it; write the secret into it");
         return None;
     }
     Some(Kept { text: text.trim_end_matches(['\r', '\n']).to_owned(), mark, elsewhere: true })
+}
+
+fn of_file(entry: &Entry<'_>, file: &Path) -> Option<String> {
+    let content = read(&entry.text()?, file, LONGEST_SECRET).map_err(|fault| entry.fault(fault)).ok()?;
+    let no_text = |_| entry.fault("what is there is not a text; write one line of printable ASCII");
+    String::from_utf8(content).map_err(no_text).ok()
+}
+
+fn of_environment(entry: &Entry<'_>) -> Option<String> {
+    let name = entry.text()?;
+    let missing = |_| {
+        entry.fault(format!(
+            "the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"
+        ));
+    };
+    env::var(&name).map_err(missing).ok()
 }
 
 /// The content of a file that the configuration names, of at most so many bytes.

@@ -158,8 +158,11 @@ pub enum RequestFault {
     /// One of the names that report on the step.
     #[error("variable must not be one of WEBHOOK_STATUS WEBHOOK_CODE and WEBHOOK_REASON")]
     ReservedVariable,
+    /// One of the names under the hook's `set`.
+    #[error("variable is one that the hook sets from a part of the answer. choose another name")]
+    VariableOfSet,
     /// A placeholder's value would turn the path into another one.
-    #[error("a placeholder in the path of the URL holds only dots")]
+    #[error("a placeholder in the path of the URL holds . or .. and would lead to another path")]
     PathDots,
     /// What the call holds makes the URL longer than any request can have.
     #[error("with what the call holds the URL is longer than 65534 bytes")]

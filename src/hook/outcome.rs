@@ -282,6 +282,7 @@ mod tests {
             R::Timeout,
             R::Variable,
             R::ReservedVariable,
+            R::VariableOfSet,
             R::PathDots,
             R::UrlTooLong,
             R::UrlNotExact,

@@ -115,7 +115,8 @@ async fn check_and_try_show_that_there_are_secrets_and_not_which() {
          [hook.bearer]\nurl = \"{plain}\"\nbearer = \"geheim\"\n\
          [hook.basic]\nurl = \"{plain}\"\nbasic = {{ user = \"pbx\", password = \"geheim\" }}\n"
     ));
-    std::fs::write(folder.path().join("crm.whsec"), &sign).unwrap();
+    let old = format!("whsec_{}", STANDARD.encode("geheim".repeat(4)));
+    std::fs::write(folder.path().join("crm.whsec"), &old).unwrap();
     std::fs::write(folder.path().join("crm.key"), "geheim").unwrap();
     let file = file.to_str().unwrap();
     let (status, out, err) = run(&["check", "--config", file]).await;
@@ -135,6 +136,7 @@ async fn check_and_try_show_that_there_are_secrets_and_not_which() {
     }
     assert_hidden("geheim", &said, "check or try");
     assert_hidden(&sign, &said, "check or try");
+    assert_hidden(&old, &said, "check or try");
     assert_eq!(webhook.received().len(), 6);
 }
 
