@@ -40,13 +40,6 @@ pub struct House {
     numbers: Numbers,
 }
 
-/// A call that waited for so long may have been taken elsewhere: timers of FreeSWITCH count in seconds, and people are no
-/// faster. Others are not asked, it would be one more round trip.
-const LONG_WAIT: Duration = Duration::from_secs(1);
-
-/// How long a switch may take to tell where a call is; it takes less than one millisecond.
-const INQUIRY: Duration = Duration::from_millis(30);
-
 /// In so much time FreeSWITCH does what a call has in its queue; it looks every 20 ms.
 const QUEUE: Duration = Duration::from_millis(100);
 
@@ -201,9 +194,7 @@ where
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
-    if began.elapsed() >= LONG_WAIT
-        && let Ok(Err(gone)) = timeout(INQUIRY, switch.find()).await
-    {
+    if let Err(gone) = switch.find().await {
         house.cancelled(&step, call.switch, began.elapsed(), &gone);
         return Err(gone);
     }

@@ -9,10 +9,12 @@ pub mod esl;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::{Decoder, Framed};
 
 use crate::call::Call;
@@ -51,12 +53,12 @@ pub trait Dialect: Clone + Sync {
     /// What a message means while nothing is expected: why the conversation must end, if it must.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
 
-    /// What is asked of a call that waited long, because it may have been taken elsewhere meanwhile; nothing where the switch
-    /// would have told.
+    /// What is asked now and then of a call that waits, because it may be taken elsewhere; nothing where the switch would
+    /// tell that by itself.
     fn inquiry(&self) -> &'static [u8];
 
-    /// Whether the reply to that tells of a call that is elsewhere. From then on everything is said so that it stays there.
-    fn is_elsewhere(&mut self, message: &[u8]) -> bool;
+    /// Where the call is, if a message tells. Once it is elsewhere, everything is said so that it stays there.
+    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts;
 
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
     ///
@@ -84,6 +86,17 @@ pub enum Greeting {
     Call(Box<Call>),
     /// Not all yet: this is to be said, and the next message tells more.
     Further(Vec<u8>),
+}
+
+/// Where a call is while we think about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Where it asked us.
+    Here,
+    /// Somebody, or a timer, took it away.
+    Elsewhere,
+    /// The message does not tell.
+    Untold,
 }
 
 /// Whether the switch told all that was asked for.
@@ -136,6 +149,10 @@ pub struct Switch<S, D: Dialect> {
     stream: Framed<S, D::Codec>,
     dialect: D,
     peer: Option<SocketAddr>,
+    /// When the call was last known to be where it asked us.
+    located: Instant,
+    /// The inquiry that was not answered.
+    inquired: Option<Instant>,
 }
 
 impl<S, D> Switch<S, D>
@@ -145,7 +162,8 @@ where
 {
     /// A connection on which nothing was said yet.
     pub fn new(stream: S, dialect: D) -> Self {
-        Self { stream: Framed::with_capacity(stream, dialect.codec(), READ_AHEAD), dialect, peer: None }
+        let stream = Framed::with_capacity(stream, dialect.codec(), READ_AHEAD);
+        Self { stream, dialect, peer: None, located: Instant::now(), inquired: None }
     }
 
     /// The same, with what the log should say of the other end.
@@ -168,7 +186,10 @@ where
         loop {
             let message = self.hear().await?;
             match self.dialect.greeting(message)? {
-                Greeting::Call(call) => return Ok(*call),
+                Greeting::Call(call) => {
+                    self.located = Instant::now();
+                    return Ok(*call);
+                }
                 Greeting::Further(words) => self.say(&words).await?,
             }
         }
@@ -192,14 +213,18 @@ where
         Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
     }
 
-    /// Waits until the caller hangs up or the conversation ends otherwise, and says how.
+    /// Waits until the caller hangs up, the call is taken elsewhere or the conversation ends otherwise, and says how.
     ///
-    /// Cancel safe: it only reads, and what was read stays in the buffer.
+    /// Cancel safe: what was read stays in the buffer, and an inquiry is so short that it is written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let ended = match self.hear().await {
-                Ok(message) => self.dialect.interruption(&message),
-                Err(error) => Some(error),
+            let inquires = self.inquired.is_none() && !self.dialect.inquiry().is_empty();
+            let until = if inquires { self.located + BETWEEN_INQUIRIES } else { Instant::now() + A_DAY };
+            let ended = match timeout_at(until, self.hear()).await {
+                Ok(Ok(message)) => self.told(&message),
+                Ok(Err(error)) => Some(error),
+                Err(_elapsed) if inquires => self.inquire().await.err(),
+                Err(_elapsed) => None,
             };
             if let Some(why) = ended {
                 return why;
@@ -207,23 +232,46 @@ where
         }
     }
 
-    /// Finds out whether the call is still where it asked us. Not cancel safe: the reply may come later, as one that
-    /// nobody waits for.
+    /// What a message means that came by itself, or tells where the call is: why the conversation must end, if it must.
+    fn told(&mut self, message: &[u8]) -> Option<SwitchError> {
+        if let Some(gone) = self.dialect.interruption(message) {
+            return Some(gone);
+        }
+        match self.inquired.map(|_| self.dialect.whereabouts(message)) {
+            Some(Whereabouts::Elsewhere) => Some(SwitchError::Moved),
+            Some(Whereabouts::Here) => {
+                (self.located, self.inquired) = (Instant::now(), None);
+                None
+            }
+            // a switch that does not know the question is not asked again
+            Some(Whereabouts::Untold) | None => None,
+        }
+    }
+
+    async fn inquire(&mut self) -> Result<(), SwitchError> {
+        self.inquired = Some(Instant::now());
+        self.say(self.dialect.inquiry()).await
+    }
+
+    /// Makes sure that the call is still where it asked us, if that was long ago: we were asleep. A switch that does not
+    /// answer in time is trusted.
     ///
     /// # Errors
     /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
     pub async fn find(&mut self) -> Result<(), SwitchError> {
-        let inquiry = self.dialect.inquiry();
-        if inquiry.is_empty() {
-            return Ok(());
+        if self.inquired.is_none() {
+            if self.dialect.inquiry().is_empty() || self.located.elapsed() < LONG_AGO {
+                return Ok(());
+            }
+            self.inquire().await?;
         }
-        self.say(inquiry).await?;
-        let reply = self.hear().await?;
-        match self.dialect.interruption(&reply) {
-            Some(gone) => Err(gone),
-            None if self.dialect.is_elsewhere(&reply) => Err(SwitchError::Moved),
-            None => Ok(()),
+        while let Some(inquired) = self.inquired {
+            let Ok(message) = timeout_at(inquired + REPLY, self.hear()).await else { break };
+            if let Some(gone) = self.told(&message?) {
+                return Err(gone);
+            }
         }
+        Ok(())
     }
 
     /// Does what must be done some time before the last word, and says whether there was anything.
@@ -301,6 +349,18 @@ impl<S, D: Dialect> fmt::Debug for Switch<S, D> {
 
 /// Bytes of buffer that a connection starts with: an ordinary AGI environment is about 550.
 const READ_AHEAD: usize = 2048;
+
+/// How often a call that waits is looked for. Timers of FreeSWITCH count in seconds, and people are no faster.
+const BETWEEN_INQUIRIES: Duration = Duration::from_millis(900);
+
+/// What is known for so long is not known any more.
+const LONG_AGO: Duration = Duration::from_millis(1200);
+
+/// How long a switch may take to tell where a call is; it takes less than one millisecond.
+const REPLY: Duration = Duration::from_millis(300);
+
+/// More than any wait for a webhook.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// How much is read of a switch that was refused, so that it hears the refusal before the connection ends.
 const LONGEST_REST: usize = 256 * 1024;

@@ -17,7 +17,7 @@ use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
@@ -126,8 +126,8 @@ impl Dialect for Agi {
         b""
     }
 
-    fn is_elsewhere(&mut self, _message: &[u8]) -> bool {
-        false
+    fn whereabouts(&mut self, _message: &[u8]) -> Whereabouts {
+        Whereabouts::Untold
     }
 
     fn preparation(&self) -> Vec<u8> {

@@ -14,7 +14,7 @@ use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use crate::call::{Call, Parameter};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
@@ -251,17 +251,17 @@ impl Dialect for Esl {
         }
     }
 
-    fn is_elsewhere(&mut self, message: &[u8]) -> bool {
+    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
         let (before, now) = (Headers::parse(&self.data), Headers::parse(message));
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
-            return false;
+            return Whereabouts::Untold;
+        }
+        if runs_a_socket(&now) && PLACE.iter().all(|name| before.first(name) == now.first(name)) {
+            return Whereabouts::Here;
         }
         self.resumes = is_true(&now.variable(RESUMES));
-        let here = runs_a_socket(&now) && PLACE.iter().all(|name| before.first(name) == now.first(name));
-        if !here {
-            self.mode = Mode::Elsewhere;
-        }
-        !here
+        self.mode = Mode::Elsewhere;
+        Whereabouts::Elsewhere
     }
 
     /// What was queued before the last word has to run before it is heard.

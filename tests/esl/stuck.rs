@@ -6,7 +6,7 @@ use dialhook::call::Call;
 use dialhook::conversation;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
-use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold};
+use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold, Whereabouts};
 use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
 use tokio::io::duplex;
 use tokio::time::Instant;
@@ -374,8 +374,8 @@ mod panics {
             self.0.inquiry()
         }
 
-        fn is_elsewhere(&mut self, message: &[u8]) -> bool {
-            self.0.is_elsewhere(message)
+        fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
+            self.0.whereabouts(message)
         }
 
         fn preparation(&self) -> Vec<u8> {
