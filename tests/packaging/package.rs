@@ -16,7 +16,7 @@ use crate::manual::root;
 use crate::util::skipped;
 
 /// Makes the package, once for all tests.
-fn package() -> &'static Path {
+pub(super) fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
     PACKAGE.get_or_init(|| {
         if let Some(package) = std::env::var_os("DIALHOOK_DEB") {
