@@ -91,6 +91,12 @@ impl House {
         Self { numbers, ..self }
     }
 
+    /// How many requests there are that no call waits for.
+    #[must_use]
+    pub fn errands(&self) -> usize {
+        self.errands.len()
+    }
+
     /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
     pub async fn errands_done(&self) {
         self.errands.close();

@@ -206,7 +206,8 @@ impl Server {
             house.errands_done().await;
         };
         if timeout(DRAIN, finished).await.is_err() {
-            warn!(calls = calls.len(), "stopped before every call and request was finished");
+            let (calls, requests) = (calls.len(), house.errands());
+            warn!(calls, requests, "stopped before every call and request was finished");
         }
     }
 }

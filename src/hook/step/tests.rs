@@ -11,7 +11,7 @@ use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
     AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
-    RequestFault, Source, Step, UrlTemplate,
+    RequestFault, Source, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
@@ -235,4 +235,11 @@ fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_th
     for (number, way) in ways.iter().enumerate() {
         assert!(ways.iter().skip(number + 1).all(|other| other != way), "{number}");
     }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_in_what_a_request_looks_like() {
+    let url = Url::parse("http://pbx:geheim@h/").unwrap();
+    let target = Target { url, place: "http://…@h/".into() };
+    assert_eq!(format!("{target:?}"), "Target(\"http://…@h/\")");
 }
