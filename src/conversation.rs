@@ -1,6 +1,7 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
-use std::borrow::Cow;
+mod report;
+
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -12,16 +13,17 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, error, error_span, field, info, trace, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, trace, warn};
 
-use crate::call::{AD_HOC, Call, SwitchKind};
+use self::report::report_detached;
+use crate::call::Call;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::limits::{Attendance, Full, Limits};
 use crate::log::{Numbers, Seldom};
-use crate::metrics::{CANCELLED, Metrics, Refusal, UNKNOWN};
+use crate::metrics::{Metrics, Refusal};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
-use crate::webhook::{Asked, ErrorPage, Webhook};
+use crate::webhook::{ErrorPage, Webhook};
 use crate::word;
 
 /// What every conversation under one configuration shares.
@@ -263,55 +265,6 @@ impl House {
         self.errands.spawn(errand.in_current_span());
         Outcome::Detached
     }
-
-    /// What a webhook said, for whoever wants to read everything.
-    fn tell(&self, asked: &Asked) {
-        trace!(answer = %self.numbers.in_text(&heard(asked)), "the webhook was asked");
-    }
-
-    /// The hook's name for what is counted: one that no configuration knows may be a caller's words.
-    fn known<'s>(&self, step: &'s Step) -> &'s str {
-        let known = step.name == AD_HOC || self.policy.hooks.contains_key(&step.name);
-        if known { &step.name } else { UNKNOWN }
-    }
-
-    /// The hook's name for the log.
-    fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
-        match self.known(step) {
-            UNKNOWN => self.numbers.in_text(&step.name),
-            known => Cow::Borrowed(known),
-        }
-    }
-
-    /// One line a call and one count: a warning where somebody should look.
-    fn report(&self, step: &Step, switch: SwitchKind, outcome: &Outcome, to: Option<&str>, took: Duration) {
-        self.metrics.call_ended(switch, self.known(step), outcome.status(), took);
-        let (hook, ms) = (&*self.shown(step), milliseconds(took));
-        let (status, code) = (outcome.status().as_str(), outcome.code());
-        match outcome {
-            Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
-            Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
-            failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
-        }
-    }
-
-    /// The same for a step whose call ended before it.
-    fn cancelled(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
-        self.metrics.call_cancelled(switch, self.known(step));
-        let (hook, to, ms) = (&*self.shown(step), step.asks(), milliseconds(took));
-        info!(hook, to, status = CANCELLED, ms, reason = %gone, "webhook step");
-    }
-}
-
-fn milliseconds(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What came of asking a webhook, for the log.
-fn heard(asked: &Asked) -> String {
-    let answer = asked.answer.as_ref();
-    let body = answer.map(|answer| format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)));
-    format!("{} {}", asked.outcome.status().as_str(), body.unwrap_or_else(|| asked.outcome.to_string()))
 }
 
 /// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
@@ -344,17 +297,6 @@ fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option
     let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set), step.accept()).is_err();
     let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
     name.filter(|name| !step.receives_text(name)).cloned()
-}
-
-/// One line for a request that no call waited for.
-fn report_detached(step: &Step, asked: &Asked, took: Duration) {
-    let (hook, ms, outcome) = (&step.name, milliseconds(took), &asked.outcome);
-    let to = asked.attempts.last().map(|attempt| attempt.origin());
-    let (status, code) = (outcome.status().as_str(), outcome.code());
-    match outcome {
-        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
-        failed => warn!(hook, to, status, code, ms, reason = %failed, "detached request"),
-    }
 }
 
 async fn within<T>(
