@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, error_span, field, trace, warn};
 
@@ -41,6 +42,10 @@ pub struct House {
     metrics: Arc<Metrics>,
     numbers: Numbers,
 }
+
+/// How long a switch has for its greeting where others wait for it: it needs milliseconds. A call of FreeSWITCH that is
+/// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
+const HASTE: Duration = Duration::from_millis(500);
 
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -97,8 +102,9 @@ impl House {
     }
 }
 
-/// Holds the conversation about one call to its end.
-pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>)
+/// Holds the conversation about one call to its end. A switch that has told of no call is not waited for much longer once
+/// `hurry` is cancelled.
+pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>, hurry: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
@@ -108,10 +114,10 @@ where
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
-        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
+        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house, &hurry)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
             house.metrics.refused(Refusal::Panicked);
-            give_back(&mut switch, patience).await;
+            give_back(&mut switch, patience, &hurry).await;
             return;
         };
         if let Some(refusal) = ended.as_ref().err().and_then(refusal) {
@@ -124,11 +130,11 @@ where
                 house.forged.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
                 // a switch that was waited for long enough is not waited for again
                 let silent = matches!(error, SwitchError::Silent(_));
-                give_back(&mut switch, if silent { LAST_WORD } else { patience }).await;
+                give_back(&mut switch, if silent { LAST_WORD } else { patience }, &hurry).await;
             }
             Err(error @ SwitchError::HungUpUnproved) => {
                 debug!("call refused: {error}");
-                give_back(&mut switch, patience).await;
+                give_back(&mut switch, patience, &hurry).await;
             }
             Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
                 debug!("the conversation ended early: {error}");
@@ -151,22 +157,26 @@ fn refusal(error: &SwitchError) -> Option<Refusal> {
 }
 
 /// Gives a call back without an answer.
-async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration)
+async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration, hurry: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let refused = within(patience, switch.refuse()).await;
+    let refused = in_haste(patience, hurry, switch.refuse()).await;
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
-async fn converse<S, D>(switch: &mut Switch<S, D>, house: &Arc<House>) -> Result<(), SwitchError>
+async fn converse<S, D>(
+    switch: &mut Switch<S, D>,
+    house: &Arc<House>,
+    hurry: &CancellationToken,
+) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
     let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
-    let mut call = within(patience, switch.greet()).await?;
+    let mut call = in_haste(patience, hurry, switch.greet()).await?;
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
     let channel = call.channel.lossy();
@@ -304,4 +314,21 @@ async fn within<T>(
     doing: impl Future<Output = Result<T, SwitchError>>,
 ) -> Result<T, SwitchError> {
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
+}
+
+/// The same, and within [`HASTE`] once others wait.
+async fn in_haste<T>(
+    patience: Duration,
+    hurry: &CancellationToken,
+    doing: impl Future<Output = Result<T, SwitchError>>,
+) -> Result<T, SwitchError> {
+    let too_late = async {
+        hurry.cancelled().await;
+        sleep(HASTE).await;
+    };
+    tokio::select! {
+        biased;
+        done = within(patience, doing) => done,
+        () = too_late => Err(SwitchError::Silent(HASTE)),
+    }
 }

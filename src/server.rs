@@ -51,6 +51,8 @@ struct Shared {
     listen: watch::Sender<Listen>,
     /// Cancelled when the daemon ends, and only finishes its calls.
     draining: CancellationToken,
+    /// Cancelled when nobody is let in any more, and the next daemon waits for those who are there.
+    closing: CancellationToken,
     connections: Arc<Semaphore>,
     entrances: TaskTracker,
     calls: TaskTracker,
@@ -186,6 +188,7 @@ impl Server {
         stop.cancelled().await;
         self.shared.draining.cancel();
         self.shared.give_notice().await;
+        self.shared.closing.cancel();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(open);
         let Shared { entrances, calls, .. } = &*self.shared;
@@ -228,6 +231,7 @@ impl Shared {
             metrics,
             listen: watch::Sender::new(current.listen.clone()),
             draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             connections: Arc::new(Semaphore::new(current.connections)),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
@@ -297,18 +301,18 @@ impl Shared {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let house = Arc::clone(&current.house);
+        let (house, hurry) = (Arc::clone(&current.house), self.closing.clone());
         let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
             let Limits { environment, channel_data, .. } = *house.limits();
             match switch {
                 SwitchKind::Asterisk => {
                     let agi = Agi::new(word::random::<8>()).taking(environment);
-                    conversation::hold(Switch::new(stream, agi).of(peer), house).await;
+                    conversation::hold(Switch::new(stream, agi).of(peer), house, hurry).await;
                 }
                 SwitchKind::FreeSwitch => {
                     let esl = Esl::new(port).taking(channel_data);
-                    conversation::hold(Switch::new(stream, esl).of(peer), house).await;
+                    conversation::hold(Switch::new(stream, esl).of(peer), house, hurry).await;
                 }
             }
             drop(permit);

@@ -14,6 +14,7 @@ use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::util::{
     Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
@@ -142,7 +143,11 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
     let metrics = Arc::new(Metrics::default());
     let house = Arc::into_inner(house("")).expect("nobody else has it").counted_in(Arc::clone(&metrics));
     let dialect = Agi::new("0123456789abcdef".to_owned());
-    let held = tokio::spawn(conversation::hold(Switch::new(there, dialect), Arc::new(house)));
+    let held = tokio::spawn(conversation::hold(
+        Switch::new(there, dialect),
+        Arc::new(house),
+        CancellationToken::new(),
+    ));
     let mut here = FakeSwitch::over(here);
     switch(&mut here).await;
     here.hear_all().await;
