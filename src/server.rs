@@ -23,7 +23,7 @@ pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
-use crate::limits::Limits;
+use crate::limits::{Attendance, Limits};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
 use crate::switch::Switch;
@@ -54,6 +54,8 @@ struct Shared {
     /// Cancelled when nobody is let in any more, and the next daemon waits for those who are there.
     closing: CancellationToken,
     connections: Arc<Semaphore>,
+    /// The connections that have all the patience there is, by peer.
+    at_leisure: Attendance,
     entrances: TaskTracker,
     calls: TaskTracker,
     strangers: Seldom,
@@ -66,6 +68,8 @@ struct Current {
     house: Arc<House>,
     listen: Listen,
     connections: usize,
+    /// How many of one peer may take their time.
+    at_leisure: Option<usize>,
     drain_notice: Duration,
 }
 
@@ -125,6 +129,10 @@ const CONNECTIONS_A_CALL: usize = 2;
 
 /// And some more, so that a low limit does not let a few silent strangers keep a call waiting.
 const SPARE_CONNECTIONS: usize = 100;
+
+/// The same for the connections of one peer, where `limits.calls_per_peer` is given: those beyond have less time for their
+/// greeting, so that silent ones of one peer do not take all the places.
+const SPARE_CONNECTIONS_OF_PEER: usize = 20;
 
 /// How long the daemon waits for calls in flight when it ends: the longest timeout, and a second to say goodbye.
 const DRAIN: Duration = Duration::from_secs(11);
@@ -214,14 +222,14 @@ impl Current {
             file: config.file.clone(),
             house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
-            connections: connections(&config.limits),
+            connections: config.limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS,
+            at_leisure: config
+                .limits
+                .calls_per_peer
+                .map(|calls| calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS_OF_PEER),
             drain_notice: config.limits.drain_notice,
         }
     }
-}
-
-fn connections(limits: &Limits) -> usize {
-    limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS
 }
 
 impl Shared {
@@ -233,6 +241,7 @@ impl Shared {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             connections: Arc::new(Semaphore::new(current.connections)),
+            at_leisure: Attendance::default(),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
             calls: TaskTracker::new(),
@@ -301,7 +310,9 @@ impl Shared {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let (house, hurry) = (Arc::clone(&current.house), self.closing.clone());
+        let leisure = self.at_leisure.enter(Some(peer.ip()), usize::MAX, current.at_leisure);
+        let hurry = if leisure.is_ok() { self.closing.clone() } else { at_once() };
+        let house = Arc::clone(&current.house);
         let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
             let Limits { environment, channel_data, .. } = *house.limits();
@@ -315,7 +326,14 @@ impl Shared {
                     conversation::hold(Switch::new(stream, esl).of(peer), house, hurry).await;
                 }
             }
-            drop(permit);
+            drop((permit, leisure));
         });
     }
+}
+
+/// What has been cancelled already.
+fn at_once() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
 }

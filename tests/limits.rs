@@ -1,5 +1,6 @@
 //! How long, how much, how many: every limit has its end, and what is behind it goes on.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,6 +26,13 @@ async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
 
 async fn good_webhook() -> FakeWebhook {
     FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+/// A connection from this address.
+async fn from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
 }
 
 /// A conversation without a listener, for time that is not real: the switch's side, and the end of the daemon's.
@@ -310,9 +318,7 @@ mod many_switches {
             (ended.status(), ended.reason()),
             ("OVERLOADED", "more calls at once from one address than the limit of 2")
         );
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        let other = FakeSwitch::over(socket.connect(daemon.address()).await.unwrap());
+        let other = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
         let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
         webhook.request(3).await;
         gate.open();
@@ -331,6 +337,35 @@ mod many_switches {
             strangers.push(FakeSwitch::connect(daemon.address()).await);
         }
         assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting() {
+        let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
+        let mut strangers = Vec::new();
+        // all the places, and more
+        for _ in 0..110 {
+            strangers.push(FakeSwitch::over(from("127.0.0.2", daemon.address()).await));
+        }
+        let began = Instant::now();
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
+        let first = strangers[0].stream.try_read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(first, Err(ErrorKind::WouldBlock), "those within the limit have all their time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
+        let daemon = Daemon::start("[limits]\ncalls_per_peer = 1").await;
+        let mut strangers = Vec::new();
+        for _ in 0..60 {
+            strangers.push(FakeSwitch::connect(daemon.address()).await);
+        }
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+        assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
     }
 
     fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
@@ -642,9 +677,7 @@ mod peers {
     use super::*;
 
     async fn call_from(from: &str, daemon: &Daemon) -> Ended {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-        let stream = socket.connect(daemon.address()).await.unwrap();
+        let stream = super::from(from, daemon.address()).await;
         FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
     }
 
