@@ -284,13 +284,24 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 }
 
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
-    let network = |text: &str| text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
         entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
     }
     networks
 }
+
+/// A network, or an address alone. One of IPv4 that is written as IPv6 (`::ffff:10.1.0.0/112`) is meant as IPv4, which is how
+/// peers are compared.
+fn network(text: &str) -> Option<IpNet> {
+    let network = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
+    let IpNet::V6(written) = network else { return Some(network) };
+    let mapped = written.prefix_len().checked_sub(MAPPED).zip(written.addr().to_ipv4_mapped());
+    Some(mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok()).unwrap_or(network))
+}
+
+/// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
+const MAPPED: u8 = 96;
 
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };

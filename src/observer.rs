@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,8 @@ impl Observer {
             match self.listener.accept().await {
                 Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
                     self.metrics.refused(Refusal::NotAllowed);
+                    // as it is to be written into listen.allow
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                     strangers.warn(|unlogged| {
                         warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
                     });

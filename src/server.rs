@@ -296,6 +296,8 @@ impl Shared {
 
     /// Starts a conversation with whoever may have one.
     fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
+        // as it is to be written into listen.allow
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let current = self.current();
         if !current.listen.allows(peer.ip()) {
             self.metrics.refused(Refusal::NotAllowed);

@@ -4,10 +4,12 @@
 mod program;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use dialhook::log::{Format, dispatch};
 use serde_json::Value;
+use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -40,10 +42,19 @@ impl MakeWriter<'_> for Written {
 
 /// What is logged of a daemon in this thread, from its start to its end, in this format and with this filter.
 async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
+    let (_this_thread, written) = listening(format, filter);
+    with(Daemon::start(tables).await, written, calls).await
+}
+
+/// Hears what is logged in this thread, until the first is dropped.
+fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
     let written = Written::default();
-    let _this_thread =
-        tracing::dispatcher::set_default(&dispatch(format, EnvFilter::new(filter), written.clone()));
-    let daemon = Daemon::start(tables).await;
+    let dispatch = dispatch(format, EnvFilter::new(filter), written.clone());
+    (tracing::dispatcher::set_default(&dispatch), written)
+}
+
+/// What was heard when the daemon has ended.
+async fn with(daemon: Daemon, written: Written, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     calls(&daemon).await;
     daemon.stop().await;
     std::mem::take(&mut *written.0.lock().unwrap())
@@ -304,4 +315,20 @@ async fn a_flood_of_strangers_leaves_one_line() {
     })
     .await;
     assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
+}
+
+#[tokio::test]
+async fn who_is_refused_is_named_as_the_configuration_would_allow_it() {
+    let (_this_thread, written) = listening(TEXT, "info");
+    let everywhere = "\"[::ffff:127.0.0.1]:0\"";
+    let listen = format!("asterisk = {everywhere}\nobserver = {everywhere}\nallow = [\"10.0.0.0/8\"]\n");
+    let lines = with(Daemon::with(&format!("[listen]\n{listen}")).await, written, async |daemon| {
+        for port in [daemon.address().port(), daemon.observer().port()] {
+            FakeSwitch::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.hear_all().await;
+        }
+    })
+    .await;
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("connection refused")).collect();
+    assert_eq!(refused.len(), 2, "{lines:?}");
+    assert!(refused.iter().all(|line| line.contains(" peer=127.0.0.1:")), "{refused:?}");
 }
