@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, error, error_span, field, trace, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, warn};
 
 use self::report::report_detached;
 use crate::call::Call;
@@ -179,13 +179,11 @@ where
     let mut call = in_haste(patience, hurry, switch.greet()).await?;
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
-    let channel = call.channel.lossy();
-    let channel = house.numbers.in_channel(&channel, call.switch);
-    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*channel);
+    house.name(&call);
 
     let step = house.policy.step(&call);
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
-    trace!(call = %house.numbers.in_text(&format!("{call:?}")), "the environment is proved");
+    house.show(&call);
     let dialect = switch.dialect().clone();
     let (outcome, to) = tokio::select! {
         biased;

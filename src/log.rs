@@ -1,6 +1,7 @@
 //! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
 
 mod journal;
+mod length;
 mod numbers;
 
 use std::env;
@@ -18,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use self::journal::{Journal, SOCKET};
+pub use self::length::{at_length, brief};
 pub use self::numbers::Numbers;
 
 /// How a line of the log is written.

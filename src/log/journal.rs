@@ -19,6 +19,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::length::cut;
+
 /// Where journald listens (`systemd-journald.service(8)`).
 pub const SOCKET: &str = "/run/systemd/journal/socket";
 
@@ -140,22 +142,24 @@ struct Fields {
 /// What the names of our fields begin with, so that they are nobody else's.
 const PREFIX: &str = "DIALHOOK_";
 
-/// Bytes of one value: a datagram holds some 200 KiB, and one that is longer would be lost whole.
-const LONGEST_VALUE: usize = 32 * 1024;
+/// Characters of one value as it is written. A datagram holds some 200 KiB, and one that is longer would be lost whole; a value
+/// stands in it twice, and no event has more than one long value.
+const LONGEST_VALUE: usize = 16 * 1024;
 
 impl Fields {
     fn take(&mut self, field: &Field, value: &str) {
-        let end = (0..=value.len().min(LONGEST_VALUE)).rev().find(|end| value.is_char_boundary(*end));
-        let value = end.and_then(|end| value.get(..end)).unwrap_or_default();
+        // one more, which shows that there are more
+        let written: String = value.chars().flat_map(on_one_line).take(LONGEST_VALUE + 1).collect();
+        let written = cut(written.into(), LONGEST_VALUE);
         if field.name() == "message" {
-            self.message.extend(value.chars().flat_map(on_one_line));
+            self.message.push_str(&written);
             return;
         }
         self.lines.push_str(PREFIX);
         let letters = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         self.lines.extend(field.name().chars().map(letters));
         self.lines.push('=');
-        self.lines.extend(value.chars().flat_map(on_one_line));
+        self.lines.push_str(&written);
         self.lines.push('\n');
     }
 }
