@@ -14,13 +14,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, error, error_span, field, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field};
 
-use self::report::report_detached;
+use self::report::{AtWill, report_detached};
 use crate::call::Call;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::limits::{Attendance, Full, Limits};
-use crate::log::{Numbers, Seldom};
+use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
@@ -38,7 +38,7 @@ pub struct House {
     /// The requests that no call waits for.
     detached: Attendance,
     errands: TaskTracker,
-    forged: Arc<Seldom>,
+    at_will: Arc<AtWill>,
     metrics: Arc<Metrics>,
     numbers: Numbers,
 }
@@ -55,9 +55,9 @@ impl House {
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
         let (calls, detached) = (Attendance::default(), Attendance::default());
-        let (errands, forged, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
+        let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
         let numbers = Numbers::default();
-        Self { policy, limits, webhook, calls, detached, errands, forged, metrics, numbers }
+        Self { policy, limits, webhook, calls, detached, errands, at_will, metrics, numbers }
     }
 
     /// The same house under another configuration: the calls and requests of both are counted together, and what is known
@@ -71,7 +71,7 @@ impl House {
             calls: self.calls.clone(),
             detached: self.detached.clone(),
             errands: self.errands.clone(),
-            forged: Arc::clone(&self.forged),
+            at_will: Arc::clone(&self.at_will),
             metrics: Arc::clone(&self.metrics),
             numbers: self.numbers,
         }
@@ -120,40 +120,19 @@ where
             give_back(&mut switch, patience, &hurry).await;
             return;
         };
-        if let Some(refusal) = ended.as_ref().err().and_then(refusal) {
-            house.metrics.refused(refusal);
-        }
-        match ended {
-            Ok(()) => {}
-            Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
-                let peer = switch.peer().map(field::display);
-                house.forged.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
-                // a switch that was waited for long enough is not waited for again
-                let silent = matches!(error, SwitchError::Silent(_));
-                give_back(&mut switch, if silent { LAST_WORD } else { patience }, &hurry).await;
-            }
-            Err(error @ SwitchError::HungUpUnproved) => {
-                debug!("call refused: {error}");
+        let Err(error) = ended else { return };
+        house.refused(&error, switch.peer());
+        match error {
+            // a switch that was waited for long enough is not waited for again
+            SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
+            SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
                 give_back(&mut switch, patience, &hurry).await;
             }
-            Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
-                debug!("the conversation ended early: {error}");
-            }
+            SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
         }
     }
     .instrument(span)
     .await;
-}
-
-/// Why a conversation was not held, where that was not the caller's or the network's doing.
-fn refusal(error: &SwitchError) -> Option<Refusal> {
-    match error {
-        SwitchError::Forged(_) => Some(Refusal::Forged),
-        SwitchError::TooLong => Some(Refusal::TooLong),
-        SwitchError::Silent(_) => Some(Refusal::Silent),
-        SwitchError::HungUpUnproved => Some(Refusal::Unproved),
-        SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => None,
-    }
 }
 
 /// Gives a call back without an answer.
@@ -185,6 +164,11 @@ where
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
     house.show(&call);
     let dialect = switch.dialect().clone();
+    // who has left by now has asked nobody
+    if let Some(gone) = switch.hung_up().now_or_never() {
+        house.left(&step, call.switch, began.elapsed(), &gone);
+        return Err(gone);
+    }
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
@@ -198,12 +182,7 @@ where
     let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
     house.report(&step, call.switch, &outcome, to.as_deref(), took);
-    match heard {
-        Ok(0) => {}
-        Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
-        // it may be the caller who left
-        Err(error) => debug!("the farewell was not heard to its end: {error}"),
-    }
+    house.taken(heard);
     Ok(())
 }
 

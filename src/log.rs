@@ -116,23 +116,35 @@ pub const VARIABLE: &str = "DIALHOOK_LOG";
 /// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
 const LONGEST_QUEUE: usize = 8192;
 
-/// Something that a stranger can cause at will: logged once in ten seconds at most, with the number of times
-/// that it was not.
-#[derive(Default)]
+/// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
+/// times that it was not.
 pub struct Seldom {
+    most: u32,
+    period: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    last: Option<Instant>,
+    /// When the period began.
+    began: Option<Instant>,
+    logged: u32,
     missed: u64,
 }
 
-/// Between two lines of the same kind.
-const PAUSE: Duration = Duration::from_secs(10);
+impl Default for Seldom {
+    fn default() -> Self {
+        Self::at_most(1, Duration::from_secs(10))
+    }
+}
 
 impl Seldom {
+    /// So many lines in this time.
+    #[must_use]
+    pub fn at_most(most: u32, period: Duration) -> Self {
+        Self { most, period, state: Mutex::default() }
+    }
+
     /// Logs through `line`, which is told how many lines were left out before it.
     pub fn warn(&self, line: impl FnOnce(u64)) {
         if let Some(missed) = self.due(Instant::now()) {
@@ -142,11 +154,14 @@ impl Seldom {
 
     fn due(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+        if state.began.is_none_or(|began| now.duration_since(began) >= self.period) {
+            (state.began, state.logged) = (Some(now), 0);
+        }
+        if state.logged >= self.most {
             state.missed += 1;
             return None;
         }
-        state.last = Some(now);
+        state.logged += 1;
         Some(std::mem::take(&mut state.missed))
     }
 }
@@ -168,6 +183,16 @@ mod tests {
         assert_eq!(
             [at(0), at(1), at(9), at(10), at(11), at(30)],
             [Some(0), None, None, Some(2), None, Some(1)]
+        );
+    }
+
+    #[test]
+    fn what_may_be_said_more_often_is_cut_off_in_each_period() {
+        let (seldom, start) = (Seldom::at_most(2, Duration::from_secs(1)), Instant::now());
+        let at = |milliseconds| seldom.due(start + Duration::from_millis(milliseconds));
+        assert_eq!(
+            [at(0), at(500), at(600), at(999), at(1000), at(1001), at(1002), at(5000)],
+            [Some(0), Some(0), None, None, Some(2), Some(0), None, Some(1)]
         );
     }
 }

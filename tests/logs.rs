@@ -1,5 +1,7 @@
 //! What the person on call reads: one line a call whatever the format, and what never stands in it.
 
+/// What whoever can connect may cause at will.
+mod floods;
 /// The program's own standard error.
 mod program;
 
@@ -22,6 +24,13 @@ use crate::util::{
 /// A log that keeps each write for itself.
 #[derive(Debug, Clone, Default)]
 struct Written(Arc<Mutex<Vec<String>>>);
+
+impl Written {
+    /// What was written since the last time.
+    fn lines(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -59,7 +68,7 @@ fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
 async fn with(daemon: Daemon, written: Written, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     calls(&daemon).await;
     daemon.stop().await;
-    std::mem::take(&mut *written.0.lock().unwrap())
+    written.lines()
 }
 
 const TEXT: Format = Format::Text { coloured: false };
@@ -356,19 +365,6 @@ async fn what_is_shown_at_trace_is_cut_and_not_lost() {
         let entry = heard.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
         assert!(entry.expect(shown).contains("…\n"), "{shown}");
     }
-}
-
-#[tokio::test]
-async fn a_flood_of_strangers_leaves_one_line() {
-    let lines = logged(TEXT, "info", "", async |daemon| {
-        for _ in 0..20 {
-            let mut switch = FakeSwitch::connect(daemon.address()).await;
-            switch.say(b"GET / HTTP/1.1\n\n").await;
-            switch.hear_all().await;
-        }
-    })
-    .await;
-    assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
 }
 
 #[tokio::test]
