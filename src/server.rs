@@ -169,6 +169,7 @@ impl Server {
             warn!("{warning}");
         }
         metrics.reloaded(true, SystemTime::now());
+        expect_calls(&metrics, config);
         let house = House::new(config.policy(), webhook.clone(), config.limits.clone());
         let current = Current::new(config, house.counted_in(Arc::clone(&metrics)));
         let shared = Arc::new(Shared::new(webhook, metrics, current));
@@ -259,6 +260,7 @@ impl Shared {
 
     /// What holds for every connection from now on.
     fn renew(&self, config: &Config) {
+        expect_calls(&self.metrics, config);
         let before = self.current();
         let house = before.house.renewed(config.policy(), config.limits.clone());
         let current = Current::new(config, house);
@@ -331,6 +333,11 @@ impl Shared {
             drop((permit, leisure));
         });
     }
+}
+
+fn expect_calls(metrics: &Metrics, config: &Config) {
+    let switches = config.listen.switches().map(|(switch, _)| switch);
+    metrics.calls_may_come(switches, config.hooks.keys().map(String::as_str));
 }
 
 /// What has been cancelled already.

@@ -6,8 +6,10 @@ mod monitoring;
 mod requests;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use dialhook::config::Config;
 use dialhook::conversation;
 use dialhook::metrics::Metrics;
 use dialhook::switch::Switch;
@@ -81,7 +83,7 @@ async fn calls_of_each_kind_are_counted_once() {
         format!("dialhook_calls_total{{hook=\"{hook}\",status=\"{status}\",switch=\"{switch}\"}} {count}")
     };
     let calls = samples(&metrics, "dialhook_calls_total");
-    assert_eq!(calls.len(), 8 * 9, "eight statuses of eight hooks, one of them on both switches");
+    assert_eq!(calls.len(), 8 * 8 * 2, "eight statuses of eight hooks on two switches");
     assert_eq!(
         calls.into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>(),
         [
@@ -109,6 +111,24 @@ async fn calls_of_each_kind_are_counted_once() {
     assert!(requests.contains(&"dialhook_request_duration_seconds_count{hook=\"ok\"} 3"), "{requests:?}");
     assert_eq!(samples(&metrics, "dialhook_config_last_reload_successful")[0].split(' ').nth(1), Some("1"));
     monitoring::check_metrics(&metrics).await;
+}
+
+#[tokio::test]
+async fn counts_of_calls_are_there_before_the_first_call_and_after_a_reload() {
+    let hook = |name: &str| format!("[hook.{name}]\nurl = \"http://127.0.0.1:1/\"\n");
+    let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\n";
+    let daemon = Daemon::with(&format!("{listen}{}", hook("crm"))).await;
+    let hooks = async || {
+        let metrics = metrics(&daemon).await;
+        let calls = samples(&metrics, "dialhook_calls_total");
+        assert!(calls.iter().all(|line| line.ends_with(" 0")), "{calls:?}");
+        let of = |name: &str| calls.iter().filter(|line| line.contains(&format!("hook=\"{name}\""))).count();
+        ["crm", "webhook", "unknown", "new"].map(of)
+    };
+    assert_eq!(hooks().await, [16, 16, 16, 0]);
+    let config = format!("{listen}freeswitch = false\nobserver = \"127.0.0.1:0\"\n{}", hook("new"));
+    daemon.server().reload(Config::parse(&config, Path::new("dialhook.toml"))).expect("a configuration");
+    assert_eq!(hooks().await, [16, 16, 16, 8]);
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ pub(super) async fn check_metrics(metrics: &str) {
 /// Everything that can be counted, counted.
 fn all() -> Metrics {
     let metrics = Metrics::default();
+    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
     metrics.call_ended(SwitchKind::Asterisk, "crm", Status::Ok, Duration::ZERO);
     metrics.call_cancelled(SwitchKind::FreeSwitch, "crm");
     metrics.request_ended("crm", Duration::ZERO);
@@ -123,6 +124,31 @@ fn the_alert_rules_name_only_series_that_there_are() {
         assert!(named.len() > 4, "{file}: {named:?}");
         assert!(named.is_subset(&series), "{file}: {:?}", named.difference(&series));
     }
+}
+
+#[test]
+fn the_calls_that_the_rules_are_tested_with_are_counted_from_the_start() {
+    let metrics = Metrics::default();
+    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
+    let rendered = metrics.render();
+    let there: Vec<_> = rendered.lines().filter_map(|line| labels(line, "dialhook_calls_total")).collect();
+    let rules = text("alerts.test.yml");
+    let tested = rules.lines().filter_map(|line| labels(line, "- series: dialhook_calls_total"));
+    // the other one shows what would be if they were not
+    let tested: Vec<_> = tested.filter(|labels| labels.contains(INSTANCE)).collect();
+    assert!(tested.len() > 6, "{tested:?}");
+    for mut labels in tested {
+        labels.remove(INSTANCE);
+        assert!(there.contains(&labels), "{labels:?}");
+    }
+}
+
+const INSTANCE: &str = "instance=\"pbx\"";
+
+/// The labels of a series, where the line begins so.
+fn labels<'l>(line: &'l str, beginning: &str) -> Option<BTreeSet<&'l str>> {
+    let (labels, _) = line.trim_start().strip_prefix(beginning)?.strip_prefix('{')?.split_once('}')?;
+    Some(labels.split(',').map(str::trim).collect())
 }
 
 #[tokio::test]
