@@ -2,11 +2,12 @@
 
 mod journal;
 mod length;
+mod lost;
 mod numbers;
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -14,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, warn};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use self::journal::{Journal, SOCKET};
 pub use self::length::{at_length, brief};
+pub use self::lost::lines_lost;
+use self::lost::queued;
 pub use self::numbers::Numbers;
 
 /// How a line of the log is written.
@@ -55,17 +58,18 @@ impl Format {
 /// `dialhook=trace`, …), until what it returns is dropped.
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// 8,192 are lost then.
+/// 8,192 are lost then, see [`lines_lost`].
 pub fn start(format: Format) -> WorkerGuard {
     let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
     let (format, unheard) = match &journal {
         Some(Err(error)) => (Format::text(), Some(error.to_string())),
         Some(Ok(_)) | None => (format, None),
     };
-    let (writer, guard) = match journal {
-        Some(Ok(journal)) => written_by(journal),
-        Some(Err(_)) | None => written_by(io::stderr()),
+    let (writer, guard, lost) = match journal {
+        Some(Ok(journal)) => queued(journal),
+        Some(Err(_)) | None => queued(io::stderr()),
     };
+    lost.of_this_process();
     let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted);
     let unreadable =
@@ -80,16 +84,6 @@ pub fn start(format: Format) -> WorkerGuard {
         warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
     }
     guard
-}
-
-fn written_by(
-    writer: impl Write + Send + 'static,
-) -> (tracing_appender::non_blocking::NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LONGEST_QUEUE)
-        .thread_name("log")
-        .finish(writer)
 }
 
 /// What hears the events: each is one write.
@@ -112,9 +106,6 @@ where
 
 /// Says what is logged.
 pub const VARIABLE: &str = "DIALHOOK_LOG";
-
-/// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
-const LONGEST_QUEUE: usize = 8192;
 
 /// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
 /// times that it was not.

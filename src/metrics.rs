@@ -207,6 +207,17 @@ impl Metrics {
         self.daemon.refused.with_label_values(&[why.as_str()]).inc();
     }
 
+    /// A listener could not accept a connection.
+    pub fn not_accepted(&self) {
+        self.daemon.not_accepted.inc();
+    }
+
+    /// How many lines of the log were lost since the start.
+    pub fn log_lines_lost(&self, in_all: u64) {
+        let counted = self.daemon.lines_lost.get();
+        self.daemon.lines_lost.inc_by(in_all.saturating_sub(counted));
+    }
+
     /// How many hooks do not verify their webhook's certificate.
     pub fn insecure_hooks(&self, hooks: usize) {
         self.daemon.insecure.set(whole(hooks));

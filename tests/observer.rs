@@ -4,6 +4,8 @@
 mod monitoring;
 /// What becomes of requests to webhooks.
 mod requests;
+/// What goes wrong beside the calls.
+mod troubles;
 
 use std::net::SocketAddr;
 use std::path::Path;

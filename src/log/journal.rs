@@ -60,10 +60,9 @@ impl Journal {
 }
 
 impl Write for Journal {
-    /// What cannot be sent is lost: the journal may be full, or just being restarted.
+    /// What cannot be sent is lost: the journal may be full, or just being restarted. The next one may be sent again.
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        let _sent = self.socket.send_to(datagram, &self.path);
-        Ok(datagram.len())
+        self.socket.send_to(datagram, &self.path)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_no_error() {
+    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         assert!(Journal::at(&path).is_err(), "nobody listens");
@@ -210,6 +209,10 @@ mod tests {
         };
         assert_eq!([heard(), heard(), heard()], [&b""[..], b"MESSAGE=one\n", b"MESSAGE=two\n"]);
         drop(listener);
-        journal.write_all(b"MESSAGE=three\n").unwrap();
+        assert!(journal.write_all(b"MESSAGE=three\n").is_err());
+        std::fs::remove_file(&path).unwrap();
+        let listener = UnixDatagram::bind(&path).unwrap();
+        journal.write_all(b"MESSAGE=four\n").unwrap();
+        assert_eq!(listener.recv(&mut buffer).unwrap(), 13, "a journal that was restarted");
     }
 }

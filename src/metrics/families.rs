@@ -1,7 +1,9 @@
 //! The families: their names, what Prometheus says of them, and their labels.
 
 use prometheus::core::Collector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result,
+};
 
 /// Webhook steps.
 pub(super) struct Steps {
@@ -108,6 +110,8 @@ impl Caches {
 /// The daemon as such.
 pub(super) struct Daemon {
     pub(super) refused: IntCounterVec,
+    pub(super) not_accepted: IntCounter,
+    pub(super) lines_lost: IntCounter,
     pub(super) insecure: IntGauge,
     pub(super) reloaded: IntGauge,
     pub(super) reloaded_at: IntGauge,
@@ -125,6 +129,16 @@ impl Daemon {
                 "refused_total",
                 "Connections and calls not served, by reason.",
                 &["reason"],
+            ),
+            not_accepted: counter(
+                all,
+                "accept_failures_total",
+                "Connections that a listener could not accept, mostly for want of file descriptors.",
+            ),
+            lines_lost: counter(
+                all,
+                "log_lines_lost_total",
+                "Lines of the log for which its reader had no room or which it did not take.",
             ),
             insecure: gauge(all, "insecure_hooks", "Hooks that do not verify the webhook's certificate."),
             reloaded: gauge(
@@ -147,6 +161,10 @@ const PREFIX: &str = "dialhook";
 
 fn counters(all: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
     registered(all, IntCounterVec::new(Opts::new(name, help).namespace(PREFIX), labels))
+}
+
+fn counter(all: &Registry, name: &str, help: &str) -> IntCounter {
+    registered(all, IntCounter::with_opts(Opts::new(name, help).namespace(PREFIX)))
 }
 
 fn gauge(all: &Registry, name: &str, help: &str) -> IntGauge {

@@ -170,6 +170,12 @@ fn the_rest_is_as_it_was_last_said() {
     let metrics = Metrics::default();
     metrics.insecure_hooks(2);
     metrics.draining(true);
+    metrics.not_accepted();
+    for in_all in [3, 3, 5] {
+        metrics.log_lines_lost(in_all);
+    }
+    assert_eq!(line(&metrics, "dialhook_accept_failures_total"), "dialhook_accept_failures_total 1");
+    assert_eq!(line(&metrics, "dialhook_log_lines_lost_total"), "dialhook_log_lines_lost_total 5");
     assert_eq!(line(&metrics, "dialhook_insecure_hooks"), "dialhook_insecure_hooks 2");
     assert_eq!(line(&metrics, "dialhook_draining"), "dialhook_draining 1");
     let version = env!("CARGO_PKG_VERSION");

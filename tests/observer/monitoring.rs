@@ -64,6 +64,8 @@ fn all() -> Metrics {
     metrics.cache("crm", CacheResult::Hit);
     metrics.cache_entries(1);
     metrics.refused(Refusal::Forged);
+    metrics.not_accepted();
+    metrics.log_lines_lost(1);
     metrics.reloaded(true, UNIX_EPOCH);
     metrics
 }
