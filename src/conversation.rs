@@ -155,6 +155,8 @@ where
     D: Dialect,
 {
     let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
+    // the call is kept from here on, its greeting and its farewell included
+    let arrived = Instant::now();
     let mut call = in_haste(patience, hurry, switch.greet()).await?;
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
@@ -166,22 +168,21 @@ where
     let dialect = switch.dialect().clone();
     // who has left by now has asked nobody
     if let Some(gone) = switch.hung_up().now_or_never() {
-        house.left(&step, call.switch, began.elapsed(), &gone);
+        house.left(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
-            house.cancelled(&step, call.switch, began.elapsed(), &gone);
+            house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
     let (outcome, words) = in_words(&dialect, &step, outcome);
-    let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
-    house.report(&step, call.switch, &outcome, to.as_deref(), took);
+    house.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
     house.taken(heard);
     Ok(())
 }

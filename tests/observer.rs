@@ -10,6 +10,7 @@ mod troubles;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dialhook::config::Config;
 use dialhook::conversation;
@@ -18,6 +19,7 @@ use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::util::{
@@ -192,6 +194,21 @@ async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
         assert_eq!(samples(&metrics, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 0"]);
         assert_eq!(samples(&metrics, "dialhook_calls_total"), [""; 0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
+    let metrics = counted(async |switch| {
+        sleep(Duration::from_secs(3)).await;
+        switch.greet(&Environment::new("nobody")).await.expect("a question");
+        switch.hear_all().await;
+        sleep(Duration::from_secs(1)).await;
+    })
+    .await;
+    let sum = samples(&metrics, "dialhook_step_duration_seconds_sum");
+    let seconds: f64 = sum[0].rsplit_once(' ').unwrap().1.parse().unwrap();
+    // to the tick of tokio's clock
+    assert!((4.0..4.1).contains(&seconds), "{seconds}");
 }
 
 async fn from(address: &str, to: SocketAddr) -> TcpStream {
