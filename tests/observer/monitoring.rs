@@ -118,6 +118,22 @@ async fn the_alert_rules_are_right_and_fire_when_they_should() {
     promtool(&["test", "rules", "alerts.test.yml"], "").await;
 }
 
+/// One that nothing can make fire only seems to watch.
+#[test]
+fn every_alert_fires_in_its_test() {
+    let tests = text("alerts.test.yml");
+    let fires = |alert: &str| {
+        let cases =
+            tests.split("- alertname: ").filter_map(|case| case.strip_prefix(alert)?.strip_prefix('\n'));
+        cases.into_iter().any(|case| case.contains("exp_labels:"))
+    };
+    let rules = text("alerts.yml");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 10, "{alerts:?}");
+    let silent: Vec<_> = alerts.into_iter().filter(|alert| !fires(alert)).collect();
+    assert_eq!(silent, [""; 0]);
+}
+
 #[test]
 fn the_alert_rules_name_only_series_that_there_are() {
     let (_, series) = families();
