@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections import OrderedDict
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 
@@ -33,7 +34,7 @@ def fault(headers, body, now):
     """Why a request is not to be believed; None if it is (Standard Webhooks 1.0)."""
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     message_id, timestamp, signatures = (headers.get(name, "") for name in names)
-    if not (message_id and timestamp.isascii() and timestamp.isdigit() and signatures):
+    if not (message_id and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20 and signatures):
         return "not signed"
     if abs(now - int(timestamp)) > TOLERANCE:
         return "too old, or the clocks differ"
@@ -47,20 +48,29 @@ def fault(headers, body, now):
 
 
 class Answers:
-    """What was answered to a message: the same message again gets the same answer, and is done once."""
+    """What was answered to a message: the same message again gets the same answer, and is done once.
+
+    Copies may come at once, when dialhook repeats a request or asks its next URL: one is worked on, the others wait for its answer.
+    """
 
     def __init__(self, most=10_000):
         self.most, self.lock, self.known = most, Lock(), OrderedDict()
 
     def get(self, message_id, make):
         with self.lock:
-            known = self.known.get(message_id)
-        answer = known or make()        # not while others wait: it may take its time
-        with self.lock:
-            answer = self.known.setdefault(message_id, answer)
+            answer = self.known.get(message_id)
+            if first := answer is None:
+                answer = self.known[message_id] = Future()
             if len(self.known) > self.most:
                 self.known.popitem(last=False)
-            return answer
+        if first:                       # without the lock: it may take its time, and other messages do not wait
+            try:
+                answer.set_result(make())
+            except Exception as broken:
+                with self.lock:
+                    self.known.pop(message_id, None)    # the next copy may try again
+                answer.set_exception(broken)
+        return answer.result()
 
 
 ANSWERS = Answers()
@@ -74,10 +84,12 @@ class Webhook(BaseHTTPRequestHandler):
         self.do_POST()
 
     def do_POST(self):
-        length = int(self.headers.get("Content-Length", 0))
-        if length > LONGEST_BODY:
-            return self.answer(413, "too long")
-        body = self.rfile.read(length)
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()):
+            return self.refuse(400, "not a Content-Length")
+        if len(length) > 9 or int(length) > LONGEST_BODY:
+            return self.refuse(413, "too long")
+        body = self.rfile.read(int(length))
         wrong = fault(self.headers, body, time.time())
         if wrong:
             return self.answer(401, wrong)
@@ -87,11 +99,17 @@ class Webhook(BaseHTTPRequestHandler):
             return self.answer(400, "not JSON")
         self.answer(*ANSWERS.get(self.headers["webhook-id"], lambda: route(call)))
 
+    def refuse(self, status, text):     # without reading the body: what follows cannot be told from it
+        self.close_connection = True
+        self.answer(status, text)
+
     def answer(self, status, text):
         print(self.command, self.path, self.headers.get("webhook-id"), "->", status, text, flush=True)
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(text.encode())))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(text.encode())
 

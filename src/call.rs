@@ -81,6 +81,10 @@ pub struct Call {
 /// The reserved path of an ad hoc step, as is none.
 pub const AD_HOC: &str = "webhook";
 
+/// What a hook is counted as whose name no configuration knows: a dialplan may make names of what callers send. No hook
+/// has it.
+pub const UNKNOWN: &str = "unknown";
+
 impl Call {
     /// A call of which nothing is known but its step.
     #[must_use]

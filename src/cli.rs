@@ -40,7 +40,7 @@ enum Command {
     ///
     /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), serves
     /// ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reads the configuration again;
-    /// SIGTERM ends it once the calls in flight are finished.
+    /// SIGTERM ends it once the calls in flight are finished, a second one at once.
     Serve(Serve),
     /// Say what a configuration means, or everything that is wrong with it.
     ///
@@ -102,6 +102,10 @@ struct Check {
 impl ConfigFile {
     pub(crate) fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
+    }
+
+    pub(crate) fn load_once(&self) -> Result<Config, ConfigError> {
+        Config::load_once(self.config.as_deref())
     }
 
     /// The file that is read, whether it is there or not.

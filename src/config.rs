@@ -3,6 +3,7 @@
 //! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
 //! there are the default listeners and ad hoc steps.
 
+mod files;
 mod hooks;
 mod limits;
 mod raw;
@@ -10,11 +11,11 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -49,6 +50,9 @@ pub struct Config {
     pub notices: Vec<String>,
 }
 
+/// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
+const LONGEST: usize = 1024 * 1024;
+
 /// The listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
@@ -66,12 +70,23 @@ pub struct Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {}: {error}; give another file with --config, or make this one readable", file.display())]
+    #[error("cannot read {}: {error}; {}", file.display(), remedy(error))]
     Unreadable {
         /// Which one.
         file: PathBuf,
         /// Why not.
         error: io::Error,
+    },
+    /// Reading does not come to its end.
+    #[error(
+        "{}, or a file that it names, does not answer within {after:?}; see whether its folder does, and reload again",
+        file.display()
+    )]
+    Unanswered {
+        /// The file of the configuration.
+        file: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
     },
     /// The file has faults.
     #[error("{}", Listing(.0))]
@@ -96,6 +111,13 @@ pub struct Fault {
     pub key: String,
     /// What was found, and what would be right.
     pub what: String,
+}
+
+fn remedy(error: &io::Error) -> String {
+    match files::is_useless(error) {
+        true => format!("write it into a regular file of at most {}", in_kib_or_mib(LONGEST)),
+        false => "give another file with --config, or make this one readable".to_owned(),
+    }
 }
 
 /// One fault a line.
@@ -134,17 +156,33 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads this file, or the one at the default place if there is one.
+    /// Reads this file, or the one at the default place if there is one. It is a regular file: a daemon reads it again, and
+    /// waits for nobody to write it.
     ///
     /// # Errors
     /// When the file cannot be read, or is not right.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read(path) {
-            Ok(bytes) => Self::parse(&decoded(&bytes, path)?, path),
+        match files::regular(path, LONGEST) {
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ConfigError::Unreadable { file: path.to_owned(), error }),
+            read => Self::of(read, path),
         }
+    }
+
+    /// The same of what need not be there twice: also a pipe, such as the `<(…)` of a shell.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_once(file: Option<&Path>) -> Result<Self, ConfigError> {
+        match file {
+            Some(path) => Self::of(files::anything(path, LONGEST), path),
+            None => Self::load(None),
+        }
+    }
+
+    fn of(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
+        let bytes = read.map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
+        Self::parse(&decoded(&bytes, file)?, file)
     }
 
     /// Reads the text of a file; what the text says of other files is relative to `file`.
@@ -162,14 +200,14 @@ impl Config {
 
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
-        let mut notices = Vec::new();
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
-        let listen = listen(root.section("listen"), &mut notices);
+        let listen = listen(root.section("listen"));
         let urls = calls(root.section("calls"), &listen);
         let limits = limits::read(root.section("limits"));
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
+        let notices = document.notices();
         Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
     }
 
@@ -229,7 +267,7 @@ impl Listen {
     }
 }
 
-fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
+fn listen(mut section: Section<'_>) -> Listen {
     let default = Config::default().listen;
     let mut said = Vec::new();
     let mut place = |name, default| {
@@ -260,18 +298,27 @@ fn listen(mut section: Section<'_>, notices: &mut Vec<String>) -> Listen {
             section.fault(name, format!("the same address as listen.{other}; give each its own port"));
         }
     }
-    // a loopback observer is for this machine, whoever else may make calls
-    for (name, _, address) in said.into_iter().filter(|(name, _, _)| *name != "observer") {
-        let local = |address: &SocketAddr| address.ip().is_loopback() && !listen.allows(address.ip());
-        if let Some(address) = address.filter(local) {
-            notices.push(format!(
-                "listen.allow does not name {}: nobody can connect to listen.{name}; add it, or leave allow out",
-                address.ip()
-            ));
-        }
+    for (name, _, address) in said {
+        shut_out(&section, &listen, name, address.map(|address| address.ip()));
     }
     section.end();
     listen
+}
+
+/// A listener at this address that nobody can connect to.
+fn shut_out(section: &Section<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
+    let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
+    let what = match address {
+        // a loopback observer is for this machine, whoever else may make calls
+        Some(local) if local.is_loopback() && name != "observer" && !listen.allows(local) => {
+            format!("does not name {local}: nobody can connect to listen.{name}; add it, or leave allow out")
+        }
+        Some(open) if !open.is_loopback() && nobody => {
+            format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
+        }
+        Some(_) | None => return,
+    };
+    section.notice("allow", &what);
 }
 
 /// An address to listen on, or none for `false`.
@@ -294,10 +341,16 @@ fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
 /// A network, or an address alone. One of IPv4 that is written as IPv6 (`::ffff:10.1.0.0/112`) is meant as IPv4, which is how
 /// peers are compared.
 fn network(text: &str) -> Option<IpNet> {
-    let network = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
-    let IpNet::V6(written) = network else { return Some(network) };
-    let mapped = written.prefix_len().checked_sub(MAPPED).zip(written.addr().to_ipv4_mapped());
-    Some(mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok()).unwrap_or(network))
+    let written = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
+    let meant = match written {
+        IpNet::V6(network) => {
+            let mapped = network.prefix_len().checked_sub(MAPPED).zip(network.addr().to_ipv4_mapped());
+            mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok())
+        }
+        IpNet::V4(_) => None,
+    };
+    // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
+    Some(meant.unwrap_or(written).trunc())
 }
 
 /// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
@@ -306,9 +359,10 @@ const MAPPED: u8 = 96;
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = section.take("urls").and_then(|entry| {
-        let prefixes: Result<Vec<_>, String> = entry.texts()?.iter().map(|text| http_url(text)).collect();
-        let said = prefixes.map_err(|fault| entry.wrong(&fault));
-        said.ok().map(AllowedUrls::Prefixes)
+        let url = |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault)).ok();
+        // every one, so that every fault is told
+        let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
+        urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
     });
     section.end();
     urls.unwrap_or(default)

@@ -47,6 +47,9 @@ pub struct House {
 /// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
 const HASTE: Duration = Duration::from_millis(500);
 
+/// In so much time FreeSWITCH does what a call has in its queue; it looks every 20 ms.
+const QUEUE: Duration = Duration::from_millis(100);
+
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
@@ -95,6 +98,12 @@ impl House {
         Self { numbers, ..self }
     }
 
+    /// How many requests there are that no call waits for.
+    #[must_use]
+    pub fn errands(&self) -> usize {
+        self.errands.len()
+    }
+
     /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
     pub async fn errands_done(&self) {
         self.errands.close();
@@ -125,6 +134,12 @@ where
         match error {
             // a switch that was waited for long enough is not waited for again
             SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
+            SwitchError::Moved => {
+                if let Ok(true) = within(patience, switch.prepare()).await {
+                    sleep(QUEUE).await;
+                }
+                give_back(&mut switch, patience, &hurry).await;
+            }
             SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
                 give_back(&mut switch, patience, &hurry).await;
             }
@@ -180,7 +195,11 @@ where
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
-    let (outcome, words) = in_words(&dialect, &step, outcome);
+    if let Err(gone) = switch.find().await {
+        house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
+        return Err(gone);
+    }
+    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let heard = within(patience, switch.farewell(&words)).await;
     house.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
     house.taken(heard);
@@ -226,6 +245,7 @@ impl House {
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
+            Untold::NotExact => RequestFault::UrlNotExact,
         })?;
         let identity = identity();
         Span::current().record("trace", identity.trace_id());

@@ -27,12 +27,12 @@ pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
 pub use self::faults::{AnswerFault, RequestFault, Unreachable};
-pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, sounds_secret};
+pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, SECRET_WORDS, sounds_secret};
 pub use self::outcome::{Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
-pub use self::standing::{Breaker, Stage, Standing, Turn};
+pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
 pub use self::template::Placeholder;
 pub use self::url::{UrlTemplate, http_url, shown};
@@ -146,6 +146,12 @@ impl Hook {
             }
         }
         wanted
+    }
+
+    /// Whether a request shows the variables of `fetch`.
+    #[must_use]
+    pub fn shows_fetched(&self) -> bool {
+        self.method == Method::POST && self.body.shows_fetched()
     }
 
     /// Whether one question to any switch has room for what is wanted.

@@ -11,11 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus::{IntGauge, Registry, TextEncoder};
 
 use self::families::{Breakers, Caches, Daemon, Requests, Steps};
+pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
-
-/// The hook of a step whose name no configuration knows: a dialplan may make names of what callers send.
-pub const UNKNOWN: &str = "unknown";
 
 /// The status of a step whose caller hung up; no dialplan hears it.
 pub const CANCELLED: &str = "CANCELLED";

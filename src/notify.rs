@@ -5,9 +5,14 @@
 use std::env;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::time::{MissedTickBehavior, interval};
+use socket2::SockRef;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
 /// The listeners that were passed on, each with the name that the service manager gives it. To be asked once, before
@@ -16,55 +21,144 @@ use tracing::warn;
 /// # Errors
 /// When something else than a TCP listener was passed on.
 pub fn listeners() -> io::Result<Vec<(String, TcpListener)>> {
+    // the library would take what is meant for nobody in particular; sd_listen_fds(3) does not
+    if env::var_os(PROCESS).is_none_or(|process| process.is_empty()) {
+        return Ok(Vec::new());
+    }
     let mut passed = listenfd::ListenFd::from_env();
     let names = env::var(NAMES).unwrap_or_default();
     let mut names = names.split(':');
     let mut listeners = Vec::new();
     for index in 0..passed.len() {
-        let name = names.next().unwrap_or_default().to_owned();
-        if let Some(listener) = passed.take_tcp_listener(index)? {
-            listeners.push((name, listener));
+        let name = names.next().unwrap_or_default();
+        let unusable = |what: &str| io::Error::other(format!("{name}: {what} in dialhook.socket"));
+        let taken = passed.take_tcp_listener(index);
+        let remedy = "write ListenStream= with an address and a port";
+        let taken = taken.map_err(|error| unusable(&format!("{error}; {remedy}")))?;
+        let Some(listener) = taken else { continue };
+        if !SockRef::from(&listener).is_listener()? {
+            return Err(unusable("it does not listen; write Accept=no"));
         }
+        listeners.push((name.to_owned(), listener));
     }
     Ok(listeners)
 }
 
-/// `sd_listen_fds_with_names(3)`; the others of its variables are known to the library.
+/// `sd_listen_fds_with_names(3)`.
 const NAMES: &str = "LISTEN_FDNAMES";
 
-/// The daemon serves; `status` is what `systemctl status` says of it.
-pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+/// The process that the descriptors are meant for.
+const PROCESS: &str = "LISTEN_PID";
+
+/// What the service manager is told, where there is one: in order, and without ever waiting for it on the calls' one
+/// thread. A manager that is busy with itself is told as soon as it listens.
+#[derive(Debug, Clone)]
+pub struct Notices(Option<Told>);
+
+/// Whom the notices reach.
+#[derive(Debug, Clone)]
+struct Told {
+    manager: PathBuf,
+    queue: UnboundedSender<String>,
 }
 
-/// A configuration is read. [`ready`] must follow.
-pub fn reloading() {
-    // without the time a manager that waits for the end of the reload would not know that this is the one it asked for
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => warn!("the service manager cannot be told of the reload: {error}"),
+impl Notices {
+    /// To the manager that the environment names. To be called in a runtime, where a task of it delivers.
+    #[must_use]
+    pub fn begin() -> Self {
+        let manager = env::var_os(SOCKET).map(PathBuf::from);
+        Self(manager.map(|manager| {
+            let (queue, notices) = unbounded_channel();
+            tokio::spawn(deliver(manager.clone(), notices));
+            Told { manager, queue }
+        }))
+    }
+
+    /// The daemon serves; `status` is what `systemctl status` says of it.
+    pub fn ready(&self, status: &str) {
+        self.tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
+
+    /// A configuration is read. [`Notices::ready`] must follow.
+    pub fn reloading(&self) {
+        // without the time a manager that waits for the end of the reload would not know that this is the one it asked for
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
+            Err(error) => warn!("the service manager cannot be told of the reload: {error}"),
+        }
+    }
+
+    /// The daemon ends: after its notice to load balancers no new call is taken, and those in flight are finished.
+    pub fn stopping(&self) {
+        self.tell(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
+    }
+
+    /// Says twice in the time that the service manager allows that the daemon is alive, where it wants to know. To be run
+    /// beside the calls, on their thread: when that is stuck, so is this. A beat that finds no listener is lost, for the
+    /// next one says as much.
+    pub async fn keep_awake(self) {
+        let Some(Told { manager, .. }) = self.0 else { return };
+        let Some(allowed) = sd_notify::watchdog_enabled().filter(|allowed| !allowed.is_zero()) else {
+            return;
+        };
+        let mut beat = interval(allowed / 2);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = true;
+        loop {
+            beat.tick().await;
+            let sent = send(&manager, &said(&[NotifyState::Watchdog]));
+            if let (true, Err(error)) = (heard, &sent) {
+                not_heard(error);
+            }
+            heard = sent.is_ok();
+        }
+    }
+
+    fn tell(&self, state: &[NotifyState<'_>]) {
+        if let Some(Told { queue, .. }) = &self.0 {
+            let _delivered_until_the_end = queue.send(said(state));
+        }
     }
 }
 
-/// The daemon ends: after its notice to load balancers no new call is taken, and those in flight are finished.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
-}
+/// `sd_notify(3)`.
+const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// Says twice in the time that the service manager allows that the daemon is alive, where it wants to know. To be run
-/// beside the calls, on their thread: when that is stuck, so is this.
-pub async fn keep_awake() {
-    let Some(allowed) = sd_notify::watchdog_enabled().filter(|allowed| !allowed.is_zero()) else { return };
-    let mut beat = interval(allowed / 2);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        beat.tick().await;
-        tell(&[NotifyState::Watchdog]);
+/// How long a manager that does not listen is left alone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+async fn deliver(manager: PathBuf, mut notices: UnboundedReceiver<String>) {
+    while let Some(notice) = notices.recv().await {
+        let mut sent = send(&manager, &notice);
+        if let Err(error) = &sent {
+            not_heard(error);
+        }
+        while sent.is_err_and(|error| is_busy(&error)) {
+            sleep(PAUSE).await;
+            sent = send(&manager, &notice);
+        }
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
+fn said(state: &[NotifyState<'_>]) -> String {
+    state.iter().map(|state| format!("{state}\n")).collect()
+}
+
+/// Without waiting: `sd_notify::notify` would, for as long as others have filled the manager's socket.
+fn send(manager: &Path, notice: &str) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to(notice.as_bytes(), manager).map(drop)
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+fn not_heard(error: &io::Error) {
+    if is_busy(error) {
+        warn!("the service manager does not listen; it is told again until it does");
+    } else {
         warn!("the service manager does not hear us: {error}; it may end the daemon, see NOTIFY_SOCKET");
     }
 }

@@ -44,7 +44,7 @@ pub struct Readiness(CancellationToken);
 
 /// How many may ask at once. Whoever comes then takes the place of the one who has been there longest: a health check says
 /// what it wants at once, and idlers must not keep it waiting.
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 
 /// How long a peer may take for all of it: its request, and reading the answer.
 const PATIENCE: Duration = Duration::from_secs(5);

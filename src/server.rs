@@ -26,6 +26,7 @@ use crate::conversation::{self, House};
 use crate::limits::{Attendance, Limits};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
+use crate::observer;
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -192,6 +193,12 @@ impl Server {
         observed.as_ref().map(|observed| observed.address)
     }
 
+    /// How many calls are in flight, and who else is connected as a switch.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.shared.calls.len()
+    }
+
     /// Waits until the daemon is stopped, lets load balancers notice, then lets the calls in flight end.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;
@@ -211,7 +218,8 @@ impl Server {
             house.errands_done().await;
         };
         if timeout(DRAIN, finished).await.is_err() {
-            warn!(calls = calls.len(), "stopped before every call and request was finished");
+            let (calls, requests) = (calls.len(), house.errands());
+            warn!(calls, requests, "stopped before every call and request was finished");
         }
     }
 }
@@ -223,7 +231,7 @@ impl Current {
             file: config.file.clone(),
             house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
-            connections: config.limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS,
+            connections: connections(&config.limits),
             at_leisure: config
                 .limits
                 .calls_per_peer
@@ -232,6 +240,22 @@ impl Current {
         }
     }
 }
+
+fn connections(limits: &Limits) -> usize {
+    limits.calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS
+}
+
+/// How many file descriptors a daemon may need under this configuration: for whoever connects as a switch, for the request
+/// of each call and each detached one, for the observer, and for the rest.
+#[must_use]
+pub fn descriptors(config: &Config) -> usize {
+    let Limits { calls, detached, .. } = config.limits;
+    let observer = config.listen.observer.map_or(0, |_| observer::CONNECTIONS);
+    connections(&config.limits) + calls + detached + observer + OTHER_DESCRIPTORS
+}
+
+/// Listeners, the log, files that are read, and questions to a name server.
+const OTHER_DESCRIPTORS: usize = 50;
 
 impl Shared {
     fn new(webhook: Webhook, metrics: Arc<Metrics>, current: Current) -> Self {

@@ -9,10 +9,12 @@ pub mod esl;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::{Decoder, Framed};
 
 use crate::call::Call;
@@ -51,11 +53,21 @@ pub trait Dialect: Clone + Sync {
     /// What a message means while nothing is expected: why the conversation must end, if it must.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
 
+    /// What is asked now and then of a call that waits, because it may be taken elsewhere; nothing where the switch would
+    /// tell that by itself.
+    fn inquiry(&self) -> &'static [u8];
+
+    /// Where the call is, if a message tells. Once it is elsewhere, everything is said so that it stays there.
+    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts;
+
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
     ///
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
+
+    /// What must be done some time before the last word.
+    fn preparation(&self) -> Vec<u8>;
 
     /// What is said where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;
@@ -76,6 +88,17 @@ pub enum Greeting {
     Further(Vec<u8>),
 }
 
+/// Where a call is while we think about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Where it asked us.
+    Here,
+    /// Somebody, or a timer, took it away.
+    Elsewhere,
+    /// The message does not tell.
+    Untold,
+}
+
 /// Whether the switch told all that was asked for.
 pub type Told = Result<(), Untold>;
 
@@ -86,6 +109,8 @@ pub enum Untold {
     TooManyNames,
     /// A value that the switch does not hand out whole.
     NotWhole,
+    /// A URL of which the switch does not tell every byte.
+    NotExact,
 }
 
 /// Why a conversation with a switch ended before its farewell.
@@ -97,6 +122,9 @@ pub enum SwitchError {
     /// The caller hung up before the greeting was proved; or somebody who forged it says so.
     #[error("the caller hung up before the call was proved")]
     HungUpUnproved,
+    /// Somebody else, or a timer, took the call elsewhere, where it goes on without us.
+    #[error("the call was taken elsewhere")]
+    Moved,
     /// The stream ended.
     #[error("the switch closed the connection")]
     Closed,
@@ -121,6 +149,10 @@ pub struct Switch<S, D: Dialect> {
     stream: Framed<S, D::Codec>,
     dialect: D,
     peer: Option<SocketAddr>,
+    /// When the call was last known to be where it asked us.
+    located: Instant,
+    /// The inquiry that was not answered.
+    inquired: Option<Instant>,
 }
 
 impl<S, D> Switch<S, D>
@@ -130,7 +162,8 @@ where
 {
     /// A connection on which nothing was said yet.
     pub fn new(stream: S, dialect: D) -> Self {
-        Self { stream: Framed::with_capacity(stream, dialect.codec(), READ_AHEAD), dialect, peer: None }
+        let stream = Framed::with_capacity(stream, dialect.codec(), READ_AHEAD);
+        Self { stream, dialect, peer: None, located: Instant::now(), inquired: None }
     }
 
     /// The same, with what the log should say of the other end.
@@ -153,7 +186,10 @@ where
         loop {
             let message = self.hear().await?;
             match self.dialect.greeting(message)? {
-                Greeting::Call(call) => return Ok(*call),
+                Greeting::Call(call) => {
+                    self.located = Instant::now();
+                    return Ok(*call);
+                }
                 Greeting::Further(words) => self.say(&words).await?,
             }
         }
@@ -177,19 +213,75 @@ where
         Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
     }
 
-    /// Waits until the caller hangs up or the conversation ends otherwise, and says how.
+    /// Waits until the caller hangs up, the call is taken elsewhere or the conversation ends otherwise, and says how.
     ///
-    /// Cancel safe: it only reads, and what was read stays in the buffer.
+    /// Cancel safe: what was read stays in the buffer, and an inquiry is so short that it is written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let ended = match self.hear().await {
-                Ok(message) => self.dialect.interruption(&message),
-                Err(error) => Some(error),
+            let inquires = self.inquired.is_none() && !self.dialect.inquiry().is_empty();
+            let until = if inquires { self.located + BETWEEN_INQUIRIES } else { Instant::now() + A_DAY };
+            let ended = match timeout_at(until, self.hear()).await {
+                Ok(Ok(message)) => self.told(&message),
+                Ok(Err(error)) => Some(error),
+                Err(_elapsed) if inquires => self.inquire().await.err(),
+                Err(_elapsed) => None,
             };
             if let Some(why) = ended {
                 return why;
             }
         }
+    }
+
+    /// What a message means that came by itself, or tells where the call is: why the conversation must end, if it must.
+    fn told(&mut self, message: &[u8]) -> Option<SwitchError> {
+        if let Some(gone) = self.dialect.interruption(message) {
+            return Some(gone);
+        }
+        match self.inquired.map(|_| self.dialect.whereabouts(message)) {
+            Some(Whereabouts::Elsewhere) => Some(SwitchError::Moved),
+            Some(Whereabouts::Here) => {
+                (self.located, self.inquired) = (Instant::now(), None);
+                None
+            }
+            // a switch that does not know the question is not asked again
+            Some(Whereabouts::Untold) | None => None,
+        }
+    }
+
+    async fn inquire(&mut self) -> Result<(), SwitchError> {
+        self.inquired = Some(Instant::now());
+        self.say(self.dialect.inquiry()).await
+    }
+
+    /// Makes sure that the call is still where it asked us, if that was long ago: we were asleep. A switch that does not
+    /// answer in time is trusted.
+    ///
+    /// # Errors
+    /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
+    pub async fn find(&mut self) -> Result<(), SwitchError> {
+        if self.inquired.is_none() {
+            if self.dialect.inquiry().is_empty() || self.located.elapsed() < LONG_AGO {
+                return Ok(());
+            }
+            self.inquire().await?;
+        }
+        while let Some(inquired) = self.inquired {
+            let Ok(message) = timeout_at(inquired + REPLY, self.hear()).await else { break };
+            if let Some(gone) = self.told(&message?) {
+                return Err(gone);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what must be done some time before the last word, and says whether there was anything.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn prepare(&mut self) -> Result<bool, SwitchError> {
+        let preparation = self.dialect.preparation();
+        self.say(&preparation).await?;
+        Ok(!preparation.is_empty())
     }
 
     /// Sets the variables and hands the call back: one write, the end of our side, and the replies read to the
@@ -257,6 +349,18 @@ impl<S, D: Dialect> fmt::Debug for Switch<S, D> {
 
 /// Bytes of buffer that a connection starts with: an ordinary AGI environment is about 550.
 const READ_AHEAD: usize = 2048;
+
+/// How often a call that waits is looked for. Timers of FreeSWITCH count in seconds, and people are no faster.
+const BETWEEN_INQUIRIES: Duration = Duration::from_millis(900);
+
+/// What is known for so long is not known any more.
+const LONG_AGO: Duration = Duration::from_millis(1200);
+
+/// How long a switch may take to tell where a call is; it takes less than one millisecond.
+const REPLY: Duration = Duration::from_millis(300);
+
+/// More than any wait for a webhook.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// How much is read of a switch that was refused, so that it hears the refusal before the connection ends.
 const LONGEST_REST: usize = 256 * 1024;

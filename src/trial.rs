@@ -95,7 +95,7 @@ struct Tried {
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
     // asked for, the log tells why a connection failed
     let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
-    let config = match trial.config.load() {
+    let config = match trial.config.load_once() {
         Ok(config) => config,
         Err(error) => return failed(WRONG, &error.to_string()),
     };

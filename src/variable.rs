@@ -94,15 +94,34 @@ impl<T: Into<Vec<u8>>> From<T> for Value {
     }
 }
 
-/// The text without what stands between `://` and `@`: a URL's user name and password.
+/// The text without what stands between `://` and `@`, as it is or percent-encoded: a URL's user name and password.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lossy();
-        match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
-            Some((scheme, rest)) => fmt::Debug::fmt(&format!("{scheme}://…@{rest}"), f),
+        match around_credentials(&text) {
+            Some((before, behind)) => fmt::Debug::fmt(&format!("{before}://…@{behind}"), f),
             None => fmt::Debug::fmt(&text, f),
         }
     }
+}
+
+/// What stands before the first `://`, and behind the last `@` after it.
+fn around_credentials(text: &str) -> Option<(&str, &str)> {
+    let (before, inside) = text.char_indices().find_map(|(at, _)| {
+        let (before, from) = text.split_at_checked(at)?;
+        let behind_colon = without(from, ':')?;
+        Some((before, without(without(behind_colon, '/')?, '/')?))
+    })?;
+    let behind = inside.char_indices().rev().find_map(|(at, _)| without(inside.get(at..)?, '@'))?;
+    Some((before, behind))
+}
+
+/// What stands behind this character: itself, or percent-encoded however often (`@`, `%40`, `%2540`).
+fn without(text: &str, first: char) -> Option<&str> {
+    let code = text.strip_prefix('%').map(|code| code.trim_start_matches("25"));
+    let (code, rest) = code.and_then(|code| code.split_at_checked(2)).unwrap_or_default();
+    let encoded = u8::from_str_radix(code, 16).is_ok_and(|byte| char::from(byte) == first);
+    text.strip_prefix(first).or(encoded.then_some(rest))
 }
 
 impl Serialize for Value {
@@ -179,6 +198,14 @@ mod tests {
         let shown = |text: &str| format!("{:?}", Value::from(text));
         assert_eq!(shown("url=http://u:p@ss@h/?a@b"), "\"url=http://…@b\"");
         assert_eq!([shown("a@b"), shown("http://h/")], ["\"a@b\"", "\"http://h/\""]);
+        assert_eq!(shown("webhook?url=http%3A%2f%2Fu%3Ap%40x%40h%2F"), "\"webhook?url=http://…@h%2F\"");
+        for url in
+            ["http%3A//u:p@h", "http:%2F%2Fu:p%2540h", "agi://h/webhook?url=http%253A%252F%252Fu%253Ap%2540h"]
+        {
+            let shown = shown(url);
+            assert!(shown.ends_with("://…@h\""), "{shown}");
+        }
+        assert_eq!(shown("50%@é%"), "\"50%@é%\"");
     }
 
     #[test]

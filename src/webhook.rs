@@ -25,7 +25,7 @@ use self::clients::Clients;
 use self::errand::{Errand, OneTurn, share};
 use self::kept::KeptAnswers;
 pub use self::kept::Origin;
-use self::standings::Standings;
+use self::standings::{Admitted, Standings};
 use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
@@ -174,7 +174,7 @@ impl Webhook {
                 let asked = self.ask_once(errand, keeping).await;
                 let result = match asked.origin {
                     Origin::Webhook => CacheResult::Miss,
-                    Origin::Cache => CacheResult::Hit,
+                    Origin::Shared | Origin::Cache => CacheResult::Hit,
                     Origin::Stale => CacheResult::Stale,
                 };
                 self.shared.metrics.cache(&step.name, result);
@@ -189,7 +189,10 @@ impl Webhook {
     /// Asks unless the answer is known, and makes do with an old one.
     async fn ask_once(&self, errand: Errand<'_>, keeping: Keeping) -> Asked {
         let key = errand.request.fingerprint(&errand.step.name);
-        let mut attempts = Vec::new();
+        let (mut attempts, mut forgotten) = (Vec::new(), false);
+        // half of the time for another call's request, so that there is some for one of our own
+        let now = Instant::now();
+        let enough = now + errand.deadline.saturating_duration_since(now) / 2;
         loop {
             let asking = async {
                 let asked = self.ask_now(errand).await;
@@ -199,10 +202,17 @@ impl Webhook {
                     (outcome, answer) => Err((outcome, answer)),
                 }
             };
-            let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, asking)).await;
+            let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, enough, asking)).await;
             let failed = match got {
                 Ok(Ok((answer, origin))) => {
                     let outcome = errand.step.judge(&answer);
+                    let good = is_ok(&(errand.telling)(outcome.clone()));
+                    // it was good for another call, or before a reload; the webhook may say something else by now
+                    if origin == Origin::Cache && !good && !forgotten {
+                        self.shared.kept.forget(key).await;
+                        forgotten = true;
+                        continue;
+                    }
                     return Asked { outcome, answer: Some(answer), origin, attempts };
                 }
                 // another call's time was over, not this one's
@@ -218,7 +228,10 @@ impl Webhook {
             // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
             let served = !keeping.stale.is_zero() && outcome.calls_for_another();
             let old = if served { self.shared.kept.last_good(key).await } else { None };
-            let Some(old) = old else { return Asked { outcome, answer, origin: Origin::Webhook, attempts } };
+            let serves = |old: &Arc<Answer>| is_ok(&(errand.telling)(errand.step.judge(old)));
+            let Some(old) = old.filter(serves) else {
+                return Asked { outcome, answer, origin: Origin::Webhook, attempts };
+            };
             debug!("an old answer serves instead: {outcome}");
             let outcome = errand.step.judge(&old);
             return Asked { outcome, answer: Some(old), origin: Origin::Stale, attempts };
@@ -239,17 +252,20 @@ impl Webhook {
             let breaker = errand.hook.manner.breaker.as_ref();
             let rests =
                 |target: &Target| self.shared.standings.rests(&target.place, breaker, began.into_std());
-            if let Err(why) = self.shared.standings.admit(&target.place, breaker, began.into_std()) {
-                let outcome = Outcome::Unreachable(why);
-                attempts.push(Attempt { place: target.place.clone(), outcome, took: Duration::ZERO });
-                continue;
-            }
+            let admitted = match self.shared.standings.admit(&target.place, breaker, began.into_std()) {
+                Ok(admitted) => admitted,
+                Err(why) => {
+                    let outcome = Outcome::Unreachable(why);
+                    attempts.push(Attempt { place: target.place.clone(), outcome, took: Duration::ZERO });
+                    continue;
+                }
+            };
             let later = targets.iter().skip(number + 1).filter(|target| !rests(target)).count();
             let turn = errand.turn(began, later);
             if number > 0 {
                 self.shared.metrics.fell_back(&errand.step.name);
             }
-            let heard = self.ask_one(errand, target, turn, &mut attempts).await;
+            let heard = self.ask_one(errand, target, turn, admitted, &mut attempts).await;
             let (outcome, answer) = match heard {
                 Ok(Heard { answer, redirect: None }) => (errand.step.judge(&answer), Some(answer)),
                 Ok(Heard { answer, redirect }) => {
@@ -281,6 +297,7 @@ impl Webhook {
         errand: Errand<'_>,
         target: &Target,
         turn: OneTurn,
+        admitted: Admitted<'_>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Heard, Outcome> {
         let Shared { clients, standings, metrics, .. } = &*self.shared;
@@ -294,6 +311,7 @@ impl Webhook {
             metrics.request_ended(hook, began.elapsed());
             let failure = match made {
                 Ok(heard) => {
+                    admitted.used();
                     standings.answered(&target.place, hook, Instant::now().into_std());
                     return Ok(heard);
                 }
@@ -312,13 +330,20 @@ impl Webhook {
                 first = false;
                 continue;
             }
-            if outcome.is_our_own_fault() {
+            let now = Instant::now().into_std();
+            match outcome {
                 // it says nothing of the webhook
-            } else if outcome.is_silence() {
-                let breaker = errand.hook.manner.breaker.as_ref();
-                standings.failed(&target.place, hook, breaker, Instant::now().into_std());
-            } else {
-                standings.answered(&target.place, hook, Instant::now().into_std());
+                _ if outcome.is_our_own_fault() => {}
+                Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.place, now),
+                _ if outcome.is_silence() => {
+                    admitted.used();
+                    standings.was_silent(&target.place, now);
+                    standings.failed(&target.place, hook, errand.hook.manner.breaker.as_ref(), now);
+                }
+                _ => {
+                    admitted.used();
+                    standings.answered(&target.place, hook, now);
+                }
             }
             return Err(outcome);
         }
@@ -331,6 +356,10 @@ impl Attempt {
     pub fn origin(&self) -> &str {
         standings::origin(&self.place)
     }
+}
+
+fn is_ok(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Ok { .. })
 }
 
 /// How a hook goes on behind a redirect, where that is another way to trust.

@@ -53,7 +53,7 @@ const DOORS: [(&str, &[&str]); 23] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 21] = [
+const ADDRESSES: [(&str, &[&str]); 22] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook"]),
     ("rustls", &["tls", "webhook"]),
@@ -73,6 +73,7 @@ const ADDRESSES: [(&str, &[&str]); 21] = [
     ("listenfd", &["notify"]),
     ("rlimit", &["cli"]),
     ("sd_notify", &["notify"]),
+    ("socket2", &["notify"]),
     ("tracing_subscriber", &["log"]),
     ("tracing_appender", &["log"]),
 ];

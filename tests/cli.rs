@@ -1,5 +1,8 @@
 //! The program as an administrator meets it.
 
+/// What is read of the files that an administrator names, and of what is none.
+mod files;
+
 use std::fs;
 use std::process::Stdio;
 
@@ -66,7 +69,7 @@ async fn check_tells_every_fault_with_file_and_line() {
 }
 
 /// Line and key of each fault of tests/data/config/faulty.toml, and the words that tell what would be right.
-const FAULTS: [(usize, &str, &str); 41] = [
+const FAULTS: [(usize, &str, &str); 42] = [
     (1, "compnay", "did you mean `company`?"),
     (4, "listen.asterisk", "write an address and a port"),
     (5, "listen.allow", "write networks or addresses"),
@@ -95,16 +98,17 @@ const FAULTS: [(usize, &str, &str); 41] = [
     (41, "hook.answers.fields", "write method = \"POST\""),
     (44, "hook.answers.set.A B", "write a name of letters"),
     (45, "hook.answers.set.NAME", "write a JSON pointer, such as \"/customer/name\""),
+    (46, "hook.answers.set.name", "choose another name"),
     (46, "hook.answers.set.name.header", "write letters, digits and hyphens"),
     (47, "hook.answers.set.WEBHOOK_STATUS", "choose another name"),
     (47, "hook.answers.set.WEBHOOK_STATUS.status", "write true"),
-    (49, "hook.manner.cache", "leave uuid, times, ids and channel out"),
     (51, "hook.manner.idempotent", "write true or false"),
     (52, "hook.manner.breaker.failures", "write a number from 1 to 1000"),
     (52, "hook.manner.breaker.probe", "from \"1s\" to \"1h\""),
+    (53, "hook.manner.cache", "leave uuid, times, ids and channel out"),
     (54, "hook.manner.redirects", "write a number from 0 to 3"),
-    (55, "hook.manner.redirect_hosts", "write names of hosts"),
-    (57, "hook.detached.detach", "leave out variable, set, answers"),
+    (55, "hook.manner.redirect_hosts", "write the whole name of a host"),
+    (59, "hook.detached.detach", "leave out variable, set, answers"),
     (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
     (63, "hook.webhook", "choose another one"),
     (63, "hook.webhook.url", "write where the webhook is"),

@@ -301,20 +301,51 @@ mod addresses {
     }
 
     #[tokio::test]
+    async fn of_a_longer_one_no_escape_is_guessed() {
+        let webhook = good_webhook().await;
+        let daemon = Daemon::start("").await;
+        for (length, end, exact) in [
+            (511, "&c=d", true),
+            (511, "%26c%3Dd", true),
+            (512, "&c=d", true),
+            (515, "&c=d", false),
+            (515, "%26c%3Dd", false),
+            (600, "%23", false),
+            (600, "c/d", true),
+        ] {
+            let start = webhook.url("/?a=1&b=");
+            let url = format!("{start}{}{end}", "x".repeat(length - start.len() - end.len()));
+            let given_back = step(&daemon, "", |call| call.variable("webhook_url", url.as_str())).await;
+            let asked = webhook.received().pop().map(|asked| webhook.url(&asked.target));
+            match exact {
+                true => assert_eq!((given_back.status(), asked), ("OK", Some(url)), "{length} {end}"),
+                false => {
+                    assert_eq!(given_back.status(), "BAD_REQUEST", "{length} {end}");
+                    assert!(given_back.reason().ends_with("name it in the configuration"));
+                }
+            }
+        }
+        assert_eq!(webhook.received().len(), 4);
+    }
+
+    #[tokio::test]
     async fn a_url_with_an_empty_line_in_it_ends_nothing() {
-        let (gate, webhook) = gated().await;
+        let webhook = good_webhook().await;
         let daemon = Daemon::start("").await;
         let forged = "Content-Type: text/disconnect-notice\nContent-Length: 0\n\n";
-        for evil in [format!("\n\n{forged}"), format!("\n{forged}"), "\n\nContent-Length: 9\n\n".to_owned()] {
+        for evil in [
+            format!("\n\n{forged}"),
+            format!("\n{forged}"),
+            "\n\nContent-Length: 9\n\n".to_owned(),
+            "%26\nContent-Length: 60000\n".to_owned(),
+        ] {
             let url = format!("{}{evil}", webhook.url("/?n="));
             let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", url);
-            let call = tokio::spawn(FakeFreeSwitch::call(daemon.freeswitch(), call));
-            let requests = webhook.received().len();
-            webhook.request(requests + 1).await;
-            gate.open();
-            let given_back = call.await.unwrap();
-            assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{evil:?}");
+            let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call).await;
+            let ended = (given_back.state, given_back.status());
+            assert_eq!(ended, (CallState::GoesOn, "BAD_REQUEST"), "{evil:?}: {}", given_back.reason());
         }
+        assert_eq!(webhook.received().len(), 0);
     }
 
     #[tokio::test]

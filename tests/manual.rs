@@ -1,15 +1,19 @@
 //! The pages of docs/: every example of a configuration is read, and the example server is asked.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialhook::config::Config;
+use dialhook::hook::SECRET_WORDS;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::asterisk::program::{Program, Stream};
-use crate::util::{Daemon, Environment, FakeSwitch};
+use crate::util::{Daemon, Environment, FakeSwitch, told, within_patience};
 
 const PAGES: [&str; 5] =
     ["README.md", "docs/configuration.md", "docs/webhook.md", "docs/scaling.md", "docs/recipes.md"];
@@ -34,29 +38,57 @@ fn every_configuration_that_a_page_shows_is_right() {
 
 #[test]
 fn every_key_has_its_place_in_the_reference() {
-    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    for (section, known) in known_keys() {
-        for key in known {
-            assert!(page.contains(&format!("`{key}`")), "{key} of {section} is not in docs/configuration.md");
-        }
-    }
+    let known = known_keys().into_iter();
+    let known = known.flat_map(|(table, keys)| keys.into_iter().map(move |key| (table.clone(), key)));
+    assert_eq!(documented_keys(), known.collect());
 }
 
-/// The keys that the program knows, as its own fault lists them.
+/// The keys that the tables of the reference name, with their tables.
+fn documented_keys() -> BTreeSet<(String, String)> {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();
+    let mut keys = BTreeSet::new();
+    for (part, table) in [(outside, ""), (hooks, "hook.NAME")] {
+        let mut tables = vec![table.to_owned()];
+        for row in part.lines().filter(|line| line.starts_with("| `")) {
+            let words: Vec<_> = row.split(" | ").next().unwrap().split('`').skip(1).step_by(2).collect();
+            let (named, there): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with('['));
+            if !named.is_empty() {
+                tables = named.iter().map(|name| name.trim_matches(['[', ']']).to_owned()).collect();
+            }
+            for table in &tables {
+                keys.extend(there.iter().map(|key| (table.clone(), (*key).to_owned())));
+                // a table is a key of the file
+                let first = table.split('.').next().unwrap();
+                keys.extend((!first.is_empty()).then(|| (String::new(), first.to_owned())));
+            }
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_reference_says_which_headers_are_taken_for_secrets() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    assert!(page.contains(&format!("name holds one of\n`{}`.", SECRET_WORDS.join("`, `"))));
+}
+
+/// The keys that the program knows, by their tables as the reference names them, as the program's own faults list them.
 pub fn known_keys() -> Vec<(String, Vec<String>)> {
-    let strange = "[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.a]\nqqqq = 1\nurl = \"http://h/\"\n\
-                   breaker = { qqqq = 1 }\n";
+    let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
+                   breaker = { qqqq = 1 }\nset = { VARIABLE = { qqqq = 1 } }\nheaders = { HEADER = { qqqq = 1 } }\n\
+                   bearer = { qqqq = 1 }\nbasic = { qqqq = 1, password = { qqqq = 1 } }\nsign = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
     let known: Vec<_> = faults
         .lines()
-        .map(|line| {
-            let (section, keys) =
-                line.split_once("unknown key; [").unwrap().1.split_once("] knows ").unwrap();
-            (section.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| {
+            let (table, keys) = line.split_once("unknown key; ")?.1.split_once(" knows ").unwrap();
+            let table = if table == "the file" { "" } else { table.trim_matches(['[', ']']) };
+            Some((table.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>()))
         })
         .collect();
-    let hook = known.iter().find(|(section, _)| section == "hook.a").unwrap();
-    assert!(known.len() == 6 && hook.1.len() > 20, "{faults}");
+    let hook = known.iter().find(|(table, _)| table == "hook.NAME").unwrap();
+    assert!(known.len() == 13 && hook.1.len() > 20, "{faults}");
     known
 }
 
@@ -82,6 +114,98 @@ async fn the_example_server_believes_signed_requests_alone() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_example_server_answers_a_length_that_is_none() {
+    let server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    for (length, status) in [
+        ("abc", "400"),
+        ("-5", "400"),
+        ("-1", "400"),
+        ("+5", "400"),
+        ("", "400"),
+        ("\u{b2}", "400"),
+        ("99999999", "413"),
+        (&"9".repeat(5000), "413"),
+    ] {
+        let mut connection = TcpStream::connect(server.address()).await.unwrap();
+        let request = format!("POST /route HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        within_patience("an answer, and the end", connection.read_to_string(&mut said)).await.unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn copies_of_a_message_that_come_at_once_are_done_once() {
+    let mut command = Command::new("python3");
+    command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
+    let (status, out, err) = told(&within_patience("both copies", command.output()).await.unwrap());
+    assert_eq!((status, out.as_str()), (0, "done by the first\nsales sales\n"), "{err}");
+}
+
+/// Two copies: the first is worked on until the second works, too, or waits.
+const COPIES: &str = r#"
+import importlib.util, sys, threading
+
+spec = importlib.util.spec_from_file_location("server", sys.argv[1])
+server = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(server)
+
+begun, second_is_here, said = threading.Event(), threading.Event(), []
+
+class Claim(server.Future):
+    def result(self):
+        second_is_here.set()
+        return super().result()
+
+def first():
+    begun.set()
+    second_is_here.wait()
+    print("done by the first")
+    return "sales"
+
+def second():
+    second_is_here.set()
+    print("done by the second")
+    return "support"
+
+def copy(work):
+    said.append(answers.get("msg_1", work))
+
+server.Future, answers = Claim, server.Answers()
+threads = [threading.Thread(target=copy, args=(work,)) for work in (first, second)]
+threads[0].start()
+begun.wait()
+threads[1].start()
+for thread in threads:
+    thread.join()
+print(*said)
+"#;
+
+#[tokio::test]
+async fn a_message_whose_work_failed_may_be_tried_again() {
+    let mut command = Command::new("python3");
+    command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
+    let (status, out, err) = told(&within_patience("the copies", command.output()).await.unwrap());
+    assert_eq!((status, out.as_str()), (0, "ZeroDivisionError\nsales\nsales\n"), "{err}");
+}
+
+const FAILED: &str = r#"
+import importlib.util, sys
+
+spec = importlib.util.spec_from_file_location("server", sys.argv[1])
+server = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(server)
+
+answers = server.Answers()
+for work in (lambda: 1 / 0, lambda: "sales", lambda: "support"):
+    try:
+        print(answers.get("msg_1", work))
+    except ArithmeticError as broken:
+        print(type(broken).__name__)
+"#;
 
 fn called(number: &str) -> Environment {
     Environment::new("crm").caller("31612345678").line("agi_extension", number)

@@ -1,19 +1,76 @@
 //! The daemon as a service.
 
+/// The end, and who cannot wait for it.
+mod end;
 /// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
 mod inherited;
 /// What the service manager is told.
 mod notices;
 /// Another configuration for a daemon that serves.
 mod reload;
+/// A start that fails, or may; what is said of it, and to whom.
+mod start;
 /// The units of systemd, judged by systemd.
 mod units;
 
-use crate::util::{FakeWebhook, Gate, Reply};
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::util::{FakeWebhook, Gate, Reply, skipped, within_patience};
 
 /// A webhook that answers as soon as the gate is open.
 async fn gated() -> (Gate, FakeWebhook) {
     let gate = Gate::default();
     let kept = gate.clone();
     (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
+}
+
+/// A regular file that lets whoever opens it wait, as one on a network share that is gone.
+struct SilentFile {
+    _holder: Child,
+    told: Lines<BufReader<ChildStdout>>,
+}
+
+/// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`, `F_SETLEASE`.
+const HOLDER: &str = "
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('held', flush=True)
+while True:
+    signal.pause()
+";
+
+impl SilentFile {
+    /// None where the file system has no leases.
+    async fn at(file: &Path) -> Option<Self> {
+        let mut command = Command::new("python3");
+        command
+            .args(["-c", HOLDER])
+            .arg(file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let mut holder = command.spawn().expect("python3");
+        let told = BufReader::new(holder.stdout.take().unwrap()).lines();
+        let mut silent = Self { _holder: holder, told };
+        if silent.next().await.as_deref() == Some("held") {
+            return Some(silent);
+        }
+        skipped("files that do not answer: this file system has no leases");
+        None
+    }
+
+    /// Waits until somebody waits for the file.
+    async fn asked(&mut self) {
+        assert_eq!(self.next().await.as_deref(), Some("asked"));
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        within_patience("the holder of the file", self.told.next_line()).await.unwrap()
+    }
 }

@@ -25,7 +25,7 @@ pub use self::asked::{Asked, metrics};
 pub use self::daemon::{Daemon, house};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::manager::{FakeManager, Service};
-pub use self::program::{Program, configured, dialhook, run, told};
+pub use self::program::{Program, configured, dialhook, listening, run, told};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};

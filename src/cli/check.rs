@@ -20,7 +20,7 @@ use crate::variable::Accept;
 /// Says what was understood, or every fault.
 #[expect(clippy::print_stdout, reason = "what was understood is what was asked for")]
 pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
-    let config = match file.load() {
+    let config = match file.load_once() {
         Ok(config) => config,
         Err(error) => return failed(FAILED, &error.to_string()),
     };

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::io;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -14,53 +17,121 @@ use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
 use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
 use crate::log::Format;
-use crate::server::Server;
-use crate::{log, notify};
+use crate::notify::Notices;
+use crate::server::{ReloadError, Server, StartError};
+use crate::{log, notify, server};
 
 /// What the daemon listens to besides calls.
 struct Signals {
+    end: End,
+    hangup: Signal,
+}
+
+/// The signals that end it.
+struct End {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
+}
+
+/// What signals act on.
+struct Daemon {
+    file: ConfigFile,
+    server: Arc<Server>,
+    notices: Notices,
+}
+
+/// Why the daemon ended otherwise than it was told to.
+struct Failure {
+    status: u8,
+    what: String,
 }
 
 /// Serves until it is told to stop.
 pub(super) async fn run(how: &Serve) -> ExitCode {
     // first of all: as long as there is one thread
-    let passed = match notify::listeners() {
-        Ok(passed) => passed,
-        Err(error) => {
-            return failed(FAILED, &format!("cannot use what the service manager passed on: {error}"));
+    let passed = notify::listeners();
+    let format = how.log_format.map_or_else(Format::fitting, Format::from);
+    let log = log::start(format);
+    match (serve(&how.config, passed).await, format) {
+        (Ok(()), _) => ExitCode::from(DONE),
+        (Err(failure), Format::Text { .. }) => {
+            // what was logged before it stands before it
+            drop(log);
+            failed(failure.status, &failure.what)
+        }
+        (Err(failure), Format::Json | Format::Journald) => failure.logged(),
+    }
+}
+
+/// From the start to the end.
+async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), Failure> {
+    let passed = passed.map_err(|error| {
+        Failure::new(WRONG, format!("cannot use what the service manager passed on: {error}"))
+    })?;
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
+    let config = tokio::select! {
+        config = read(file, |_| {}) => config?,
+        () = signals.end.wanted() => {
+            info!("stopped before the configuration was read");
+            return Ok(());
         }
     };
-    let signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return failed(FAILED, &format!("cannot listen for signals: {error}")),
-    };
-    let config = match how.config.load() {
-        Ok(config) => config,
-        Err(error) => return failed(WRONG, &error.to_string()),
-    };
-    let _log = log::start(how.log_format.map_or_else(Format::fitting, Format::from));
     announce(&config);
     raise_descriptors(&config);
-    let server = match Server::start_with(&config, passed) {
-        Ok(server) => Arc::new(server),
-        Err(error) => return failed(FAILED, &error.to_string()),
-    };
+    let server = Arc::new(Server::start_with(&config, passed)?);
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
     info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
-    notify::ready(&status(&server, &config));
+    let notices = Notices::begin();
+    notices.ready(&status(&server, &config));
+    tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
-    tokio::spawn(notify::keep_awake());
-    tokio::spawn(signals.obey(how.config.clone(), Arc::clone(&server), stop.clone()));
+    let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), notices };
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
-    if tokio::spawn(async move { server.run(stop).await }).await.is_err() {
-        return failed(FAILED, "the listener panicked; see above");
+    let serving = tokio::spawn({
+        let (server, stop) = (Arc::clone(&server), stop.clone());
+        async move { server.run(stop).await }
+    });
+    tokio::select! {
+        served = serving => {
+            served.map_err(|_panicked| Failure::new(FAILED, "the listener panicked; see above".to_owned()))?;
+            info!("stopped");
+        }
+        () = signals.obey(&daemon, &stop) => {
+            warn!(calls = server.calls(), "stopped at once, at a second signal; calls in flight are cut off");
+        }
     }
-    info!("stopped");
-    ExitCode::from(DONE)
+    Ok(())
+}
+
+impl Failure {
+    fn new(status: u8, what: String) -> Self {
+        Self { status, what }
+    }
+
+    /// An error of the log for each line: where a program reads it, `journalctl -p err` must find it.
+    fn logged(self) -> ExitCode {
+        self.what.lines().for_each(|line| error!("{line}"));
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(WRONG, error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let status = match error {
+            StartError::NoListener | StartError::NotWanted { .. } | StartError::Unusable { .. } => WRONG,
+            // these may pass: an address can come later than the daemon
+            StartError::Listen { .. } | StartError::Client(_) => FAILED,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 fn announce(config: &Config) {
@@ -86,15 +157,15 @@ fn notice(config: &Config) {
     }
 }
 
-/// A call needs a descriptor for its switch and one for its webhook; the usual soft limit of 1,024 is not for us.
+/// The usual soft limit of 1,024 is not for us.
 fn raise_descriptors(config: &Config) {
-    let needed = u64::try_from(config.limits.calls).unwrap_or(u64::MAX).saturating_mul(3);
+    let needed = u64::try_from(server::descriptors(config)).unwrap_or(u64::MAX);
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < needed => {
             warn!(
                 limit,
                 needed,
-                "too few file descriptors for limits.calls; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls"
+                "too few file descriptors for [limits]; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls or limits.detached"
             );
         }
         Ok(_) => {}
@@ -118,57 +189,95 @@ fn status(server: &Server, config: &Config) -> String {
     )
 }
 
+impl End {
+    /// Waits until somebody wants it. Cancel safe.
+    async fn wanted(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let end =
+            End { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { end, hangup: signal(SignalKind::hangup())? })
     }
 
-    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished.
-    async fn obey(mut self, file: ConfigFile, server: Arc<Server>, stop: CancellationToken) {
+    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished. Returns at a second one:
+    /// whoever sends that does not want to wait, and systemd sends none.
+    async fn obey(&mut self, daemon: &Daemon, stop: &CancellationToken) {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                () = self.end.wanted() => break,
                 _ = self.hangup.recv() => tokio::select! {
-                    () = reload(&file, &server) => {}
+                    () = daemon.reload() => {}
                     // a folder that does not answer must not keep it alive
-                    _ = self.terminate.recv() => break,
-                    _ = self.interrupt.recv() => break,
+                    () = self.end.wanted() => break,
                 },
             }
         }
-        notify::stopping();
+        daemon.notices.stopping();
         stop.cancel();
+        loop {
+            tokio::select! {
+                () = self.end.wanted() => return,
+                _ = self.hangup.recv() => drop(refusal(&ReloadError::Stopping)),
+            }
+        }
     }
 }
 
-/// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
-async fn reload(file: &ConfigFile, server: &Arc<Server>) {
-    notify::reloading();
-    let (name, path, preparing) = (file.clone(), file.path().to_owned(), Arc::clone(server));
-    let unread = |error| ConfigError::Unreadable { file: path, error: io::Error::other(error) };
-    let read = move || name.load().inspect(|config| preparing.prepare(config));
-    let config = spawn_blocking(read).await.unwrap_or_else(|panicked| Err(unread(panicked)));
-    match server.reload(config) {
-        Ok(config) => {
-            notice(&config);
-            raise_descriptors(&config);
-            let (asterisk, freeswitch) = addresses(server);
-            info!(
-                asterisk,
-                freeswitch,
-                hooks = config.hooks.len(),
-                "reloaded; calls in flight keep what they began with"
-            );
-            notify::ready(&status(server, &config));
+impl Daemon {
+    /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
+    async fn reload(&self) {
+        self.notices.reloading();
+        let preparing = Arc::clone(&self.server);
+        let reading = read(&self.file, move |config| preparing.prepare(config));
+        match self.server.reload(in_time(reading, &self.file).await) {
+            Ok(config) => {
+                notice(&config);
+                raise_descriptors(&config);
+                let (asterisk, freeswitch) = addresses(&self.server);
+                info!(
+                    asterisk,
+                    freeswitch,
+                    hooks = config.hooks.len(),
+                    "reloaded; calls in flight keep what they began with"
+                );
+                self.notices.ready(&status(&self.server, &config));
+            }
+            Err(refused) => self.notices.ready(&refusal(&refused)),
         }
-        Err(refused) => notify::ready(&refusal(&refused)),
     }
 }
+
+/// Reads the configuration on a thread of its own, for its folder may not answer. There it is prepared for, too.
+async fn read(
+    file: &ConfigFile,
+    prepare: impl FnOnce(&Config) + Send + 'static,
+) -> Result<Config, ConfigError> {
+    let name = file.clone();
+    let unread =
+        |error| ConfigError::Unreadable { file: file.path().to_owned(), error: io::Error::other(error) };
+    let reading = spawn_blocking(move || name.load().inspect(prepare));
+    reading.await.unwrap_or_else(|panicked| Err(unread(panicked)))
+}
+
+/// A reload comes to its end, so that it is told and the next one can begin. A start need not: the service manager has a
+/// limit for it, and the next try would wait for the same folder.
+async fn in_time(
+    reading: impl Future<Output = Result<Config, ConfigError>>,
+    file: &ConfigFile,
+) -> Result<Config, ConfigError> {
+    let unanswered = ConfigError::Unanswered { file: file.path().to_owned(), after: LONGEST_RELOAD };
+    timeout(LONGEST_RELOAD, reading).await.unwrap_or(Err(unanswered))
+}
+
+/// A thousand hooks are read within a second.
+const LONGEST_RELOAD: Duration = Duration::from_secs(10);
 
 /// Logs why nothing has changed, and says it in a line.
 fn refusal(refused: &impl Display) -> String {
@@ -177,4 +286,22 @@ fn refusal(refused: &impl Display) -> String {
         error!("reload refused, the configuration before holds: {line}");
     }
     format!("reload refused: {}", refused.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_that_nobody_answers_comes_to_its_end() {
+        let file = ConfigFile { config: Some("/share/dialhook.toml".into()) };
+        let told = in_time(pending(), &file).await.unwrap_err().to_string();
+        let remedy = "see whether its folder does, and reload again";
+        assert_eq!(
+            told,
+            format!("/share/dialhook.toml, or a file that it names, does not answer within 10s; {remedy}")
+        );
+    }
 }

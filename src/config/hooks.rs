@@ -11,7 +11,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::raw::{Entry, Section};
-use crate::call::AD_HOC;
+use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, Timeout, method};
 use crate::variable::VariableName;
 
@@ -25,16 +25,19 @@ fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String,
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name == AD_HOC {
         entry.fault("this name is reserved for ad hoc steps; choose another one");
+    } else if name == UNKNOWN {
+        entry.fault("this name is what metrics call every hook that there is not; choose another one");
     } else if name.is_empty() || !name.chars().all(plain) {
         entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
     }
     let mut section = entry.section()?;
     let hook = fields(&mut section, file, longest_answer);
     section.end();
-    Some((name, Arc::new(hook?)))
+    Some((name, Arc::new(hook)))
 }
 
-fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Option<Hook> {
+/// The hook as far as it can be read, so that every fault is told.
+fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook {
     let method = section
         .take("method")
         .and_then(|entry| entry.read(|value| method(value.as_str()?), "write \"GET\" or \"POST\""));
@@ -44,11 +47,12 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Opti
     let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
     let request = request::read(section, method, file);
     let answers = answers::read(section);
-    let manner = manner::read(section, request.urls.as_deref().unwrap_or_default(), file);
+    let manner = manner::read(section, request.all_urls(), file);
+    let body_is_known = request.body.is_some();
 
     let hook = Hook {
         method: request.method,
-        urls: request.urls?,
+        urls: request.urls.into_iter().flatten().collect(),
         timeout: timeout.unwrap_or_default(),
         variable: answers.variable,
         set: answers.set,
@@ -57,29 +61,44 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Opti
         longest_answer,
         otherwise: answers.otherwise,
         fetch: fetch.unwrap_or_default(),
-        body: request.body,
+        body: request.body.unwrap_or_default(),
         headers: request.headers,
         sign: request.sign,
         manner,
     };
-    whole(section, &hook);
-    Some(hook)
+    whole(section, &hook, body_is_known);
+    in_vain(section, &hook);
+    hook
 }
 
 /// What is wrong with keys that are right by themselves.
-fn whole(section: &Section<'_>, hook: &Hook) {
+fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
     if !hook.wanted_fits() {
         section.fault(
             "fetch",
             "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
         );
     }
-    if hook.manner.cache.is_some() && hook.tells_calls_apart() {
+    if hook.manner.cache.is_some() && body_is_known && hook.tells_calls_apart() {
         section.fault(
             "cache",
             "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
              (fields chooses what a POST tells)",
         );
+    }
+}
+
+/// What does nothing, and harms nobody.
+fn in_vain(section: &Section<'_>, hook: &Hook) {
+    if !hook.fetch.is_empty() && !hook.shows_fetched() {
+        section.notice(
+            "fetch",
+            "names channel variables that no request shows: only a body that holds `variables` does; \
+             a placeholder such as {variables.ACCOUNT} needs no fetch",
+        );
+    }
+    if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
+        section.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
     }
 }
 
@@ -107,3 +126,6 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<VariableName>> {
     }
     Some(names)
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,10 +63,11 @@ struct Range {
 /// An ordinary environment has half a KiB, one with long arguments 25; a connection may use all of it.
 const ENVIRONMENT: Range = Range { least: 32, most: 1024 };
 
-/// Ordinary channel data has some 10 KiB.
-const CHANNEL_DATA: Range = Range { least: 64, most: 64 * 1024 };
+/// Ordinary channel data has some 10 KiB. More than the most would take longer to read than other calls may wait for it
+/// (3 ms a MiB).
+const CHANNEL_DATA: Range = Range { least: 64, most: 8 * 1024 };
 
-/// A longer one would be taken apart for longer than other calls may wait for it: some 10 ms a MiB.
+/// A longer one would be taken apart for longer than other calls may wait for it: some 8 ms a MiB.
 const ANSWER: Range = Range { least: 1, most: 1024 };
 
 impl Range {
@@ -105,3 +106,40 @@ pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parse;
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_bytes_or_larger_units() {
+        let limits = "[limits]\nenvironment = \"128KiB\"\nchannel_data = \"8 MiB\"\nanswer = 2048\n";
+        let config = parse(&format!("{limits}[hook.crm]\nurl = \"http://h/\"\n")).unwrap();
+        let Limits { environment, channel_data, .. } = config.limits;
+        assert_eq!([environment, channel_data], [131_072, 8_388_608]);
+        assert_eq!([config.hooks["crm"].longest_answer, config.policy().longest_answer], [2048, 2048]);
+    }
+
+    #[test]
+    fn a_size_that_makes_no_sense_is_told_with_those_that_do() {
+        let faults = |size: &str| parse(&format!("[limits]\nanswer = {size}\n")).unwrap_err();
+        for size in [
+            "\"1.5KiB\"",
+            "\"64KB\"",
+            "\"64kib\"",
+            "\"KiB\"",
+            "\"-1KiB\"",
+            "\"99999999999999999999MiB\"",
+            "1023",
+            "true",
+        ] {
+            let told =
+                format!("2: limits.answer: found {size}; write \"1KiB\" to \"1MiB\"; a bare number is bytes");
+            assert_eq!(faults(size), [told]);
+        }
+        for size in ["1024", "\"1KiB\"", "\"1 MiB\"", "1048576"] {
+            assert!(parse(&format!("[limits]\nanswer = {size}\n")).is_ok(), "{size}");
+        }
+    }
+}

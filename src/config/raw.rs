@@ -3,34 +3,47 @@
 //!
 //! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, Error};
 
 use super::Fault;
 use crate::hook::nearest;
 
-/// The text of a configuration and the faults found in it so far.
+/// The text of a configuration, and what was found in it so far.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
-    text: &'t str,
+    text: Cow<'t, str>,
     faults: RefCell<Vec<Fault>>,
+    notices: RefCell<Vec<String>>,
 }
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, faults: RefCell::default() }
+        let (text, missing) = mended(text);
+        let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
+        for (at, what) in missing {
+            document.fault(at..at, "", format!("not TOML: {what}"));
+        }
+        document
     }
 
     /// The outermost table. What is no TOML is a fault, and the rest is read even so.
     pub(super) fn root(&self) -> Section<'_> {
-        let (root, errors) = DeTable::parse_recoverable(self.text);
+        let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in errors {
-            self.fault(error.span().unwrap_or_default(), "", format!("not TOML: {}", error.message()));
+            let at = error.span().unwrap_or_default();
+            self.fault(at, "", format!("not TOML: {}", in_words(&error, &self.text)));
         }
         Section::new(self, String::new(), 0..0, root.into_inner())
+    }
+
+    /// What is right, but does nothing, or not what one may think.
+    pub(super) fn notices(&self) -> Vec<String> {
+        self.notices.borrow().clone()
     }
 
     /// Every fault, in the order of the lines.
@@ -42,7 +55,52 @@ impl<'t> Document<'t> {
 
     fn fault(&self, at: Range<usize>, key: &str, what: impl Into<String>) {
         let line = 1 + self.text.bytes().take(at.start).filter(|&byte| byte == b'\n').count();
-        self.faults.borrow_mut().push(Fault { line, key: key.to_owned(), what: what.into() });
+        let fault = Fault { line, key: key.to_owned(), what: what.into() };
+        let mut faults = self.faults.borrow_mut();
+        // the same words a second time help nobody
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+}
+
+/// The text with what it lacks to be read on, and where and what that is.
+///
+/// Behind the name of a table that is not closed the parser would pass over the table, or take its keys for the file's;
+/// behind a key without a value it reads nothing more.
+fn mended(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
+    missing.sort_by_key(|(at, _, _)| *at);
+    let (mut mended, mut places) = (Cow::Borrowed(text), Vec::new());
+    for (before, (at, missing, what)) in missing.into_iter().enumerate() {
+        mended.to_mut().insert(at + before, missing);
+        places.push((at + before, what));
+    }
+    (mended, places)
+}
+
+fn missing(error: &Error, text: &str) -> Option<(usize, char, &'static str)> {
+    let (at, words) = (error.span()?.start, error.message());
+    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    if words.starts_with("unclosed table") {
+        Some((at, ']', "the name of a table ends with `]`; write [NAME]"))
+    } else if words.starts_with("key with no value") {
+        Some((line, '#', "a key has a value; write KEY = VALUE"))
+    } else {
+        None
+    }
+}
+
+/// What is wrong with the TOML, and what would be right.
+fn in_words(error: &Error, text: &str) -> String {
+    let twice = error.span().filter(|_| error.message() == "duplicate key");
+    let Some((before, key)) = twice.and_then(|at| Some((text.get(..at.start)?, text.get(at)?))) else {
+        return error.message().to_owned();
+    };
+    match before.rsplit('\n').next().filter(|line| line.starts_with('[')) {
+        Some(header) => format!("{header}{key}] stands there twice; put all of its keys below one of them"),
+        None => format!("`{key}` stands there twice; leave one of them out"),
     }
 }
 
@@ -54,8 +112,8 @@ pub(super) struct Section<'d> {
     at: Range<usize>,
     /// Those that were not taken yet.
     entries: Vec<Entry<'d>>,
-    /// Of all entries, also of those that were taken.
-    names: Vec<String>,
+    /// Names and places of all entries, also of those that were taken.
+    places: Vec<(String, Range<usize>)>,
     known: Vec<&'static str>,
 }
 
@@ -85,11 +143,16 @@ impl Mark<'_> {
     pub(super) fn fault(&self, what: impl Into<String>) {
         self.document.fault(self.at.clone(), &self.key, what);
     }
+
+    /// What was made of the entry; each reason why nothing could be made of it is a fault.
+    pub(super) fn made<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
+        made.map_err(|faults| faults.into_iter().for_each(|fault| self.fault(fault))).ok()
+    }
 }
 
 impl<'d> Section<'d> {
     fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
-        let entry = |(key, value): (Spanned<std::borrow::Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
+        let entry = |(key, value): (Spanned<Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
             document,
             key: if name.is_empty() {
                 key.get_ref().to_string()
@@ -102,8 +165,8 @@ impl<'d> Section<'d> {
             value: value.into_inner(),
         };
         let entries: Vec<_> = table.into_iter().map(entry).collect();
-        let names = entries.iter().map(|entry| entry.name.clone()).collect();
-        Self { document, name, at, entries, names, known: Vec::new() }
+        let places = entries.iter().map(|entry| (entry.name.clone(), entry.key_at.clone())).collect();
+        Self { document, name, at, entries, places, known: Vec::new() }
     }
 
     /// The entry of that name, if there is one.
@@ -126,12 +189,19 @@ impl<'d> Section<'d> {
 
     /// Whether any of these entries was there when the table was read.
     pub(super) fn had(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.names.iter().any(|there| there == name))
+        names.iter().any(|name| self.places.iter().any(|(there, _)| there == name))
     }
 
-    /// A fault of the table as such.
+    /// A fault of a key: at its own place, or at the table's where it does not stand there.
     pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
-        self.document.fault(self.at.clone(), &format!("{}.{key}", self.name), what);
+        let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
+        let at = own.unwrap_or(&self.at).clone();
+        self.document.fault(at, &format!("{}.{key}", self.name), what);
+    }
+
+    /// Something that is no fault of a key, but to be known; the words go on from the key.
+    pub(super) fn notice(&self, key: &str, what: &str) {
+        self.document.notices.borrow_mut().push(format!("{}.{key} {what}", self.name));
     }
 
     /// Ends the table: what nobody took is unknown.
@@ -184,6 +254,12 @@ impl<'d> Entry<'d> {
         self.read(|value| number(value).filter(|number| range.contains(number)), right)
     }
 
+    /// The items of a list, each under the key of the list.
+    pub(super) fn list(self) -> Option<Vec<Entry<'d>>> {
+        self.read(|value| value.as_array().map(|_| ()), A_LIST)?;
+        Some(self.into_items())
+    }
+
     /// The items of a list, each under the key of the list; the value itself where it is none.
     pub(super) fn into_items(self) -> Vec<Entry<'d>> {
         let item = |value: Spanned<DeValue<'d>>| Entry {
@@ -215,7 +291,7 @@ impl<'d> Entry<'d> {
         let texts = |value: &DeValue<'d>| {
             value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
         };
-        self.read(texts, "write a list of texts, such as [\"a\", \"b\"]")
+        self.read(texts, A_LIST)
     }
 
     /// The value as a table.
@@ -250,14 +326,17 @@ impl<'d> Entry<'d> {
 
     /// The value as the file has it; only its kind where it may be, or hold, a secret.
     fn found(&self) -> String {
-        if self.may_be_secret() {
+        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
+        let credentials = written.contains("://") && written.contains('@');
+        if self.may_be_secret() || credentials {
             return format!("a value of the type {}", self.value.type_str());
         }
-        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
         let line: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
         if line.len() < written.len() { format!("{line}…") } else { line }
     }
 }
+
+const A_LIST: &str = "write a list of texts, such as [\"a\", \"b\"]";
 
 /// Keys of a hook whose values are never secrets.
 const HARMLESS: [&str; 18] = [
@@ -280,3 +359,6 @@ const HARMLESS: [&str; 18] = [
     "insecure",
     "status",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,17 @@
 //! Values that may be secrets: in the file itself, in a file of their own, or in the environment. No fault prints one.
 
 use std::env;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Entry, Mark};
+use super::{files, in_kib_or_mib};
+
+/// The longest secret: far more than a header holds.
+const LONGEST_SECRET: usize = 64 * 1024;
+
+/// The longest file in PEM: four times all the authorities that a machine trusts.
+pub(super) const LONGEST_PEM: usize = 1024 * 1024;
 
 /// A value, where it was written down, and whether it was kept elsewhere.
 #[derive(Debug)]
@@ -35,30 +41,16 @@ pub(super) fn kept<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
 
 fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
     let mut source = entry.section()?;
-    let (entry, found) = match (source.take("file"), source.take("env")) {
-        (Some(entry), None) => {
-            let found =
-                String::from_utf8(read(&entry.text()?, file).map_err(|fault| entry.fault(fault)).ok()?);
-            (
-                entry,
-                found
-                    .map_err(|_| "what is there is not a text; write one line of printable ASCII".to_owned()),
-            )
-        }
-        (None, Some(entry)) => {
-            let name = entry.text()?;
-            let found =
-                env::var(&name).map_err(|_| format!("the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"));
-            (entry, found)
-        }
+    let found = match (source.take("file"), source.take("env")) {
+        (Some(entry), None) => of_file(&entry, file).map(|text| (text, entry.mark())),
+        (None, Some(entry)) => of_environment(&entry).map(|text| (text, entry.mark())),
         (_, _) => {
             source.fault("file", "write one of file and env");
-            return None;
+            None
         }
     };
     source.end();
-    let mark = entry.mark();
-    let text = found.map_err(|fault| mark.fault(fault)).ok()?;
+    let (text, mark) = found?;
     if text.trim().is_empty() {
         mark.fault("there is nothing in it; write the secret into it");
         return None;
@@ -66,11 +58,28 @@ fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
     Some(Kept { text: text.trim_end_matches(['\r', '\n']).to_owned(), mark, elsewhere: true })
 }
 
-/// The content of a file that the configuration names.
-pub(super) fn read(name: &str, file: &Path) -> Result<Vec<u8>, String> {
+fn of_file(entry: &Entry<'_>, file: &Path) -> Option<String> {
+    let content = read(&entry.text()?, file, LONGEST_SECRET).map_err(|fault| entry.fault(fault)).ok()?;
+    let no_text = |_| entry.fault("what is there is not a text; write one line of printable ASCII");
+    String::from_utf8(content).map_err(no_text).ok()
+}
+
+fn of_environment(entry: &Entry<'_>) -> Option<String> {
+    let name = entry.text()?;
+    let missing = |_| {
+        entry.fault(format!(
+            "the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"
+        ));
+    };
+    env::var(&name).map_err(missing).ok()
+}
+
+/// The content of a file that the configuration names, of at most so many bytes.
+pub(super) fn read(name: &str, file: &Path, most: usize) -> Result<Vec<u8>, String> {
     let path = located(Path::new(name), file);
-    fs::read(&path).map_err(|error| {
+    files::regular(&path, most).map_err(|error| {
         let remedy = match error.kind() {
+            _ if files::is_useless(&error) => &format!("name a regular file of at most {}", in_kib_or_mib(most)),
             io::ErrorKind::NotFound => "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)",
             _ => "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), or run this as who may read it",
         };

@@ -72,6 +72,7 @@ impl House {
                 self.metrics.refused(Refusal::Unproved);
                 return debug!("call refused: {error}");
             }
+            SwitchError::Moved => return debug!("{error}"),
             SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {
                 return debug!("the conversation ended early: {error}");
             }

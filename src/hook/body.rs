@@ -75,6 +75,18 @@ impl Body {
         }
     }
 
+    /// Whether it shows the variables of the hook's `fetch`.
+    #[must_use]
+    pub fn shows_fetched(&self) -> bool {
+        match self {
+            Self::Kwebbl(None) | Self::Form(None) => true,
+            Self::Kwebbl(Some(fields)) | Self::Form(Some(fields)) => {
+                fields.0.iter().any(|(_, item)| *item == Item::Fetched)
+            }
+            Self::Json(_) => false,
+        }
+    }
+
     /// Whether no two calls send the same.
     #[must_use]
     pub fn tells_calls_apart(&self) -> bool {
@@ -104,25 +116,20 @@ impl Fields {
     /// Reads pairs of the webhook's name for a field and ours.
     ///
     /// # Errors
-    /// Says which name is unknown, and which there are.
-    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
-        let mut chosen: Vec<(String, Item)> = Vec::new();
+    /// Says which names are unknown, and which there are.
+    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<String>> {
+        let (mut names, mut chosen, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         for (name, field) in pairs {
-            let item = match field {
-                VARIABLES => Item::Fetched,
-                _ if field.contains(['{', '}']) => {
-                    return Err(format!("write the name of the field without braces, not `{field}`"));
-                }
-                _ => Item::Held(
-                    Placeholder::parse(field).map_err(|fault| fault.replace("placeholder ", "field "))?,
-                ),
-            };
-            if chosen.iter().any(|(other, _)| other == name) {
-                return Err(format!("`{name}` stands there twice; once is enough"));
+            match Item::parse(field) {
+                Ok(item) => chosen.push((name.to_owned(), item)),
+                Err(fault) => faults.push(fault),
             }
-            chosen.push((name.to_owned(), item));
+            if names.contains(&name) {
+                faults.push(format!("`{name}` stands there twice; once is enough"));
+            }
+            names.push(name);
         }
-        Ok(Self(chosen))
+        if faults.is_empty() { Ok(Self(chosen)) } else { Err(faults) }
     }
 
     fn all() -> Self {
@@ -135,6 +142,21 @@ impl Fields {
             Item::Held(placeholder) => placeholder.variable(),
             Item::Fetched => None,
         })
+    }
+}
+
+impl Item {
+    fn parse(field: &str) -> Result<Self, String> {
+        match field {
+            VARIABLES => Ok(Self::Fetched),
+            _ if field.contains(['{', '}']) => {
+                Err(format!("write the name of the field without braces, not `{field}`"))
+            }
+            _ => {
+                let named = Placeholder::parse(field);
+                named.map(Self::Held).map_err(|fault| fault.replace("placeholder ", "field "))
+            }
+        }
     }
 }
 
@@ -187,34 +209,46 @@ impl JsonTemplate {
     /// Reads JSON in whose strings placeholders stand; a literal brace in a string is doubled.
     ///
     /// # Errors
-    /// Says what is wrong with the text and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Says everything that is wrong with the text, and what would be right.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         let value: Value = serde_json::from_str(text).map_err(|fault| {
             let place = format!("line {}, column {}", fault.line(), fault.column());
-            format!(
+            vec![format!(
                 "not JSON at {place} of the text; write a placeholder inside of a string, as \"{{caller_number}}\""
-            )
+            )]
         })?;
-        Node::read(value).map(Self)
+        let mut faults = Vec::new();
+        let node = Node::read(value, &mut faults);
+        if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
     }
 }
 
 impl Node {
-    fn read(value: Value) -> Result<Self, String> {
-        Ok(match value {
+    fn read(value: Value, faults: &mut Vec<String>) -> Self {
+        match value {
             Value::Null => Self::Null,
             Value::Bool(truth) => Self::Bool(truth),
             Value::Number(number) => Self::Number(number),
-            Value::String(text) => Self::Text(Template::parse(&text, Braces::Doubled)?),
-            Value::Array(items) => Self::List(items.into_iter().map(Self::read).collect::<Result<_, _>>()?),
-            Value::Object(entries) => {
-                let entry = |(name, value): (String, Value)| match name.contains(['{', '}']) {
-                    true => Err(format!("the name \"{name}\" cannot hold placeholders; values can")),
-                    false => Ok((name, Self::read(value)?)),
-                };
-                Self::Object(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
+            Value::String(text) => match Template::parse(&text, Braces::Doubled) {
+                Ok(template) => Self::Text(template),
+                Err(wrong) => {
+                    faults.extend(wrong);
+                    Self::Null
+                }
+            },
+            Value::Array(items) => {
+                Self::List(items.into_iter().map(|item| Self::read(item, faults)).collect())
             }
-        })
+            Value::Object(entries) => {
+                let entry = |(name, value): (String, Value)| {
+                    if name.contains(['{', '}']) {
+                        faults.push(format!("the name \"{name}\" cannot hold placeholders; values can"));
+                    }
+                    (name, Self::read(value, faults))
+                };
+                Self::Object(entries.into_iter().map(entry).collect())
+            }
+        }
     }
 
     fn placeholders(&self) -> Vec<&Placeholder> {
@@ -287,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_template_is_said_with_what_would_be_right() {
-        let fault = |text: &str| JsonTemplate::parse(text).unwrap_err();
+        let fault = |text: &str| JsonTemplate::parse(text).unwrap_err().join("\n");
         assert!(fault("{\"a\": {caller_number}}").contains("line 1, column 8"));
         assert!(fault("{\"a\": \"{caler_number}\"}").contains("did you mean `{caller_number}`?"));
         assert!(fault("{\"{uuid}\": 1}").contains("cannot hold placeholders"));
@@ -317,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_field_that_cannot_be_is_said_with_what_would_be_right() {
-        let fault = |name, field| Fields::parse([("a", "uuid"), (name, field)]).unwrap_err();
+        let fault = |name, field| Fields::parse([("a", "uuid"), (name, field)]).unwrap_err().join("\n");
         assert!(fault("b", "caler_number").contains("did you mean `{caller_number}`?"));
         assert!(fault("b", "{uuid}").contains("without braces"));
         assert!(fault("a", "uuid").contains("twice"));

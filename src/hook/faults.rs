@@ -158,12 +158,20 @@ pub enum RequestFault {
     /// One of the names that report on the step.
     #[error("variable must not be one of WEBHOOK_STATUS WEBHOOK_CODE and WEBHOOK_REASON")]
     ReservedVariable,
+    /// One of the names under the hook's `set`.
+    #[error("variable is one that the hook sets from a part of the answer. choose another name")]
+    VariableOfSet,
     /// A placeholder's value would turn the path into another one.
-    #[error("a placeholder in the path of the URL holds only dots")]
+    #[error("a placeholder in the path of the URL holds . or .. and would lead to another path")]
     PathDots,
     /// What the call holds makes the URL longer than any request can have.
     #[error("with what the call holds the URL is longer than 65534 bytes")]
     UrlTooLong,
+    /// A URL of which FreeSWITCH does not tell what is encoded in it and what is not.
+    #[error(
+        "the url is over 511 bytes or has a line feed. too long to be read exactly. name it in the configuration"
+    )]
+    UrlNotExact,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"

@@ -282,8 +282,10 @@ mod tests {
             R::Timeout,
             R::Variable,
             R::ReservedVariable,
+            R::VariableOfSet,
             R::PathDots,
             R::UrlTooLong,
+            R::UrlNotExact,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];

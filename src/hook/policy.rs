@@ -92,20 +92,31 @@ impl Policy {
 fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
     let argued =
         call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
+    let of_set = |name: &VariableName| hook.set.iter().any(|part| same(&part.name, name, call.switch));
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),
         Asked { fault: Some(RequestFault::UnknownParameter), .. } => Some(RequestFault::UnknownChoice),
         Asked { fault: Some(fault), .. } => Some(fault),
         Asked { method: Some(_), .. } | Asked { url: Some(_), .. } => Some(RequestFault::NotForTheCall),
+        Asked { variable: Some(ref name), .. } if of_set(name) => Some(RequestFault::VariableOfSet),
         Asked { ref variable, .. } => reserved_fault(variable.as_ref()),
     };
+    let variable = asked.variable.filter(|name| !(reserved(name) || of_set(name)));
     let timeout = asked.timeout.unwrap_or(hook.timeout);
     Step {
         name: name.to_owned(),
         switch: call.switch,
-        variable: asked.variable.or_else(|| hook.variable.clone()),
+        variable: variable.or_else(|| hook.variable.clone()),
         hook: Some(Arc::clone(hook)),
         plan: fault.map_or(Ok(timeout), Err),
+    }
+}
+
+/// Whether two names mean one variable: to FreeSWITCH also in letters of another case.
+fn same(one: &VariableName, other: &VariableName, switch: SwitchKind) -> bool {
+    match switch {
+        SwitchKind::Asterisk => one.bare() == other.bare(),
+        SwitchKind::FreeSwitch => one.bare().eq_ignore_ascii_case(other.bare()),
     }
 }
 

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn target(from: &str, to: &str, followed: u8) -> Result<Option<String>, RedirectFault> {
-        let redirects = Redirects { most: 2, hosts: vec!["other.example".to_owned()] };
+        let redirects = Redirects { most: 2, hosts: vec!["other.example".to_owned(), "[::1]".to_owned()] };
         let headers = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_str(to).unwrap())]);
         Ok(redirects.target(302, &headers, &from.parse().unwrap(), followed)?.map(String::from))
     }
@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(good("http://h/a", "https://h/a"), "https://h/a");
         assert_eq!(good("http://h/a", "//h:8080/"), "http://h:8080/");
         assert_eq!(good("https://h/a", "https://u:p@other.example/"), "https://other.example/");
+        assert_eq!(good("http://h/a", "http://[0:0::1]:8080/"), "http://[::1]:8080/");
         for (from, to, fault) in [
             ("https://h/a", "http://h/a", RedirectFault::Downgrade),
             ("https://h/a", "https://h.evil/a", RedirectFault::Host),

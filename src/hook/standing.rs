@@ -29,7 +29,7 @@ impl Stage {
     pub fn allows_repetition(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
             Self::NotConnected => why.may_pass(),
-            Self::Sent { reused: true } => idempotent || *method == Method::GET,
+            Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.may_pass()),
             Self::Sent { reused: false } | Self::Begun => idempotent,
         }
     }
@@ -55,8 +55,8 @@ impl Default for Breaker {
 pub struct Standing {
     /// Requests without an answer since the last one with an answer.
     failures: u32,
-    /// When one caller may try again; none while all may.
-    probe: Option<Instant>,
+    /// When it was last tried, while one caller alone may try it now and then; none while all may.
+    tried: Option<Instant>,
     /// What repetitions cost, in hundredths of a request.
     budget: u32,
     /// When a request last had no answer.
@@ -65,6 +65,25 @@ pub struct Standing {
 
 /// For so long a URL that did not answer is a suspect.
 const SUSPICION: Duration = Duration::from_secs(600);
+
+/// Whether a caller's request may try a URL now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Everybody's may.
+    All,
+    /// This one may, and nobody else's for a while.
+    Probe(Probe),
+    /// It is left alone.
+    None,
+}
+
+/// The turn of the one caller whose request tries a URL that is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    at: Instant,
+    /// When it was tried before.
+    before: Instant,
+}
 
 /// A change that somebody should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,27 +102,40 @@ const MOST_SAVED: u32 = 2 * PRICE;
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { failures: 0, probe: None, budget: MOST_SAVED, silent: None }
+        Self { failures: 0, tried: None, budget: MOST_SAVED, silent: None }
     }
 }
 
 impl Standing {
-    /// Whether a caller's request may try it now.
-    pub fn admits(&mut self, breaker: &Breaker, now: Instant) -> bool {
-        match self.probe {
-            Some(at) if now < at => false,
-            Some(_) => {
-                self.probe = Some(now + breaker.probe);
-                true
+    /// What is known of a URL for which there is no room: nothing may be repeated there.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { budget: 0, ..Self::default() }
+    }
+
+    /// Whether a caller's request may try it now, by the breaker of the hook that asks: hooks of the same URL may differ.
+    pub fn admits(&mut self, breaker: &Breaker, now: Instant) -> Admission {
+        match self.tried {
+            None => Admission::All,
+            Some(_) if self.rests(breaker, now) => Admission::None,
+            Some(before) => {
+                self.tried = Some(now);
+                Admission::Probe(Probe { at: now, before })
             }
-            None => true,
         }
     }
 
     /// Whether it would not be asked now. Unlike [`Standing::admits`] this promises nobody a turn.
     #[must_use]
-    pub fn rests(&self, now: Instant) -> bool {
-        self.probe.is_some_and(|at| now < at)
+    pub fn rests(&self, breaker: &Breaker, now: Instant) -> bool {
+        self.tried.is_some_and(|tried| now.saturating_duration_since(tried) < breaker.probe)
+    }
+
+    /// A probe of which nothing came, because its caller left or had no time: the next caller may try in its place.
+    pub fn unused(&mut self, probe: Probe) {
+        if self.tried == Some(probe.at) {
+            self.tried = Some(probe.before);
+        }
     }
 
     /// A request goes out.
@@ -121,18 +153,19 @@ impl Standing {
     /// An answer came, whatever it said.
     pub fn answered(&mut self) -> Option<Turn> {
         self.failures = 0;
-        self.probe.take().map(|_| Turn::Closed)
+        self.tried.take().map(|_| Turn::Closed)
     }
 
-    /// No answer came. Without a breaker this counts for nobody.
+    /// No answer came in the time that it had, which may have been too short for any.
+    pub fn was_silent(&mut self, now: Instant) {
+        self.silent = Some(now);
+    }
+
+    /// No answer came, although there was time for it. Without a breaker this counts for nobody.
     pub fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Turn> {
         self.failures = self.failures.saturating_add(1);
-        self.silent = Some(now);
-        let breaker = breaker.filter(|breaker| self.failures >= breaker.failures)?;
-        if self.probe.is_some() {
-            return None;
-        }
-        self.probe = Some(now + breaker.probe);
+        breaker.filter(|breaker| self.failures >= breaker.failures && self.tried.is_none())?;
+        self.tried = Some(now);
         Some(Turn::Opened)
     }
 
@@ -145,7 +178,7 @@ impl Standing {
     /// Whether callers are not kept waiting for it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.probe.is_some()
+        self.tried.is_some()
     }
 
     /// Whether it did not answer a while ago: whatever it did instead, it may do again.
@@ -174,7 +207,9 @@ mod tests {
         let mut standing = Standing::default();
         let turns: Vec<_> = (0..4).map(|_| standing.failed(Some(&breaker), start)).collect();
         assert_eq!(turns, [None, None, Some(Turn::Opened), None]);
-        let admits = |standing: &mut Standing, seconds| standing.admits(&breaker, start + seconds * SECOND);
+        let admits = |standing: &mut Standing, seconds| {
+            standing.admits(&breaker, start + seconds * SECOND) != Admission::None
+        };
         let admitted: Vec<_> =
             [0, 9, 10, 10, 19, 20, 21].into_iter().map(|s| admits(&mut standing, s)).collect();
         assert_eq!(admitted, [false, false, true, false, false, true, false]);
@@ -184,11 +219,44 @@ mod tests {
     }
 
     #[test]
+    fn each_hook_tries_it_as_often_as_its_own_breaker_says() {
+        let (often, seldom, start) = (
+            Breaker { failures: 1, probe: SECOND },
+            Breaker { failures: 1, probe: 3600 * SECOND },
+            Instant::now(),
+        );
+        let mut standing = Standing::default();
+        standing.failed(Some(&seldom), start);
+        assert_eq!(standing.admits(&seldom, start + 2 * SECOND), Admission::None);
+        assert!(matches!(standing.admits(&often, start + 2 * SECOND), Admission::Probe(_)));
+        assert!(standing.rests(&often, start + 2 * SECOND) && !standing.rests(&often, start + 3 * SECOND));
+        assert!(matches!(standing.admits(&seldom, start + 3602 * SECOND), Admission::Probe(_)));
+    }
+
+    #[test]
+    fn a_probe_of_which_nothing_came_is_the_next_callers() {
+        let (breaker, start) = (Breaker { failures: 1, probe: 10 * SECOND }, Instant::now());
+        let mut standing = Standing::default();
+        standing.failed(Some(&breaker), start);
+        let mut admitted = |seconds| match standing.admits(&breaker, start + seconds * SECOND) {
+            Admission::Probe(probe) => Some(probe),
+            Admission::All | Admission::None => None,
+        };
+        let (first, too_early) = (admitted(10).unwrap(), admitted(11));
+        assert_eq!(too_early, None);
+        standing.unused(first);
+        assert!(matches!(standing.admits(&breaker, start + 11 * SECOND), Admission::Probe(_)));
+        standing.unused(first);
+        assert_eq!(standing.admits(&breaker, start + 12 * SECOND), Admission::None, "that turn was over");
+    }
+
+    #[test]
     fn an_answer_in_between_starts_the_count_anew() {
         let (breaker, now) = (Breaker::default(), Instant::now());
         let mut standing = Standing::default();
         for _ in 0..100 {
             for _ in 0..4 {
+                standing.was_silent(now);
                 assert_eq!(standing.failed(Some(&breaker), now), None);
             }
             assert_eq!(standing.answered(), None);
@@ -203,7 +271,7 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(standing.failed(None, Instant::now()), None);
         }
-        assert!(standing.admits(&Breaker::default(), Instant::now()));
+        assert_eq!(standing.admits(&Breaker::default(), Instant::now()), Admission::All);
     }
 
     #[test]
@@ -222,6 +290,7 @@ mod tests {
             assert_eq!(repeated(stage, Method::GET, false), get, "{stage:?}");
             assert!(repeated(stage, Method::POST, true), "{stage:?}");
         }
+        assert!(!reused.allows_repetition(Unreachable::NotHttp, &Method::GET, false), "it has answered");
         assert!(!Stage::NotConnected.allows_repetition(Unreachable::CertificateName, &Method::GET, true));
     }
 

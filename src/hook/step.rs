@@ -1,5 +1,6 @@
 //! One call's webhook step: the request that it makes, and what it sets in the end.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -71,12 +72,19 @@ pub struct Request {
 }
 
 /// One of the places where a webhook may be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// The whole URL.
     pub url: Url,
     /// The same for every call: the URL as it is written, without its query.
     pub place: Arc<str>,
+}
+
+/// Without the URL itself: a password can stand in it.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.place).finish()
+    }
 }
 
 impl Step {
@@ -235,6 +243,10 @@ impl Request {
         add(hook.as_bytes());
         // an answer of somebody who would not be believed any more must not outlive a reload
         add(self.hook.manner.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
+        let redirects = &self.hook.manner.redirects;
+        add(&[redirects.most]);
+        redirects.hosts.iter().for_each(|host| add(host.as_bytes()));
+        add(b"");
         add(self.method.as_str().as_bytes());
         for target in &self.targets {
             add(target.url.as_str().as_bytes());

@@ -55,10 +55,10 @@ impl Template {
     /// Cuts a text at its placeholders.
     ///
     /// # Errors
-    /// Says what is wrong with a placeholder and what would be right.
-    pub(super) fn parse(text: &str, braces: Braces) -> Result<Self, String> {
+    /// Says of every placeholder what is wrong with it and what would be right.
+    pub(super) fn parse(text: &str, braces: Braces) -> Result<Self, Vec<String>> {
         let (mut literals, mut placeholders) = (vec![String::new()], Vec::new());
-        let mut rest = text;
+        let (mut rest, mut faults) = (text, Vec::new());
         while let Some(at) = rest.find(['{', '}']) {
             let (before, brace) = rest.split_at(at);
             append(&mut literals, before);
@@ -67,14 +67,16 @@ impl Template {
                 rest = behind;
                 continue;
             }
-            let inside = brace.strip_prefix('{').ok_or_else(|| braces.lonely('}', '{'))?;
-            let (name, behind) = inside.split_once('}').ok_or_else(|| braces.lonely('{', '}'))?;
-            placeholders.push(Placeholder::parse(name)?);
+            let (read, behind) = braces.placeholder(brace);
+            match read {
+                Ok(placeholder) => placeholders.push(placeholder),
+                Err(fault) => faults.push(fault),
+            }
             literals.push(String::new());
             rest = behind;
         }
         append(&mut literals, rest);
-        Ok(Self { literals, placeholders })
+        if faults.is_empty() { Ok(Self { literals, placeholders }) } else { Err(faults) }
     }
 
     /// The text for one call.
@@ -106,6 +108,17 @@ fn doubled(text: &str) -> Option<&str> {
 }
 
 impl Braces {
+    /// What stands at a brace, and the text behind it.
+    fn placeholder(self, text: &str) -> (Result<Placeholder, String>, &str) {
+        let Some(inside) = text.strip_prefix('{') else {
+            return (Err(self.lonely('}', '{')), text.get(1..).unwrap_or_default());
+        };
+        match inside.split_once('}') {
+            Some((name, behind)) => (Placeholder::parse(name), behind),
+            None => (Err(self.lonely('{', '}')), ""),
+        }
+    }
+
     fn lonely(self, found: char, missing: char) -> String {
         let literal = match (self, found) {
             (Self::Encoded, '{') => "%7B",
@@ -219,11 +232,19 @@ mod tests {
     fn a_brace_that_is_meant_is_doubled() {
         assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Place::Text), "{x}{}");
         for text in ["{", "}", "{uuid", "uuid}", "{{}", "{}}"] {
-            let fault = Template::parse(text, Braces::Doubled).unwrap_err();
+            let fault = Template::parse(text, Braces::Doubled).unwrap_err().join("\n");
             assert!(
                 fault.contains("{{") || fault.contains("}}") || fault.contains("unknown"),
                 "{text}: {fault}"
             );
         }
+    }
+
+    #[test]
+    fn every_wrong_placeholder_is_told() {
+        let faults = Template::parse("{uid} {uuid} {caler_number} } {x", Braces::Doubled).unwrap_err();
+        let told = ["`{uuid}`?", "`{caller_number}`?", "a `}` without", "a `{` without"];
+        assert_eq!(faults.len(), told.len(), "{faults:?}");
+        assert!(faults.iter().zip(told).all(|(fault, told)| fault.contains(told)), "{faults:?}");
     }
 }

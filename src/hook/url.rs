@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::RequestFault;
@@ -16,7 +17,8 @@ use crate::call::Report;
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     template: Template,
-    segments: usize,
+    /// See [`dots`].
+    dots: usize,
     shown: String,
     place: Arc<str>,
     origin: String,
@@ -26,30 +28,43 @@ impl UrlTemplate {
     /// Reads a URL of the configuration.
     ///
     /// # Errors
-    /// Says what is wrong with the text and what would be right.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let Template { literals, placeholders } = Template::parse(text, Braces::Encoded)?;
-        let marked = literals.join(MARK);
-        if text.contains(MARK) {
+    /// Says everything that is wrong with the text, and what would be right.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        match Template::parse(text, Braces::Encoded) {
+            Ok(template) => Self::with(template).map_err(|fault| vec![fault]),
+            Err(mut faults) => {
+                faults.extend(begins_as_http(text).err());
+                Err(faults)
+            }
+        }
+    }
+
+    fn with(Template { literals, placeholders }: Template) -> Result<Self, String> {
+        if literals.iter().any(|literal| literal.contains(MARK)) {
             return Err(format!("`{MARK}` cannot stand in a URL here"));
         }
+        let marked = literals.join(MARK);
         let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
             true => fault,
             false => format!("{fault} (placeholders stand in the path and the query only)"),
         })?;
-        let template = Self::of_url(&url, placeholders);
-        let Template { literals, placeholders } = &template.template;
-        if literals.len() != placeholders.len() + 1 || template.outside_path_and_query(&url) {
-            return Err("placeholders stand in the path and the query only".to_owned());
+        let in_fragment = marked.split_once('#').is_some_and(|(_, fragment)| fragment.contains(MARK));
+        match (marks(url.as_str()), marks(url.path()) + marks(url.query().unwrap_or_default())) {
+            (_, inside) if inside == placeholders.len() => Ok(Self::of_url(&url, placeholders)),
+            (all, inside) if all == inside && !in_fragment => {
+                Err("a `..` behind a placeholder takes it away; write the path that is meant".to_owned())
+            }
+            (_, _) => Err("placeholders stand in the path and the query only".to_owned()),
         }
-        Ok(template)
     }
 
-    /// A URL in which braces mean nothing.
+    /// The URL of an ad hoc step, in which braces mean nothing. Its place is the whole host: the path may hold what tells
+    /// one call from another, and a host that is down would be a new one for each of them.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
         let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
-        Self { template, ..Self::of_url(url, Vec::new()) }
+        let place = format!("{}/", url.origin().ascii_serialization()).into();
+        Self { template, place, ..Self::of_url(url, Vec::new()) }
     }
 
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
@@ -63,12 +78,7 @@ impl UrlTemplate {
         let template = Template { literals, placeholders };
         let shown = shown.unwrap_or_default();
         let place = shown.split('?').next().unwrap_or_default().into();
-        Self { template, segments: segments(url), shown, place, origin }
-    }
-
-    fn outside_path_and_query(&self, url: &Url) -> bool {
-        let inside = url.path().matches(MARK).count() + url.query().unwrap_or("").matches(MARK).count();
-        inside != self.template.placeholders.len()
+        Self { template, dots: dots(url.as_str()), shown, place, origin }
     }
 
     /// Scheme, host and port.
@@ -89,7 +99,7 @@ impl UrlTemplate {
         self.origin.starts_with("https:")
     }
 
-    /// The URL as it is written, without its query and without credentials.
+    /// By what it is remembered how it does: the URL as it is written, without its query and without credentials.
     #[must_use]
     pub fn place(&self) -> &Arc<str> {
         &self.place
@@ -104,14 +114,18 @@ impl UrlTemplate {
     /// The URL for one call.
     ///
     /// # Errors
-    /// When a path segment would be `.` or `..`, and the path thus another one; or when no request can hold the URL.
+    /// When what a placeholder holds makes a `.` or `..` of a path segment, and the path thus another one; or when no
+    /// request can hold the URL.
     pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(report, Place::Url);
+        if dots(&text) != self.dots {
+            return Err(RequestFault::PathDots);
+        }
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
         if url.as_str().len() > LONGEST_URL {
             return Err(RequestFault::UrlTooLong);
         }
-        if segments(&url) == self.segments { Ok(url) } else { Err(RequestFault::PathDots) }
+        Ok(url)
     }
 }
 
@@ -132,14 +146,19 @@ impl fmt::Debug for UrlTemplate {
 /// # Errors
 /// Says what is wrong with the text and what would be right.
 pub fn http_url(text: &str) -> Result<Url, String> {
-    let begins = text.trim_start().to_ascii_lowercase();
-    if !(begins.starts_with("http://") || begins.starts_with("https://")) {
-        return Err("not an http or https URL; begin with https:// or http://".to_owned());
-    }
+    begins_as_http(text)?;
     let mut url =
         Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
     url.set_fragment(None);
     Ok(url)
+}
+
+fn begins_as_http(text: &str) -> Result<(), String> {
+    let begins = text.trim_start().to_ascii_lowercase();
+    match begins.starts_with("http://") || begins.starts_with("https://") {
+        true => Ok(()),
+        false => Err("not an http or https URL; begin with https:// or http://".to_owned()),
+    }
 }
 
 /// A URL for a person: a user name and password are secrets.
@@ -161,8 +180,18 @@ const LONGEST_URL: usize = 65_534;
 /// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
 const MARK: &str = "xdialhookplaceholderx";
 
-fn segments(url: &Url) -> usize {
-    url.path().split('/').count()
+fn marks(text: &str) -> usize {
+    text.matches(MARK).count()
+}
+
+/// How many segments of the path are `.` or `..`, also for a server that decodes `%2F` and `%5C`, or takes a `;` for the
+/// end of a segment.
+fn dots(url: &str) -> usize {
+    let (_, behind_scheme) = url.split_once("://").unwrap_or_default();
+    let path: Vec<u8> = percent_decode_str(behind_scheme.split('?').next().unwrap_or_default()).collect();
+    let segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    let names = segments.filter_map(|segment| segment.split(|byte| *byte == b';').next());
+    names.filter(|name| matches!(name, [b'.'] | [b'.', b'.'])).count()
 }
 
 #[cfg(test)]
@@ -201,11 +230,38 @@ mod tests {
                 Err(RequestFault::PathDots)
             );
             assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
+            assert_eq!(
+                rendered("http://h/a/{phonebook_caller_name}", &named(dots)),
+                Err(RequestFault::PathDots)
+            );
         }
         assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
         assert_eq!(
             rendered("http://h/v{phonebook_caller_name}", &named(b"..")),
             Ok("http://h/v..".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_placeholder_never_leaves_its_path_segment_on_a_server_that_decodes_more() {
+        let made = |template: &str, name: &str| rendered(template, &named(name.as_bytes()));
+        for name in ["../x", "x/..", "a/../b", "..\\x", "..;x", "..;/x", "./x", "x/.", ".;x"] {
+            assert_eq!(
+                made("http://h/{phonebook_caller_name}/x", name),
+                Err(RequestFault::PathDots),
+                "{name}"
+            );
+            assert!(made("http://h/x?n={phonebook_caller_name}", name).is_ok(), "{name}");
+        }
+        for template in ["http://h/.{phonebook_caller_name}", "http://h/%2E{phonebook_caller_name}/x"] {
+            assert_eq!(made(template, "."), Err(RequestFault::PathDots), "{template}");
+        }
+        for name in ["...", "..x", "x..", "a/b", "J. P. Smith", "a;..", ". x"] {
+            assert!(made("http://h/{phonebook_caller_name}", name).is_ok(), "{name}");
+        }
+        assert!(
+            made("http://h/..%2Fa/..;b/{phonebook_caller_name}", "x").is_ok(),
+            "what the administrator wrote"
         );
     }
 
@@ -220,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_is_no_template_is_said_with_what_would_be_right() {
-        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err();
+        let fault = |text: &str| UrlTemplate::parse(text).unwrap_err().join("\n");
         assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
         assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
         assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
@@ -236,7 +292,12 @@ mod tests {
         ] {
             assert!(fault(place).contains("path and the query only"), "{place}: {}", fault(place));
         }
+        for path in ["http://h/../{uuid}/../x", "http://h/a/{uuid}/%2e%2E?n={uuid}"] {
+            assert!(fault(path).contains("`..` behind a placeholder"), "{path}: {}", fault(path));
+        }
         assert!(fault("ftp://h/").contains("http or https"));
+        let both = fault("ftp://h/{uid}");
+        assert!(both.contains("http or https") && both.contains("`{uuid}`?"), "{both}");
         assert!(fault("crm.example.com/x").contains("begin with https://"));
         assert!(fault("http://crm example/x").contains("not a URL"));
         assert!(fault("https://h/{ACCOUNT}").contains("`{variables.ACCOUNT}`"));

@@ -17,7 +17,7 @@ use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
@@ -119,6 +119,19 @@ impl Dialect for Agi {
                 SwitchError::Forged("Asterisk was asked nothing and said something")
             }
         })
+    }
+
+    /// A call that is taken elsewhere ends its AGI, and Asterisk tells it as a hangup.
+    fn inquiry(&self) -> &'static [u8] {
+        b""
+    }
+
+    fn whereabouts(&mut self, _message: &[u8]) -> Whereabouts {
+        Whereabouts::Untold
+    }
+
+    fn preparation(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
@@ -253,139 +266,4 @@ fn withheld(presentation: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ORDINARY: &str = "agi_network: yes\nagi_network_script: crm?timeout=3\n\
-        agi_request: agi://127.0.0.1/crm?timeout=3\nagi_channel: PJSIP/trunk-00000002\nagi_language: en\n\
-        agi_type: PJSIP\nagi_uniqueid: pbx-1-1795416038.2\nagi_version: 22.10.1\nagi_callerid: 31612345678\n\
-        agi_calleridname: Ada: the first\nagi_callingpres: 0\nagi_callingani2: 0\nagi_callington: 0\n\
-        agi_callingtns: 0\nagi_dnid: unknown\nagi_rdnis: unknown\nagi_context: from-trunk\nagi_extension: 200\n\
-        agi_priority: 1\nagi_enhanced: 0.0\nagi_accountcode: \nagi_threadid: 140024761169600\n\
-        agi_arg_1: url=http://h/?a=b\nagi_arg_2: \n";
-
-    fn greeted(environment: &str) -> (Agi, Result<Call, SwitchError>) {
-        let mut agi = Agi::new("w0rd".to_owned());
-        let call = match agi.greeting(BytesMut::from(environment)) {
-            Ok(Greeting::Call(call)) => Ok(*call),
-            Ok(Greeting::Further(_)) => Err(SwitchError::Forged("Asterisk is not asked further")),
-            Err(error) => Err(error),
-        };
-        (agi, call)
-    }
-
-    #[test]
-    fn the_environment_is_the_call() {
-        let call = greeted(ORDINARY).1.unwrap();
-        assert_eq!(call.address, Value::from("crm?timeout=3"));
-        assert_eq!(call.caller_name, Value::from("Ada: the first"));
-        assert_eq!(call.dialled, Value::default());
-        assert_eq!(call.account_code, Value::default());
-        assert_eq!(call.created, Some(Duration::from_secs(1_795_416_038)));
-        let second = Parameter { name: Value::default(), value: Value::default() };
-        assert_eq!(call.parameters, [parameter(b"url=http://h/?a=b"), second]);
-    }
-
-    #[test]
-    fn only_the_exact_order_is_asterisks() {
-        let lines: Vec<&str> = ORDINARY.lines().collect();
-        let joined = |lines: &[&str]| lines.iter().flat_map(|line| [*line, "\n"]).collect::<String>();
-        for at in 0..lines.len() {
-            let line = lines[at];
-            let twice = joined(&[&lines[..=at], &lines[at..]].concat());
-            let missing = joined(&[&lines[..at], &lines[at + 1..]].concat());
-            assert!(greeted(&twice).1.is_err(), "twice {line}");
-            let optional = line.starts_with("agi_network_script") || line.starts_with("agi_arg_2");
-            assert_eq!(greeted(&missing).1.is_ok(), optional, "without {line}");
-            if at + 1 < lines.len() {
-                let mut swapped = lines.clone();
-                swapped.swap(at, at + 1);
-                assert!(greeted(&joined(&swapped)).1.is_err(), "behind its successor {line}");
-            }
-        }
-        for other in ["", "GET / HTTP/1.1\r\nHost: x\r\n", &ORDINARY.replace("yes", "no")] {
-            assert!(greeted(other).1.is_err(), "{other}");
-        }
-    }
-
-    #[test]
-    fn the_question_asks_for_what_the_environment_leaves_open() {
-        let (mut agi, _) = greeted(ORDINARY);
-        let names = [
-            "CALLERID(num-pres)",
-            "CHANNEL(linkedid)",
-            "CHANNEL(pjsip,call-id)",
-            "CALLERID(dnid)",
-            "ACCOUNT",
-        ];
-        let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
-        let expected =
-            names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
-        assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
-    }
-
-    fn answered(values: &[&str]) -> (Call, Result<Told, SwitchError>) {
-        let (agi, call) = greeted(ORDINARY);
-        let mut call = call.unwrap();
-        let reply = format!("200 result=1 ({})", values.join("|"));
-        let told = agi.answer(reply.as_bytes(), &mut call, &["ACCOUNT".parse().unwrap()]);
-        (call, told)
-    }
-
-    #[test]
-    fn the_answer_completes_the_call() {
-        let guarded = |text: &str| format!("(((((((({text}w0rd");
-        let values = ["allowed", "1795416038.1", "a%40b", "unknown", "%29%3A1%0A"].map(guarded);
-        let mut reply = vec!["w0rd"];
-        reply.extend(values.iter().map(String::as_str));
-        let (call, told) = answered(&reply);
-        assert!(matches!(told, Ok(Ok(()))));
-        assert_eq!(call.linked_id, Value::from("1795416038.1"));
-        assert_eq!(call.sip_call_id, Value::from("a@b"));
-        assert_eq!(call.dialled, Value::from("unknown"));
-        assert_eq!(call.caller_number, Value::from("31612345678"));
-        assert_eq!(call.variables[&"ACCOUNT".parse().unwrap()], Value::from("):1\n"));
-
-        reply[1] = "((((((((prohib_passed_screenw0rd";
-        assert_eq!(answered(&reply).0.caller_number, Value::default());
-        reply[5] = "((((((((cut";
-        assert!(matches!(answered(&reply).1, Ok(Err(Untold::NotWhole))));
-    }
-
-    #[test]
-    fn only_the_word_proves_the_environment() {
-        for reply in [
-            &["word", "", "", "", "", ""][..],
-            &["w0rd", "", "", "", ""],
-            &["w0rd", "", "", "", "", "", ""],
-            &[""],
-        ] {
-            assert!(matches!(answered(reply).1, Err(SwitchError::Forged(_))), "{reply:?}");
-        }
-        let (agi, call) = greeted(ORDINARY);
-        let mut call = call.unwrap();
-        let mut heard = |message: &[u8]| agi.answer(message, &mut call, &[]).unwrap_err();
-        assert!(matches!(heard(b"HANGUP"), SwitchError::HungUpUnproved));
-        for message in
-            [&b"200 result=1"[..], b"510 Invalid", b"agi_extension: 109", b"", b"200 result=0 (w0rd||||)"]
-        {
-            assert!(matches!(heard(message), SwitchError::Forged(_)));
-        }
-    }
-
-    #[test]
-    fn an_asterisk_without_callerid_functions_still_withholds_a_number() {
-        let (agi, call) = greeted(&ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35"));
-        let mut call = call.unwrap();
-        let told = agi.answer(b"200 result=1 (w0rd||||)", &mut call, &[]);
-        assert!(matches!(told, Ok(Ok(()))));
-        assert_eq!(call.caller_number, Value::default());
-    }
-
-    #[test]
-    fn a_chosen_unique_id_tells_no_time() {
-        for id in ["rig6891.140610240380624.4x", "1795416038", "1795416038.", "x.2", "179541603a.2", ""] {
-            assert_eq!(created(id.as_bytes()), None, "{id}");
-        }
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use crate::call::{Call, Parameter};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
@@ -40,6 +40,8 @@ pub struct Esl {
     doubtful: Vec<&'static str>,
     /// What it said of those before.
     exact: Vec<(&'static str, Value)>,
+    /// Whether it did not say enough of one.
+    inexact: bool,
 }
 
 /// How the call waits for us, by `Socket-Mode`.
@@ -49,6 +51,9 @@ enum Mode {
     Static,
     /// The call is parked.
     Async,
+    /// The call was parked and is somewhere else now. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
+    /// on the channel, however the conversation ends (`mod_event_socket.c`, `listener_run`).
+    Elsewhere,
 }
 
 impl Esl {
@@ -64,6 +69,7 @@ impl Esl {
             data: Bytes::new(),
             doubtful: Vec::new(),
             exact: Vec::new(),
+            inexact: false,
         }
     }
 
@@ -77,13 +83,13 @@ impl Esl {
     fn release(&self) -> Vec<u8> {
         match self.mode {
             Mode::Async => [RESUME, EXIT].concat(),
-            Mode::Static => EXIT.to_vec(),
+            Mode::Static | Mode::Elsewhere => EXIT.to_vec(),
         }
     }
 
-    /// Undoes an author's `socket_resume=true` in static mode.
+    /// Undoes an author's `socket_resume=true` where it is deadly.
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
-        let needed = resumes && self.mode == Mode::Static;
+        let needed = resumes && self.mode != Mode::Async;
         let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
         off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes, Accept::Any))
     }
@@ -106,6 +112,11 @@ impl Esl {
         if !whole {
             return Err(SwitchError::TooLong);
         }
+        // a daemon that was frozen may come too late
+        if self.mode == Mode::Async && !runs_a_socket(&headers) {
+            self.mode = Mode::Elsewhere;
+            return Err(SwitchError::Moved);
+        }
         self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
         Ok(())
@@ -126,11 +137,14 @@ impl Esl {
     }
 
     /// Takes in the reply to `getvar`: the value without any encoding, but cut behind 511 bytes or at a line feed
-    /// (`mod_event_socket.c`, `parse_command`).
+    /// (`mod_event_socket.c`, `parse_command`). What was cut off is known where nothing in it is ever encoded.
     fn read_exactly(&mut self, name: &'static str, message: &[u8]) {
-        let exact = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
-        if message::decoded(exact) == Headers::parse(&self.data).variable(name) {
-            self.exact.push((name, Value::from(exact)));
+        let told = Headers::parse(message).first(b"Reply-Text").unwrap_or_default();
+        let whole = Headers::parse(&self.data).variable(name);
+        let rest = whole.as_bytes().strip_prefix(message::decoded(told).as_bytes());
+        match rest.filter(|rest| rest.iter().all(|byte| message::is_plain(*byte))) {
+            Some(rest) => self.exact.push((name, Value::from([told, rest].concat()))),
+            None => self.inexact = true,
         }
     }
 }
@@ -140,6 +154,14 @@ const RESUMES: &str = "socket_resume";
 
 /// Where FreeSWITCH keeps the argument of the application that runs.
 const ARGUMENT: &str = "current_application_data";
+
+/// Whether the call is in our application, as far as it tells.
+fn runs_a_socket(data: &Headers<'_>) -> bool {
+    data.first(b"variable_current_application").is_none_or(|application| application == b"socket")
+}
+
+/// What is another one as soon as a call has been taken elsewhere.
+const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"variable_current_application_data"];
 
 /// The variables in which `%26` or another escape may have stood before the channel data was encoded: a URL, and a
 /// query with more in it than a configured hook needs.
@@ -205,7 +227,7 @@ impl Dialect for Esl {
         if !wanted.is_empty() {
             call.variables = message::variables(&Headers::parse(&self.data), wanted);
         }
-        Ok(Ok(()))
+        Ok(if self.inexact { Err(Untold::NotExact) } else { Ok(()) })
     }
 
     /// The notice ends every connection, and says the same whatever the cause. It names the channel: in the reply to
@@ -218,6 +240,36 @@ impl Dialect for Esl {
         let named = Headers::parse(message).first(b"Controlled-Session-UUID");
         let ours = self.data.is_empty() || named.is_some_and(|uuid| uuid == channel.as_bytes());
         ours.then_some(SwitchError::HungUp)
+    }
+
+    /// A parked call that is transferred goes on, and nobody tells us before it is hung up (`mod_event_socket.c`,
+    /// `read_packet`). A second `connect` brings the channel data of now.
+    fn inquiry(&self) -> &'static [u8] {
+        match self.mode {
+            Mode::Async => CONNECT,
+            Mode::Static | Mode::Elsewhere => b"",
+        }
+    }
+
+    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
+        let (before, now) = (Headers::parse(&self.data), Headers::parse(message));
+        if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
+            return Whereabouts::Untold;
+        }
+        if runs_a_socket(&now) && PLACE.iter().all(|name| before.first(name) == now.first(name)) {
+            return Whereabouts::Here;
+        }
+        self.resumes = is_true(&now.variable(RESUMES));
+        self.mode = Mode::Elsewhere;
+        Whereabouts::Elsewhere
+    }
+
+    /// What was queued before the last word has to run before it is heard.
+    fn preparation(&self) -> Vec<u8> {
+        match self.mode {
+            Mode::Elsewhere => self.rescue(self.resumes).unwrap_or_default(),
+            Mode::Static | Mode::Async => Vec::new(),
+        }
     }
 
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
@@ -233,7 +285,13 @@ impl Dialect for Esl {
     }
 
     fn refusal(&self) -> Vec<u8> {
-        [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
+        match self.mode {
+            // it is prepared
+            Mode::Elsewhere => self.release(),
+            Mode::Static | Mode::Async => {
+                [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
+            }
+        }
     }
 
     /// `exit` is the end; a half-close could be seen before the commands in front of it.
@@ -244,6 +302,8 @@ impl Dialect for Esl {
     fn confirms(&self, message: &[u8]) -> bool {
         let headers = Headers::parse(message);
         match headers.first(b"Content-Type") {
+            // the reply to our inquiry, when it is late
+            Some(b"command/reply") if headers.first(b"Event-Name").is_some() => true,
             Some(b"command/reply") => {
                 headers.first(b"Reply-Text").is_some_and(|text| text.starts_with(b"+OK"))
             }

@@ -109,9 +109,6 @@ impl Clients {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
             .tcp_keepalive(KEEPALIVE)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_timeout(KEEPALIVE)
-            .http2_keep_alive_while_idle(true)
     }
 }
 

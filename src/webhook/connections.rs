@@ -1,4 +1,5 @@
-//! A thread for connections to webhooks that did not answer a while ago, apart from the one that serves the calls.
+//! A thread for connections to webhooks that have not answered yet, or did not a while ago, apart from the one that serves
+//! the calls.
 //!
 //! A webhook may send interim answers (1xx) without end, and hyper reads them in one go, for a second and more. Here only
 //! other suspects wait for that. Every connection would cost half as much CPU again here (measured: 100 µs a call

@@ -30,6 +30,9 @@ pub(super) struct OneTurn {
     pub(super) until: Instant,
     /// How long that is, as a person hears of it: in all for the last one, its share for those before.
     pub(super) patience: Duration,
+    /// Whether that is long enough to say that it does not answer: half of what its hook gives it. Else the switch, another
+    /// call or the call's own wish took the time.
+    pub(super) fair: bool,
     /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
     pub(super) connect: Duration,
 }
@@ -42,13 +45,15 @@ impl Errand<'_> {
     /// The time that a URL has, when so many others come after it.
     pub(super) fn turn(&self, now: Instant, later: usize) -> OneTurn {
         let left = self.deadline.saturating_duration_since(now);
+        let fair = share(left, later) >= share(self.hook.timeout.get(), later) / 2;
         let connect = share(self.patience, later);
         match later {
-            0 => OneTurn { apart: false, until: self.deadline, patience: self.patience, connect },
+            0 => OneTurn { apart: false, until: self.deadline, patience: self.patience, fair, connect },
             _ => OneTurn {
                 apart: false,
                 until: now + share(left, later),
                 patience: rounded(share(left, later)),
+                fair,
                 connect,
             },
         }

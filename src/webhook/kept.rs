@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use moka::Expiry;
 use moka::future::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout_at};
 
 use crate::hook::{Answer, Keeping};
 
@@ -19,7 +20,16 @@ type Key = [u8; 32];
 pub(super) struct KeptAnswers<E> {
     fresh: Cache<Key, Kept>,
     stale: Cache<Key, Kept>,
-    flights: Lock<HashMap<Key, Arc<Flight<E>>>>,
+    flights: Flights<E>,
+}
+
+type Flights<E> = Lock<HashMap<(Key, Which), Arc<Flight<E>>>>;
+
+/// Of two requests that may be on their way for the same answer: when the first one takes long, it may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    First,
+    Second,
 }
 
 /// One request and those who wait for it, in their order: whoever holds it asks, until something has come of it.
@@ -29,8 +39,8 @@ type Flight<E> = Mutex<Option<Result<Kept, E>>>;
 /// A place in a flight; the last one takes the flight along.
 #[derive(Debug)]
 struct Seat<'a, E> {
-    flights: &'a Lock<HashMap<Key, Arc<Flight<E>>>>,
-    key: Key,
+    flights: &'a Flights<E>,
+    key: (Key, Which),
     flight: Arc<Flight<E>>,
 }
 
@@ -46,7 +56,9 @@ struct Kept {
 pub enum Origin {
     /// From the webhook, for this call.
     Webhook,
-    /// From the webhook, for this call or another one a moment ago.
+    /// From the webhook, for another call that asked at the same time.
+    Shared,
+    /// From the webhook, for a call before.
     Cache,
     /// From the webhook a while ago; it has no good answer now.
     Stale,
@@ -78,17 +90,24 @@ fn cache() -> Cache<Key, Kept> {
 struct AsLongAsSaid;
 
 impl Expiry<Key, Kept> for AsLongAsSaid {
-    fn expire_after_create(&self, _: &Key, kept: &Kept, _: Instant) -> Option<Duration> {
+    fn expire_after_create(&self, _: &Key, kept: &Kept, _: std::time::Instant) -> Option<Duration> {
         Some(kept.time)
     }
 
-    fn expire_after_update(&self, _: &Key, kept: &Kept, _: Instant, _: Option<Duration>) -> Option<Duration> {
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        kept: &Kept,
+        _: std::time::Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
         Some(kept.time)
     }
 }
 
 impl<E: Clone> KeptAnswers<E> {
-    /// The answer that is kept, or else the one that `asking` brings; whoever asks the same meanwhile waits for it.
+    /// The answer that is kept, or else the one that `asking` brings; whoever asks the same meanwhile waits for it, until
+    /// `enough`: then one of those who wait asks a second time, for all of them.
     ///
     /// Cancel safe: when the one who asks leaves, the next one who waits asks in its place.
     ///
@@ -98,17 +117,34 @@ impl<E: Clone> KeptAnswers<E> {
         &self,
         key: Key,
         keeping: Keeping,
+        enough: Instant,
         asking: impl Future<Output = Result<Answer, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
         if let Some(kept) = self.fresh.get(&key).await {
             return Ok((kept.answer, Origin::Cache));
         }
-        let seat = self.seat(key);
-        let mut result = seat.flight.lock().await;
-        if let Some(result) = &*result {
-            return result.clone().map(|kept| (kept.answer, Origin::Cache));
+        let first = self.seat(key, Which::First);
+        if let Ok(result) = timeout_at(enough, first.flight.lock()).await {
+            return self.go(&first, result, keeping, asking).await;
         }
-        // a flight may have ended between the first look and the seat
+        drop(first);
+        let second = self.seat(key, Which::Second);
+        let result = second.flight.lock().await;
+        self.go(&second, result, keeping, asking).await
+    }
+
+    /// Asks, unless another one in the same flight has, or an answer has come meanwhile.
+    async fn go(
+        &self,
+        seat: &Seat<'_, E>,
+        mut result: MutexGuard<'_, Option<Result<Kept, E>>>,
+        keeping: Keeping,
+        asking: impl Future<Output = Result<Answer, E>>,
+    ) -> Result<(Arc<Answer>, Origin), E> {
+        if let Some(result) = &*result {
+            return result.clone().map(|kept| (kept.answer, Origin::Shared));
+        }
+        let (key, _) = seat.key;
         if let Some(kept) = self.fresh.get(&key).await {
             return Ok((kept.answer, Origin::Cache));
         }
@@ -126,10 +162,17 @@ impl<E: Clone> KeptAnswers<E> {
         asked.map(|kept| (kept.answer, Origin::Webhook))
     }
 
-    fn seat(&self, key: Key) -> Seat<'_, E> {
+    fn seat(&self, key: Key, which: Which) -> Seat<'_, E> {
+        let key = (key, which);
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         let flight = Arc::clone(flights.entry(key).or_default());
         Seat { flights: &self.flights, key, flight }
+    }
+
+    /// Lets the next one who asks bring another answer: this one is no good any more.
+    pub(super) async fn forget(&self, key: Key) {
+        self.fresh.remove(&key).await;
+        self.stale.remove(&key).await;
     }
 
     /// The last good answer, while it may still serve.
@@ -177,6 +220,11 @@ mod tests {
 
     const KEEPING: Keeping = Keeping { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
 
+    /// So long everybody waits for the first one who asks.
+    fn never() -> Instant {
+        Instant::now() + Duration::from_secs(86_400)
+    }
+
     fn answer(size: usize) -> Answer {
         Answer { code: 200, body: vec![b'x'; size], ..Answer::default() }
     }
@@ -185,7 +233,7 @@ mod tests {
     async fn many_who_ask_the_same_make_one_request() {
         let (kept, asked) = (KeptAnswers::<()>::default(), AtomicUsize::new(0));
         let ask = || {
-            kept.get([1; 32], KEEPING, async {
+            kept.get([1; 32], KEEPING, never(), async {
                 asked.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 Ok(answer(1))
@@ -208,7 +256,7 @@ mod tests {
                     let before = asked.fetch_add(1, Ordering::Relaxed);
                     if before < 299 { std::future::pending().await } else { Ok(answer(1)) }
                 };
-                kept.get([1; 32], KEEPING, asking).await
+                kept.get([1; 32], KEEPING, never(), asking).await
             })
         };
         let mut callers: std::collections::VecDeque<_> = (0..300).map(caller).collect();
@@ -227,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn one_who_waits_and_leaves_takes_nothing_along() {
         let kept = KeptAnswers::<()>::default();
-        let pending = || kept.get([1; 32], KEEPING, std::future::pending());
+        let pending = || kept.get([1; 32], KEEPING, never(), std::future::pending());
         let (mut first, mut second) = (Box::pin(pending()), Box::pin(pending()));
         for waiting in [&mut first, &mut second] {
             assert!(futures_util::poll!(waiting).is_pending());
@@ -238,11 +286,32 @@ mod tests {
         assert!(kept.flights.lock().unwrap().is_empty());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn when_the_first_who_asks_takes_long_one_of_those_who_wait_asks_for_all() {
+        let (kept, asked) = (KeptAnswers::<()>::default(), AtomicUsize::new(0));
+        let second = Duration::from_secs(1);
+        let call = async |number: u32| {
+            let asking = async {
+                let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+                tokio::time::sleep(10 * second).await;
+                if first { Err(()) } else { Ok(answer(1)) }
+            };
+            kept.get([1; 32], KEEPING, Instant::now() + number * second, asking)
+                .await
+                .map(|(_, origin)| origin)
+        };
+        let origins = join_all((1..=9).map(call)).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        let good = [Origin::Webhook].into_iter().chain([Origin::Shared; 7]).map(Ok);
+        assert_eq!(origins, [Err(())].into_iter().chain(good).collect::<Vec<_>>());
+        assert!(kept.flights.lock().unwrap().is_empty());
+    }
+
     #[tokio::test]
     async fn a_failure_is_not_kept() {
         let kept = KeptAnswers::default();
-        assert_eq!(kept.get([1; 32], KEEPING, async { Err("no") }).await.unwrap_err(), "no");
-        let (_, origin) = kept.get([1; 32], KEEPING, async { Ok(answer(1)) }).await.unwrap();
+        assert_eq!(kept.get([1; 32], KEEPING, never(), async { Err("no") }).await.unwrap_err(), "no");
+        let (_, origin) = kept.get([1; 32], KEEPING, never(), async { Ok(answer(1)) }).await.unwrap();
         assert_eq!(origin, Origin::Webhook);
     }
 
@@ -252,7 +321,7 @@ mod tests {
         for number in 0..12_000_u32 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, async { Ok(answer(1)) })
+            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, never(), async { Ok(answer(1)) })
                 .await
                 .unwrap();
         }
@@ -261,7 +330,7 @@ mod tests {
         for number in 0..1_000_u32 {
             let mut key = [1; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, KEEPING, async { Ok(answer(64 * 1024)) }).await.unwrap();
+            kept.get(key, KEEPING, never(), async { Ok(answer(64 * 1024)) }).await.unwrap();
         }
         kept.fresh.run_pending_tasks().await;
         assert!(kept.fresh.weighted_size() <= u64::from(MOST_BYTES));

@@ -1,18 +1,20 @@
 //! How each URL has been doing, told to the log when it changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::hook::{Breaker, Standing, Turn, Unreachable};
+use crate::hook::{Admission, Breaker, Probe, Standing, Turn, Unreachable};
 use crate::metrics::Metrics;
 
-/// What is remembered of URLs; of one that does well there is nothing to remember.
+/// What is remembered of URLs; of one that does well, nothing but that.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
     of: Mutex<HashMap<Arc<str>, Standing>>,
+    /// The URLs that have answered.
+    answered: Mutex<HashSet<Arc<str>>>,
     /// The URLs of the configuration: those of ad hoc steps are not counted, they come from dialplans.
     counted: Mutex<BTreeSet<Arc<str>>>,
     metrics: Arc<Metrics>,
@@ -29,7 +31,9 @@ impl Standings {
 
     /// Counts these URLs from now on, and no others.
     pub(super) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = places.collect();
+        let counted: BTreeSet<_> = places.collect();
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).retain(|place| counted.contains(place));
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
         self.publish();
     }
 
@@ -45,28 +49,34 @@ impl Standings {
         self.metrics.breakers(open);
     }
 
-    /// Whether a caller's request may try a URL now.
-    pub(super) fn admit(
-        &self,
-        place: &str,
+    /// Whether a caller's request may try a URL now; as the only one, perhaps.
+    pub(super) fn admit<'a>(
+        &'a self,
+        place: &'a str,
         breaker: Option<&Breaker>,
         now: Instant,
-    ) -> Result<(), Unreachable> {
-        let Some(breaker) = breaker else { return Ok(()) };
-        self.with(place, Ok(()), |standing| match standing.admits(breaker, now) {
-            true => Ok(()),
-            false => Err(Unreachable::Resting { failures: standing.failures(), probe: breaker.probe }),
-        })
+    ) -> Result<Admitted<'a>, Unreachable> {
+        let admitted = |probe| Ok(Admitted { standings: self, place, probe });
+        let Some(breaker) = breaker else { return admitted(None) };
+        let (admission, failures) = self.with(place, (Admission::All, 0), |standing| {
+            (standing.admits(breaker, now), standing.failures())
+        });
+        match admission {
+            Admission::All => admitted(None),
+            Admission::Probe(probe) => admitted(Some(probe)),
+            Admission::None => Err(Unreachable::Resting { failures, probe: breaker.probe }),
+        }
     }
 
     /// Whether a URL would not be asked now.
     pub(super) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
-        breaker.is_some() && self.with(place, false, |standing| standing.rests(now))
+        breaker.is_some_and(|breaker| self.with(place, false, |standing| standing.rests(breaker, now)))
     }
 
-    /// Whether a URL did not answer a while ago.
+    /// Whether nothing is known of a URL yet, or it did not answer a while ago.
     pub(super) fn suspects(&self, place: &str, now: Instant) -> bool {
-        self.with(place, false, |standing| standing.is_suspect(now))
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+        !answered || self.with(place, false, |standing| standing.is_suspect(now))
     }
 
     /// A request goes out to a URL.
@@ -80,7 +90,8 @@ impl Standings {
     }
 
     /// An answer came from a URL of this hook.
-    pub(super) fn answered(&self, place: &str, hook: &str, now: Instant) {
+    pub(super) fn answered(&self, place: &Arc<str>, hook: &str, now: Instant) {
+        self.trust(place);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = standings.get_mut(place) else { return };
         let turn = standing.answered();
@@ -94,7 +105,23 @@ impl Standings {
         }
     }
 
-    /// No answer came from a URL of this hook.
+    /// Of URLs that come from dialplans no more are trusted than can be remembered: the others stay suspects.
+    fn trust(&self, place: &Arc<str>) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !answered.contains(place) {
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+            if counted || answered.len() < MOST_REMEMBERED {
+                answered.insert(Arc::clone(place));
+            }
+        }
+    }
+
+    /// No answer came from a URL in the time that it had.
+    pub(super) fn was_silent(&self, place: &Arc<str>, now: Instant) {
+        self.remembered(place, |standing| standing.was_silent(now));
+    }
+
+    /// No answer came from a URL of this hook, although there was time for it.
     pub(super) fn failed(&self, place: &Arc<str>, hook: &str, breaker: Option<&Breaker>, now: Instant) {
         let (turn, failures) =
             self.remembered(place, |standing| (standing.failed(breaker, now), standing.failures()));
@@ -123,14 +150,37 @@ impl Standings {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
-            let now = Instant::now();
-            standings.retain(|place, standing| counted.contains(place) || standing.rests(now));
+            standings.retain(|place, standing| counted.contains(place) || standing.is_open());
             if standings.len() >= MOST_REMEMBERED && !counted.contains(place) {
-                return then(&mut Standing::default());
+                return then(&mut Standing::unknown());
             }
         }
         drop(counted);
         then(standings.entry(Arc::clone(place)).or_default())
+    }
+}
+
+/// A request that may try a URL. As a probe it must be [used](Admitted::used), or the turn is the next caller's: one who
+/// hangs up, or who had no time, has told nothing about the webhook.
+#[derive(Debug)]
+pub(super) struct Admitted<'a> {
+    standings: &'a Standings,
+    place: &'a str,
+    probe: Option<Probe>,
+}
+
+impl Admitted<'_> {
+    /// Something came of it.
+    pub(super) fn used(mut self) {
+        self.probe = None;
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if let Some(probe) = self.probe {
+            self.standings.with(self.place, (), |standing| standing.unused(probe));
+        }
     }
 }
 
@@ -151,20 +201,36 @@ mod tests {
         let (dead, well): (Arc<str>, Arc<str>) = ("http://dead/".into(), "http://well/".into());
         let breaker = Some(&Breaker::default());
         for _ in 0..5 {
-            assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
+            assert!(standings.admit(&dead, breaker, now).is_ok());
+            standings.was_silent(&dead, now);
             standings.failed(&dead, "crm", breaker, now);
         }
         assert!(matches!(
             standings.admit(&dead, breaker, now),
             Err(Unreachable::Resting { failures: 5, .. })
         ));
-        assert_eq!(standings.admit(&dead, None, now), Ok(()));
-        assert_eq!(standings.admit(&well, breaker, now), Ok(()));
+        assert!(standings.admit(&dead, None, now).is_ok() && standings.admit(&well, breaker, now).is_ok());
         let later = now + std::time::Duration::from_secs(3600);
-        assert!(standings.suspects(&dead, now) && !standings.suspects(&well, now));
+        standings.was_silent(&dead, now);
+        assert!(standings.suspects(&dead, now) && standings.suspects(&well, now), "neither has answered yet");
+        standings.answered(&well, "crm", now);
+        assert!(!standings.suspects(&well, now));
         standings.answered(&dead, "crm", later);
-        assert_eq!(standings.admit(&dead, breaker, now), Ok(()));
-        assert!(standings.of.lock().unwrap().is_empty());
+        assert!(standings.admit(&dead, breaker, now).is_ok());
+        assert!(standings.of.lock().unwrap().is_empty() && !standings.suspects(&dead, later));
+    }
+
+    #[test]
+    fn a_probe_whose_caller_leaves_is_the_next_callers() {
+        let (standings, now) = (Standings::default(), Instant::now());
+        let (dead, breaker) = ("http://dead/".into(), Breaker { failures: 1, ..Breaker::default() });
+        standings.failed(&dead, "crm", Some(&breaker), now);
+        let then = now + breaker.probe;
+        let probe = standings.admit(&dead, Some(&breaker), then).unwrap();
+        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
+        drop(probe);
+        standings.admit(&dead, Some(&breaker), then).unwrap().used();
+        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
     }
 
     #[test]
@@ -188,10 +254,10 @@ mod tests {
             standings.failed(place, "crm", Some(&breaker), now);
         }
         assert!(standings.admit(&own, Some(&breaker), now).is_err());
-        assert_eq!(
-            standings.admit(&other, Some(&breaker), now),
-            Ok(()),
-            "all others are left alone just now"
+        assert!(standings.admit(&other, Some(&breaker), now).is_ok(), "all others are left alone just now");
+        assert!(
+            !standings.repeats(&other),
+            "of what is not remembered nobody knows how often it was repeated"
         );
     }
 

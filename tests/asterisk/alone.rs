@@ -1,7 +1,7 @@
 //! A network of one's own, for what would otherwise meet this host's: SIP on its well-known port, a name server.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::skipped;
@@ -9,6 +9,11 @@ use super::skipped;
 /// Whether this test runs in a network of its own now; `test` is its path. Outside it runs itself once more inside, in
 /// a process that has its own loopback interface, and its own `/etc/resolv.conf`, which says `nameserver 127.0.0.1`.
 pub fn alone(test: &str) -> bool {
+    alone_with(test, Vec::new)
+}
+
+/// The same; the process inside has these variables in its environment, which are asked for outside only.
+pub fn alone_with(test: &str, environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>) -> bool {
     if env::var_os(INSIDE).is_some() {
         return true;
     }
@@ -18,7 +23,7 @@ pub fn alone(test: &str) -> bool {
     };
     let test = test.split_once("::").map_or(test, |(_binary, path)| path);
     let this = env::current_exe().unwrap();
-    let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"]);
+    let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"], environment());
     let said = String::from_utf8_lossy(&[inside.stdout, inside.stderr].concat()).into_owned();
     assert!(inside.status.success() && said.contains("1 passed"), "{said}");
     false
@@ -29,12 +34,23 @@ const INSIDE: &str = "DIALHOOK_TEST_ALONE";
 /// How this user may have a network: as root, else as root of a user namespace.
 fn unshare() -> Option<&'static [&'static str]> {
     let ways: [&[&str]; 2] = [&["--net", "--mount"], &["--map-root-user", "--net", "--mount"]];
-    ways.into_iter().find(|way| run(way, Path::new("true"), &[]).status.success())
+    ways.into_iter().find(|way| run(way, Path::new("true"), &[], Vec::new()).status.success())
 }
 
-fn run(unshare: &[&str], program: &Path, arguments: &[&str]) -> Output {
+fn run(
+    unshare: &[&str],
+    program: &Path,
+    arguments: &[&str],
+    environment: Vec<(&'static str, PathBuf)>,
+) -> Output {
     let mut command = Command::new("unshare");
-    command.args(unshare).args(["python3", "-c", PREPARE]).arg(program).args(arguments).env(INSIDE, "1");
+    command
+        .args(unshare)
+        .args(["python3", "-c", PREPARE])
+        .arg(program)
+        .args(arguments)
+        .env(INSIDE, "1")
+        .envs(environment);
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 

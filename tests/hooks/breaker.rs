@@ -112,6 +112,30 @@ async fn a_webhook_is_not_blamed_for_the_time_that_the_switch_took() {
     }
 }
 
+#[tokio::test]
+async fn a_webhook_is_not_blamed_for_a_time_in_which_nobody_could_answer() {
+    let replies = [Reply::Stall, Reply::Stall, Reply::Stall, Reply::text("sales")];
+    let webhook = FakeWebhook::answering(replies).await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ failures = 1 }}\n", webhook.url("/"));
+    let asking = Asking::of(&hook);
+    for _ in 0..3 {
+        // of the two seconds that the hook gives it
+        let soon = Instant::now() + Duration::from_millis(100);
+        assert_eq!(asking.until(soon, &|outcome| outcome).await.status(), Status::Timeout);
+    }
+    assert_eq!(asking.until(Instant::now() + LONG, &|outcome| outcome).await.status(), Status::Ok);
+}
+
+#[tokio::test]
+async fn ad_hoc_urls_of_one_host_are_left_alone_together() {
+    let daemon = Daemon::start("").await;
+    for number in 0..7 {
+        let url = format!("url=http://127.0.0.1:1/caller/{number}");
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook").argument(url)).await;
+        assert_eq!((ended.status(), rests(&ended)), ("UNREACHABLE", number >= 5), "{}", ended.reason());
+    }
+}
+
 /// More than any answer takes here.
 const LONG: Duration = Duration::from_secs(10);
 

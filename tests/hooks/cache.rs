@@ -265,6 +265,28 @@ async fn a_kept_answer_is_read_as_each_call_wants_it() {
 }
 
 #[tokio::test]
+async fn a_kept_answer_that_a_call_cannot_take_is_asked_anew_once() {
+    let replies = [Reply::text("two\nlines"), Reply::text("one"), Reply::text("again\ntwo")];
+    let webhook = FakeWebhook::answering(replies).await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\n{KEPT}", webhook.url("/"));
+    let daemon = Daemon::start(&hook).await;
+    assert_eq!(step(&daemon, "crm").await.status(), "OK", "it only notifies");
+    let ended = step(&daemon, "crm?variable=R").await;
+    assert_eq!((ended.status(), ended.get("R")), ("OK", Some("one")));
+    assert_eq!(step(&daemon, "crm?variable=R").await.get("R"), Some("one"));
+    assert_eq!(webhook.received().len(), 2);
+}
+
+#[tokio::test]
+async fn an_old_answer_that_a_call_cannot_take_does_not_serve() {
+    let webhook = FakeWebhook::answering([Reply::text("two\nlines"), Reply::status(503, "")]).await;
+    let keys = "cache = \"1s\"\nstale_if_error = \"1h\"\nfields = [\"caller_number\"]\n";
+    let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;
+    assert_eq!(step(&daemon, "crm").await.status(), "OK", "it only notifies");
+    assert_eq!(step(&daemon, "crm?variable=R").await.status(), "HTTP_ERROR");
+}
+
+#[tokio::test]
 async fn a_secret_header_is_part_of_the_question_and_an_identity_is_not() {
     let webhook = counting().await;
     let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";

@@ -16,7 +16,7 @@ use crate::manual::root;
 use crate::util::skipped;
 
 /// Makes the package, once for all tests.
-fn package() -> &'static Path {
+pub(super) fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
     PACKAGE.get_or_init(|| {
         if let Some(package) = std::env::var_os("DIALHOOK_DEB") {
@@ -108,6 +108,12 @@ fn the_program_in_it_runs_with_the_configuration_in_it() {
         check.args(files.filter(|file| file.extension().is_some_and(|there| there == ending)));
     }
     assert!(said(&mut check).matches(": no fault, ").count() > 20);
+}
+
+#[test]
+fn it_brings_the_authorities_that_https_needs() {
+    let recommended = said(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
+    assert_eq!(recommended.trim(), "ca-certificates");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::net::TcpSocket;
 
 use super::gated;
 use crate::util::{
-    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, FakeWebhook, Reply,
-    SocketMode,
+    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, FakeWebhook, Program,
+    Reply, SocketMode,
 };
 
 /// A manager that listens for both switches, and a configuration that wants just that.
@@ -96,7 +99,7 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
     manager
         .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
     let (status, log) = manager.start().end().await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2), "only a person can help");
     let told = format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
     assert!(log.contains(&told), "{log}");
     assert_eq!(manager.heard_already(), None);
@@ -106,8 +109,45 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
 async fn one_with_the_name_of_the_other_switch_stops_the_start() {
     let (manager, _) = manager_with(["freeswitch", "asterisk"], "");
     let (status, log) = manager.start().end().await;
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2), "only a person can help");
     assert!(log.contains("make dialhook.socket and the configuration say the same"), "{log}");
+}
+
+#[tokio::test]
+async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, bound) = (bound.local_addr().unwrap(), bound.as_fd().try_clone_to_owned().unwrap());
+    let somebody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = std::net::TcpStream::connect(somebody.local_addr().unwrap()).unwrap();
+    let file = std::fs::File::open("/dev/null").unwrap();
+    for (what, remedy) in [
+        (bound, "write Accept=no"),
+        (OwnedFd::from(connection), "write Accept=no"),
+        (OwnedFd::from(file), "write ListenStream="),
+    ] {
+        let mut manager = FakeManager::new();
+        manager.pass("dialhook.socket", what);
+        manager.configure(&format!(
+            "[listen]\nobserver = false\nasterisk = \"{address}\"\nfreeswitch = false\n"
+        ));
+        let (status, log) = manager.start().end().await;
+        assert_eq!(status.code(), Some(2), "{log}");
+        assert!(log.contains("dialhook.socket") && log.contains(remedy), "{log}");
+        assert_eq!(manager.heard_already(), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_passed_on_to_nobody_in_particular_is_nobodys() {
+    // a shell that a service has started has LISTEN_FDS too; nothing is at descriptor 3
+    for process in [&[][..], &[("LISTEN_PID", "")], &[("LISTEN_PID", "1")]] {
+        let program = Program::serve("", &[&[("LISTEN_FDS", "1")], process].concat()).await;
+        assert_eq!(
+            FakeSwitch::call(program.address(), Environment::new("nobody")).await.status(),
+            "BAD_REQUEST"
+        );
+    }
 }
 
 #[tokio::test]

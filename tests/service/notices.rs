@@ -3,7 +3,7 @@
 use tokio::net::TcpStream;
 
 use super::gated;
-use crate::util::{Environment, FakeManager, FakeSwitch};
+use crate::util::{Environment, FakeManager, FakeSwitch, listening};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
@@ -95,4 +95,22 @@ async fn a_reload_begins_and_ends_and_says_when_it_began() {
         assert!(time.trim_end().parse::<u64>().unwrap() > 0);
         assert!(manager.heard().await.starts_with("READY=1\nSTATUS="));
     }
+}
+
+#[tokio::test]
+async fn a_manager_that_does_not_listen_holds_up_no_call_and_hears_everything_when_it_does() {
+    let manager = FakeManager::new().environment("WATCHDOG_USEC", "20000");
+    manager.configure(LISTEN);
+    manager.turn_away();
+    let mut daemon = manager.start();
+    let asterisk = listening(&daemon.logs("listening").await).expect("an address");
+    assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
+    daemon.signal("HUP").await;
+    daemon.logs("reloaded").await;
+    assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
+    let begun = manager.hears("READY=1").await;
+    assert!(begun.contains("STATUS=Asterisk at "), "{begun}");
+    manager.hears("RELOADING=1").await;
+    manager.hears("READY=1").await;
+    manager.hears("WATCHDOG=1").await;
 }

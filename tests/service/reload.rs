@@ -7,10 +7,8 @@ use dialhook::call::SwitchKind;
 use dialhook::config::{Config, ConfigError};
 use dialhook::server::ReloadError;
 
-use super::gated;
-use crate::util::{
-    Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens, within_patience,
-};
+use super::{SilentFile, gated};
+use crate::util::{Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
@@ -103,20 +101,44 @@ mod by_a_signal {
     async fn one_whose_files_do_not_answer_holds_up_neither_calls_nor_the_end() {
         let webhook = webhook().await;
         let manager = FakeManager::new();
-        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
-        manager.configure(&right);
+        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
         let daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
-        let secret = manager.file().with_file_name("silent");
-        assert!(tokio::process::Command::new("mkfifo").arg(&secret).status().await.unwrap().success());
-        manager.configure(&format!("{right}bearer = {{ file = \"silent\" }}\n"));
+        let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
         daemon.signal("HUP").await;
-        // opened as soon as the daemon reads there; it never hears a word
-        let opening = tokio::task::spawn_blocking(|| std::fs::File::options().write(true).open(secret));
-        let _silent = within_patience("the reload", opening).await.unwrap().unwrap();
+        silent.asked().await;
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
         daemon.signal("TERM").await;
         assert!(daemon.end().await.0.success());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_of_text_is_refused_at_once_and_the_next_one_counts() {
+        let webhook = webhook().await;
+        let manager = FakeManager::new();
+        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
+        manager.configure(&right);
+        let mut daemon = manager.start();
+        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        for (made, remedy) in [
+            ("mkfifo $0", "it is not a regular file"),
+            ("mkdir $0", "it is not a regular file"),
+            ("ln -s /dev/zero $0", "it is not a regular file"),
+            ("truncate --size 1048577 $0", "it has more than 1MiB"),
+        ] {
+            let made = format!("rm -rf $0 && {made}");
+            let made = std::process::Command::new("sh").arg("-c").arg(made).arg(manager.file()).status();
+            assert!(made.unwrap().success());
+            daemon.signal("HUP").await;
+            let line = daemon.logs("reload refused").await;
+            assert!(line.contains(remedy), "{line}");
+            assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+            let cleared = std::process::Command::new("rm").arg("-rf").arg(manager.file()).status();
+            assert!(cleared.unwrap().success());
+            manager.configure(&right);
+            daemon.signal("HUP").await;
+            daemon.logs("reloaded").await;
+        }
     }
 }
 

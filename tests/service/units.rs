@@ -52,3 +52,18 @@ fn the_socket_listens_where_the_daemon_would() {
     let wanted: Vec<_> = listen.switches().map(|(_, address)| address.to_string()).collect();
     assert_eq!(listeners, wanted);
 }
+
+/// Whether the service has this line.
+fn says(line: &str) -> bool {
+    include_str!("../../systemd/dialhook.service").lines().any(|there| there == line)
+}
+
+#[test]
+fn no_secret_and_no_number_of_a_caller_is_left_in_a_core() {
+    assert!(says("LimitCORE=0"));
+}
+
+#[test]
+fn journald_drops_no_line_of_a_call() {
+    assert!(says("LogRateLimitIntervalSec=0"));
+}

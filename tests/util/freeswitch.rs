@@ -38,6 +38,7 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     /// In async mode what is to be executed as soon as the daemon has let go, and which command it was.
     queued: Vec<(usize, Vec<u8>)>,
     resumes: bool,
+    elsewhere: bool,
     commands: Vec<String>,
 }
 
@@ -48,8 +49,10 @@ pub enum CallState {
     GoesOn,
     /// For ever: an async socket ended without `resume`, and it is a race whether the call had parked before.
     Parked,
-    /// For ever: a static socket ended with `resume`.
+    /// For ever: a static socket ended with `resume`, or one of a call that had been taken elsewhere.
     StuckInReset,
+    /// It was taken elsewhere, and is there as if nothing had happened.
+    Elsewhere,
 }
 
 /// A call that the daemon has given back.
@@ -150,6 +153,11 @@ impl ChannelData {
         self
     }
 
+    /// What the channel really holds, by the name in small letters.
+    pub fn variables(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.variables
+    }
+
     /// Without this header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -218,7 +226,8 @@ impl FakeFreeSwitch {
 impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// The same over any stream.
     pub fn over(stream: S, channel: ChannelData) -> Self {
-        Self { stream, read: Vec::new(), channel, queued: Vec::new(), resumes: false, commands: Vec::new() }
+        let (read, queued, commands) = (Vec::new(), Vec::new(), Vec::new());
+        Self { stream, read, channel, queued, resumes: false, elsewhere: false, commands }
     }
 
     /// The whole conversation about one call.
@@ -246,9 +255,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
     }
 
+    /// Somebody takes the parked call elsewhere, where it plays a tone. Nobody tells the daemon.
+    pub fn taken_elsewhere(&mut self) {
+        let channel = self.channel.clone().header("Caller-Profile-Index", "2");
+        let channel = channel.variable("current_application", "playback");
+        self.channel = channel.variable("current_application_data", "tone_stream://%(3500,0,425)");
+        self.elsewhere = true;
+    }
+
+    /// What the channel holds now.
+    pub fn channel(&mut self) -> &mut ChannelData {
+        &mut self.channel
+    }
+
     /// Does what the daemon says until it says `exit` or ends; what then becomes of the call.
     pub async fn obey(mut self) -> GivenBack {
         while let Some(command) = self.command().await {
+            if command == b"connect" {
+                self.commands.push("connect".to_owned());
+                self.say(&self.channel.bytes()).await;
+                continue;
+            }
             let reply = self.execute(&command);
             self.say(format!("Content-Type: command/reply\nReply-Text: {reply}\n\n").as_bytes()).await;
             if command == b"exit" {
@@ -287,7 +314,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             let argument = body.expect("a body").to_vec();
             let number = self.commands.len();
             self.commands.push(String::new());
-            match self.channel.is_async() {
+            // a call that is elsewhere does it at its next frame; here at once
+            match self.channel.is_async() && !self.elsewhere {
                 true => self.queued.push((number, argument)),
                 false => self.set(number, &argument),
             }
@@ -339,6 +367,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
         let resumes = self.resumes || self.channel.is_true("socket_resume");
         let state = match (self.channel.is_async(), resumes) {
+            (_, resumes) if self.elsewhere => {
+                if resumes {
+                    CallState::StuckInReset
+                } else {
+                    CallState::Elsewhere
+                }
+            }
             (true, true) | (false, false) => CallState::GoesOn,
             (true, false) => CallState::Parked,
             (false, true) => CallState::StuckInReset,

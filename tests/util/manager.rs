@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram as Mouth;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -17,7 +18,7 @@ use super::within_patience;
 #[derive(Debug)]
 pub struct FakeManager {
     folder: TempDir,
-    listeners: Vec<(&'static str, TcpListener)>,
+    passed: Vec<(&'static str, OwnedFd)>,
     ear: UnixDatagram,
     environment: Vec<(&'static str, String)>,
 }
@@ -33,7 +34,7 @@ impl FakeManager {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ear = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        Self { folder, listeners: Vec::new(), ear, environment: Vec::new() }
+        Self { folder, passed: Vec::new(), ear, environment: Vec::new() }
     }
 
     /// Sets a variable for every daemon that starts now.
@@ -47,8 +48,13 @@ impl FakeManager {
     pub fn listen(&mut self, name: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        self.listeners.push((name, listener));
+        self.pass(name, listener);
         address
+    }
+
+    /// Passes this on to every daemon that starts now, whatever it is.
+    pub fn pass(&mut self, name: &'static str, what: impl Into<OwnedFd>) {
+        self.passed.push((name, what.into()));
     }
 
     /// Writes the configuration.
@@ -65,20 +71,17 @@ impl FakeManager {
     /// it as its standard input and output.
     pub fn start(&self) -> Service {
         let mut command = Command::new("sh");
-        let moved = match self.listeners.len() {
+        let moved = match self.passed.len() {
             0 => "",
             1 => "3<&0",
             _ => "3<&0 4<&1",
         };
         let script = format!("export LISTEN_PID=$$; exec \"$0\" \"$@\" {moved} </dev/null >/dev/null");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook"), "serve", "--config"]).arg(self.file());
-        let mut passed = self
-            .listeners
-            .iter()
-            .map(|(_, listener)| OwnedFd::from(listener.try_clone().expect("a descriptor")));
+        let mut passed = self.passed.iter().map(|(_, what)| what.try_clone().expect("a descriptor"));
         command.stdin(passed.next().map_or_else(Stdio::null, Stdio::from));
         command.stdout(passed.next().map_or_else(Stdio::null, Stdio::from));
-        let names: Vec<_> = self.listeners.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = self.passed.iter().map(|(name, _)| *name).collect();
         command.env("LISTEN_FDS", names.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
         command.env("NOTIFY_SOCKET", self.folder.path().join("notify")).env_remove("DIALHOOK_LOG");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -92,6 +95,15 @@ impl FakeManager {
             }
         });
         Service { child, log }
+    }
+
+    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was said.
+    pub fn turn_away(&self) {
+        let said = || {
+            let mouth = Mouth::unbound().and_then(|mouth| mouth.set_nonblocking(true).map(|()| mouth));
+            mouth.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
+        };
+        while said().is_ok() {}
     }
 
     /// What a daemon says next, all that came at once.

@@ -137,7 +137,7 @@ impl Program {
 }
 
 /// The address for Asterisk in the line that tells it, as text or as JSON.
-fn listening(line: &str) -> Option<SocketAddr> {
+pub fn listening(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("asterisk").filter(|_| line.contains("listening"))?;
     rest.trim_start_matches(['"', ':', '=']).split([' ', '"']).next()?.parse().ok()
 }

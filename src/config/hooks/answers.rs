@@ -17,15 +17,15 @@ pub(super) struct Answered {
 
 pub(super) fn read(section: &mut Section<'_>) -> Answered {
     let variable = section.take("variable").and_then(|entry| variable(&entry));
-    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref())).unwrap_or_default();
     let accept = section.take("accept").and_then(|entry| entry.read(accept, "write \"safe\" or \"any\""));
-    let answers = section.take("answers").and_then(|entry| answers(&entry));
+    let answers = section.take("answers").and_then(|entry| answers(&entry)).unwrap_or_default();
+    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref(), &answers));
     let otherwise = section.take("otherwise").and_then(|entry| otherwise(&entry));
     Answered {
         variable,
-        set,
+        set: set.unwrap_or_default(),
         accept: accept.unwrap_or_default(),
-        answers: answers.unwrap_or_default(),
+        answers,
         otherwise: otherwise.unwrap_or_default(),
     }
 }
@@ -62,7 +62,7 @@ const MOST_RECEIVERS: usize = 50;
 /// ```toml
 /// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
 /// ```
-fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver>> {
+fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Receiver>> {
     let mark = entry.mark();
     if !entry.is_table() {
         mark.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
@@ -72,18 +72,33 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>) -> Option<Vec<Receiver
     if !(1..=MOST_RECEIVERS).contains(&entries.len()) {
         mark.fault(format!("write one to {MOST_RECEIVERS} variables, or leave the key out"));
     }
-    let mut receivers: Vec<Receiver> = Vec::new();
+    let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
-        let mark = entry.mark();
-        let Some(receiver) = receiver(entry) else { continue };
-        // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
-        let same = |name: &VariableName| name.bare().eq_ignore_ascii_case(receiver.name.bare());
-        if variable.is_some_and(same) || receivers.iter().any(|other| same(&other.name)) {
-            mark.fault("this variable is set already; choose another name");
+        if let Ok(name) = entry.name.parse::<VariableName>() {
+            // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
+            if names.iter().any(|other| other.bare().eq_ignore_ascii_case(name.bare())) {
+                entry.fault("this variable is set already; choose another name");
+            }
+            names.push(name);
         }
-        receivers.push(receiver);
+        let mark = entry.mark();
+        let receiver = receiver(entry);
+        if receiver.as_ref().is_some_and(|receiver| never_accepted(receiver, answers)) {
+            mark.fault(
+                "the status of a good answer is 200 to 299, and none of the answers that count here; \
+                 write answers = [\"200\"] for it",
+            );
+        }
+        receivers.extend(receiver);
     }
     Some(receivers)
+}
+
+/// Whether a receiver of the status waits for words that no good answer has for one.
+fn never_accepted(receiver: &Receiver, of_the_hook: &[String]) -> bool {
+    let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
+    let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
+    receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
 fn receiver(entry: Entry<'_>) -> Option<Receiver> {

@@ -12,7 +12,8 @@ use super::super::secrets;
 use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
-pub(super) fn read(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Manner {
+/// `urls` are those of the hook, if all of them are known.
+pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
     let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
     if detach {
         nothing_to_read(section);
@@ -39,12 +40,12 @@ fn nothing_to_read(section: &mut Section<'_>) {
     }
 }
 
-fn tls(section: &mut Section<'_>, urls: &[UrlTemplate], file: &Path) -> Option<Tls> {
+fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
     let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| section.take(name));
     let insecure = section.take("insecure");
     let entries = [&ca, &certificate, &key, &insecure];
-    let in_vain = !urls.is_empty() && !urls.iter().any(UrlTemplate::is_https);
-    if let Some(entry) = entries.into_iter().flatten().next().filter(|_| in_vain) {
+    let in_vain = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
+    for entry in entries.into_iter().flatten().filter(|_| in_vain) {
         entry.fault("there is no https URL for which it could count; leave it out, or write https://");
     }
     let insecure_wanted = insecure.as_ref().and_then(Entry::truth).unwrap_or_default();
@@ -75,11 +76,11 @@ fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, 
         }
         (Some(entry), None) => {
             entry.fault("a certificate needs its key; write key = \"FILE\"");
-            None
+            pem(&entry, file).and(None)
         }
         (None, Some(entry)) => {
             entry.fault("a key needs its certificate; write certificate = \"FILE\"");
-            None
+            pem(&entry, file).and(None)
         }
     }
 }
@@ -89,7 +90,7 @@ fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
     if name.is_none() {
         entry.fault("write the name of a file in PEM");
     }
-    secrets::read(&name?, file).map_err(|fault| entry.fault(fault)).ok()
+    secrets::read(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
 }
 
 /// ```toml
@@ -124,7 +125,7 @@ fn cache(section: &mut Section<'_>) -> Option<Keeping> {
     if let (None, Some(entry)) = (&cache, &stale) {
         entry.fault("nothing is kept without cache; write cache = \"60s\" too");
     }
-    let fresh = span(&cache?, "60s", DAY);
+    let fresh = cache.and_then(|entry| span(&entry, "60s", DAY));
     let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
     Some(Keeping { fresh: fresh?, stale })
 }
@@ -152,21 +153,25 @@ fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
 
 fn redirects(section: &mut Section<'_>) -> Redirects {
     let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
-    let none = most.is_none();
-    let most = most.and_then(|entry| entry.number(0..=3, "write a number from 0 to 3"));
-    let most = most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
-    if let (Some(entry), true) = (&hosts, none) {
-        entry.fault("no redirect is followed; write redirects = 1 too");
+    let most = most.map_or(Some(0), |entry| entry.number(0..=3, "write a number from 0 to 3"));
+    if let (Some(entry), Some(0)) = (&hosts, most) {
+        entry.fault("no redirect is followed; write redirects = 1 too, or leave it out");
     }
-    let host = |text: &String| {
-        Host::parse(text).ok().filter(|_| !text.contains(['/', ':', '@'])).map(|host| host.to_string())
-    };
-    let listed = hosts.and_then(|entry| {
-        let listed: Option<Vec<_>> = entry.texts()?.iter().map(host).collect();
-        if listed.is_none() {
-            entry.wrong("write names of hosts, such as [\"api.example.com\"], without scheme, port and path");
-        }
-        listed
-    });
-    Redirects { most, hosts: listed.unwrap_or_default() }
+    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), A_HOST);
+    let hosts = hosts.and_then(Entry::list).unwrap_or_default();
+    Redirects {
+        most: most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default(),
+        hosts: hosts.into_iter().filter_map(host).collect(),
+    }
 }
+
+/// A host as a URL has it. What stands there in another way would never be found.
+fn host(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match Host::parse(text).ok()? {
+        Host::Domain(name) => name.chars().all(plain).then_some(name),
+        address => Some(address.to_string()),
+    }
+}
+
+const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", without scheme, port and path";

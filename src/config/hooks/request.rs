@@ -10,17 +10,26 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::super::raw::{Entry, Mark, Section};
 use super::super::secrets::kept;
 use crate::hook::{
-    Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, UrlTemplate, sounds_secret,
+    Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, SigningSecret, UrlTemplate,
+    sounds_secret,
 };
 
 /// The part of a hook that makes a request.
 pub(super) struct Requested {
     pub(super) method: Method,
-    /// None where they are missing or wrong.
-    pub(super) urls: Option<Vec<UrlTemplate>>,
-    pub(super) body: Body,
+    /// None in place of each that is wrong.
+    pub(super) urls: Vec<Option<UrlTemplate>>,
+    /// None where it is wrong.
+    pub(super) body: Option<Body>,
     pub(super) headers: Headers,
     pub(super) sign: Option<Signer>,
+}
+
+impl Requested {
+    /// The URLs, unless one of them is wrong.
+    pub(super) fn all_urls(&self) -> Option<Vec<&UrlTemplate>> {
+        self.urls.iter().map(Option::as_ref).collect()
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Path) -> Requested {
@@ -33,12 +42,13 @@ pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Pat
         }
     }
     let body = self::body(body, fields);
-    let mut headers = section
+    let (mut headers, names) = section
         .take("headers")
         .and_then(|entry| Some(self::headers(entry.section()?, file)))
         .unwrap_or_default();
     let in_url = urls.iter().flatten().any(UrlTemplate::has_credentials);
-    authorize(section, &mut headers, in_url, file);
+    let others = usize::from(names.contains(&AUTHORIZATION)) + usize::from(in_url);
+    headers.fixed.extend(authorization(section, others, file).map(|value| (AUTHORIZATION, value)));
     let sign = section.take("sign").and_then(|entry| sign(entry, file));
     Requested { method, urls, body, headers, sign }
 }
@@ -46,67 +56,56 @@ pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Pat
 /// How many URLs a hook may have: each takes its share of the time.
 const MOST_URLS: usize = 5;
 
-fn urls(section: &mut Section<'_>) -> Option<Vec<UrlTemplate>> {
-    let parsed =
-        |text: &str, mark: &Mark<'_>| UrlTemplate::parse(text).map_err(|fault| mark.fault(fault)).ok();
-    match (section.take("url"), section.take("urls")) {
-        (Some(_), Some(several)) => {
-            several.fault("there is url already; write all of them in urls");
-            None
-        }
-        (Some(entry), None) => Some(vec![parsed(&entry.text()?, &entry.mark())?]),
-        (None, Some(entry)) => {
-            let (mark, texts) = (entry.mark(), entry.texts()?);
-            if !(1..=MOST_URLS).contains(&texts.len()) {
-                mark.fault(format!(
-                    "write one to {MOST_URLS} URLs; the next is asked when one does not answer"
-                ));
-                return None;
-            }
-            // every one, so that every fault is told
-            let urls: Vec<_> = texts.iter().map(|text| parsed(text, &mark)).collect();
-            let urls: Vec<_> = urls.into_iter().collect::<Option<_>>()?;
-            let twice = |(number, url)| urls.iter().skip(number + 1).any(|other| other == url);
-            if urls.iter().enumerate().any(twice) {
-                mark.fault("the same URL stands there twice; once is enough");
-            }
-            Some(urls)
-        }
-        (None, None) => {
-            section.fault(
-                "url",
-                "missing; write where the webhook is, such as \"https://crm.example.com/route\"",
-            );
-            None
-        }
+/// Every one, so that every fault is told.
+fn urls(section: &mut Section<'_>) -> Vec<Option<UrlTemplate>> {
+    let (one, several) = (section.take("url"), section.take("urls"));
+    match (&one, &several) {
+        (Some(_), Some(several)) => several.fault("there is url already; write all of them in urls"),
+        (Some(_), None) | (None, Some(_)) => {}
+        (None, None) => section
+            .fault("url", "missing; write where the webhook is, such as \"https://crm.example.com/route\""),
     }
+    one.iter().map(url).chain(several.into_iter().flat_map(listed)).collect()
 }
 
-fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Body {
-    let chosen = |fields: Option<Entry<'_>>| fields.and_then(self::fields);
-    let Some(entry) = body else { return Body::Kwebbl(chosen(fields)) };
-    let Some(text) = entry.plain_text() else {
-        entry.fault(A_BODY);
-        return Body::default();
+fn url(entry: &Entry<'_>) -> Option<UrlTemplate> {
+    entry.mark().made(UrlTemplate::parse(&entry.text()?))
+}
+
+fn listed(several: Entry<'_>) -> Vec<Option<UrlTemplate>> {
+    let mark = several.mark();
+    let Some(items) = several.list() else { return vec![None] };
+    if !(1..=MOST_URLS).contains(&items.len()) {
+        mark.fault(format!("write one to {MOST_URLS} URLs; the next is asked when one does not answer"));
+    }
+    let urls: Vec<_> = items.iter().map(url).collect();
+    let twice = |(number, url): (usize, &UrlTemplate)| {
+        urls.iter().flatten().skip(number + 1).any(|other| other == url)
     };
+    if urls.iter().flatten().enumerate().any(twice) {
+        mark.fault("the same URL stands there twice; once is enough");
+    }
+    urls
+}
+
+fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
+    let in_vain = fields.as_ref().map(Entry::mark);
+    // where the fields are wrong, so is the body
+    let chosen = fields.map_or(Some(None), |entry| self::fields(entry).map(Some));
+    let Some(entry) = body else { return chosen.map(Body::Kwebbl) };
+    let text = entry.plain_text().unwrap_or_default();
     match text.trim() {
-        "kwebbl" => Body::Kwebbl(chosen(fields)),
-        "form" => Body::Form(chosen(fields)),
+        "kwebbl" => chosen.map(Body::Kwebbl),
+        "form" => chosen.map(Body::Form),
         json if json.starts_with(['{', '[']) => {
-            if let Some(fields) = fields {
+            if let Some(fields) = in_vain {
                 fields.fault("the body says which fields there are; leave fields out");
             }
-            match JsonTemplate::parse(&text) {
-                Ok(template) => Body::Json(template),
-                Err(fault) => {
-                    entry.fault(fault);
-                    Body::default()
-                }
-            }
+            entry.mark().made(JsonTemplate::parse(&text)).map(Body::Json)
         }
         _ => {
             entry.fault(A_BODY);
-            Body::default()
+            None
         }
     }
 }
@@ -122,7 +121,8 @@ fn fields(entry: Entry<'_>) -> Option<Fields> {
     let mark = entry.mark();
     let pairs: Vec<(String, String)> = if entry.is_table() {
         let renamed = entry.section()?.into_entries();
-        renamed.iter().map(|entry| Some((entry.name.clone(), entry.text()?))).collect::<Option<_>>()?
+        let pairs: Vec<_> = renamed.iter().map(|entry| Some((entry.name.clone(), entry.text()?))).collect();
+        pairs.into_iter().collect::<Option<_>>()?
     } else {
         entry.texts()?.into_iter().map(|field| (field.clone(), field)).collect()
     };
@@ -131,21 +131,22 @@ fn fields(entry: Entry<'_>) -> Option<Fields> {
         return None;
     }
     let pairs = pairs.iter().map(|(name, field)| (name.as_str(), field.as_str()));
-    Fields::parse(pairs).map_err(|fault| mark.fault(fault)).ok()
+    mark.made(Fields::parse(pairs))
 }
 
-fn headers(section: Section<'_>, file: &Path) -> Headers {
-    let mut headers = Headers::default();
+/// The headers, and the names of all that stand there, also of those that are wrong.
+fn headers(section: Section<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
+    let (mut headers, mut names) = (Headers::default(), Vec::new());
     for entry in section.into_entries() {
-        let written_before =
-            HeaderName::try_from(&*entry.name).is_ok_and(|name| headers.names().any(|other| *other == name));
-        if written_before {
-            entry.fault("this header stands there twice; names are the same in letters of either case");
-        } else {
-            header(&mut headers, entry, file);
+        if let Ok(name) = HeaderName::try_from(&*entry.name) {
+            if names.contains(&name) {
+                entry.fault("this header stands there twice; names are the same in letters of either case");
+            }
+            names.push(name);
         }
+        header(&mut headers, entry, file);
     }
-    headers
+    (headers, names)
 }
 
 /// What stands in a header may be a secret: no fault prints it.
@@ -157,8 +158,8 @@ fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
         headers.fixed.extend(HeaderMap::from_iter(name.zip(value)));
         return;
     }
-    let template = HeaderTemplate::parse(&kept.text).map_err(|fault| kept.mark.fault(fault));
-    let (Ok(template), Some(name)) = (template, name) else { return };
+    let template = kept.mark.made(HeaderTemplate::parse(&kept.text));
+    let (Some(template), Some(name)) = (template, name) else { return };
     match template.fixed() {
         Some(mut value) => {
             value.set_sensitive(sounds_secret(name.as_str()));
@@ -201,11 +202,9 @@ fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
 /// bearer = { file = "crm.token" }
 /// basic  = { user = "pbx", password = { file = "crm.password" } }
 /// ```
-fn authorize(section: &mut Section<'_>, headers: &mut Headers, in_url: bool, file: &Path) {
+fn authorization(section: &mut Section<'_>, others: usize, file: &Path) -> Option<HeaderValue> {
     let (bearer, basic) = (section.take("bearer"), section.take("basic"));
-    let header = headers.names().any(|name| *name == AUTHORIZATION);
     let marks: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::mark).collect();
-    let others = usize::from(header) + usize::from(in_url);
     if let Some(mark) = marks.last().filter(|_| marks.len() + others > 1) {
         mark.fault(
             "one of bearer, basic, headers.Authorization and a user name in the URL is enough; leave the others out",
@@ -213,8 +212,7 @@ fn authorize(section: &mut Section<'_>, headers: &mut Headers, in_url: bool, fil
     }
     let bearer = bearer.and_then(|entry| bearer_value(entry, file));
     let basic = basic.and_then(|entry| basic_value(entry, file));
-    let value = bearer.or(basic);
-    headers.fixed.extend(HeaderMap::from_iter(value.map(|value| (AUTHORIZATION, value))));
+    bearer.or(basic)
 }
 
 fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
@@ -238,11 +236,15 @@ fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
         mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
     }
     section.end();
-    let (user, password) = (user?.text()?, kept(password?, file)?);
-    if user.contains(':') {
-        mark.fault("a user name cannot hold a colon");
-    }
-    hidden(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.text))), &mark)
+    let user = user.and_then(|entry| {
+        let user = entry.text()?;
+        if user.contains(':') {
+            entry.fault("a user name cannot hold a colon; leave it out");
+        }
+        Some(user)
+    });
+    let password = password.and_then(|entry| kept(entry, file));
+    hidden(&format!("Basic {}", STANDARD.encode(format!("{}:{}", user?, password?.text))), &mark)
 }
 
 /// ```toml
@@ -254,7 +256,6 @@ fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
     let items = entry.into_items();
     if !(1..=2).contains(&items.len()) {
         mark.fault("write one secret, or two while one takes the other's place");
-        return None;
     }
     let secret = |item| {
         let kept = kept(item, file)?;
@@ -264,6 +265,10 @@ fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
             .ok()
     };
     // every one, so that every fault is told
-    let secrets: Vec<_> = items.into_iter().map(secret).collect();
-    secrets.into_iter().collect::<Option<_>>().map(Signer)
+    let secrets: Vec<Option<SigningSecret>> = items.into_iter().map(secret).collect();
+    let secrets: Vec<_> = secrets.into_iter().collect::<Option<_>>()?;
+    if secrets.iter().skip(1).any(|other| Some(other) == secrets.first()) {
+        mark.fault("the same secret stands there twice; write the new one and the old one");
+    }
+    Some(Signer(secrets))
 }

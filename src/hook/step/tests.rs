@@ -8,9 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::call::tests::known_caller;
-use crate::call::{Call, Parameter};
+use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Request, RequestFault, Step, UrlTemplate,
+    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
+    RequestFault, Source, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
@@ -83,6 +84,42 @@ fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
         assert_eq!((request.method, request.targets[0].url.as_str()), (Method::GET, expected));
         assert_eq!(request.body, None);
     }
+}
+
+#[test]
+fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
+    let mut policy = policy();
+    let part = |name: &str| Receiver {
+        name: name.parse().unwrap(),
+        source: Source::Status,
+        answers: Vec::new(),
+        otherwise: None,
+    };
+    let hook = policy.hooks.get_mut("crm").map(Arc::make_mut).unwrap();
+    hook.set.push(part("ROUTE"));
+    let chosen =
+        |name: &str, switch| policy.step(&Call { switch, ..call(&format!("crm?variable={name}"), &[]) });
+    let bad = Outcome::BadRequest(RequestFault::VariableOfSet);
+    for (name, switch) in [
+        ("ROUTE", SwitchKind::Asterisk),
+        ("__ROUTE", SwitchKind::Asterisk),
+        ("ROUTE", SwitchKind::FreeSwitch),
+        ("route", SwitchKind::FreeSwitch),
+    ] {
+        let step = chosen(name, switch);
+        assert_eq!(step.timeout(), Err(RequestFault::VariableOfSet), "{name} {switch:?}");
+        assert_eq!(set(&step, &bad)[..2], ["CRM=reception", "ROUTE=reception"], "each once");
+    }
+    assert!(chosen("route", SwitchKind::Asterisk).timeout().is_ok(), "another variable there");
+    assert!(chosen("OTHER", SwitchKind::FreeSwitch).timeout().is_ok());
+}
+
+#[test]
+fn a_variable_that_reports_is_set_once_whatever_the_call_chooses() {
+    let step = policy().step(&call("crm?variable=WEBHOOK_STATUS", &[]));
+    let set = step.assignments(&Outcome::BadRequest(RequestFault::ReservedVariable));
+    let names: Vec<_> = set.iter().map(|assignment| assignment.name.as_str()).collect();
+    assert_eq!(names, ["CRM", "WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"]);
 }
 
 #[test]
@@ -183,4 +220,26 @@ fn an_answer_of_whoever_was_believed_is_not_for_calls_that_verify() {
     hook.manner.tls = Some(Arc::new(Tls::default().believing_anybody()));
     let believing = Request { hook: Arc::new(hook), ..verifying.clone() };
     assert_ne!(believing.fingerprint("crm"), verifying.fingerprint("crm"));
+}
+
+#[test]
+fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_there() {
+    let here = request("crm", &[]).unwrap();
+    let going = |most, hosts: &[&str]| {
+        let mut hook = Hook::clone(&here.hook);
+        hook.manner.redirects =
+            Redirects { most, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
+        Request { hook: Arc::new(hook), ..here.clone() }.fingerprint("crm")
+    };
+    let ways = [going(0, &[]), going(1, &[]), going(1, &["a", "b"]), going(1, &["ab"])];
+    for (number, way) in ways.iter().enumerate() {
+        assert!(ways.iter().skip(number + 1).all(|other| other != way), "{number}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_in_what_a_request_looks_like() {
+    let url = Url::parse("http://pbx:geheim@h/").unwrap();
+    let target = Target { url, place: "http://…@h/".into() };
+    assert_eq!(format!("{target:?}"), "Target(\"http://…@h/\")");
 }

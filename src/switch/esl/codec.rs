@@ -109,6 +109,10 @@ fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
 }
 
 fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
+    // it has no body: a `Content-Length` stands in a value that we asked for
+    if headers.starts_with(REPLY) {
+        return Ok(0);
+    }
     let named = |line: &'_ [u8]| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
     let Some(line) = headers.split(|byte| *byte == b'\n').find(|line| named(line)) else { return Ok(0) };
     let length = line.get(NAME.len()..).and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok());
@@ -120,6 +124,9 @@ fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
 }
 
 const NAME: &[u8] = b"Content-Length:";
+
+/// How every reply to a command begins, but for that to `connect` (`mod_event_socket.c`, `listener_run`).
+const REPLY: &[u8] = b"Content-Type: command/reply\n";
 
 #[cfg(test)]
 mod tests {
@@ -181,5 +188,7 @@ mod tests {
         assert!(matches!(decode(b"Content-Length: 99999999\n\n"), Err(SwitchError::TooLong)));
         assert!(matches!(decode(b"Content-Length: -1\n\n"), Err(SwitchError::Forged(_))));
         assert!(decode(b"content-length: 3\n\nab").unwrap().is_none());
+        let reply = b"Content-Type: command/reply\nReply-Text: a\nContent-Length: 60000\n\n";
+        assert_eq!(decode(reply).unwrap().unwrap(), reply[..], "the reply to getvar holds a stranger's line");
     }
 }

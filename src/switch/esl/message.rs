@@ -97,8 +97,13 @@ fn escape(digits: &[u8]) -> Option<u8> {
         Some(_) | None => None,
     };
     let byte = digit(0)? << 4 | digit(1)?;
+    (!is_plain(byte)).then_some(byte)
+}
+
+/// Whether the encoder leaves a byte as it is (`SWITCH_URL_UNSAFE` of `src/include/switch_utils.h`).
+pub(super) fn is_plain(byte: u8) -> bool {
     let unsafe_in_a_url = b"\r\n \"#%&+:;<=>?@[\\]^`{|}";
-    (!(b' '..=b'~').contains(&byte) || unsafe_in_a_url.contains(&byte)).then_some(byte)
+    (b' '..=b'~').contains(&byte) && !unsafe_in_a_url.contains(&byte)
 }
 
 /// The call that the channel data tells of, but for address and parameters.

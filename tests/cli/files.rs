@@ -1,0 +1,88 @@
+//! What is read of the files that an administrator names, and of what is none.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::util::{configured, dialhook, run, told, within_patience};
+
+/// `check` of what comes through a pipe.
+async fn piped(text: &str) -> (i32, String, String) {
+    let mut command = dialhook(&["check", "--config", "/dev/stdin"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = command.spawn().unwrap();
+    let mut pipe = program.stdin.take().unwrap();
+    let text = text.to_owned();
+    let writing = tokio::spawn(async move { pipe.write_all(text.as_bytes()).await });
+    let said = told(&within_patience("the program", program.wait_with_output()).await.unwrap());
+    let _who_has_enough_closes_it = writing.await.unwrap();
+    said
+}
+
+#[tokio::test]
+async fn check_reads_what_a_shell_pipes_into_it() {
+    let (status, out, err) = piped("[hook.crm]\nurl = \"http://h/\"\n").await;
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.contains("/dev/stdin: no fault, 1 hook\n"), "{out}");
+}
+
+#[tokio::test]
+async fn check_reads_no_more_than_anybody_writes() {
+    let most = "#".repeat(1024 * 1024);
+    assert_eq!(piped(&most).await.0, 0);
+    let (status, _, err) = piped(&(most + "#")).await;
+    let remedy = "write it into a regular file of at most 1MiB";
+    assert_eq!(
+        (status, err),
+        (1, format!("dialhook: cannot read /dev/stdin: it has more than 1MiB; {remedy}\n"))
+    );
+    let (status, _, err) = run(&["check", "--config", "/dev/zero"]).await;
+    assert_eq!(
+        (status, err),
+        (1, format!("dialhook: cannot read /dev/zero: it has more than 1MiB; {remedy}\n"))
+    );
+}
+
+/// What `check` says of a hook with this key, where its file is made so.
+async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
+    let (folder, file) = configured(&format!("[hook.crm]\nurl = \"https://h/\"\n{key}\n"));
+    make(&folder.path().join("beside")).await;
+    run(&["check", "--config", file.to_str().unwrap()]).await.2
+}
+
+#[tokio::test]
+async fn a_secret_is_a_file_that_a_header_could_hold() {
+    const KEY: &str = "bearer = { file = \"beside\" }";
+    let of_length =
+        async |length| of_a_file(KEY, async |path| fs::write(path, vec![b'x'; length]).unwrap()).await;
+    assert_eq!(of_length(64 * 1024).await, "");
+    let told = of_length(64 * 1024 + 1).await;
+    assert!(told.contains(":3: hook.crm.bearer.file: cannot read /"), "{told}");
+    assert!(
+        told.ends_with("/beside: it has more than 64KiB; name a regular file of at most 64KiB\n"),
+        "{told}"
+    );
+    let pipe = async |path: &Path| {
+        assert!(Command::new("mkfifo").arg(path).status().await.unwrap().success());
+    };
+    let told = of_a_file(KEY, pipe).await;
+    assert!(
+        told.ends_with("/beside: it is not a regular file; name a regular file of at most 64KiB\n"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
+    let of_length = async |length| {
+        let make = async |path: &Path| fs::write(path, vec![b'x'; length]).unwrap();
+        of_a_file("ca = \"beside\"", make).await
+    };
+    let told = of_length(1024 * 1024).await;
+    assert!(told.contains("holds no certificate in PEM"), "{told}");
+    let told = of_length(1024 * 1024 + 1).await;
+    assert!(told.contains("it has more than 1MiB; name a regular file of at most 1MiB"), "{told}");
+}

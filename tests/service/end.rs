@@ -1,0 +1,67 @@
+//! The end, and who cannot wait for it. What a good end is, is in `notices` and `inherited`.
+
+use super::gated;
+use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service};
+
+const LISTEN: &str =
+    "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\ndrain_notice = ";
+
+fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeManager {
+    let manager = FakeManager::new();
+    let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
+    manager.configure(&format!("{LISTEN}{drain_notice}\n{hook}"));
+    manager
+}
+
+/// A daemon that ends at once, and says so.
+async fn ends_at_once(daemon: Service) {
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("WARN stopped at once, at a second signal"), "{log}");
+    assert!(!log.contains("stopped before every call"), "{log}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_while_it_finishes_its_calls() {
+    for [first, second] in [["TERM", "TERM"], ["INT", "INT"], ["TERM", "INT"]] {
+        let (_shut, webhook) = gated().await;
+        let manager = manager(0, &webhook);
+        let mut daemon = manager.start();
+        let asterisk = crate::util::listening(&daemon.logs("listening").await).unwrap();
+        let mut switch = FakeSwitch::connect(asterisk).await;
+        switch.say(&Environment::new("crm").bytes()).await;
+        let question = String::from_utf8(switch.hear().await.expect("a question")).unwrap();
+        switch.say(&Environment::new("crm").reply(&question)).await;
+        webhook.requested().await;
+        daemon.signal(first).await;
+        daemon.logs("calls in flight are finished").await;
+        daemon.signal(second).await;
+        ends_at_once(daemon).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_while_it_gives_notice() {
+    let (_shut, webhook) = gated().await;
+    let manager = manager(30, &webhook);
+    let mut daemon = manager.start();
+    daemon.logs("listening").await;
+    daemon.signal("TERM").await;
+    daemon.logs("calls are still taken for so long").await;
+    daemon.signal("INT").await;
+    ends_at_once(daemon).await;
+}
+
+#[tokio::test]
+async fn a_reload_that_comes_while_it_stops_is_refused_aloud() {
+    let (_shut, webhook) = gated().await;
+    let manager = manager(30, &webhook);
+    let mut daemon = manager.start();
+    daemon.logs("listening").await;
+    daemon.signal("TERM").await;
+    daemon.logs("calls are still taken for so long").await;
+    daemon.signal("HUP").await;
+    daemon.logs("reload refused, the configuration before holds: dialhook is stopping").await;
+    daemon.signal("TERM").await;
+    ends_at_once(daemon).await;
+}

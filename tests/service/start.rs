@@ -1,0 +1,85 @@
+//! A start that fails, or may; what is said of it, and to whom.
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::SilentFile;
+use crate::util::{FakeManager, configured, run, within_patience};
+
+const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
+
+#[tokio::test]
+async fn where_the_log_is_json_each_fault_is_an_error_of_it() {
+    let (_folder, faulty) = configured("[hook.crm]\n[limits]\ncalls = 0\n");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_other, right) = configured(&LISTEN.replace("127.0.0.1:0", &address.to_string()));
+    let faulty = faulty.to_str().unwrap();
+    let cannot_listen = format!("cannot listen on {address}: ");
+    for (file, status, told) in [
+        (faulty, 2, &[format!("{faulty}:1: hook.crm.url: "), format!("{faulty}:3: limits.calls: ")][..]),
+        (right.to_str().unwrap(), 1, &[cannot_listen]),
+    ] {
+        let (ended, _, log) = run(&["serve", "--log-format", "json", "--config", file]).await;
+        assert_eq!(ended, status, "{log}");
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let errors: Vec<_> = lines.filter(|line| line["level"] == "ERROR").collect();
+        assert_eq!(errors.len(), told.len(), "{log}");
+        for (error, told) in errors.iter().zip(told) {
+            assert!(error["message"].as_str().unwrap().starts_with(told), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_answer_does_not_keep_it_alive() {
+    let manager = FakeManager::new();
+    manager.configure(LISTEN);
+    let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
+    let daemon = manager.start();
+    silent.asked().await;
+    daemon.signal("TERM").await;
+    let (status, log) = daemon.end().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn a_pipe_is_no_configuration_for_a_daemon_that_shall_read_it_again() {
+    let manager = FakeManager::new();
+    assert!(Command::new("mkfifo").arg(manager.file()).status().await.unwrap().success());
+    let (status, log) = manager.start().end().await;
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("not a regular file"), "{log}");
+}
+
+/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its address is
+/// taken.
+async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_folder, file) =
+        configured(&format!("listen.asterisk = \"{address}\"\nlisten.freeswitch = false\n{tables}"));
+    let script = format!("ulimit -n {most}; exec \"$0\" serve --config \"$1\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook")]).arg(file).env_remove("DIALHOOK_LOG");
+    let output = within_patience("the program", command.kill_on_drop(true).output()).await.unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("cannot listen"), "{log}");
+    log.lines().find(|line| line.contains("too few file descriptors")).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn too_few_descriptors_are_told_with_all_that_needs_them() {
+    const FOR_SWITCHES: u64 = 300;
+    const FOR_WEBHOOKS: u64 = 400;
+    const FOR_THE_OBSERVER: u64 = 64;
+    const FOR_THE_REST: u64 = 50;
+    let limits = "[limits]\ncalls = 100\ndetached = 300\n";
+    let unobserved = FOR_SWITCHES + FOR_WEBHOOKS + FOR_THE_REST;
+    for (observer, needed) in [("false", unobserved), ("\"127.0.0.1:0\"", unobserved + FOR_THE_OBSERVER)] {
+        let tables = format!("listen.observer = {observer}\n{limits}");
+        let told = told_of_descriptors(needed - 1, &tables).await.expect("a warning");
+        assert!(told.contains(&format!("limit={} needed={needed}", needed - 1)), "{told}");
+        assert_eq!(told_of_descriptors(needed, &tables).await, None);
+    }
+}
