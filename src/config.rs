@@ -331,17 +331,30 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 }
 
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
-    let network = |text: &str| match text.parse::<IpAddr>() {
-        Ok(address) => Some(IpNet::from(address)),
-        // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
-        Err(_) => text.parse::<IpNet>().ok().map(|network| network.trunc()),
-    };
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
         entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
     }
     networks
 }
+
+/// A network, or an address alone. One of IPv4 that is written as IPv6 (`::ffff:10.1.0.0/112`) is meant as IPv4, which is how
+/// peers are compared.
+fn network(text: &str) -> Option<IpNet> {
+    let written = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
+    let meant = match written {
+        IpNet::V6(network) => {
+            let mapped = network.prefix_len().checked_sub(MAPPED).zip(network.addr().to_ipv4_mapped());
+            mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok())
+        }
+        IpNet::V4(_) => None,
+    };
+    // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
+    Some(meant.unwrap_or(written).trunc())
+}
+
+/// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
+const MAPPED: u8 = 96;
 
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };

@@ -1,6 +1,7 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
-use std::borrow::Cow;
+mod report;
+
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -11,17 +12,19 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, Span, debug, error, error_span, field, info, trace, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field};
 
-use crate::call::{AD_HOC, Call, SwitchKind};
+use self::report::{AtWill, report_detached};
+use crate::call::Call;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::limits::{Attendance, Full, Limits};
-use crate::log::{Numbers, Seldom};
-use crate::metrics::{CANCELLED, Metrics, Refusal, UNKNOWN};
+use crate::log::Numbers;
+use crate::metrics::{Metrics, Refusal};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
-use crate::webhook::{Asked, ErrorPage, Webhook};
+use crate::webhook::{ErrorPage, Webhook};
 use crate::word;
 
 /// What every conversation under one configuration shares.
@@ -35,10 +38,14 @@ pub struct House {
     /// The requests that no call waits for.
     detached: Attendance,
     errands: TaskTracker,
-    forged: Arc<Seldom>,
+    at_will: Arc<AtWill>,
     metrics: Arc<Metrics>,
     numbers: Numbers,
 }
+
+/// How long a switch has for its greeting where others wait for it: it needs milliseconds. A call of FreeSWITCH that is
+/// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
+const HASTE: Duration = Duration::from_millis(500);
 
 /// In so much time FreeSWITCH does what a call has in its queue; it looks every 20 ms.
 const QUEUE: Duration = Duration::from_millis(100);
@@ -51,9 +58,9 @@ impl House {
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
         let (calls, detached) = (Attendance::default(), Attendance::default());
-        let (errands, forged, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
+        let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
         let numbers = Numbers::default();
-        Self { policy, limits, webhook, calls, detached, errands, forged, metrics, numbers }
+        Self { policy, limits, webhook, calls, detached, errands, at_will, metrics, numbers }
     }
 
     /// The same house under another configuration: the calls and requests of both are counted together, and what is known
@@ -67,7 +74,7 @@ impl House {
             calls: self.calls.clone(),
             detached: self.detached.clone(),
             errands: self.errands.clone(),
-            forged: Arc::clone(&self.forged),
+            at_will: Arc::clone(&self.at_will),
             metrics: Arc::clone(&self.metrics),
             numbers: self.numbers,
         }
@@ -104,8 +111,9 @@ impl House {
     }
 }
 
-/// Holds the conversation about one call to its end.
-pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>)
+/// Holds the conversation about one call to its end. A switch that has told of no call is not waited for much longer once
+/// `hurry` is cancelled.
+pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>, hurry: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
@@ -115,105 +123,86 @@ where
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
-        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house)).catch_unwind().await else {
+        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house, &hurry)).catch_unwind().await else {
             error!("a step panicked, see above; its call goes on without an answer");
             house.metrics.refused(Refusal::Panicked);
-            give_back(&mut switch, patience).await;
+            give_back(&mut switch, patience, &hurry).await;
             return;
         };
-        if let Some(refusal) = ended.as_ref().err().and_then(refusal) {
-            house.metrics.refused(refusal);
-        }
-        match ended {
-            Ok(()) => {}
-            Err(error @ (SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::Silent(_))) => {
-                let peer = switch.peer().map(field::display);
-                house.forged.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
-                // a switch that was waited for long enough is not waited for again
-                let silent = matches!(error, SwitchError::Silent(_));
-                give_back(&mut switch, if silent { LAST_WORD } else { patience }).await;
-            }
-            Err(error @ SwitchError::Moved) => {
-                debug!("{error}");
+        let Err(error) = ended else { return };
+        house.refused(&error, switch.peer());
+        match error {
+            // a switch that was waited for long enough is not waited for again
+            SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
+            SwitchError::Moved => {
                 if let Ok(true) = within(patience, switch.prepare()).await {
                     sleep(QUEUE).await;
                 }
-                give_back(&mut switch, patience).await;
+                give_back(&mut switch, patience, &hurry).await;
             }
-            Err(error @ SwitchError::HungUpUnproved) => {
-                debug!("call refused: {error}");
-                give_back(&mut switch, patience).await;
+            SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
+                give_back(&mut switch, patience, &hurry).await;
             }
-            Err(error @ (SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))) => {
-                debug!("the conversation ended early: {error}");
-            }
+            SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
         }
     }
     .instrument(span)
     .await;
 }
 
-/// Why a conversation was not held, where that was not the caller's or the network's doing.
-fn refusal(error: &SwitchError) -> Option<Refusal> {
-    match error {
-        SwitchError::Forged(_) => Some(Refusal::Forged),
-        SwitchError::TooLong => Some(Refusal::TooLong),
-        SwitchError::Silent(_) => Some(Refusal::Silent),
-        SwitchError::HungUpUnproved => Some(Refusal::Unproved),
-        SwitchError::HungUp | SwitchError::Moved | SwitchError::Closed | SwitchError::Broken(_) => None,
-    }
-}
-
 /// Gives a call back without an answer.
-async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration)
+async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration, hurry: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let refused = within(patience, switch.refuse()).await;
+    let refused = in_haste(patience, hurry, switch.refuse()).await;
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
-async fn converse<S, D>(switch: &mut Switch<S, D>, house: &Arc<House>) -> Result<(), SwitchError>
+async fn converse<S, D>(
+    switch: &mut Switch<S, D>,
+    house: &Arc<House>,
+    hurry: &CancellationToken,
+) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
     let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
-    let mut call = within(patience, switch.greet()).await?;
+    // the call is kept from here on, its greeting and its farewell included
+    let arrived = Instant::now();
+    let mut call = in_haste(patience, hurry, switch.greet()).await?;
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
-    let channel = call.channel.lossy();
-    let channel = house.numbers.in_channel(&channel, call.switch);
-    Span::current().record("id", &*call.unique_id.lossy()).record("channel", &*channel);
+    house.name(&call);
 
     let step = house.policy.step(&call);
     let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
-    trace!(call = %house.numbers.in_text(&format!("{call:?}")), "the environment is proved");
+    house.show(&call);
     let dialect = switch.dialect().clone();
+    // who has left by now has asked nobody
+    if let Some(gone) = switch.hung_up().now_or_never() {
+        house.left(&step, call.switch, arrived.elapsed(), &gone);
+        return Err(gone);
+    }
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
-            house.cancelled(&step, call.switch, began.elapsed(), &gone);
+            house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
     if let Err(gone) = switch.find().await {
-        house.cancelled(&step, call.switch, began.elapsed(), &gone);
+        house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
-    let took = began.elapsed();
     let heard = within(patience, switch.farewell(&words)).await;
-    house.report(&step, call.switch, &outcome, to.as_deref(), took);
-    match heard {
-        Ok(0) => {}
-        Ok(unconfirmed) => warn!(unconfirmed, "the switch did not set every variable"),
-        // it may be the caller who left
-        Err(error) => debug!("the farewell was not heard to its end: {error}"),
-    }
+    house.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
+    house.taken(heard);
     Ok(())
 }
 
@@ -284,55 +273,6 @@ impl House {
         self.errands.spawn(errand.in_current_span());
         Outcome::Detached
     }
-
-    /// What a webhook said, for whoever wants to read everything.
-    fn tell(&self, asked: &Asked) {
-        trace!(answer = %self.numbers.in_text(&heard(asked)), "the webhook was asked");
-    }
-
-    /// The hook's name for what is counted: one that no configuration knows may be a caller's words.
-    fn known<'s>(&self, step: &'s Step) -> &'s str {
-        let known = step.name == AD_HOC || self.policy.hooks.contains_key(&step.name);
-        if known { &step.name } else { UNKNOWN }
-    }
-
-    /// The hook's name for the log.
-    fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
-        match self.known(step) {
-            UNKNOWN => self.numbers.in_text(&step.name),
-            known => Cow::Borrowed(known),
-        }
-    }
-
-    /// One line a call and one count: a warning where somebody should look.
-    fn report(&self, step: &Step, switch: SwitchKind, outcome: &Outcome, to: Option<&str>, took: Duration) {
-        self.metrics.call_ended(switch, self.known(step), outcome.status(), took);
-        let (hook, ms) = (&*self.shown(step), milliseconds(took));
-        let (status, code) = (outcome.status().as_str(), outcome.code());
-        match outcome {
-            Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
-            Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
-            failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
-        }
-    }
-
-    /// The same for a step whose call ended before it.
-    fn cancelled(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
-        self.metrics.call_cancelled(switch, self.known(step));
-        let (hook, to, ms) = (&*self.shown(step), step.asks(), milliseconds(took));
-        info!(hook, to, status = CANCELLED, ms, reason = %gone, "webhook step");
-    }
-}
-
-fn milliseconds(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What came of asking a webhook, for the log.
-fn heard(asked: &Asked) -> String {
-    let answer = asked.answer.as_ref();
-    let body = answer.map(|answer| format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)));
-    format!("{} {}", asked.outcome.status().as_str(), body.unwrap_or_else(|| asked.outcome.to_string()))
 }
 
 /// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
@@ -367,20 +307,26 @@ fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option
     name.filter(|name| !step.receives_text(name)).cloned()
 }
 
-/// One line for a request that no call waited for.
-fn report_detached(step: &Step, asked: &Asked, took: Duration) {
-    let (hook, ms, outcome) = (&step.name, milliseconds(took), &asked.outcome);
-    let to = asked.attempts.last().map(|attempt| attempt.origin());
-    let (status, code) = (outcome.status().as_str(), outcome.code());
-    match outcome {
-        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
-        failed => warn!(hook, to, status, code, ms, reason = %failed, "detached request"),
-    }
-}
-
 async fn within<T>(
     patience: Duration,
     doing: impl Future<Output = Result<T, SwitchError>>,
 ) -> Result<T, SwitchError> {
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
+}
+
+/// The same, and within [`HASTE`] once others wait.
+async fn in_haste<T>(
+    patience: Duration,
+    hurry: &CancellationToken,
+    doing: impl Future<Output = Result<T, SwitchError>>,
+) -> Result<T, SwitchError> {
+    let too_late = async {
+        hurry.cancelled().await;
+        sleep(HASTE).await;
+    };
+    tokio::select! {
+        biased;
+        done = within(patience, doing) => done,
+        () = too_late => Err(SwitchError::Silent(HASTE)),
+    }
 }

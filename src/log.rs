@@ -1,11 +1,13 @@
 //! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
 
 mod journal;
+mod length;
+mod lost;
 mod numbers;
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -13,11 +15,14 @@ use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, warn};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use self::journal::{Journal, SOCKET};
+pub use self::length::{at_length, brief};
+pub use self::lost::lines_lost;
+use self::lost::queued;
 pub use self::numbers::Numbers;
 
 /// How a line of the log is written.
@@ -53,17 +58,18 @@ impl Format {
 /// `dialhook=trace`, …), until what it returns is dropped.
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// 8,192 are lost then.
+/// 8,192 are lost then, see [`lines_lost`].
 pub fn start(format: Format) -> WorkerGuard {
     let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
     let (format, unheard) = match &journal {
         Some(Err(error)) => (Format::text(), Some(error.to_string())),
         Some(Ok(_)) | None => (format, None),
     };
-    let (writer, guard) = match journal {
-        Some(Ok(journal)) => written_by(journal),
-        Some(Err(_)) | None => written_by(io::stderr()),
+    let (writer, guard, lost) = match journal {
+        Some(Ok(journal)) => queued(journal),
+        Some(Err(_)) | None => queued(io::stderr()),
     };
+    lost.of_this_process();
     let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted);
     let unreadable =
@@ -78,16 +84,6 @@ pub fn start(format: Format) -> WorkerGuard {
         warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
     }
     guard
-}
-
-fn written_by(
-    writer: impl Write + Send + 'static,
-) -> (tracing_appender::non_blocking::NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LONGEST_QUEUE)
-        .thread_name("log")
-        .finish(writer)
 }
 
 /// What hears the events: each is one write.
@@ -111,26 +107,35 @@ where
 /// Says what is logged.
 pub const VARIABLE: &str = "DIALHOOK_LOG";
 
-/// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
-const LONGEST_QUEUE: usize = 8192;
-
-/// Something that a stranger can cause at will: logged once in ten seconds at most, with the number of times
-/// that it was not.
-#[derive(Default)]
+/// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
+/// times that it was not.
 pub struct Seldom {
+    most: u32,
+    period: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    last: Option<Instant>,
+    /// When the period began.
+    began: Option<Instant>,
+    logged: u32,
     missed: u64,
 }
 
-/// Between two lines of the same kind.
-const PAUSE: Duration = Duration::from_secs(10);
+impl Default for Seldom {
+    fn default() -> Self {
+        Self::at_most(1, Duration::from_secs(10))
+    }
+}
 
 impl Seldom {
+    /// So many lines in this time.
+    #[must_use]
+    pub fn at_most(most: u32, period: Duration) -> Self {
+        Self { most, period, state: Mutex::default() }
+    }
+
     /// Logs through `line`, which is told how many lines were left out before it.
     pub fn warn(&self, line: impl FnOnce(u64)) {
         if let Some(missed) = self.due(Instant::now()) {
@@ -140,11 +145,14 @@ impl Seldom {
 
     fn due(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+        if state.began.is_none_or(|began| now.duration_since(began) >= self.period) {
+            (state.began, state.logged) = (Some(now), 0);
+        }
+        if state.logged >= self.most {
             state.missed += 1;
             return None;
         }
-        state.last = Some(now);
+        state.logged += 1;
         Some(std::mem::take(&mut state.missed))
     }
 }
@@ -166,6 +174,16 @@ mod tests {
         assert_eq!(
             [at(0), at(1), at(9), at(10), at(11), at(30)],
             [Some(0), None, None, Some(2), None, Some(1)]
+        );
+    }
+
+    #[test]
+    fn what_may_be_said_more_often_is_cut_off_in_each_period() {
+        let (seldom, start) = (Seldom::at_most(2, Duration::from_secs(1)), Instant::now());
+        let at = |milliseconds| seldom.due(start + Duration::from_millis(milliseconds));
+        assert_eq!(
+            [at(0), at(500), at(600), at(999), at(1000), at(1001), at(1002), at(5000)],
+            [Some(0), Some(0), None, None, Some(2), Some(0), None, Some(1)]
         );
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! The other rooms say in plain verbs what happened; names, labels and the text format are known here only. A label
 //! holds nothing that a stranger chose: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
-//!
-//! [`AD_HOC`]: crate::call::AD_HOC
 
 mod families;
 
@@ -13,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus::{IntGauge, Registry, TextEncoder};
 
 use self::families::{Breakers, Caches, Daemon, Requests, Steps};
-use crate::call::SwitchKind;
 pub use crate::call::UNKNOWN;
+use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
 
 /// The status of a step whose caller hung up; no dialplan hears it.
@@ -103,6 +101,23 @@ const MADE: &str = "made";
 const REUSED: &str = "reused";
 
 impl Metrics {
+    /// From now on calls of these switches may come to these hooks, to an ad hoc step and to a hook that nobody knows. Every
+    /// count of theirs is there at zero: what Prometheus first sees at 1, it does not take for an increase.
+    pub fn calls_may_come<'h>(
+        &self,
+        switches: impl IntoIterator<Item = SwitchKind>,
+        hooks: impl IntoIterator<Item = &'h str>,
+    ) {
+        let switches: Vec<_> = switches.into_iter().collect();
+        for hook in hooks.into_iter().chain([AD_HOC, UNKNOWN]) {
+            for switch in &switches {
+                for status in Status::ALL.map(Status::as_str).into_iter().chain([CANCELLED]) {
+                    self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
+                }
+            }
+        }
+    }
+
     /// A call comes to its step; it does until what this returns is dropped.
     #[must_use]
     pub fn call_began(&self) -> InFlight {
@@ -120,16 +135,8 @@ impl Metrics {
         self.count_call(switch, hook, CANCELLED);
     }
 
-    /// The first call of a hook brings every other status at zero: what Prometheus first sees at 1, it does not take
-    /// for an increase.
     fn count_call(&self, switch: SwitchKind, hook: &str, status: &str) {
-        let counter = self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
-        if counter.get() == 0 {
-            for status in Status::ALL.map(Status::as_str).into_iter().chain([CANCELLED]) {
-                self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
-            }
-        }
-        counter.inc();
+        self.steps.calls.with_label_values(&[switch.as_str(), hook, status]).inc();
     }
 
     /// One request ended, whatever came of it; each retry is one.
@@ -196,6 +203,17 @@ impl Metrics {
     /// A connection or a call is not served.
     pub fn refused(&self, why: Refusal) {
         self.daemon.refused.with_label_values(&[why.as_str()]).inc();
+    }
+
+    /// A listener could not accept a connection.
+    pub fn not_accepted(&self) {
+        self.daemon.not_accepted.inc();
+    }
+
+    /// How many lines of the log were lost since the start.
+    pub fn log_lines_lost(&self, in_all: u64) {
+        let counted = self.daemon.lines_lost.get();
+        self.daemon.lines_lost.inc_by(in_all.saturating_sub(counted));
     }
 
     /// How many hooks do not verify their webhook's certificate.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::config::Listen;
-use crate::log::Seldom;
+use crate::log::{Seldom, lines_lost};
 use crate::metrics::{self, Metrics, Refusal};
 
 /// Says how the daemon is.
@@ -85,6 +86,8 @@ impl Observer {
             match self.listener.accept().await {
                 Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
                     self.metrics.refused(Refusal::NotAllowed);
+                    // as it is to be written into listen.allow
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                     strangers.warn(|unlogged| {
                         warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
                     });
@@ -102,6 +105,7 @@ impl Observer {
                     yield_now().await;
                 }
                 Err(error) => {
+                    self.metrics.not_accepted();
                     errors.warn(|unlogged| warn!(unlogged, "observer: cannot accept a connection: {error}"));
                     sleep(RECOVERY).await;
                 }
@@ -144,6 +148,7 @@ fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness)
     match path {
         "/metrics" => {
             metrics.draining(readiness.draining());
+            metrics.log_lines_lost(lines_lost());
             let mut answer = told(StatusCode::OK, metrics.render());
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             answer

@@ -23,7 +23,7 @@ pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
 use crate::conversation::{self, House};
-use crate::limits::Limits;
+use crate::limits::{Attendance, Limits};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
 use crate::observer;
@@ -52,7 +52,11 @@ struct Shared {
     listen: watch::Sender<Listen>,
     /// Cancelled when the daemon ends, and only finishes its calls.
     draining: CancellationToken,
+    /// Cancelled when nobody is let in any more, and the next daemon waits for those who are there.
+    closing: CancellationToken,
     connections: Arc<Semaphore>,
+    /// The connections that have all the patience there is, by peer.
+    at_leisure: Attendance,
     entrances: TaskTracker,
     calls: TaskTracker,
     strangers: Seldom,
@@ -65,6 +69,8 @@ struct Current {
     house: Arc<House>,
     listen: Listen,
     connections: usize,
+    /// How many of one peer may take their time.
+    at_leisure: Option<usize>,
     drain_notice: Duration,
 }
 
@@ -125,6 +131,10 @@ const CONNECTIONS_A_CALL: usize = 2;
 /// And some more, so that a low limit does not let a few silent strangers keep a call waiting.
 const SPARE_CONNECTIONS: usize = 100;
 
+/// The same for the connections of one peer, where `limits.calls_per_peer` is given: those beyond have less time for their
+/// greeting, so that silent ones of one peer do not take all the places.
+const SPARE_CONNECTIONS_OF_PEER: usize = 20;
+
 /// How long the daemon waits for calls in flight when it ends: the longest timeout, and a second to say goodbye.
 const DRAIN: Duration = Duration::from_secs(11);
 
@@ -160,6 +170,7 @@ impl Server {
             warn!("{warning}");
         }
         metrics.reloaded(true, SystemTime::now());
+        expect_calls(&metrics, config);
         let house = House::new(config.policy(), webhook.clone(), config.limits.clone());
         let current = Current::new(config, house.counted_in(Arc::clone(&metrics)));
         let shared = Arc::new(Shared::new(webhook, metrics, current));
@@ -193,6 +204,7 @@ impl Server {
         stop.cancelled().await;
         self.shared.draining.cancel();
         self.shared.give_notice().await;
+        self.shared.closing.cancel();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(open);
         let Shared { entrances, calls, .. } = &*self.shared;
@@ -220,6 +232,10 @@ impl Current {
             house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
             connections: connections(&config.limits),
+            at_leisure: config
+                .limits
+                .calls_per_peer
+                .map(|calls| calls * CONNECTIONS_A_CALL + SPARE_CONNECTIONS_OF_PEER),
             drain_notice: config.limits.drain_notice,
         }
     }
@@ -248,7 +264,9 @@ impl Shared {
             metrics,
             listen: watch::Sender::new(current.listen.clone()),
             draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             connections: Arc::new(Semaphore::new(current.connections)),
+            at_leisure: Attendance::default(),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
             calls: TaskTracker::new(),
@@ -266,6 +284,7 @@ impl Shared {
 
     /// What holds for every connection from now on.
     fn renew(&self, config: &Config) {
+        expect_calls(&self.metrics, config);
         let before = self.current();
         let house = before.house.renewed(config.policy(), config.limits.clone());
         let current = Current::new(config, house);
@@ -303,6 +322,8 @@ impl Shared {
 
     /// Starts a conversation with whoever may have one.
     fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
+        // as it is to be written into listen.allow
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let current = self.current();
         if !current.listen.allows(peer.ip()) {
             self.metrics.refused(Refusal::NotAllowed);
@@ -317,6 +338,8 @@ impl Shared {
             debug!("the connection ended at once: {error}");
             return;
         }
+        let leisure = self.at_leisure.enter(Some(peer.ip()), usize::MAX, current.at_leisure);
+        let hurry = if leisure.is_ok() { self.closing.clone() } else { at_once() };
         let house = Arc::clone(&current.house);
         let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
@@ -324,14 +347,26 @@ impl Shared {
             match switch {
                 SwitchKind::Asterisk => {
                     let agi = Agi::new(word::random::<8>()).taking(environment);
-                    conversation::hold(Switch::new(stream, agi).of(peer), house).await;
+                    conversation::hold(Switch::new(stream, agi).of(peer), house, hurry).await;
                 }
                 SwitchKind::FreeSwitch => {
                     let esl = Esl::new(port).taking(channel_data);
-                    conversation::hold(Switch::new(stream, esl).of(peer), house).await;
+                    conversation::hold(Switch::new(stream, esl).of(peer), house, hurry).await;
                 }
             }
-            drop(permit);
+            drop((permit, leisure));
         });
     }
+}
+
+fn expect_calls(metrics: &Metrics, config: &Config) {
+    let switches = config.listen.switches().map(|(switch, _)| switch);
+    metrics.calls_may_come(switches, config.hooks.keys().map(String::as_str));
+}
+
+/// What has been cancelled already.
+fn at_once() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
 }

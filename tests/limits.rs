@@ -1,5 +1,6 @@
 //! How long, how much, how many: every limit has its end, and what is behind it goes on.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::util::{
     Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, nobody_listens,
@@ -26,11 +28,18 @@ async fn good_webhook() -> FakeWebhook {
     FakeWebhook::start(|_| Reply::text("sales")).await
 }
 
+/// A connection from this address.
+async fn from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
 /// A conversation without a listener, for time that is not real: the switch's side, and the end of the daemon's.
 fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-    (FakeSwitch::over(here), tokio::spawn(conversation::hold(switch, house(""))))
+    (FakeSwitch::over(here), tokio::spawn(conversation::hold(switch, house(""), CancellationToken::new())))
 }
 
 mod slow_switches {
@@ -57,7 +66,11 @@ mod slow_switches {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
         let began = Instant::now();
-        tokio::spawn(conversation::hold(switch, house("[limits]\npatience = \"2s\"")));
+        tokio::spawn(conversation::hold(
+            switch,
+            house("[limits]\npatience = \"2s\""),
+            CancellationToken::new(),
+        ));
         assert_eq!(FakeSwitch::over(here).hear_all().await, b"failure\n");
         let past = began.elapsed();
         assert!((Duration::from_secs(2)..Duration::from_millis(2010)).contains(&past), "{past:?}");
@@ -133,7 +146,7 @@ mod slow_switches {
     async fn one_that_never_reads_what_it_hears_is_left() {
         let (here, there) = duplex(1);
         let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        let end = tokio::spawn(conversation::hold(switch, house("")));
+        let end = tokio::spawn(conversation::hold(switch, house(""), CancellationToken::new()));
         let began = Instant::now();
         FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
         end.await.unwrap();
@@ -305,9 +318,7 @@ mod many_switches {
             (ended.status(), ended.reason()),
             ("OVERLOADED", "more calls at once from one address than the limit of 2")
         );
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        let other = FakeSwitch::over(socket.connect(daemon.address()).await.unwrap());
+        let other = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
         let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
         webhook.request(3).await;
         gate.open();
@@ -326,6 +337,35 @@ mod many_switches {
             strangers.push(FakeSwitch::connect(daemon.address()).await);
         }
         assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting() {
+        let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
+        let mut strangers = Vec::new();
+        // all the places, and more
+        for _ in 0..110 {
+            strangers.push(FakeSwitch::over(from("127.0.0.2", daemon.address()).await));
+        }
+        let began = Instant::now();
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
+        let first = strangers[0].stream.try_read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(first, Err(ErrorKind::WouldBlock), "those within the limit have all their time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
+        let daemon = Daemon::start("[limits]\ncalls_per_peer = 1").await;
+        let mut strangers = Vec::new();
+        for _ in 0..60 {
+            strangers.push(FakeSwitch::connect(daemon.address()).await);
+        }
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+        assert_eq!(ended.status(), "BAD_REQUEST");
+        assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
     }
 
     fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
@@ -544,6 +584,65 @@ async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
 mod the_end {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_nothing_holds_up_the_end_for_half_a_second_only() {
+        for in_the_middle in [&b""[..], b"agi_network: yes\n"] {
+            let (here, there) = duplex(64 * 1024);
+            let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
+            let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+            let end = tokio::spawn(conversation::hold(agi, house(""), hurry.clone()));
+            switch.say(in_the_middle).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let began = Instant::now();
+            hurry.cancel();
+            assert_eq!(switch.hear_all().await, b"failure\n");
+            end.await.unwrap();
+            assert!(began.elapsed() < Duration::from_millis(530), "{:?}", began.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_refused_and_stays_holds_it_up_no_longer() {
+        let (here, there) = duplex(64 * 1024);
+        let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
+        let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        let end = tokio::spawn(conversation::hold(agi, house(""), hurry.clone()));
+        switch.say(b"nonsense\n\n").await;
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        let began = Instant::now();
+        hurry.cancel();
+        end.await.unwrap();
+        assert!(began.elapsed() < Duration::from_millis(510), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_in_flight_has_all_its_time() {
+        let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+        let (here, there) = duplex(64 * 1024);
+        let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
+        let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
+        let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        tokio::spawn(conversation::hold(agi, house(&hook), hurry.clone()));
+        switch.greet(&Environment::new("crm")).await.expect("a question");
+        hurry.cancel();
+        assert_eq!(switch.obey().await.status(), "TIMEOUT");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_strangers_of_both_switches_are_not_waited_for() {
+        let daemon = Daemon::start("").await;
+        let mut asterisk = FakeSwitch::connect(daemon.address()).await;
+        let mut freeswitch = FakeSwitch::connect(daemon.freeswitch()).await;
+        // it is let in
+        assert_eq!(freeswitch.hear().await.as_deref(), Some(&b"connect"[..]));
+        FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+        let began = Instant::now();
+        daemon.stop().await;
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!(asterisk.hear_all().await, b"failure\n");
+        assert_eq!(freeswitch.hear_all().await, b"\nexit\n\n");
+    }
+
     #[tokio::test]
     async fn a_call_in_flight_ends_well() {
         let gate = Gate::default();
@@ -578,9 +677,7 @@ mod peers {
     use super::*;
 
     async fn call_from(from: &str, daemon: &Daemon) -> Ended {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-        let stream = socket.connect(daemon.address()).await.unwrap();
+        let stream = super::from(from, daemon.address()).await;
         FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
     }
 

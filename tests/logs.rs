@@ -1,13 +1,19 @@
 //! What the person on call reads: one line a call whatever the format, and what never stands in it.
 
+/// What whoever can connect may cause at will.
+mod floods;
 /// The program's own standard error.
 mod program;
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use dialhook::log::{Format, dispatch};
+use dialhook::log::{Format, Journal, dispatch};
 use serde_json::Value;
+use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -18,6 +24,13 @@ use crate::util::{
 /// A log that keeps each write for itself.
 #[derive(Debug, Clone, Default)]
 struct Written(Arc<Mutex<Vec<String>>>);
+
+impl Written {
+    /// What was written since the last time.
+    fn lines(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -40,13 +53,22 @@ impl MakeWriter<'_> for Written {
 
 /// What is logged of a daemon in this thread, from its start to its end, in this format and with this filter.
 async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
+    let (_this_thread, written) = listening(format, filter);
+    with(Daemon::start(tables).await, written, calls).await
+}
+
+/// Hears what is logged in this thread, until the first is dropped.
+fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
     let written = Written::default();
-    let _this_thread =
-        tracing::dispatcher::set_default(&dispatch(format, EnvFilter::new(filter), written.clone()));
-    let daemon = Daemon::start(tables).await;
+    let dispatch = dispatch(format, EnvFilter::new(filter), written.clone());
+    (tracing::dispatcher::set_default(&dispatch), written)
+}
+
+/// What was heard when the daemon has ended.
+async fn with(daemon: Daemon, written: Written, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     calls(&daemon).await;
     daemon.stop().await;
-    std::mem::take(&mut *written.0.lock().unwrap())
+    written.lines()
 }
 
 const TEXT: Format = Format::Text { coloured: false };
@@ -293,15 +315,70 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
     }
 }
 
+/// What a peer may say of its call, and of its own free choice: as much as is taken in, and so written.
+fn endless(character: &str) -> ChannelData {
+    let much = |count| character.repeat(count / character.len());
+    ChannelData::new(SocketMode::Full, &format!("127.0.0.1:8084/{}", much(900_000)))
+        .header("Unique-ID", much(900_000))
+        .header("Channel-Name", much(900_000))
+        .header("variable_BIG", much(900_000))
+}
+
 #[tokio::test]
-async fn a_flood_of_strangers_leaves_one_line() {
-    let lines = logged(TEXT, "info", "", async |daemon| {
-        for _ in 0..20 {
-            let mut switch = FakeSwitch::connect(daemon.address()).await;
-            switch.say(b"GET / HTTP/1.1\n\n").await;
-            switch.hear_all().await;
+async fn a_peer_that_says_much_gets_a_line_as_long_as_others() {
+    for format in EVERY_FORMAT {
+        for character in ["x", "%01", "%E2%98%8E"] {
+            let lines = logged(format, "info", "", async |daemon| {
+                FakeFreeSwitch::call(daemon.freeswitch(), endless(character)).await;
+            })
+            .await;
+            let step = lines.iter().find(|line| line.contains("webhook step")).expect("a line of the call");
+            assert!(step.len() < 10_000 && step.contains('…'), "{format:?} {character}: {}", step.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_at_trace_is_cut_and_not_lost() {
+    let webhook = FakeWebhook::start(|_| Reply::text("geheim\u{1}☎".repeat(6000))).await;
+    let tables = format!("[hook.crm]\nurl = \"{}\"\nfetch = [\"BIG\"]\n", webhook.url("/"));
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let journal = UnixDatagram::bind(&socket).unwrap();
+    journal.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let reading = std::thread::spawn(move || {
+        let (mut buffer, mut heard) = (vec![0; 1 << 20], Vec::new());
+        while !heard.last().is_some_and(|entry: &String| entry.contains("webhook step")) {
+            let length = journal.recv(&mut buffer).expect("the line of the step");
+            heard.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+        }
+        heard
+    });
+    let writer = Mutex::new(Journal::at(&socket).unwrap());
+    let dispatch = dispatch(Format::Journald, EnvFilter::new("dialhook=trace"), writer);
+    let _this_thread = tracing::dispatcher::set_default(&dispatch);
+    let daemon = Daemon::start(&tables).await;
+    let call = endless("%01").socket(SocketMode::Full, "127.0.0.1:8084/crm");
+    assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), call).await.status(), "OK");
+    let heard = tokio::task::spawn_blocking(|| reading.join()).await.unwrap().unwrap();
+    for shown in ["the environment is proved", "the webhook was asked"] {
+        let entry = heard.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
+        assert!(entry.expect(shown).contains("…\n"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_is_named_as_the_configuration_would_allow_it() {
+    let (_this_thread, written) = listening(TEXT, "info");
+    let everywhere = "\"[::ffff:127.0.0.1]:0\"";
+    let listen = format!("asterisk = {everywhere}\nobserver = {everywhere}\nallow = [\"10.0.0.0/8\"]\n");
+    let lines = with(Daemon::with(&format!("[listen]\n{listen}")).await, written, async |daemon| {
+        for port in [daemon.address().port(), daemon.observer().port()] {
+            FakeSwitch::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.hear_all().await;
         }
     })
     .await;
-    assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("connection refused")).collect();
+    assert_eq!(refused.len(), 2, "{lines:?}");
+    assert!(refused.iter().all(|line| line.contains(" peer=127.0.0.1:")), "{refused:?}");
 }

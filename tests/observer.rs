@@ -4,16 +4,23 @@
 mod monitoring;
 /// What becomes of requests to webhooks.
 mod requests;
+/// What goes wrong beside the calls.
+mod troubles;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use dialhook::config::Config;
 use dialhook::conversation;
 use dialhook::metrics::Metrics;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::util::{
     Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
@@ -80,7 +87,7 @@ async fn calls_of_each_kind_are_counted_once() {
         format!("dialhook_calls_total{{hook=\"{hook}\",status=\"{status}\",switch=\"{switch}\"}} {count}")
     };
     let calls = samples(&metrics, "dialhook_calls_total");
-    assert_eq!(calls.len(), 8 * 9, "eight statuses of eight hooks, one of them on both switches");
+    assert_eq!(calls.len(), 8 * 8 * 2, "eight statuses of eight hooks on two switches");
     assert_eq!(
         calls.into_iter().filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>(),
         [
@@ -108,6 +115,24 @@ async fn calls_of_each_kind_are_counted_once() {
     assert!(requests.contains(&"dialhook_request_duration_seconds_count{hook=\"ok\"} 3"), "{requests:?}");
     assert_eq!(samples(&metrics, "dialhook_config_last_reload_successful")[0].split(' ').nth(1), Some("1"));
     monitoring::check_metrics(&metrics).await;
+}
+
+#[tokio::test]
+async fn counts_of_calls_are_there_before_the_first_call_and_after_a_reload() {
+    let hook = |name: &str| format!("[hook.{name}]\nurl = \"http://127.0.0.1:1/\"\n");
+    let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\n";
+    let daemon = Daemon::with(&format!("{listen}{}", hook("crm"))).await;
+    let hooks = async || {
+        let metrics = metrics(&daemon).await;
+        let calls = samples(&metrics, "dialhook_calls_total");
+        assert!(calls.iter().all(|line| line.ends_with(" 0")), "{calls:?}");
+        let of = |name: &str| calls.iter().filter(|line| line.contains(&format!("hook=\"{name}\""))).count();
+        ["crm", "webhook", "unknown", "new"].map(of)
+    };
+    assert_eq!(hooks().await, [16, 16, 16, 0]);
+    let config = format!("{listen}freeswitch = false\nobserver = \"127.0.0.1:0\"\n{}", hook("new"));
+    daemon.server().reload(Config::parse(&config, Path::new("dialhook.toml"))).expect("a configuration");
+    assert_eq!(hooks().await, [16, 16, 16, 8]);
 }
 
 #[tokio::test]
@@ -142,7 +167,11 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
     let metrics = Arc::new(Metrics::default());
     let house = Arc::into_inner(house("")).expect("nobody else has it").counted_in(Arc::clone(&metrics));
     let dialect = Agi::new("0123456789abcdef".to_owned());
-    let held = tokio::spawn(conversation::hold(Switch::new(there, dialect), Arc::new(house)));
+    let held = tokio::spawn(conversation::hold(
+        Switch::new(there, dialect),
+        Arc::new(house),
+        CancellationToken::new(),
+    ));
     let mut here = FakeSwitch::over(here);
     switch(&mut here).await;
     here.hear_all().await;
@@ -165,6 +194,21 @@ async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
         assert_eq!(samples(&metrics, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 0"]);
         assert_eq!(samples(&metrics, "dialhook_calls_total"), [""; 0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
+    let metrics = counted(async |switch| {
+        sleep(Duration::from_secs(3)).await;
+        switch.greet(&Environment::new("nobody")).await.expect("a question");
+        switch.hear_all().await;
+        sleep(Duration::from_secs(1)).await;
+    })
+    .await;
+    let sum = samples(&metrics, "dialhook_step_duration_seconds_sum");
+    let seconds: f64 = sum[0].rsplit_once(' ').unwrap().1.parse().unwrap();
+    // to the tick of tokio's clock
+    assert!((4.0..4.1).contains(&seconds), "{seconds}");
 }
 
 async fn from(address: &str, to: SocketAddr) -> TcpStream {

@@ -164,6 +164,25 @@ fn allow_that_shuts_out_a_loopback_listener_is_noticed() {
 }
 
 #[test]
+fn a_network_of_ipv4_may_be_written_as_ipv6() {
+    let listen = |network: &str| {
+        parse(&format!("[listen]\nasterisk = \"[::]:4573\"\nallow = [\"{network}\"]\n")).unwrap().listen
+    };
+    for (network, within, without) in [
+        ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.2"),
+        ("::ffff:10.0.0.0/104", "10.9.9.9", "11.0.0.1"),
+        ("::FFFF:a01:0/112", "10.1.2.3", "10.2.0.0"),
+        ("::ffff:0:0/96", "192.0.2.1", "2001:db8::1"),
+        ("2001:db8::/32", "2001:db8::1", "192.0.2.1"),
+    ] {
+        let listen = listen(network);
+        let allows = |peer: &str| listen.allows(peer.parse().unwrap());
+        assert!(allows(within) && !allows(without), "{network}");
+    }
+    assert!(listen("::ffff:10.0.0.0/104").allows("::ffff:10.9.9.9".parse().unwrap()));
+}
+
+#[test]
 fn an_allow_that_lets_nobody_in_is_noticed() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nfreeswitch = false\nallow = []\n";
     let notices = |observer: &str| parse(&format!("{open}{observer}")).unwrap().notices;

@@ -19,6 +19,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::length::cut;
+
 /// Where journald listens (`systemd-journald.service(8)`).
 pub const SOCKET: &str = "/run/systemd/journal/socket";
 
@@ -58,10 +60,9 @@ impl Journal {
 }
 
 impl Write for Journal {
-    /// What cannot be sent is lost: the journal may be full, or just being restarted.
+    /// What cannot be sent is lost: the journal may be full, or just being restarted. The next one may be sent again.
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        let _sent = self.socket.send_to(datagram, &self.path);
-        Ok(datagram.len())
+        self.socket.send_to(datagram, &self.path)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -140,22 +141,24 @@ struct Fields {
 /// What the names of our fields begin with, so that they are nobody else's.
 const PREFIX: &str = "DIALHOOK_";
 
-/// Bytes of one value: a datagram holds some 200 KiB, and one that is longer would be lost whole.
-const LONGEST_VALUE: usize = 32 * 1024;
+/// Characters of one value as it is written. A datagram holds some 200 KiB, and one that is longer would be lost whole; a value
+/// stands in it twice, and no event has more than one long value.
+const LONGEST_VALUE: usize = 16 * 1024;
 
 impl Fields {
     fn take(&mut self, field: &Field, value: &str) {
-        let end = (0..=value.len().min(LONGEST_VALUE)).rev().find(|end| value.is_char_boundary(*end));
-        let value = end.and_then(|end| value.get(..end)).unwrap_or_default();
+        // one more, which shows that there are more
+        let written: String = value.chars().flat_map(on_one_line).take(LONGEST_VALUE + 1).collect();
+        let written = cut(written.into(), LONGEST_VALUE);
         if field.name() == "message" {
-            self.message.extend(value.chars().flat_map(on_one_line));
+            self.message.push_str(&written);
             return;
         }
         self.lines.push_str(PREFIX);
         let letters = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         self.lines.extend(field.name().chars().map(letters));
         self.lines.push('=');
-        self.lines.extend(value.chars().flat_map(on_one_line));
+        self.lines.push_str(&written);
         self.lines.push('\n');
     }
 }
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_no_error() {
+    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         assert!(Journal::at(&path).is_err(), "nobody listens");
@@ -206,6 +209,10 @@ mod tests {
         };
         assert_eq!([heard(), heard(), heard()], [&b""[..], b"MESSAGE=one\n", b"MESSAGE=two\n"]);
         drop(listener);
-        journal.write_all(b"MESSAGE=three\n").unwrap();
+        assert!(journal.write_all(b"MESSAGE=three\n").is_err());
+        std::fs::remove_file(&path).unwrap();
+        let listener = UnixDatagram::bind(&path).unwrap();
+        journal.write_all(b"MESSAGE=four\n").unwrap();
+        assert_eq!(listener.recv(&mut buffer).unwrap(), 13, "a journal that was restarted");
     }
 }

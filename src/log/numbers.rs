@@ -1,6 +1,8 @@
 //! Telephone numbers in the log: whose they are is nobody's business who only looks for a fault.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use crate::call::SwitchKind;
 
@@ -17,6 +19,9 @@ pub enum Numbers {
 /// Fewer digits than these are an extension, a port, a part of an address.
 const SHORTEST: usize = 6;
 
+/// The same where points or spaces stand between them: a version such as 22.10.11 has six.
+const SHORTEST_LOOSE: usize = 7;
+
 /// How many digits stay.
 const LEFT: usize = 3;
 
@@ -25,7 +30,8 @@ const LEFT: usize = 3;
 const COUNTER: usize = 8;
 
 impl Numbers {
-    /// Any text. A number is six digits or more in a row, hyphens between them not counted, as in `06-1234-5678`.
+    /// Any text. A number is six digits or more, what stands between them for the eye not counted, as in `06-1234-5678` and
+    /// `(31)6.12.34.56.78`. Addresses and dates are none, but for one in front of `@`, where the user's name stands.
     #[must_use]
     pub fn in_text(self, text: &str) -> Cow<'_, str> {
         match self {
@@ -67,18 +73,16 @@ fn counted(channel: &str) -> (&str, &str) {
 
 fn masked(text: &str) -> Cow<'_, str> {
     let (mut shown, mut rest, mut changed) = (String::new(), text, false);
-    while let Some(begins) = rest.find(|c: char| c.is_ascii_digit()) {
+    while let Some(begins) = first_digit(rest) {
         let (before, from) = rest.split_at(begins);
-        let run = run(from);
-        let (number, behind) = from.split_at(run);
-        let digits = number.bytes().filter(u8::is_ascii_digit).count();
+        let run = address(from).or_else(|| date(from)).unwrap_or_else(|| number(from));
+        let (own, behind) = from.split_at(run.length);
         shown.push_str(before);
-        if digits < SHORTEST {
-            shown.push_str(number);
-        } else {
+        if run.is_telephone() {
             changed = true;
-            let mut hidden = digits - LEFT;
-            shown.extend(number.chars().map(|c| if c.is_ascii_digit() { last(c, &mut hidden) } else { c }));
+            hide(own, run.digits - LEFT, &mut shown);
+        } else {
+            shown.push_str(own);
         }
         rest = behind;
     }
@@ -89,29 +93,174 @@ fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The digit, or a star while there are some to be hidden.
-fn last(digit: char, hidden: &mut usize) -> char {
-    match hidden.checked_sub(1) {
-        Some(left) => {
-            *hidden = left;
-            '*'
+/// Where the first digit is that is no part of an encoded separator.
+fn first_digit(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let found = from + text.get(from..)?.find(|c: char| c.is_ascii_digit() || c == '%')?;
+        match separator(text.get(found..)?) {
+            Some((_, length)) => from = found + length,
+            None if text.get(found..)?.starts_with('%') => from = found + 1,
+            None => return Some(found),
         }
-        None => digit,
     }
 }
 
-/// How long the number is that a text begins with.
+/// Writes a number whose first digits are hidden.
+fn hide(number: &str, mut hidden: usize, shown: &mut String) {
+    let mut rest = number;
+    while let Some(first) = rest.chars().next() {
+        let length = separator(rest).map_or(first.len_utf8(), |(_, length)| length);
+        let (own, behind) = rest.split_at(length);
+        if first.is_ascii_digit() && hidden > 0 {
+            shown.push('*');
+            hidden -= 1;
+        } else {
+            shown.push_str(own);
+        }
+        rest = behind;
+    }
+}
+
+/// Digits, and what stands between them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    length: usize,
+    /// How many digits of a possible telephone number.
+    digits: usize,
+    /// Whether a point or a space stands between some of them.
+    loose: bool,
+}
+
+impl Run {
+    fn is_telephone(self) -> bool {
+        self.digits >= if self.loose { SHORTEST_LOOSE } else { SHORTEST }
+    }
+
+    /// Whether it is a number without anything between its digits.
+    fn is_in_a_row(self) -> bool {
+        self.length == self.digits && self.digits >= SHORTEST
+    }
+
+    /// Something else than a telephone number.
+    fn shown(length: usize) -> Self {
+        Self { length, ..Self::default() }
+    }
+
+    fn and(self, gap: Gap, next: Self) -> Self {
+        Self {
+            length: self.length + gap.length + next.length,
+            digits: self.digits + next.digits,
+            loose: self.loose || gap.loose || next.loose,
+        }
+    }
+}
+
+/// An IPv4 address that a text begins with. `12.34.56.78@host` may be a number: in front of `@` stands no address.
+fn address(text: &str) -> Option<Run> {
+    let length = text.bytes().take(17).take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let (own, behind) = text.split_at_checked(length)?;
+    let own = own.strip_suffix('.').unwrap_or(own);
+    (own.parse::<Ipv4Addr>().is_ok() && !behind.starts_with('@')).then(|| Run::shown(own.len()))
+}
+
+/// A date of our time that a text begins with, also with a time of day behind it.
 ///
 /// ```text
-/// number = 1*DIGIT *( "-" 1*DIGIT )
+/// date = ( "19" / "20" ) 2DIGIT "-" month "-" day
 /// ```
-fn run(text: &str) -> usize {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(text.len());
-    let run = text.get(..end).unwrap_or_default();
-    // two hyphens are not between digits
-    let run = run.split_once("--").map_or(run, |(before, _)| before);
-    run.trim_end_matches('-').len()
+fn date(text: &str) -> Option<Run> {
+    let (own, behind) = text.split_at_checked(10)?;
+    let parts: Vec<_> = own.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return None };
+    let is = |part: &str, length, plausible: RangeInclusive<u16>| {
+        digits(part).length == length && part.parse().is_ok_and(|value| plausible.contains(&value))
+    };
+    let is_date = is(year, 4, 1900..=2099) && is(month, 2, 1..=12) && is(day, 2, 1..=31);
+    let goes_on = behind.starts_with(|c: char| c.is_ascii_digit() || c == '@')
+        || gap(behind).is_some_and(|gap| !gap.spaced);
+    (is_date && !goes_on).then(|| Run::shown(own.len()))
 }
+
+/// What could be a telephone number: one in a row, or groups of digits that are none by themselves.
+///
+/// ```text
+/// number = 6*DIGIT / group *( gap group )       ; a gap with a space
+/// ```
+fn number(text: &str) -> Run {
+    let mut run = group(text);
+    if run.is_in_a_row() {
+        return run;
+    }
+    loop {
+        let behind = text.get(run.length..).unwrap_or_default();
+        let Some(gap) = gap(behind).filter(|gap| gap.spaced) else { return run };
+        let next = group(behind.get(gap.length..).unwrap_or_default());
+        if next.is_in_a_row() {
+            return run;
+        }
+        run = run.and(gap, next);
+    }
+}
+
+/// ```text
+/// group = 1*DIGIT *( gap 1*DIGIT )              ; a gap without a space
+/// ```
+fn group(text: &str) -> Run {
+    let mut run = digits(text);
+    loop {
+        let behind = text.get(run.length..).unwrap_or_default();
+        match gap(behind).filter(|gap| !gap.spaced) {
+            Some(gap) => run = run.and(gap, digits(behind.get(gap.length..).unwrap_or_default())),
+            None => return run,
+        }
+    }
+}
+
+fn digits(text: &str) -> Run {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    Run { length: digits, digits, loose: false }
+}
+
+/// What stands between two digits for the eye alone.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    length: usize,
+    loose: bool,
+    spaced: bool,
+}
+
+/// ```text
+/// gap = separator / separator parenthesis / parenthesis separator
+/// ```
+fn gap(text: &str) -> Option<Gap> {
+    let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let gap = |separators: &[char], length| Gap {
+        length,
+        loose: separators.iter().any(|separator| " .".contains(*separator)),
+        spaced: separators.contains(&' '),
+    };
+    let (first, length) = separator(text)?;
+    if is_digit(length) {
+        return Some(gap(&[first], length));
+    }
+    let (second, more) = separator(text.get(length..)?)?;
+    let parenthesis = "()".contains(first) || "()".contains(second);
+    (parenthesis && is_digit(length + more)).then(|| gap(&[first, second], length + more))
+}
+
+/// A visual separator of RFC 3966, or a space, as it is or percent-encoded; and how long it is.
+fn separator(text: &str) -> Option<(char, usize)> {
+    let first = text.chars().next()?;
+    if "-.() ".contains(first) {
+        return Some((first, 1));
+    }
+    let escape = text.get(..3)?;
+    let meant = ENCODED.iter().find(|(written, _)| escape.eq_ignore_ascii_case(written));
+    meant.map(|(_, separator)| (*separator, 3))
+}
+
+const ENCODED: [(&str, char); 5] = [("%20", ' '), ("%28", '('), ("%29", ')'), ("%2D", '-'), ("%2E", '.')];
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +303,15 @@ mod tests {
             ("sofia/gateway/dk-12345678", "sofia/gateway/dk-*****678"),
             ("loopback/0612345678-a", "loopback/*******678-a"),
             ("sofia/external/06-1234-5678@h", "sofia/external/**-****-*678@h"),
+            ("sofia/internal/(31)6.12.34.56.78@h", "sofia/internal/(**)*.**.**.*6.78@h"),
+            ("sofia/internal/%2831%296.12.34.56.78@h", "sofia/internal/%28**%29*.**.**.*6.78@h"),
+            (
+                "sofia/internal/+31%20(0)6%2d12345678@10.0.0.5",
+                "sofia/internal/+**%20(*)*%2d*****678@10.0.0.5",
+            ),
+            ("sofia/internal/12.34.56.78@h", "sofia/internal/**.**.*6.78@h"),
+            ("sofia/external/192.168.1.10", "sofia/external/192.168.1.10"),
+            ("sofia/internal/1.2.3@h", "sofia/internal/1.2.3@h"),
         ] {
             assert_eq!(freeswitch(channel), shown);
         }
@@ -162,7 +320,7 @@ mod tests {
     #[test]
     fn six_digits_are_a_number_and_five_are_not() {
         assert_eq!(Numbers::Masked.in_text("12345 123456 1234567"), "12345 ***456 ****567");
-        assert_eq!(Numbers::Masked.in_text("123--456 123-456- -123456"), "123--456 ***-456- -***456");
+        assert_eq!(Numbers::Masked.in_text("123--456, 123-456-, -123456"), "123--456, ***-456-, -***456");
     }
 
     #[test]
@@ -172,6 +330,51 @@ mod tests {
             Numbers::Masked.in_text(text),
             "caller_number: \"********678\", caffè ☎ *******567, port 8084"
         );
+    }
+
+    #[test]
+    fn separators_for_the_eye_do_not_hide_a_number() {
+        for (text, shown) in [
+            ("06 12 34 56 78", "** ** ** *6 78"),
+            ("+31 (0)20-123 45 67", "+** (*)**-*** *5 67"),
+            ("+31 6 12345678", "+31 6 *****678"),
+            ("(212) 555-0123", "(***) ***-*123"),
+            ("212.555.0123", "***.***.*123"),
+            ("01.23.45.67.89 or 1001", "**.**.**.*7.89 or 1001"),
+            // who has an extension too
+            ("1001 31612345678 1002", "1001 ********678 1002"),
+        ] {
+            assert_eq!(Numbers::Masked.in_text(text), shown);
+        }
+    }
+
+    #[test]
+    fn addresses_dates_and_versions_are_no_numbers() {
+        for text in [
+            "192.168.100.200:5060, 192.168.1.10-192.168.1.20 and 10.0.0.0/8.",
+            "from 10.20.30.40.",
+            "2026-11-26 22:38:57, 2026-11-26T22:38",
+            "Asterisk 22.10.11, kernel 5.10.0-21, 100%",
+            "call 1. 2345. 6789",
+            "100%25",
+        ] {
+            assert_eq!(Numbers::Masked.in_text(text), text);
+        }
+        for (text, shown) in [
+            ("2026-11-26@h, 2026-11-26-31, 2026-13-26", "****-*1-26@h, ****-**-*6-31, ****-*3-26"),
+            ("12.34.56.78.90, 1234.56.78.90", "**.**.**.*8.90, ****.**.*8.90"),
+            ("192.168.100.200.5", "***.***.***.*00.5"),
+        ] {
+            assert_eq!(Numbers::Masked.in_text(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_read_once() {
+        for text in ["1..", "1 ", "1.", "1%28", "%2", "12345 ", "1("] {
+            let long = text.repeat(200_000);
+            assert!(Numbers::Masked.in_text(&long).len() <= long.len());
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Entrance {
             match closing.run_until_cancelled(self.listener.accept()).await {
                 Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, permit),
                 Some(Err(error)) => {
+                    shared.metrics.not_accepted();
                     errors.warn(|unlogged| {
                         warn!(
                             unlogged,

@@ -8,6 +8,7 @@ use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use dialhook::word;
 use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
+use tokio_util::sync::CancellationToken;
 
 use crate::util::{Daemon, FakeSwitch, FakeWebhook, Received, Reply, house, within_patience};
 
@@ -158,7 +159,8 @@ impl Stage {
         };
         let agi = Agi::new(word::random::<8>());
         let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
-        let conversation = tokio::spawn(conversation::hold(conversation, Arc::clone(&self.house)));
+        let conversation =
+            tokio::spawn(conversation::hold(conversation, Arc::clone(&self.house), CancellationToken::new()));
         let switch = FakeSwitch::over(join(here, there));
         Player { switch, stage: self, transcript, cut, word: String::new() }.play().await;
         within_patience("the end of the conversation", conversation).await.unwrap();

@@ -8,6 +8,7 @@ use dialhook::switch::esl::codec::EslCodec;
 use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
 use tokio::task::JoinHandle;
 use tokio_util::codec::Decoder;
+use tokio_util::sync::CancellationToken;
 
 use super::{daemon_for, good_webhook};
 use crate::util::{
@@ -58,7 +59,10 @@ fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
     // made once: it reads the machine's trust store
     static HOUSE: LazyLock<Arc<House>> = LazyLock::new(|| house(""));
-    (join(here, there), tokio::spawn(conversation::hold(switch, Arc::clone(&HOUSE))))
+    (
+        join(here, there),
+        tokio::spawn(conversation::hold(switch, Arc::clone(&HOUSE), CancellationToken::new())),
+    )
 }
 
 /// Plays a recording in these pieces, and shows that the daemon says what it must.

@@ -10,6 +10,7 @@ use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold, Whe
 use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
 use tokio::io::duplex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{call, daemon_for, gated, good_webhook};
 use crate::util::{
@@ -403,7 +404,7 @@ mod panics {
     async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Panicking(Esl::new(8084), place));
-        let end = tokio::spawn(conversation::hold(switch, Arc::clone(&house(""))));
+        let end = tokio::spawn(conversation::hold(switch, Arc::clone(&house("")), CancellationToken::new()));
         let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
         let given_back = FakeFreeSwitch::over(here, call).converse().await;
         end.await.unwrap();
@@ -428,7 +429,11 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let end = tokio::spawn(conversation::hold(Switch::new(there, Esl::new(8084)), house("")));
+        let end = tokio::spawn(conversation::hold(
+            Switch::new(there, Esl::new(8084)),
+            house(""),
+            CancellationToken::new(),
+        ));
         let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
         let mut freeswitch = FakeFreeSwitch::over(here, call);
         freeswitch.greet().await;
@@ -441,7 +446,11 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_says_nothing_is_let_go_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let _end = tokio::spawn(conversation::hold(Switch::new(there, Esl::new(8084)), house("")));
+        let _end = tokio::spawn(conversation::hold(
+            Switch::new(there, Esl::new(8084)),
+            house(""),
+            CancellationToken::new(),
+        ));
         let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
         let mut freeswitch = FakeFreeSwitch::over(here, call);
         freeswitch.expect_connect().await;
@@ -452,9 +461,36 @@ mod slow_switches {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_that_others_wait_for_is_let_go_as_its_mode_wants() {
+        for (mode, last_words) in
+            [(SocketMode::Full, &["exit"][..]), (SocketMode::AsyncFull, &["resume", "exit"][..])]
+        {
+            let (here, there) = duplex(64 * 1024);
+            let hurry = CancellationToken::new();
+            hurry.cancel();
+            tokio::spawn(conversation::hold(Switch::new(there, Esl::new(8084)), house(""), hurry));
+            let call =
+                ChannelData::new(mode, "127.0.0.1:8084").variable("webhook_url", "http://127.0.0.1:1/%41");
+            let mut freeswitch = FakeFreeSwitch::over(here, call);
+            let began = Instant::now();
+            freeswitch.greet().await;
+            assert_eq!(freeswitch.command().await.as_deref(), Some(&b"getvar webhook_url"[..]));
+            for word in last_words {
+                assert_eq!(freeswitch.command().await.as_deref(), Some(word.as_bytes()), "{mode:?}");
+            }
+            let past = began.elapsed();
+            assert!((Duration::from_millis(500)..Duration::from_millis(510)).contains(&past), "{past:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_that_never_reads_is_left() {
         let (here, there) = duplex(1);
-        let end = tokio::spawn(conversation::hold(Switch::new(there, Esl::new(8084)), house("")));
+        let end = tokio::spawn(conversation::hold(
+            Switch::new(there, Esl::new(8084)),
+            house(""),
+            CancellationToken::new(),
+        ));
         let began = Instant::now();
         end.await.unwrap();
         assert!(began.elapsed() < Duration::from_millis(10_010), "{:?}", began.elapsed());

@@ -52,6 +52,7 @@ pub(super) async fn check_metrics(metrics: &str) {
 /// Everything that can be counted, counted.
 fn all() -> Metrics {
     let metrics = Metrics::default();
+    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
     metrics.call_ended(SwitchKind::Asterisk, "crm", Status::Ok, Duration::ZERO);
     metrics.call_cancelled(SwitchKind::FreeSwitch, "crm");
     metrics.request_ended("crm", Duration::ZERO);
@@ -63,6 +64,8 @@ fn all() -> Metrics {
     metrics.cache("crm", CacheResult::Hit);
     metrics.cache_entries(1);
     metrics.refused(Refusal::Forged);
+    metrics.not_accepted();
+    metrics.log_lines_lost(1);
     metrics.reloaded(true, UNIX_EPOCH);
     metrics
 }
@@ -115,6 +118,22 @@ async fn the_alert_rules_are_right_and_fire_when_they_should() {
     promtool(&["test", "rules", "alerts.test.yml"], "").await;
 }
 
+/// One that nothing can make fire only seems to watch.
+#[test]
+fn every_alert_fires_in_its_test() {
+    let tests = text("alerts.test.yml");
+    let fires = |alert: &str| {
+        let cases =
+            tests.split("- alertname: ").filter_map(|case| case.strip_prefix(alert)?.strip_prefix('\n'));
+        cases.into_iter().any(|case| case.contains("exp_labels:"))
+    };
+    let rules = text("alerts.yml");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 10, "{alerts:?}");
+    let silent: Vec<_> = alerts.into_iter().filter(|alert| !fires(alert)).collect();
+    assert_eq!(silent, [""; 0]);
+}
+
 #[test]
 fn the_alert_rules_name_only_series_that_there_are() {
     let (_, series) = families();
@@ -123,6 +142,31 @@ fn the_alert_rules_name_only_series_that_there_are() {
         assert!(named.len() > 4, "{file}: {named:?}");
         assert!(named.is_subset(&series), "{file}: {:?}", named.difference(&series));
     }
+}
+
+#[test]
+fn the_calls_that_the_rules_are_tested_with_are_counted_from_the_start() {
+    let metrics = Metrics::default();
+    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
+    let rendered = metrics.render();
+    let there: Vec<_> = rendered.lines().filter_map(|line| labels(line, "dialhook_calls_total")).collect();
+    let rules = text("alerts.test.yml");
+    let tested = rules.lines().filter_map(|line| labels(line, "- series: dialhook_calls_total"));
+    // the other one shows what would be if they were not
+    let tested: Vec<_> = tested.filter(|labels| labels.contains(INSTANCE)).collect();
+    assert!(tested.len() > 6, "{tested:?}");
+    for mut labels in tested {
+        labels.remove(INSTANCE);
+        assert!(there.contains(&labels), "{labels:?}");
+    }
+}
+
+const INSTANCE: &str = "instance=\"pbx\"";
+
+/// The labels of a series, where the line begins so.
+fn labels<'l>(line: &'l str, beginning: &str) -> Option<BTreeSet<&'l str>> {
+    let (labels, _) = line.trim_start().strip_prefix(beginning)?.strip_prefix('{')?.split_once('}')?;
+    Some(labels.split(',').map(str::trim).collect())
 }
 
 #[tokio::test]

@@ -1,0 +1,121 @@
+//! What whoever can connect may cause at will: it is counted, and logged only now and then.
+
+use std::sync::Arc;
+
+use dialhook::conversation::{self, House};
+use dialhook::metrics::Metrics;
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use dialhook::switch::esl::Esl;
+use tokio::io::duplex;
+use tokio_util::sync::CancellationToken;
+
+use super::{TEXT, listening, logged, tables, webhook};
+use crate::util::{
+    ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode, house, metrics,
+};
+
+#[tokio::test]
+async fn a_flood_of_strangers_leaves_one_line() {
+    let lines = logged(TEXT, "info", "", async |daemon| {
+        for _ in 0..20 {
+            let mut switch = FakeSwitch::connect(daemon.address()).await;
+            switch.say(b"GET / HTTP/1.1\n\n").await;
+            switch.hear_all().await;
+        }
+    })
+    .await;
+    assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
+}
+
+/// More than may be logged in a second, or in a few.
+const MANY: usize = 100;
+
+#[tokio::test]
+async fn steps_that_ask_nobody_are_counted_and_only_some_of_them_logged() {
+    let mut counted = String::new();
+    let lines = logged(TEXT, "info", "", async |daemon| {
+        for _ in 0..MANY {
+            let ended = FakeSwitch::call(daemon.address(), Environment::new("nobody")).await;
+            assert_eq!(ended.status(), "BAD_REQUEST");
+        }
+        counted = metrics(daemon).await;
+    })
+    .await;
+    let steps = lines.iter().filter(|line| line.contains("webhook step")).count();
+    assert!((10..MANY).contains(&steps), "{steps}");
+    let count = format!("{{hook=\"unknown\",status=\"BAD_REQUEST\",switch=\"asterisk\"}} {MANY}\n");
+    assert!(counted.contains(&count), "{counted}");
+}
+
+#[tokio::test]
+async fn steps_that_ask_somebody_are_all_logged() {
+    let webhook = webhook().await;
+    let lines = logged(TEXT, "info", &tables(&webhook), async |daemon| {
+        for _ in 0..MANY / 2 {
+            FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+            FakeSwitch::call(daemon.address(), Environment::new("broken")).await;
+        }
+    })
+    .await;
+    assert_eq!(lines.iter().filter(|line| line.contains("webhook step")).count(), MANY);
+    assert!(!lines.concat().contains("unlogged"));
+}
+
+#[tokio::test]
+async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() {
+    let (_this_thread, written) = listening(TEXT, "info");
+    let metrics = Arc::new(Metrics::default());
+    let house: House = Arc::into_inner(house("")).expect("nobody else has it");
+    let house = Arc::new(house.counted_in(Arc::clone(&metrics)));
+    for _ in 0..MANY {
+        let (here, there) = duplex(64 * 1024);
+        let switch = Switch::new(there, Esl::new(8084));
+        let end = tokio::spawn(conversation::hold(switch, Arc::clone(&house), CancellationToken::new()));
+        FakeFreeSwitch::over(here, ChannelData::new(SocketMode::Full, "127.0.0.1:8084")).greet().await;
+        end.await.unwrap();
+    }
+    let lines = written.lines();
+    let left = lines.iter().filter(|line| line.contains("status=\"CANCELLED\"")).count();
+    assert!((10..MANY).contains(&left), "{left}");
+    assert!(metrics.render().contains(&format!("status=\"CANCELLED\",switch=\"freeswitch\"}} {MANY}\n")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_kind_of_stranger_hides_no_other() {
+    let (_this_thread, written) = listening(TEXT, "info");
+    let house = house("");
+    for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
+        let (here, there) = duplex(128 * 1024);
+        let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        let end = tokio::spawn(conversation::hold(agi, Arc::clone(&house), CancellationToken::new()));
+        let mut stranger = FakeSwitch::over(here);
+        stranger.say(said).await;
+        stranger.hear_all().await;
+        drop(stranger);
+        end.await.unwrap();
+    }
+    let lines = written.lines();
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("connection refused")).collect();
+    assert_eq!(refused.len(), 3, "{refused:?}");
+    for (line, why) in refused.iter().zip(["out of order", "too long", "said nothing for 5s"]) {
+        assert!(line.contains(why), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_switch_that_sets_nothing_is_told_of_once() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let tables = format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/"));
+    let lines = logged(TEXT, "info", &tables, async |daemon| {
+        for _ in 0..3 {
+            let mut switch = FakeSwitch::connect(daemon.address()).await;
+            switch.greet(&Environment::new("crm")).await.expect("a question");
+            switch.hear_all().await;
+            switch.say(b"510 Invalid or unknown command\n").await;
+        }
+    })
+    .await;
+    let told = lines.iter().filter(|line| line.contains("the switch did not set every variable"));
+    assert_eq!(told.count(), 1, "{lines:?}");
+}

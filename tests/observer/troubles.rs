@@ -1,0 +1,91 @@
+//! What goes wrong beside the calls, as the metrics tell it; in a process of its own.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::util::{Asked, Environment, FakeSwitch, configured, within_patience};
+
+/// A daemon with so few descriptors, and its standard error.
+struct Troubled {
+    asterisk: SocketAddr,
+    observer: SocketAddr,
+    said: Lines<BufReader<ChildStderr>>,
+    _process: (Child, tempfile::TempDir),
+}
+
+impl Troubled {
+    async fn serve(descriptors: usize) -> Self {
+        let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\nfreeswitch = false\n";
+        let (folder, file) = configured(listen);
+        let mut process = Command::new("sh")
+            .args(["-c", "ulimit -n $0 && exec \"$@\"", &descriptors.to_string()])
+            .args([env!("CARGO_BIN_EXE_dialhook"), "serve", "--log-format", "text", "--config"])
+            .arg(file)
+            .env_remove("DIALHOOK_LOG")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a shell");
+        let mut said = BufReader::new(process.stderr.take().expect("a pipe")).lines();
+        let line = hears(&mut said, " listening ").await;
+        let address = |listener| {
+            let word = line.split(' ').find_map(|word| word.strip_prefix(listener)?.strip_prefix('='));
+            word.and_then(|address| address.parse().ok()).expect("an address")
+        };
+        let (asterisk, observer) = (address("asterisk"), address("observer"));
+        Self { asterisk, observer, said, _process: (process, folder) }
+    }
+}
+
+/// The next line with these words.
+async fn hears(said: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String {
+    within_patience(words, async {
+        loop {
+            let line = said.next_line().await.expect("text").expect("a program that runs");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    })
+    .await
+}
+
+/// Asks until this counter is not at zero any more.
+async fn counts(observer: SocketAddr, counter: &str) {
+    within_patience(counter, async {
+        loop {
+            let metrics = Asked::get(observer, "/metrics").await.body;
+            let line = metrics.lines().find_map(|line| line.strip_prefix(counter)).map(str::trim);
+            if line.is_some_and(|count| count != "0") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_that_cannot_be_accepted_are_counted() {
+    let mut daemon = Troubled::serve(32).await;
+    let mut strangers = Vec::new();
+    for _ in 0..40 {
+        strangers.push(TcpStream::connect(daemon.asterisk).await.unwrap());
+    }
+    hears(&mut daemon.said, "cannot accept a connection").await;
+    drop(strangers);
+    counts(daemon.observer, "dialhook_accept_failures_total").await;
+}
+
+#[tokio::test]
+async fn lines_of_the_log_that_nobody_takes_are_counted() {
+    let Troubled { asterisk, observer, said, _process } = Troubled::serve(256).await;
+    // from now on every write is refused
+    drop(said);
+    assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
+    counts(observer, "dialhook_log_lines_lost_total").await;
+}
