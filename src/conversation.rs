@@ -47,8 +47,8 @@ pub struct House {
 /// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
 const HASTE: Duration = Duration::from_millis(500);
 
-/// In so much time FreeSWITCH does what a call has in its queue; it looks every 20 ms.
-const QUEUE: Duration = Duration::from_millis(100);
+/// How long a call that is elsewhere may take until it can be let go without harm.
+const LET_BE: Duration = Duration::from_secs(60);
 
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
@@ -135,9 +135,9 @@ where
             // a switch that was waited for long enough is not waited for again
             SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
             SwitchError::Moved => {
-                if let Ok(true) = within(patience, switch.prepare()).await {
-                    sleep(QUEUE).await;
-                }
+                // the open connection costs a call nothing that is elsewhere
+                let let_be = within(LET_BE, switch.let_be()).await;
+                let_be.unwrap_or_else(|error| debug!("the call may not stay where it is: {error}"));
                 give_back(&mut switch, patience, &hurry).await;
             }
             SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {

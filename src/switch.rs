@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::codec::{Decoder, Framed};
 
 use crate::call::Call;
@@ -55,10 +55,14 @@ pub trait Dialect: Clone + Sync {
 
     /// What is asked now and then of a call that waits, because it may be taken elsewhere; nothing where the switch would
     /// tell that by itself.
-    fn inquiry(&self) -> &'static [u8];
+    fn inquiry(&self) -> &'static [u8] {
+        b""
+    }
 
     /// Where the call is, if a message tells. Once it is elsewhere, everything is said so that it stays there.
-    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts;
+    fn whereabouts(&mut self, _message: &[u8]) -> Whereabouts {
+        Whereabouts::Untold
+    }
 
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
     ///
@@ -66,8 +70,10 @@ pub trait Dialect: Clone + Sync {
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
 
-    /// What must be done some time before the last word.
-    fn preparation(&self) -> Vec<u8>;
+    /// What must have taken effect before the last word to a call that is elsewhere; nothing once it has.
+    fn preparation(&self) -> Vec<u8> {
+        Vec::new()
+    }
 
     /// What is said where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;
@@ -151,8 +157,18 @@ pub struct Switch<S, D: Dialect> {
     peer: Option<SocketAddr>,
     /// When the call was last known to be where it asked us.
     located: Instant,
-    /// The inquiry that was not answered.
-    inquired: Option<Instant>,
+    inquiry: Inquiry,
+}
+
+/// The last inquiry where the call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inquiry {
+    /// It was answered, or there was none.
+    Answered,
+    /// It went out then, and is not answered yet.
+    Sent(Instant),
+    /// The switch does not know the question, and is not asked again.
+    Unknown,
 }
 
 impl<S, D> Switch<S, D>
@@ -163,7 +179,7 @@ where
     /// A connection on which nothing was said yet.
     pub fn new(stream: S, dialect: D) -> Self {
         let stream = Framed::with_capacity(stream, dialect.codec(), READ_AHEAD);
-        Self { stream, dialect, peer: None, located: Instant::now(), inquired: None }
+        Self { stream, dialect, peer: None, located: Instant::now(), inquiry: Inquiry::Answered }
     }
 
     /// The same, with what the log should say of the other end.
@@ -218,13 +234,12 @@ where
     /// Cancel safe: what was read stays in the buffer, and an inquiry is so short that it is written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let inquires = self.inquired.is_none() && !self.dialect.inquiry().is_empty();
-            let until = if inquires { self.located + BETWEEN_INQUIRIES } else { Instant::now() + A_DAY };
-            let ended = match timeout_at(until, self.hear()).await {
-                Ok(Ok(message)) => self.told(&message),
-                Ok(Err(error)) => Some(error),
-                Err(_elapsed) if inquires => self.inquire().await.err(),
-                Err(_elapsed) => None,
+            let ended = match self.next_inquiry() {
+                None => self.heard().await.err(),
+                Some(at) => match timeout_at(at, self.heard()).await {
+                    Ok(heard) => heard.err(),
+                    Err(_elapsed) => self.inquire().await.err(),
+                },
             };
             if let Some(why) = ended {
                 return why;
@@ -232,56 +247,75 @@ where
         }
     }
 
-    /// What a message means that came by itself, or tells where the call is: why the conversation must end, if it must.
-    fn told(&mut self, message: &[u8]) -> Option<SwitchError> {
-        if let Some(gone) = self.dialect.interruption(message) {
-            return Some(gone);
-        }
-        match self.inquired.map(|_| self.dialect.whereabouts(message)) {
-            Some(Whereabouts::Elsewhere) => Some(SwitchError::Moved),
-            Some(Whereabouts::Here) => {
-                (self.located, self.inquired) = (Instant::now(), None);
-                None
-            }
-            // a switch that does not know the question is not asked again
-            Some(Whereabouts::Untold) | None => None,
-        }
+    /// When the call is looked for again.
+    fn next_inquiry(&self) -> Option<Instant> {
+        let asks = self.inquiry == Inquiry::Answered && !self.dialect.inquiry().is_empty();
+        asks.then(|| self.located + BETWEEN_INQUIRIES)
     }
 
     async fn inquire(&mut self) -> Result<(), SwitchError> {
-        self.inquired = Some(Instant::now());
+        self.inquiry = Inquiry::Sent(Instant::now());
         self.say(self.dialect.inquiry()).await
     }
 
-    /// Makes sure that the call is still where it asked us, if that was long ago: we were asleep. A switch that does not
-    /// answer in time is trusted.
-    ///
-    /// # Errors
-    /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
-    pub async fn find(&mut self) -> Result<(), SwitchError> {
-        if self.inquired.is_none() {
-            if self.dialect.inquiry().is_empty() || self.located.elapsed() < LONG_AGO {
-                return Ok(());
-            }
-            self.inquire().await?;
+    /// Hears a message that came by itself, or tells where the call is.
+    async fn heard(&mut self) -> Result<(), SwitchError> {
+        let message = self.hear().await?;
+        if let Some(gone) = self.dialect.interruption(&message) {
+            return Err(gone);
         }
-        while let Some(inquired) = self.inquired {
-            let Ok(message) = timeout_at(inquired + REPLY, self.hear()).await else { break };
-            if let Some(gone) = self.told(&message?) {
-                return Err(gone);
+        if let Inquiry::Sent(_) = self.inquiry {
+            match self.dialect.whereabouts(&message) {
+                Whereabouts::Elsewhere => return Err(SwitchError::Moved),
+                Whereabouts::Here => (self.located, self.inquiry) = (Instant::now(), Inquiry::Answered),
+                Whereabouts::Untold => self.inquiry = Inquiry::Unknown,
             }
         }
         Ok(())
     }
 
-    /// Does what must be done some time before the last word, and says whether there was anything.
+    /// Makes sure that the call is still where it asked us. A switch that does not answer in time is trusted: an answer is not
+    /// held back for it, but where nothing was heard for long, because we were asleep.
     ///
     /// # Errors
-    /// When the connection breaks.
-    pub async fn prepare(&mut self) -> Result<bool, SwitchError> {
-        let preparation = self.dialect.preparation();
-        self.say(&preparation).await?;
-        Ok(!preparation.is_empty())
+    /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
+    pub async fn find(&mut self) -> Result<(), SwitchError> {
+        let slept = self.located.elapsed() >= LONG_AGO;
+        if slept && self.next_inquiry().is_some() {
+            self.inquire().await?;
+        }
+        let soon = Instant::now() + HELD_BACK;
+        while let Inquiry::Sent(sent) = self.inquiry {
+            let until = if slept { sent + REPLY } else { soon.min(sent + REPLY) };
+            match timeout_at(until, self.heard()).await {
+                Ok(heard) => heard?,
+                Err(_elapsed) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the end of the conversation harmless for a call that is elsewhere, and waits until that has taken effect.
+    ///
+    /// # Errors
+    /// When the conversation ends before.
+    pub async fn let_be(&mut self) -> Result<(), SwitchError> {
+        self.say(&self.dialect.preparation()).await?;
+        loop {
+            sleep(BETWEEN_LOOKS).await;
+            if self.dialect.preparation().is_empty() {
+                return Ok(());
+            }
+            self.say(self.dialect.inquiry()).await?;
+            let mut told = Whereabouts::Untold;
+            while told == Whereabouts::Untold {
+                let message = self.hear().await?;
+                told = self.dialect.whereabouts(&message);
+                if let Some(gone) = self.dialect.interruption(&message) {
+                    return Err(gone);
+                }
+            }
+        }
     }
 
     /// Sets the variables and hands the call back: one write, the end of our side, and the replies read to the
@@ -359,8 +393,11 @@ const LONG_AGO: Duration = Duration::from_millis(1200);
 /// How long a switch may take to tell where a call is; it takes less than one millisecond.
 const REPLY: Duration = Duration::from_millis(300);
 
-/// More than any wait for a webhook.
-const A_DAY: Duration = Duration::from_secs(86_400);
+/// How long an answer is held back for that.
+const HELD_BACK: Duration = Duration::from_millis(40);
+
+/// How often it is looked whether a call that is elsewhere can be let go.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// How much is read of a switch that was refused, so that it hears the refusal before the connection ends.
 const LONGEST_REST: usize = 256 * 1024;

@@ -189,7 +189,7 @@ impl Webhook {
     /// Asks unless the answer is known, and makes do with an old one.
     async fn ask_once(&self, errand: Errand<'_>, keeping: Keeping) -> Asked {
         let key = errand.request.fingerprint(&errand.step.name);
-        let (mut attempts, mut forgotten) = (Vec::new(), false);
+        let (mut attempts, mut judged) = (Vec::new(), None);
         // half of the time for another call's request, so that there is some for one of our own
         let now = Instant::now();
         let enough = now + errand.deadline.saturating_duration_since(now) / 2;
@@ -202,15 +202,18 @@ impl Webhook {
                     (outcome, answer) => Err((outcome, answer)),
                 }
             };
-            let got = timeout_at(errand.deadline, self.shared.kept.get(key, keeping, enough, asking)).await;
+            let got = timeout_at(
+                errand.deadline,
+                self.shared.kept.get(key, keeping, enough, judged.as_ref(), asking),
+            )
+            .await;
             let failed = match got {
                 Ok(Ok((answer, origin))) => {
                     let outcome = errand.step.judge(&answer);
                     let good = is_ok(&(errand.telling)(outcome.clone()));
                     // it was good for another call, or before a reload; the webhook may say something else by now
-                    if origin == Origin::Cache && !good && !forgotten {
-                        self.shared.kept.forget(key).await;
-                        forgotten = true;
+                    if origin == Origin::Cache && !good && judged.is_none() {
+                        judged = Some(answer);
                         continue;
                     }
                     return Asked { outcome, answer: Some(answer), origin, attempts };

@@ -17,7 +17,7 @@ use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
+use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
@@ -119,19 +119,6 @@ impl Dialect for Agi {
                 SwitchError::Forged("Asterisk was asked nothing and said something")
             }
         })
-    }
-
-    /// A call that is taken elsewhere ends its AGI, and Asterisk tells it as a hangup.
-    fn inquiry(&self) -> &'static [u8] {
-        b""
-    }
-
-    fn whereabouts(&mut self, _message: &[u8]) -> Whereabouts {
-        Whereabouts::Untold
-    }
-
-    fn preparation(&self) -> Vec<u8> {
-        Vec::new()
     }
 
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {

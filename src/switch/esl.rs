@@ -36,6 +36,8 @@ pub struct Esl {
     passes: Passes,
     /// The channel data, once it has come.
     data: Bytes,
+    /// What [`PLACE`] said of a parked call.
+    place: Vec<u8>,
     /// Variables of which the channel data does not tell enough; the channel is asked for the last one.
     doubtful: Vec<&'static str>,
     /// What it said of those before.
@@ -67,6 +69,7 @@ impl Esl {
             resumes: false,
             passes: Passes::Two,
             data: Bytes::new(),
+            place: Vec::new(),
             doubtful: Vec::new(),
             exact: Vec::new(),
             inexact: false,
@@ -117,6 +120,7 @@ impl Esl {
             self.mode = Mode::Elsewhere;
             return Err(SwitchError::Moved);
         }
+        self.place = place(&headers);
         self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
         Ok(())
@@ -155,13 +159,19 @@ const RESUMES: &str = "socket_resume";
 /// Where FreeSWITCH keeps the argument of the application that runs.
 const ARGUMENT: &str = "current_application_data";
 
-/// Whether the call is in our application, as far as it tells.
+/// Whether the call is in our application, as far as it tells. (Any application that runs on it later, such as music for a
+/// parked call, stands there in its place: `src/switch_core_session.c`, `switch_core_session_exec`.)
 fn runs_a_socket(data: &Headers<'_>) -> bool {
     data.first(b"variable_current_application").is_none_or(|application| application == b"socket")
 }
 
-/// What is another one as soon as a call has been taken elsewhere.
-const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"variable_current_application_data"];
+/// What is another one as soon as a parked call has been taken elsewhere: by a transfer or a bridge the one, by `uuid_park`
+/// and a bridge the other (`seen`).
+const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"Channel-State"];
+
+fn place(data: &Headers<'_>) -> Vec<u8> {
+    PLACE.map(|name| data.first(name).unwrap_or_default()).join(&b' ')
+}
 
 /// The variables in which `%26` or another escape may have stood before the channel data was encoded: a URL, and a
 /// query with more in it than a configured hook needs.
@@ -246,17 +256,17 @@ impl Dialect for Esl {
     /// `read_packet`). A second `connect` brings the channel data of now.
     fn inquiry(&self) -> &'static [u8] {
         match self.mode {
-            Mode::Async => CONNECT,
-            Mode::Static | Mode::Elsewhere => b"",
+            Mode::Async | Mode::Elsewhere => CONNECT,
+            Mode::Static => b"",
         }
     }
 
     fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
-        let (before, now) = (Headers::parse(&self.data), Headers::parse(message));
+        let now = Headers::parse(message);
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
             return Whereabouts::Untold;
         }
-        if runs_a_socket(&now) && PLACE.iter().all(|name| before.first(name) == now.first(name)) {
+        if self.mode == Mode::Async && place(&now) == self.place {
             return Whereabouts::Here;
         }
         self.resumes = is_true(&now.variable(RESUMES));
@@ -264,7 +274,8 @@ impl Dialect for Esl {
         Whereabouts::Elsewhere
     }
 
-    /// What was queued before the last word has to run before it is heard.
+    /// The thread of the call does what is queued when it looks for it: at once while it plays or bridges, later in an
+    /// application without media.
     fn preparation(&self) -> Vec<u8> {
         match self.mode {
             Mode::Elsewhere => self.rescue(self.resumes).unwrap_or_default(),
@@ -286,7 +297,7 @@ impl Dialect for Esl {
 
     fn refusal(&self) -> Vec<u8> {
         match self.mode {
-            // it is prepared
+            // what had to be done was waited for
             Mode::Elsewhere => self.release(),
             Mode::Static | Mode::Async => {
                 [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
@@ -303,7 +314,7 @@ impl Dialect for Esl {
         let headers = Headers::parse(message);
         match headers.first(b"Content-Type") {
             // the reply to our inquiry, when it is late
-            Some(b"command/reply") if headers.first(b"Event-Name").is_some() => true,
+            Some(b"command/reply") if headers.first(b"Socket-Mode").is_some() => true,
             Some(b"command/reply") => {
                 headers.first(b"Reply-Text").is_some_and(|text| text.starts_with(b"+OK"))
             }

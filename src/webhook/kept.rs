@@ -2,6 +2,7 @@
 //! answer for the time when there is none.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
@@ -106,8 +107,8 @@ impl Expiry<Key, Kept> for AsLongAsSaid {
 }
 
 impl<E: Clone> KeptAnswers<E> {
-    /// The answer that is kept, or else the one that `asking` brings; whoever asks the same meanwhile waits for it, until
-    /// `enough`: then one of those who wait asks a second time, for all of them.
+    /// The answer that is kept, unless it is this one, or else the one that `asking` brings. Whoever asks the same meanwhile
+    /// waits for it; from `enough` on, one of those who wait asks a second time, for all, and whichever comes first is taken.
     ///
     /// Cancel safe: when the one who asks leaves, the next one who waits asks in its place.
     ///
@@ -118,19 +119,39 @@ impl<E: Clone> KeptAnswers<E> {
         key: Key,
         keeping: Keeping,
         enough: Instant,
+        unless: Option<&Arc<Answer>>,
         asking: impl Future<Output = Result<Answer, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
-        if let Some(kept) = self.fresh.get(&key).await {
-            return Ok((kept.answer, Origin::Cache));
+        if let Some(answer) = self.fresh(key, unless).await {
+            return Ok((answer, Origin::Cache));
         }
         let first = self.seat(key, Which::First);
         if let Ok(result) = timeout_at(enough, first.flight.lock()).await {
-            return self.go(&first, result, keeping, asking).await;
+            return self.go(&first, result, keeping, unless, asking).await;
         }
-        drop(first);
-        let second = self.seat(key, Which::Second);
-        let result = second.flight.lock().await;
-        self.go(&second, result, keeping, asking).await
+        let mut earlier = pin!(async { first.flight.lock().await.clone().and_then(Result::ok) });
+        let mut again = pin!(async {
+            let second = self.seat(key, Which::Second);
+            let result = second.flight.lock().await;
+            self.go(&second, result, keeping, unless, asking).await
+        });
+        let shared = |kept: Kept| (kept.answer, Origin::Shared);
+        tokio::select! {
+            biased;
+            kept = &mut earlier => match kept {
+                Some(kept) => Ok(shared(kept)),
+                None => again.await,
+            },
+            asked = &mut again => match asked {
+                Ok(answer) => Ok(answer),
+                Err(error) => earlier.await.map(shared).ok_or(error),
+            },
+        }
+    }
+
+    async fn fresh(&self, key: Key, unless: Option<&Arc<Answer>>) -> Option<Arc<Answer>> {
+        let answer = self.fresh.get(&key).await?.answer;
+        unless.is_none_or(|unless| !Arc::ptr_eq(unless, &answer)).then_some(answer)
     }
 
     /// Asks, unless another one in the same flight has, or an answer has come meanwhile.
@@ -139,14 +160,15 @@ impl<E: Clone> KeptAnswers<E> {
         seat: &Seat<'_, E>,
         mut result: MutexGuard<'_, Option<Result<Kept, E>>>,
         keeping: Keeping,
+        unless: Option<&Arc<Answer>>,
         asking: impl Future<Output = Result<Answer, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
         if let Some(result) = &*result {
             return result.clone().map(|kept| (kept.answer, Origin::Shared));
         }
         let (key, _) = seat.key;
-        if let Some(kept) = self.fresh.get(&key).await {
-            return Ok((kept.answer, Origin::Cache));
+        if let Some(answer) = self.fresh(key, unless).await {
+            return Ok((answer, Origin::Cache));
         }
         let asked = asking.await.map(|answer| Kept { answer: Arc::new(answer), time: keeping.fresh });
         if let Ok(kept) = &asked {
@@ -167,12 +189,6 @@ impl<E: Clone> KeptAnswers<E> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         let flight = Arc::clone(flights.entry(key).or_default());
         Seat { flights: &self.flights, key, flight }
-    }
-
-    /// Lets the next one who asks bring another answer: this one is no good any more.
-    pub(super) async fn forget(&self, key: Key) {
-        self.fresh.remove(&key).await;
-        self.stale.remove(&key).await;
     }
 
     /// The last good answer, while it may still serve.
@@ -233,7 +249,7 @@ mod tests {
     async fn many_who_ask_the_same_make_one_request() {
         let (kept, asked) = (KeptAnswers::<()>::default(), AtomicUsize::new(0));
         let ask = || {
-            kept.get([1; 32], KEEPING, never(), async {
+            kept.get([1; 32], KEEPING, never(), None, async {
                 asked.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 Ok(answer(1))
@@ -256,7 +272,7 @@ mod tests {
                     let before = asked.fetch_add(1, Ordering::Relaxed);
                     if before < 299 { std::future::pending().await } else { Ok(answer(1)) }
                 };
-                kept.get([1; 32], KEEPING, never(), asking).await
+                kept.get([1; 32], KEEPING, never(), None, asking).await
             })
         };
         let mut callers: std::collections::VecDeque<_> = (0..300).map(caller).collect();
@@ -275,7 +291,7 @@ mod tests {
     #[tokio::test]
     async fn one_who_waits_and_leaves_takes_nothing_along() {
         let kept = KeptAnswers::<()>::default();
-        let pending = || kept.get([1; 32], KEEPING, never(), std::future::pending());
+        let pending = || kept.get([1; 32], KEEPING, never(), None, std::future::pending());
         let (mut first, mut second) = (Box::pin(pending()), Box::pin(pending()));
         for waiting in [&mut first, &mut second] {
             assert!(futures_util::poll!(waiting).is_pending());
@@ -296,7 +312,7 @@ mod tests {
                 tokio::time::sleep(10 * second).await;
                 if first { Err(()) } else { Ok(answer(1)) }
             };
-            kept.get([1; 32], KEEPING, Instant::now() + number * second, asking)
+            kept.get([1; 32], KEEPING, Instant::now() + number * second, None, asking)
                 .await
                 .map(|(_, origin)| origin)
         };
@@ -307,11 +323,47 @@ mod tests {
         assert!(kept.flights.lock().unwrap().is_empty());
     }
 
+    /// Nine callers who would wait two seconds, and ask a second time after one. The first request takes so long and ends
+    /// so, and the second one.
+    async fn nine(first: (u64, bool), second: (u64, bool)) -> Vec<Result<bool, bool>> {
+        let (kept, asked) = (KeptAnswers::<bool>::default(), AtomicUsize::new(0));
+        let call = async |_: u64| {
+            let asking = async {
+                let (time, good) = if asked.fetch_add(1, Ordering::Relaxed) == 0 { first } else { second };
+                tokio::time::sleep(Duration::from_millis(time)).await;
+                if good { Ok(answer(1)) } else { Err(false) }
+            };
+            let (now, second) = (Instant::now(), Duration::from_secs(1));
+            let got = kept.get([1; 32], KEEPING, now + second, None, asking);
+            let got = timeout_at(now + 2 * second, got).await.unwrap_or(Err(true));
+            got.map(|_| now.elapsed() < Duration::from_millis(1250))
+        };
+        join_all((0..9).map(call)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whichever_of_the_two_requests_answers_first_serves_everybody() {
+        assert_eq!(nine((1200, true), (1200, true)).await, [Ok(true); 9], "the first one");
+        assert_eq!(nine((1900, false), (100, true)).await[1..], [Ok(true); 8], "the second one");
+        assert_eq!(nine((1200, true), (10, false)).await, [Ok(true); 9], "the second one fails");
+        assert_eq!(nine((1200, false), (500, false)).await, [Err(false); 9]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_judged_is_passed_over_and_kept_for_others() {
+        let kept = KeptAnswers::<()>::default();
+        let (judged, _) = kept.get([1; 32], KEEPING, never(), None, async { Ok(answer(1)) }).await.unwrap();
+        let asked = kept.get([1; 32], KEEPING, never(), Some(&judged), async { Err(()) }).await;
+        assert!(asked.is_err());
+        let (answer, origin) = kept.get([1; 32], KEEPING, never(), None, async { Err(()) }).await.unwrap();
+        assert!(Arc::ptr_eq(&answer, &judged) && origin == Origin::Cache);
+    }
+
     #[tokio::test]
     async fn a_failure_is_not_kept() {
         let kept = KeptAnswers::default();
-        assert_eq!(kept.get([1; 32], KEEPING, never(), async { Err("no") }).await.unwrap_err(), "no");
-        let (_, origin) = kept.get([1; 32], KEEPING, never(), async { Ok(answer(1)) }).await.unwrap();
+        assert_eq!(kept.get([1; 32], KEEPING, never(), None, async { Err("no") }).await.unwrap_err(), "no");
+        let (_, origin) = kept.get([1; 32], KEEPING, never(), None, async { Ok(answer(1)) }).await.unwrap();
         assert_eq!(origin, Origin::Webhook);
     }
 
@@ -321,16 +373,18 @@ mod tests {
         for number in 0..12_000_u32 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, never(), async { Ok(answer(1)) })
-                .await
-                .unwrap();
+            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, never(), None, async {
+                Ok(answer(1))
+            })
+            .await
+            .unwrap();
         }
         kept.fresh.run_pending_tasks().await;
         assert!(kept.fresh.entry_count() <= u64::from(MOST_ANSWERS), "{}", kept.fresh.entry_count());
         for number in 0..1_000_u32 {
             let mut key = [1; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, KEEPING, never(), async { Ok(answer(64 * 1024)) }).await.unwrap();
+            kept.get(key, KEEPING, never(), None, async { Ok(answer(64 * 1024)) }).await.unwrap();
         }
         kept.fresh.run_pending_tasks().await;
         assert!(kept.fresh.weighted_size() <= u64::from(MOST_BYTES));

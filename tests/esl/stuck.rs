@@ -137,7 +137,7 @@ async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), Fake
 async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
     for (mode, resume, commands) in [
         (SocketMode::Async, "false", &["connect", "exit"][..]),
-        (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "exit"]),
+        (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
     ] {
         let (_they, mut freeswitch) = waiting(mode, resume).await;
         freeswitch.taken_elsewhere();
@@ -148,6 +148,28 @@ async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
         );
         assert_eq!(given_back.variables.get("webhook_status"), None, "nothing is set where it is now");
     }
+}
+
+#[tokio::test]
+async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
+    for resume in ["false", "true"] {
+        let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
+        // every application that runs on the call stands there, and stays
+        let channel = freeswitch.channel();
+        let music = channel.clone().variable("current_application", "playback");
+        *channel = music.variable("current_application_data", "local_stream://moh");
+        let given_back = freeswitch.obey().await;
+        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_parked_by_somebody_else_stays_there() {
+    let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
+    freeswitch.taken_elsewhere();
+    let channel = freeswitch.channel();
+    *channel = channel.clone().header("Caller-Profile-Index", "1").header("Channel-State", "CS_PARK");
+    assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
 }
 
 #[tokio::test]

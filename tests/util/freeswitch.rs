@@ -354,9 +354,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             Some(elements) if !elements.windows(2).any(|pair| pair == b"|:") => elements,
             Some(_) | None => value,
         };
-        match value.is_empty() {
-            true => self.channel.variables.remove(&name.to_ascii_lowercase()),
-            false => self.channel.variables.insert(name.to_ascii_lowercase(), value.to_vec()),
+        let name = name.to_ascii_lowercase();
+        self.channel = match value.is_empty() {
+            true => {
+                self.channel.variables.remove(&name);
+                self.channel.clone().without(&format!("variable_{name}"))
+            }
+            false => self.channel.clone().variable(&name, value),
         };
     }
 
