@@ -8,11 +8,12 @@ mod program;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use dialhook::log::{Format, Journal, dispatch};
 use serde_json::Value;
+use tracing::Dispatch;
 use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -57,8 +58,14 @@ async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnO
     with(Daemon::start(tables).await, written, calls).await
 }
 
+/// As long as there is one subscriber at most, tracing asks the thread that first comes to a line whether anybody wants it, and
+/// remembers the answer for all: that of another test, which does not listen. With these there are always more.
+static OTHERS: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| dispatch(TEXT, EnvFilter::new("trace"), io::sink)));
+
 /// Hears what is logged in this thread, until the first is dropped.
 fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
+    LazyLock::force(&OTHERS);
     let written = Written::default();
     let dispatch = dispatch(format, EnvFilter::new(filter), written.clone());
     (tracing::dispatcher::set_default(&dispatch), written)
