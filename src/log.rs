@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 pub use self::journal::{Journal, SOCKET};
-pub use self::length::{at_length, brief};
+pub use self::length::brief;
 pub use self::lost::lines_lost;
 use self::lost::queued;
 pub use self::numbers::Numbers;

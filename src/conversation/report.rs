@@ -9,7 +9,7 @@ use tracing::{Span, debug, field, info, trace, warn};
 use super::House;
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::hook::{Outcome, Step};
-use crate::log::{Seldom, at_length, brief};
+use crate::log::{Seldom, brief};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
 use crate::webhook::Asked;
@@ -47,18 +47,18 @@ impl House {
     /// Whose call it is, in every line about it.
     pub(super) fn name(&self, call: &Call) {
         let channel = call.channel.lossy();
-        let channel = brief(self.numbers.in_channel(&channel, call.switch));
+        let channel = self.numbers.in_channel(&channel, call.switch);
         Span::current().record("id", &*brief(call.unique_id.lossy())).record("channel", &*channel);
     }
 
     /// What a switch told of a call, for whoever wants to read everything.
     pub(super) fn show(&self, call: &Call) {
-        trace!(call = %at_length(self.numbers.in_text(&format!("{call:?}"))), "the environment is proved");
+        trace!(call = %self.numbers.in_speech(&format!("{call:?}")), "the environment is proved");
     }
 
     /// What a webhook said, for the same.
     pub(super) fn tell(&self, asked: &Asked) {
-        trace!(answer = %at_length(self.numbers.in_text(&heard(asked))), "the webhook was asked");
+        trace!(answer = %self.numbers.in_speech(&heard(asked)), "the webhook was asked");
     }
 
     /// Why a conversation ended before its farewell; a count and a warning where it was neither the caller's nor the network's
@@ -147,7 +147,7 @@ impl House {
     /// The hook's name for the log.
     fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
         match self.known(step) {
-            UNKNOWN => brief(self.numbers.in_text(&step.name)),
+            UNKNOWN => self.numbers.in_name(&step.name),
             known => Cow::Borrowed(known),
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
+use super::length::{NAME, SPEECH, beginning, cut};
 use crate::call::SwitchKind;
 
 /// Whether the log shows telephone numbers whole.
@@ -30,14 +31,18 @@ const LEFT: usize = 3;
 const COUNTER: usize = 8;
 
 impl Numbers {
-    /// Any text. A number is six digits or more, what stands between them for the eye not counted, as in `06-1234-5678` and
-    /// `(31)6.12.34.56.78`. Addresses and dates are none, but for one in front of `@`, where the user's name stands.
+    /// A name that a peer chose. A number is six digits or more, what stands between them for the eye not counted, as in
+    /// `06-1234-5678` and `(31)6.12.34.56.78`. Addresses and dates are none, but for one in front of `@`, where the user's name
+    /// stands.
     #[must_use]
-    pub fn in_text(self, text: &str) -> Cow<'_, str> {
-        match self {
-            Self::Masked => masked(text),
-            Self::Shown => Cow::Borrowed(text),
-        }
+    pub fn in_name(self, name: &str) -> Cow<'_, str> {
+        self.within(name, NAME)
+    }
+
+    /// The same of what somebody said, which is shown at `trace` alone.
+    #[must_use]
+    pub fn in_speech(self, speech: &str) -> Cow<'_, str> {
+        self.within(speech, SPEECH)
     }
 
     /// The name of a channel, such as `PJSIP/31612345678-0000001a`. The counter at the end of Asterisk's tells one
@@ -48,10 +53,20 @@ impl Numbers {
             SwitchKind::Asterisk => counted(channel),
             SwitchKind::FreeSwitch => (channel, ""),
         };
-        match self.in_text(name) {
+        match self.in_name(name) {
             Cow::Borrowed(_) => Cow::Borrowed(channel),
             Cow::Owned(masked) => Cow::Owned(masked + counter),
         }
+    }
+
+    /// So many characters of a text. Twice as many are looked at, so that no number loses its end and is none any more.
+    fn within(self, text: &str, longest: usize) -> Cow<'_, str> {
+        let text = beginning(text, 2 * longest).unwrap_or(text);
+        let shown = match self {
+            Self::Masked => masked(text),
+            Self::Shown => Cow::Borrowed(text),
+        };
+        cut(shown, longest)
     }
 }
 
@@ -319,15 +334,15 @@ mod tests {
 
     #[test]
     fn six_digits_are_a_number_and_five_are_not() {
-        assert_eq!(Numbers::Masked.in_text("12345 123456 1234567"), "12345 ***456 ****567");
-        assert_eq!(Numbers::Masked.in_text("123--456, 123-456-, -123456"), "123--456, ***-456-, -***456");
+        assert_eq!(Numbers::Masked.in_speech("12345 123456 1234567"), "12345 ***456 ****567");
+        assert_eq!(Numbers::Masked.in_speech("123--456, 123-456-, -123456"), "123--456, ***-456-, -***456");
     }
 
     #[test]
     fn a_text_with_several_numbers_loses_all_of_them_and_nothing_else() {
         let text = "caller_number: \"31612345678\", caffè ☎ 0201234567, port 8084";
         assert_eq!(
-            Numbers::Masked.in_text(text),
+            Numbers::Masked.in_speech(text),
             "caller_number: \"********678\", caffè ☎ *******567, port 8084"
         );
     }
@@ -344,7 +359,7 @@ mod tests {
             // who has an extension too
             ("1001 31612345678 1002", "1001 ********678 1002"),
         ] {
-            assert_eq!(Numbers::Masked.in_text(text), shown);
+            assert_eq!(Numbers::Masked.in_speech(text), shown);
         }
     }
 
@@ -358,22 +373,33 @@ mod tests {
             "call 1. 2345. 6789",
             "100%25",
         ] {
-            assert_eq!(Numbers::Masked.in_text(text), text);
+            assert_eq!(Numbers::Masked.in_speech(text), text);
         }
         for (text, shown) in [
             ("2026-11-26@h, 2026-11-26-31, 2026-13-26", "****-*1-26@h, ****-**-*6-31, ****-*3-26"),
             ("12.34.56.78.90, 1234.56.78.90", "**.**.**.*8.90, ****.**.*8.90"),
             ("192.168.100.200.5", "***.***.***.*00.5"),
         ] {
-            assert_eq!(Numbers::Masked.in_text(text), shown);
+            assert_eq!(Numbers::Masked.in_speech(text), shown);
         }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_shows_no_more_of_a_number() {
+        let long = format!("{}0612345678", "x".repeat(NAME - 8));
+        assert_eq!(Numbers::Masked.in_name(&long), format!("{}*******6…", "x".repeat(NAME - 8)));
+        assert_eq!(Numbers::Shown.in_name(&long), format!("{}06123456…", "x".repeat(NAME - 8)));
+        let channel = format!("PJSIP/{}-0000001a", "1".repeat(1000));
+        assert_eq!(asterisk(&channel), format!("PJSIP/{}…-0000001a", "*".repeat(NAME - 6)));
+        assert_eq!(freeswitch(&"1".repeat(1000)), format!("{}…", "*".repeat(NAME)));
+        assert_eq!(Numbers::Shown.in_speech(&"x".repeat(2 * SPEECH)).chars().count(), SPEECH + 1);
     }
 
     #[test]
     fn a_long_text_is_read_once() {
         for text in ["1..", "1 ", "1.", "1%28", "%2", "12345 ", "1("] {
             let long = text.repeat(200_000);
-            assert!(Numbers::Masked.in_text(&long).len() <= long.len());
+            assert!(masked(&long).len() <= long.len());
         }
     }
 
@@ -381,6 +407,6 @@ mod tests {
     fn nothing_is_masked_where_numbers_are_wished_for() {
         let channel = "PJSIP/31612345678-0000001a";
         assert_eq!(Numbers::Shown.in_channel(channel, SwitchKind::Asterisk), channel);
-        assert_eq!(Numbers::Shown.in_text("31612345678"), "31612345678");
+        assert_eq!(Numbers::Shown.in_speech("31612345678"), "31612345678");
     }
 }
