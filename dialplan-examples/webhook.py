@@ -79,7 +79,10 @@ class Webhook(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8090
-    server = ThreadingHTTPServer(("127.0.0.1", port), Webhook)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), Webhook)
+    except OSError as error:
+        sys.exit(f"webhook.py: 127.0.0.1:{port}: {error.strerror}; is it running already?")
     print(f"listening on 127.0.0.1:{server.server_port}", flush=True)
     try:
         server.serve_forever()

@@ -116,6 +116,9 @@ pub struct Fault {
 fn remedy(error: &io::Error) -> String {
     match files::is_useless(error) {
         true => format!("write it into a regular file of at most {}", in_kib_or_mib(LONGEST)),
+        false if error.kind() == io::ErrorKind::NotFound => {
+            "make it, or give another file with --config".to_owned()
+        }
         false => "give another file with --config, or make this one readable".to_owned(),
     }
 }
@@ -327,7 +330,8 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
         DeValue::Boolean(false) => Some(None),
         value => value.as_str().and_then(|text| text.parse().ok()).map(Some),
     };
-    entry.read(read, "write an address and a port, such as \"127.0.0.1:4573\", or false").unwrap_or(default)
+    let usual = default.map_or_else(String::new, |usual| format!(", such as \"{usual}\""));
+    entry.read(read, &format!("write an address and a port{usual}, or false")).unwrap_or(default)
 }
 
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {

@@ -15,7 +15,7 @@ pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
 
-/// The status of a step whose caller hung up; no dialplan hears it.
+/// The status of a step whose caller hung up, or whose call was taken elsewhere; no dialplan hears it.
 pub const CANCELLED: &str = "CANCELLED";
 
 /// All that is counted since the daemon started; it outlives a configuration that is read anew.
@@ -130,7 +130,7 @@ impl Metrics {
         self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// A caller hung up during the step.
+    /// A caller hung up during the step, or was taken elsewhere.
     pub fn call_cancelled(&self, switch: SwitchKind, hook: &str) {
         self.count_call(switch, hook, CANCELLED);
     }

@@ -84,7 +84,8 @@ pub enum StartError {
     NoListener,
     /// The address is taken or not ours.
     #[error(
-        "cannot listen on {address}: {error}; stop what listens there, or change listen.{listener} (false: not at all)"
+        "cannot listen on {address}: {error}; {remedy} listen.{listener} (false: not at all)",
+        remedy = no_listener(error)
     )]
     Listen {
         /// For which switch, or `observer`.
@@ -116,6 +117,15 @@ pub enum StartError {
     /// The HTTP client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] NoClient),
+}
+
+/// What may be done about it, besides another address.
+fn no_listener(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "a port below 1024 needs CAP_NET_BIND_SERVICE, so change",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address, so change",
+        _ => "stop what listens there, or change",
+    }
 }
 
 impl StartError {

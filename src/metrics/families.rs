@@ -18,7 +18,7 @@ impl Steps {
             calls: counters(
                 all,
                 "calls_total",
-                "Webhook steps that ended, by what the dialplan heard (CANCELLED: the caller hung up).",
+                "Webhook steps that ended, by what the dialplan heard (CANCELLED: the caller hung up, or was taken elsewhere).",
                 &["switch", "hook", "status"],
             ),
             in_flight: gauge(all, "calls_in_flight", "Calls that are at a webhook step now."),
