@@ -40,28 +40,29 @@ async fn a_second_signal_ends_it_while_it_finishes_its_calls() {
     }
 }
 
-#[tokio::test]
-async fn a_second_signal_ends_it_while_it_gives_notice() {
+/// A daemon that was told to stop, and gives notice for longer than any test has patience.
+async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
     let (_shut, webhook) = gated().await;
     let manager = manager(30, &webhook);
     let mut daemon = manager.start();
     daemon.logs("listening").await;
     daemon.signal("TERM").await;
     daemon.logs("calls are still taken for so long").await;
-    daemon.signal("INT").await;
+    then(&mut daemon).await;
     ends_at_once(daemon).await;
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_it_while_it_gives_notice() {
+    giving_notice(async |daemon| daemon.signal("INT").await).await;
+}
+
+#[tokio::test]
 async fn a_reload_that_comes_while_it_stops_is_refused_aloud() {
-    let (_shut, webhook) = gated().await;
-    let manager = manager(30, &webhook);
-    let mut daemon = manager.start();
-    daemon.logs("listening").await;
-    daemon.signal("TERM").await;
-    daemon.logs("calls are still taken for so long").await;
-    daemon.signal("HUP").await;
-    daemon.logs("reload refused, the configuration before holds: dialhook is stopping").await;
-    daemon.signal("TERM").await;
-    ends_at_once(daemon).await;
+    giving_notice(async |daemon| {
+        daemon.signal("HUP").await;
+        daemon.logs("reload refused, the configuration before holds: dialhook is stopping").await;
+        daemon.signal("TERM").await;
+    })
+    .await;
 }
