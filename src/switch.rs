@@ -5,7 +5,7 @@
 
 pub mod agi;
 pub mod esl;
-mod whereabouts;
+mod location;
 
 use std::fmt;
 use std::io;
@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::{Decoder, Framed};
 
-use self::whereabouts::Inquiry;
-pub use self::whereabouts::Whereabouts;
+use self::location::Inquiry;
+pub use self::location::Whereabouts;
 use crate::call::Call;
 use crate::variable::{Accept, Assignment, Unfit, VariableName};
 
