@@ -47,9 +47,6 @@ pub struct House {
 /// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
 const HASTE: Duration = Duration::from_millis(500);
 
-/// How long a call that is elsewhere may take until it can be let go without harm.
-const LET_BE: Duration = Duration::from_secs(60);
-
 /// How long a silent switch has to take in that its call is given back.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
@@ -134,12 +131,10 @@ where
         match error {
             // a switch that was waited for long enough is not waited for again
             SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
-            SwitchError::Moved => {
-                // the open connection costs a call nothing that is elsewhere
-                let let_be = within(LET_BE, switch.let_be()).await;
-                let_be.unwrap_or_else(|error| debug!("the call may not stay where it is: {error}"));
-                give_back(&mut switch, patience, &hurry).await;
-            }
+            SwitchError::Moved => match switch.until_end_is_harmless().await {
+                Ok(()) => give_back(&mut switch, patience, &hurry).await,
+                Err(ended) => debug!("the call that was moved: {ended}"),
+            },
             SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
                 give_back(&mut switch, patience, &hurry).await;
             }
@@ -195,7 +190,7 @@ where
         outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
     };
 
-    if let Err(gone) = switch.find().await {
+    if let Err(gone) = switch.locate().await {
         house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }

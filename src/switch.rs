@@ -10,15 +10,16 @@ mod location;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::codec::{Decoder, Framed};
 
-use self::location::Inquiry;
-pub use self::location::Whereabouts;
+pub use self::location::Location;
+use self::location::Tracking;
 use crate::call::Call;
 use crate::variable::{Accept, Assignment, Unfit, VariableName};
 
@@ -55,15 +56,30 @@ pub trait Dialect: Clone + Sync {
     /// What a message means while nothing is expected: why the conversation must end, if it must.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
 
-    /// What is asked now and then of a call that waits, because it may be taken elsewhere; nothing where the switch would
-    /// tell that by itself.
-    fn inquiry(&self) -> &'static [u8] {
+    /// The command that asks for the place of a call that waits; empty where a move does no harm, or where the switch sends
+    /// a notice of it.
+    fn location_question(&self) -> &'static [u8] {
         b""
     }
 
-    /// Where the call is, if a message tells. Once it is elsewhere, everything is said so that it stays there.
-    fn whereabouts(&mut self, _message: &[u8]) -> Whereabouts {
-        Whereabouts::Untold
+    /// Reads the reply to that question. Once the call has moved, every command leaves it where it is.
+    fn location(&mut self, _message: &[u8]) -> Location {
+        Location::Unknown
+    }
+
+    /// True if the call takes no harm when the connection ends.
+    fn end_is_harmless(&self) -> bool {
+        true
+    }
+
+    /// The command, one with one reply, that lets [`Self::end_is_harmless`] become true; empty where none is needed.
+    fn disarming(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The time that a call must have waited before the connection may end.
+    fn shortest_wait(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// The commands that set the variables in this order and hand the call back, whole or not at all.
@@ -71,11 +87,6 @@ pub trait Dialect: Clone + Sync {
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
-
-    /// What must have taken effect before the last word to a call that is elsewhere; nothing once it has.
-    fn preparation(&self) -> Vec<u8> {
-        Vec::new()
-    }
 
     /// What is said where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;
@@ -146,9 +157,9 @@ pub struct Switch<S, D: Dialect> {
     stream: Framed<S, D::Codec>,
     dialect: D,
     peer: Option<SocketAddr>,
-    /// When the call was last known to be where it asked us.
-    located: Instant,
-    inquiry: Inquiry,
+    /// The time at which the greeting was whole, or the connection new.
+    greeted: Instant,
+    tracking: Tracking,
 }
 
 impl<S, D> Switch<S, D>
@@ -159,7 +170,7 @@ where
     /// A connection on which nothing was said yet.
     pub fn new(stream: S, dialect: D) -> Self {
         let stream = Framed::with_capacity(stream, dialect.codec(), READ_AHEAD);
-        Self { stream, dialect, peer: None, located: Instant::now(), inquiry: Inquiry::Answered }
+        Self { stream, dialect, peer: None, greeted: Instant::now(), tracking: Tracking::new() }
     }
 
     /// The same, with what the log should say of the other end.
@@ -183,7 +194,8 @@ where
             let message = self.hear().await?;
             match self.dialect.greeting(message)? {
                 Greeting::Call(call) => {
-                    self.located = Instant::now();
+                    (self.greeted, self.tracking) = (Instant::now(), Tracking::new());
+                    self.disarm().await?;
                     return Ok(*call);
                 }
                 Greeting::Further(words) => self.say(&words).await?,
@@ -211,14 +223,14 @@ where
 
     /// Waits until the caller hangs up, the call is taken elsewhere or the conversation ends otherwise, and says how.
     ///
-    /// Cancel safe: what was read stays in the buffer, and an inquiry is so short that it is written at once or not at all.
+    /// Cancel safe: what was read stays in the buffer, and a question is so short that it is written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let ended = match self.next_inquiry() {
+            let ended = match self.next_question() {
                 None => self.heard().await.err(),
                 Some(at) => match timeout_at(at, self.heard()).await {
                     Ok(heard) => heard.err(),
-                    Err(_elapsed) => self.inquire().await.err(),
+                    Err(_elapsed) => self.ask_for_location().await.err(),
                 },
             };
             if let Some(why) = ended {
@@ -272,6 +284,7 @@ where
     }
 
     async fn say_last(&mut self, words: &[u8]) -> Result<(), SwitchError> {
+        sleep_until(self.greeted + self.dialect.shortest_wait()).await;
         self.say(words).await?;
         if self.dialect.half_closes() {
             self.stream.get_mut().shutdown().await?;

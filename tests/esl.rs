@@ -2,6 +2,8 @@
 
 /// Values that FreeSWITCH must store as they are and never expand.
 mod expansion;
+/// Calls that are moved while they wait, and legs without a dialplan.
+mod moved;
 /// Conversations of a real FreeSWITCH, played back and cut in every way.
 mod recorded;
 /// The call must go on, whatever happens.
@@ -53,7 +55,8 @@ mod commands {
             let sets =
                 ["set crm=sales", "set webhook_code=200", "set webhook_reason=", "set webhook_status=OK"];
             let endings: &[_] = if mode.is_async() { &["resume", "exit"] } else { &["exit"] };
-            assert_eq!(given_back.commands, [&sets[..], endings].concat(), "{mode:?}");
+            let first: &[_] = if mode.is_async() { &["connect"] } else { &[] };
+            assert_eq!(given_back.commands, [first, &sets[..], endings].concat(), "{mode:?}");
             assert_eq!(given_back.state, CallState::GoesOn, "{mode:?}");
             assert_eq!((given_back.get("crm"), given_back.get("webhook_reason")), (Some("sales"), None));
         }
@@ -70,7 +73,7 @@ mod commands {
             assert_eq!(given_back.commands[0], "set socket_resume=false", "{value}");
             assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{value}");
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), resuming(SocketMode::Async)).await;
-            assert_eq!(given_back.commands[0], "set crm=sales", "{value}");
+            assert_eq!(given_back.commands[..2], ["connect", "set crm=sales"], "{value}");
             assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{value}");
         }
         for value in ["false", "0", "no", "", "truely", "0.5"] {

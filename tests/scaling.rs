@@ -277,7 +277,11 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> Fate {
             let status = ended.variables.get("webhook_status").map(|status| String::from_utf8_lossy(status));
             match ended.state {
                 CallState::GoesOn => fate(&status.unwrap_or_default()),
-                CallState::Parked | CallState::StuckInReset | CallState::Elsewhere => Fate::Lost,
+                CallState::Parked
+                | CallState::StuckInReset
+                | CallState::Elsewhere
+                | CallState::Unparked
+                | CallState::HungUp => Fate::Lost,
             }
         }
     }

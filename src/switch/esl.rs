@@ -8,13 +8,15 @@ pub mod codec;
 mod command;
 mod message;
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use crate::call::{Call, Parameter};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold, Whereabouts};
+use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
 use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
@@ -36,8 +38,10 @@ pub struct Esl {
     passes: Passes,
     /// The channel data, once it has come.
     data: Bytes,
-    /// What [`PLACE`] said of a parked call.
-    place: Vec<u8>,
+    /// The [`PLACE`] of a call that must not be ended elsewhere; none where the state of its leg changes by itself.
+    place: Option<Vec<u8>>,
+    /// True if the call, elsewhere, is in an application that the end of our connection would end.
+    held_elsewhere: bool,
     /// Variables of which the channel data does not tell enough; the channel is asked for the last one.
     doubtful: Vec<&'static str>,
     /// What it said of those before.
@@ -51,11 +55,14 @@ pub struct Esl {
 enum Mode {
     /// The call's own thread waits in the `socket` application.
     Static,
-    /// The call is parked.
+    /// The call is parked, and its dialplan goes on with `resume`.
     Async,
-    /// The call was parked and is somewhere else now. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
+    /// The call is parked on a leg that has no dialplan, or may have none (`execute_on_answer` and its like). `resume` ends such
+    /// a leg: its state becomes `CS_EXECUTE`, and there is nothing to execute (`mod_event_socket.c`, `socket_function`).
+    AsyncLeg,
+    /// The call was parked and has moved. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
     /// on the channel, however the conversation ends (`mod_event_socket.c`, `listener_run`).
-    Elsewhere,
+    Moved,
 }
 
 impl Esl {
@@ -69,7 +76,8 @@ impl Esl {
             resumes: false,
             passes: Passes::Two,
             data: Bytes::new(),
-            place: Vec::new(),
+            place: None,
+            held_elsewhere: false,
             doubtful: Vec::new(),
             exact: Vec::new(),
             inexact: false,
@@ -86,7 +94,7 @@ impl Esl {
     fn release(&self) -> Vec<u8> {
         match self.mode {
             Mode::Async => [RESUME, EXIT].concat(),
-            Mode::Static | Mode::Elsewhere => EXIT.to_vec(),
+            Mode::Static | Mode::AsyncLeg | Mode::Moved => EXIT.to_vec(),
         }
     }
 
@@ -102,7 +110,8 @@ impl Esl {
         let data = message.freeze();
         let headers = Headers::parse(&data);
         match headers.last(b"Socket-Mode") {
-            Some(b"async") => self.mode = Mode::Async,
+            Some(b"async") if dialplan_goes_on(&headers) => self.mode = Mode::Async,
+            Some(b"async") => self.mode = Mode::AsyncLeg,
             Some(_) => {}
             None => return Err(SwitchError::Forged("the other end does not speak like FreeSWITCH")),
         }
@@ -116,14 +125,21 @@ impl Esl {
             return Err(SwitchError::TooLong);
         }
         // a daemon that was frozen may come too late
-        if self.mode == Mode::Async && !runs_a_socket(&headers) {
-            self.mode = Mode::Elsewhere;
+        if self.mode != Mode::Static && application(&headers).is_some_and(|running| running != b"socket") {
+            self.moved(&headers);
             return Err(SwitchError::Moved);
         }
-        self.place = place(&headers);
+        self.place = in_dialplan_state(&headers).then(|| place(&headers));
         self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
         Ok(())
+    }
+
+    /// Takes in the channel data of a call that has moved.
+    fn moved(&mut self, now: &Headers<'_>) {
+        self.mode = Mode::Moved;
+        self.resumes = is_true(&now.variable(RESUMES));
+        self.held_elsewhere = is_held(now);
     }
 
     fn call(&self, headers: &Headers<'_>) -> Call {
@@ -159,19 +175,44 @@ const RESUMES: &str = "socket_resume";
 /// Where FreeSWITCH keeps the argument of the application that runs.
 const ARGUMENT: &str = "current_application_data";
 
-/// Whether the call is in our application, as far as it tells. (Any application that runs on it later, such as music for a
-/// parked call, stands there in its place: `src/switch_core_session.c`, `switch_core_session_exec`.)
-fn runs_a_socket(data: &Headers<'_>) -> bool {
-    data.first(b"variable_current_application").is_none_or(|application| application == b"socket")
+/// The application that runs on the call, or ran last. (One that somebody else lets it run meanwhile, such as music for a parked
+/// call, stands there as well: `src/switch_core_session.c`, `switch_core_session_exec`.)
+fn application<'d>(data: &Headers<'d>) -> Option<&'d [u8]> {
+    data.first(b"variable_current_application")
 }
 
-/// What is another one as soon as a parked call has been taken elsewhere: by a transfer or a bridge the one, by `uuid_park`
-/// and a bridge the other (`seen`).
+/// True if a call that was moved is parked there, also by another step in async mode, or may be so in a moment.
+fn is_held(data: &Headers<'_>) -> bool {
+    match data.first(b"Channel-State") {
+        Some(b"CS_PARK" | b"CS_ROUTING") => true,
+        Some(b"CS_EXECUTE") => matches!(application(data), Some(b"park" | b"socket")),
+        Some(_) | None => false,
+    }
+}
+
+/// The headers that change when a parked call is moved: a transfer changes the first one, `uuid_park` and a bridge the second
+/// (`seen`).
 const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"Channel-State"];
 
 fn place(data: &Headers<'_>) -> Vec<u8> {
     PLACE.map(|name| data.first(name).unwrap_or_default()).join(&b' ')
 }
+
+/// True if the channel is in the state in which a dialplan runs.
+fn in_dialplan_state(data: &Headers<'_>) -> bool {
+    data.first(b"Channel-State").is_none_or(|state| state == b"CS_EXECUTE")
+}
+
+/// True if the dialplan of this call goes on behind `socket`. On a leg that was called there is none; `execute_on_pre_bridge`
+/// and `execute_on_post_originate` run in the dialplan's state, but another leg stands beside them (`seen`). A call whose
+/// earlier `bridge` ended may look the same: it takes no harm from `exit` without `resume`.
+fn dialplan_goes_on(data: &Headers<'_>) -> bool {
+    in_dialplan_state(data) && data.first(b"Other-Type") != Some(b"originatee")
+}
+
+/// The time in which a call parks after `connect`. An end before that leaves it parked, where no `resume` may be sent
+/// (`mod_event_socket.c`, `socket_function`; 2 ms `seen`).
+const PARKING: Duration = Duration::from_millis(50);
 
 /// The variables in which `%26` or another escape may have stood before the channel data was encoded: a URL, and a
 /// query with more in it than a configured hook needs.
@@ -252,34 +293,53 @@ impl Dialect for Esl {
         ours.then_some(SwitchError::HungUp)
     }
 
-    /// A parked call that is transferred goes on, and nobody tells us before it is hung up (`mod_event_socket.c`,
+    /// A parked call that is transferred goes on, and no notice comes before it is hung up (`mod_event_socket.c`,
     /// `read_packet`). A second `connect` brings the channel data of now.
-    fn inquiry(&self) -> &'static [u8] {
+    fn location_question(&self) -> &'static [u8] {
         match self.mode {
-            Mode::Async | Mode::Elsewhere => CONNECT,
-            Mode::Static => b"",
+            Mode::Async | Mode::Moved => CONNECT,
+            Mode::AsyncLeg if self.place.is_some() || self.resumes => CONNECT,
+            Mode::Static | Mode::AsyncLeg => b"",
         }
     }
 
-    fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
+    fn location(&mut self, message: &[u8]) -> Location {
         let now = Headers::parse(message);
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
-            return Whereabouts::Untold;
+            return Location::Unknown;
         }
-        if self.mode == Mode::Async && place(&now) == self.place {
-            return Whereabouts::Here;
+        let stayed = self.place.as_ref().is_none_or(|place| *place == self::place(&now));
+        if self.mode != Mode::Moved && stayed {
+            self.resumes = is_true(&now.variable(RESUMES));
+            return Location::InStep;
         }
-        self.resumes = is_true(&now.variable(RESUMES));
-        self.mode = Mode::Elsewhere;
-        Whereabouts::Elsewhere
+        self.moved(&now);
+        Location::Moved
+    }
+
+    /// `socket_resume` on the channel does what `resume` does. And the end of a listener ends every park of its channel, also
+    /// that of somebody else (`listener_run` clears `CF_CONTROLLED`, `src/switch_ivr.c`, `switch_ivr_park` sets it).
+    fn end_is_harmless(&self) -> bool {
+        match self.mode {
+            Mode::Static | Mode::Async => true,
+            Mode::AsyncLeg => !self.resumes,
+            Mode::Moved => !self.resumes && !self.held_elsewhere,
+        }
     }
 
     /// The thread of the call does what is queued when it looks for it: at once while it plays or bridges, later in an
     /// application without media.
-    fn preparation(&self) -> Vec<u8> {
+    fn disarming(&self) -> Vec<u8> {
         match self.mode {
-            Mode::Elsewhere => self.rescue(self.resumes).unwrap_or_default(),
+            Mode::AsyncLeg | Mode::Moved => self.rescue(self.resumes).unwrap_or_default(),
             Mode::Static | Mode::Async => Vec::new(),
+        }
+    }
+
+    fn shortest_wait(&self) -> Duration {
+        match self.mode {
+            Mode::AsyncLeg => PARKING,
+            Mode::Static | Mode::Async | Mode::Moved => Duration::ZERO,
         }
     }
 
@@ -298,8 +358,8 @@ impl Dialect for Esl {
     fn refusal(&self) -> Vec<u8> {
         match self.mode {
             // what had to be done was waited for
-            Mode::Elsewhere => self.release(),
-            Mode::Static | Mode::Async => {
+            Mode::Moved => self.release(),
+            Mode::Static | Mode::Async | Mode::AsyncLeg => {
                 [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
             }
         }
@@ -313,7 +373,7 @@ impl Dialect for Esl {
     fn confirms(&self, message: &[u8]) -> bool {
         let headers = Headers::parse(message);
         match headers.first(b"Content-Type") {
-            // the reply to our inquiry, when it is late
+            // the reply to a question about the place of the call, when it is late
             Some(b"command/reply") if headers.first(b"Socket-Mode").is_some() => true,
             Some(b"command/reply") => {
                 headers.first(b"Reply-Text").is_some_and(|text| text.starts_with(b"+OK"))

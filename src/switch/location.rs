@@ -1,7 +1,8 @@
-//! Where a call is that waits for our answer: a switch may let somebody take it away without a word to us.
+//! The place of a call that waits for our answer: a switch may let somebody move it, and send us no notice.
 //!
-//! Knows when to ask and how long to wait for the reply; what is asked, and what the reply means, says the [`Dialect`].
+//! Knows when to ask, and how long to wait for the reply. The [`Dialect`] knows the question and reads the reply.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,26 +10,44 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Dialect, Switch, SwitchError};
 
-/// Where a call is while we think about it.
+/// The place of a call, as one message tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whereabouts {
-    /// Where it asked us.
-    Here,
-    /// Somebody, or a timer, took it away.
-    Elsewhere,
+pub enum Location {
+    /// The call is in the step that asked us.
+    InStep,
+    /// Somebody, or a timer, moved the call.
+    Moved,
     /// The message does not tell.
-    Untold,
+    Unknown,
 }
 
-/// The last inquiry where the call is.
+/// The state of the questions about the place of a call.
+#[derive(Debug)]
+pub(super) struct Tracking {
+    /// The time at which the call was last known to be in its step.
+    located: Instant,
+    /// The replies that are due, in the order of the commands.
+    due: VecDeque<Due>,
+    /// False once the switch has answered the question with something else.
+    understood: bool,
+}
+
+/// The command that a reply belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inquiry {
-    /// It was answered, or there was none.
-    Answered,
-    /// It went out then, and is not answered yet.
-    Sent(Instant),
-    /// The switch does not know the question, and is not asked again.
-    Unknown,
+enum Due {
+    Location,
+    Other,
+}
+
+impl Tracking {
+    /// A call that is in its step now.
+    pub(super) fn new() -> Self {
+        Self { located: Instant::now(), due: VecDeque::new(), understood: true }
+    }
+
+    fn location_is_due(&self) -> bool {
+        self.due.contains(&Due::Location)
+    }
 }
 
 impl<S, D> Switch<S, D>
@@ -36,89 +55,123 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    /// When the call is looked for again.
-    pub(super) fn next_inquiry(&self) -> Option<Instant> {
-        let asks = self.inquiry == Inquiry::Answered && !self.dialect.inquiry().is_empty();
-        asks.then(|| self.located + BETWEEN_INQUIRIES)
+    /// The time of the next question about the place of the call; none while one is open, or where none is needed.
+    pub(super) fn next_question(&self) -> Option<Instant> {
+        let asks = self.asks_for_location() && !self.tracking.location_is_due();
+        asks.then(|| self.tracking.located + BETWEEN_QUESTIONS)
     }
 
-    pub(super) async fn inquire(&mut self) -> Result<(), SwitchError> {
-        self.inquiry = Inquiry::Sent(Instant::now());
-        self.say(self.dialect.inquiry()).await
+    fn asks_for_location(&self) -> bool {
+        self.tracking.understood && !self.dialect.location_question().is_empty()
     }
 
-    /// Hears a message that came by itself, or tells where the call is.
+    pub(super) async fn ask_for_location(&mut self) -> Result<(), SwitchError> {
+        self.tracking.due.push_back(Due::Location);
+        self.say(self.dialect.location_question()).await
+    }
+
+    /// Sends the commands without which the end of the connection would harm the call.
+    pub(super) async fn disarm(&mut self) -> Result<(), SwitchError> {
+        let commands = self.dialect.disarming();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        self.tracking.due.push_back(Due::Other);
+        self.say(&commands).await
+    }
+
+    /// Reads one message: a notice of the switch, or the next reply that is due.
     pub(super) async fn heard(&mut self) -> Result<(), SwitchError> {
         let message = self.hear().await?;
         if let Some(gone) = self.dialect.interruption(&message) {
             return Err(gone);
         }
-        if let Inquiry::Sent(_) = self.inquiry {
-            match self.dialect.whereabouts(&message) {
-                Whereabouts::Elsewhere => return Err(SwitchError::Moved),
-                Whereabouts::Here => (self.located, self.inquiry) = (Instant::now(), Inquiry::Answered),
-                Whereabouts::Untold => self.inquiry = Inquiry::Unknown,
+        if self.tracking.due.pop_front() == Some(Due::Location) {
+            match self.dialect.location(&message) {
+                Location::InStep => self.tracking.located = Instant::now(),
+                Location::Moved => return Err(SwitchError::Moved),
+                Location::Unknown => self.tracking.understood = false,
             }
         }
         Ok(())
     }
 
-    /// Makes sure that the call is still where it asked us. A switch that does not answer in time is trusted: an answer is not
-    /// held back for it, but where nothing was heard for long, because we were asleep.
+    /// Asks for the place of the call a last time, and waits for the reply. What the final commands do depends on it, so a
+    /// reply to an older question does not count.
+    ///
+    /// A switch that does not reply in time is trusted: it holds back the answer for [`HELD_BACK`] at most, or for
+    /// [`REPLY`] where nothing was known for long, because the daemon was frozen. Only a call that the end of the connection
+    /// would harm waits longer.
     ///
     /// # Errors
-    /// [`SwitchError::Moved`], or how the conversation ended meanwhile.
-    pub async fn find(&mut self) -> Result<(), SwitchError> {
-        let slept = self.located.elapsed() >= LONG_AGO;
-        if slept && self.next_inquiry().is_some() {
-            self.inquire().await?;
-        }
-        let soon = Instant::now() + HELD_BACK;
-        while let Inquiry::Sent(sent) = self.inquiry {
-            let until = if slept { sent + REPLY } else { soon.min(sent + REPLY) };
-            match timeout_at(until, self.heard()).await {
-                Ok(heard) => heard?,
-                Err(_elapsed) => break,
+    /// [`SwitchError::Moved`], or the end of the conversation.
+    pub async fn locate(&mut self) -> Result<(), SwitchError> {
+        let until = Instant::now()
+            + match (self.dialect.end_is_harmless(), self.tracking.located.elapsed() < LONG_AGO) {
+                (true, true) => HELD_BACK,
+                (true, false) => REPLY,
+                (false, _) => DISARMED,
+            };
+        while self.asks_for_location() {
+            match timeout_at(until, self.located_now()).await {
+                Ok(located) => located?,
+                Err(_elapsed) => return Ok(()),
             }
+            if self.dialect.end_is_harmless() {
+                return Ok(());
+            }
+            sleep(SHORTEST_PAUSE).await;
         }
         Ok(())
     }
 
-    /// Makes the end of the conversation harmless for a call that is elsewhere, and waits until that has taken effect.
+    /// Waits until the end of the connection does no harm to a call that was moved. The connection costs that call nothing,
+    /// so there is no limit but the end of the call.
     ///
     /// # Errors
     /// When the conversation ends before.
-    pub async fn let_be(&mut self) -> Result<(), SwitchError> {
-        self.say(&self.dialect.preparation()).await?;
-        loop {
-            sleep(BETWEEN_LOOKS).await;
-            if self.dialect.preparation().is_empty() {
-                return Ok(());
-            }
-            self.say(self.dialect.inquiry()).await?;
-            let mut told = Whereabouts::Untold;
-            while told == Whereabouts::Untold {
-                let message = self.hear().await?;
-                told = self.dialect.whereabouts(&message);
-                if let Some(gone) = self.dialect.interruption(&message) {
-                    return Err(gone);
-                }
+    pub async fn until_end_is_harmless(&mut self) -> Result<(), SwitchError> {
+        self.disarm().await?;
+        let mut pause = SHORTEST_PAUSE;
+        while !self.dialect.end_is_harmless() && self.asks_for_location() {
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            match self.located_now().await {
+                // it was moved, and it still is
+                Ok(()) | Err(SwitchError::Moved) => {}
+                Err(ended) => return Err(ended),
             }
         }
+        Ok(())
+    }
+
+    /// Asks for the place of the call, and reads up to the reply.
+    async fn located_now(&mut self) -> Result<(), SwitchError> {
+        self.ask_for_location().await?;
+        while self.tracking.location_is_due() {
+            self.heard().await?;
+        }
+        Ok(())
     }
 }
 
-/// How often a call that waits is looked for. Timers of FreeSWITCH count in seconds, and people are no faster.
-const BETWEEN_INQUIRIES: Duration = Duration::from_millis(900);
+/// The pause between two questions about a call that waits. Each costs the switch some 0.5 ms. A call that was moved stops
+/// its request so much later; before an answer the question is asked in any case.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(900);
 
-/// What is known for so long is not known any more.
+/// What was known so long ago is not known any more.
 const LONG_AGO: Duration = Duration::from_millis(1200);
 
-/// How long a switch may take to tell where a call is; it takes less than one millisecond.
+/// The time that a switch may take to reply; it needs less than one millisecond.
 const REPLY: Duration = Duration::from_millis(300);
 
-/// How long an answer is held back for that.
+/// The time for which an answer is held back. It is part of the 50 ms that a call may wait beyond its timeout.
 const HELD_BACK: Duration = Duration::from_millis(40);
 
-/// How often it is looked whether a call that is elsewhere can be let go.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// The time in which a command takes effect that makes the end of the connection harmless: a frame of 20 ms, and more on a
+/// busy switch.
+const DISARMED: Duration = Duration::from_secs(2);
+
+/// The pauses between two looks at a call that must not be let go yet: the length of a frame at first.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);

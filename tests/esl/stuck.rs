@@ -6,7 +6,7 @@ use dialhook::call::Call;
 use dialhook::conversation;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
-use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold, Whereabouts};
+use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
 use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
 use tokio::io::duplex;
 use tokio::time::Instant;
@@ -120,103 +120,6 @@ async fn what_stands_in_too_much_channel_data_cannot_be_taken_for_its_headers() 
         let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call).await;
         assert_eq!(given_back.state, CallState::GoesOn, "{evil}");
     }
-}
-
-/// A call that asks a webhook which does not answer, in this mode.
-async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), FakeFreeSwitch) {
-    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
-    let daemon = daemon_for(&webhook, "timeout = 1").await;
-    let call = call(&daemon, mode, "/crm").variable("socket_resume", resume);
-    let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
-    freeswitch.greet().await;
-    webhook.request(1).await;
-    ((daemon, webhook), freeswitch)
-}
-
-#[tokio::test]
-async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
-    for (mode, resume, commands) in [
-        (SocketMode::Async, "false", &["connect", "exit"][..]),
-        (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
-    ] {
-        let (_they, mut freeswitch) = waiting(mode, resume).await;
-        freeswitch.taken_elsewhere();
-        let given_back = freeswitch.obey().await;
-        assert_eq!(
-            (given_back.state, given_back.commands),
-            (CallState::Elsewhere, commands.iter().map(|&it| it.to_owned()).collect())
-        );
-        assert_eq!(given_back.variables.get("webhook_status"), None, "nothing is set where it is now");
-    }
-}
-
-#[tokio::test]
-async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
-    for resume in ["false", "true"] {
-        let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
-        // every application that runs on the call stands there, and stays
-        let channel = freeswitch.channel();
-        let music = channel.clone().variable("current_application", "playback");
-        *channel = music.variable("current_application_data", "local_stream://moh");
-        let given_back = freeswitch.obey().await;
-        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
-    }
-}
-
-#[tokio::test]
-async fn a_call_that_is_parked_by_somebody_else_stays_there() {
-    let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
-    freeswitch.taken_elsewhere();
-    let channel = freeswitch.channel();
-    *channel = channel.clone().header("Caller-Profile-Index", "1").header("Channel-State", "CS_PARK");
-    assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
-}
-
-#[tokio::test]
-async fn a_call_that_is_asked_the_same_elsewhere_is_another_step() {
-    let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
-    let (channel, before) = (freeswitch.channel(), "current_application_data");
-    let argument = channel.variables()[before].clone();
-    freeswitch.taken_elsewhere();
-    let channel = freeswitch.channel();
-    *channel = channel.clone().variable("current_application", "socket").variable(before, argument);
-    assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
-}
-
-#[tokio::test]
-async fn a_call_that_waited_long_and_is_still_there_goes_on() {
-    for mode in SocketMode::ALL {
-        let (_they, freeswitch) = waiting(mode, "false").await;
-        let given_back = freeswitch.obey().await;
-        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
-        assert_eq!(given_back.commands[0] == "connect", mode.is_async(), "a parked call is looked for");
-    }
-}
-
-#[tokio::test]
-async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() {
-    for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
-        let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
-        freeswitch.expect_connect().await;
-        freeswitch.say(reply.as_bytes()).await;
-        let given_back = freeswitch.obey().await;
-        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"), "{reply:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_call_that_is_elsewhere_before_its_first_word_stays_there() {
-    let (daemon, webhook) = (Daemon::start("").await, good_webhook().await);
-    let url = webhook.url("/");
-    for resume in ["false", "true"] {
-        let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", url.as_str());
-        let call = call.variable("socket_resume", resume);
-        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
-        freeswitch.taken_elsewhere();
-        freeswitch.greet().await;
-        assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
-    }
-    assert!(webhook.received().is_empty());
 }
 
 #[tokio::test]
@@ -393,16 +296,24 @@ mod panics {
             self.0.interruption(message)
         }
 
-        fn inquiry(&self) -> &'static [u8] {
-            self.0.inquiry()
+        fn location_question(&self) -> &'static [u8] {
+            self.0.location_question()
         }
 
-        fn whereabouts(&mut self, message: &[u8]) -> Whereabouts {
-            self.0.whereabouts(message)
+        fn location(&mut self, message: &[u8]) -> Location {
+            self.0.location(message)
         }
 
-        fn preparation(&self) -> Vec<u8> {
-            self.0.preparation()
+        fn end_is_harmless(&self) -> bool {
+            self.0.end_is_harmless()
+        }
+
+        fn disarming(&self) -> Vec<u8> {
+            self.0.disarming()
+        }
+
+        fn shortest_wait(&self) -> Duration {
+            self.0.shortest_wait()
         }
 
         fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant};
 
 use super::expansion::{self, Expansion};
 use super::within_patience;
@@ -40,6 +41,8 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     resumes: bool,
     elsewhere: bool,
     commands: Vec<String>,
+    /// The time of the first reply to `connect`.
+    connected: Option<Instant>,
 }
 
 /// What has become of the call.
@@ -53,7 +56,14 @@ pub enum CallState {
     StuckInReset,
     /// It was taken elsewhere, and is there as if nothing had happened.
     Elsewhere,
+    /// It was parked elsewhere, and the end of the connection ended that park.
+    Unparked,
+    /// Both legs: `resume` sent a leg into the state of a dialplan that it does not have.
+    HungUp,
 }
+
+/// The time after `connect` in which the call parks (`socket_function`).
+const PARKING: Duration = Duration::from_millis(5);
 
 /// A call that the daemon has given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +192,18 @@ impl ChannelData {
         self.says(b"Socket-Mode") == b"async"
     }
 
+    /// True if `CF_CONTROLLED` is set, which the end of any listener clears.
+    fn is_parked(&self) -> bool {
+        let application = self.variables.get("current_application").map(Vec::as_slice);
+        let state = self.says(b"Channel-State");
+        state == b"CS_PARK" || state == b"CS_EXECUTE" && matches!(application, Some(b"park" | b"socket"))
+    }
+
+    /// False on a leg that was called.
+    fn has_dialplan(&self) -> bool {
+        self.says(b"Channel-State") == b"CS_EXECUTE" && self.says(b"Other-Type") != b"originatee"
+    }
+
     fn is_true(&self, name: &str) -> bool {
         // `switch_true`
         let text = self.variables.get(name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
@@ -227,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// The same over any stream.
     pub fn over(stream: S, channel: ChannelData) -> Self {
         let (read, queued, commands) = (Vec::new(), Vec::new(), Vec::new());
-        Self { stream, read, channel, queued, resumes: false, elsewhere: false, commands }
+        Self { stream, read, channel, queued, resumes: false, elsewhere: false, commands, connected: None }
     }
 
     /// The whole conversation about one call.
@@ -239,6 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// Waits for `connect`, and says the channel data.
     pub async fn greet(&mut self) {
         self.expect_connect().await;
+        self.connected = Some(Instant::now());
         self.say(&self.channel.bytes()).await;
     }
 
@@ -272,8 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     pub async fn obey(mut self) -> GivenBack {
         while let Some(command) = self.command().await {
             if command == b"connect" {
-                self.commands.push("connect".to_owned());
-                self.say(&self.channel.bytes()).await;
+                self.locate().await;
                 continue;
             }
             let reply = self.execute(&command);
@@ -284,6 +306,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             }
         }
         self.given_back()
+    }
+
+    /// Replies to a further `connect`. The parked call has done by now what was queued for it.
+    pub async fn locate(&mut self) {
+        self.commands.push("connect".to_owned());
+        self.run_queue();
+        self.say(&self.channel.bytes()).await;
+    }
+
+    fn run_queue(&mut self) {
+        for (number, argument) in std::mem::take(&mut self.queued) {
+            self.set(number, &argument);
+        }
     }
 
     fn notice(&self) -> Vec<u8> {
@@ -366,18 +401,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
 
     /// The end of `listener_run` and `socket_function`.
     fn given_back(mut self) -> GivenBack {
-        for (number, argument) in std::mem::take(&mut self.queued) {
-            self.set(number, &argument);
-        }
+        // the listener looks at the variable before the call's thread does what is queued
+        let resumes_now = self.resumes || self.channel.is_true("socket_resume");
+        self.run_queue();
         let resumes = self.resumes || self.channel.is_true("socket_resume");
+        let parked = self.connected.is_some_and(|connected| connected.elapsed() >= PARKING);
         let state = match (self.channel.is_async(), resumes) {
-            (_, resumes) if self.elsewhere => {
-                if resumes {
-                    CallState::StuckInReset
-                } else {
-                    CallState::Elsewhere
-                }
-            }
+            (_, resumes) if self.elsewhere => match (resumes, self.channel.is_parked()) {
+                (true, _) => CallState::StuckInReset,
+                (false, true) => CallState::Unparked,
+                (false, false) => CallState::Elsewhere,
+            },
+            (true, _) if !self.channel.has_dialplan() => match (resumes_now, parked) {
+                (true, _) => CallState::HungUp,
+                (false, true) => CallState::GoesOn,
+                (false, false) => CallState::Parked,
+            },
             (true, true) | (false, false) => CallState::GoesOn,
             (true, false) => CallState::Parked,
             (false, true) => CallState::StuckInReset,

@@ -1,0 +1,217 @@
+//! Calls that are moved while they wait, and legs without a dialplan. A fake FreeSWITCH owns these tests: it does to the call
+//! what the real one was seen to do.
+
+use super::{call, daemon_for, gated, good_webhook};
+use crate::util::{
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode,
+};
+
+/// A call that asks a webhook which does not answer, in this mode.
+async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), FakeFreeSwitch) {
+    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+    let daemon = daemon_for(&webhook, "timeout = 1").await;
+    let call = call(&daemon, mode, "/crm").variable("socket_resume", resume);
+    let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+    freeswitch.greet().await;
+    webhook.request(1).await;
+    ((daemon, webhook), freeswitch)
+}
+
+#[tokio::test]
+async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
+    for (mode, resume, commands) in [
+        (SocketMode::Async, "false", &["connect", "exit"][..]),
+        (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
+    ] {
+        let (_they, mut freeswitch) = waiting(mode, resume).await;
+        freeswitch.taken_elsewhere();
+        let given_back = freeswitch.obey().await;
+        assert_eq!(
+            (given_back.state, given_back.commands),
+            (CallState::Elsewhere, commands.iter().map(|&it| it.to_owned()).collect())
+        );
+        assert_eq!(given_back.variables.get("webhook_status"), None, "nothing is set where it is now");
+    }
+}
+
+#[tokio::test]
+async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
+    for resume in ["false", "true"] {
+        let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
+        // every application that runs on the call stands there, and stays
+        let channel = freeswitch.channel();
+        let music = channel.clone().variable("current_application", "playback");
+        *channel = music.variable("current_application_data", "local_stream://moh");
+        let given_back = freeswitch.obey().await;
+        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
+    for (mode, resume) in [(SocketMode::Async, "false"), (SocketMode::AsyncFull, "true")] {
+        let (gate, webhook) = gated().await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let call = call(&daemon, mode, "/crm").variable("socket_resume", resume);
+        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+        freeswitch.greet().await;
+        webhook.requested().await;
+        freeswitch.taken_elsewhere();
+        gate.open();
+        let given_back = freeswitch.obey().await;
+        assert_eq!(given_back.state, CallState::Elsewhere, "{mode:?}");
+        assert_eq!(given_back.get("webhook_status"), None, "nothing is set where it is now");
+        assert_eq!(given_back.get("crm"), None);
+        assert_eq!(given_back.commands.first().map(String::as_str), Some("connect"));
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_call_is_asked_for_before_every_answer_in_async_mode() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for path in ["/crm", "/nope", "/crm?timeout=99"] {
+        for mode in SocketMode::ALL {
+            let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, path)).await;
+            let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
+            assert_eq!(asked, usize::from(mode.is_async()), "{mode:?} {path}");
+            assert_eq!(given_back.state, CallState::GoesOn);
+        }
+    }
+}
+
+/// Lets a call that is held elsewhere be looked for some times, then changes it, and says what becomes of it.
+async fn until_released(
+    mut freeswitch: FakeFreeSwitch,
+    release: impl FnOnce(ChannelData) -> ChannelData,
+) -> GivenBack {
+    for _ in 0..4 {
+        freeswitch.expect_connect().await;
+        freeswitch.locate().await;
+    }
+    let channel = freeswitch.channel();
+    *channel = release(channel.clone());
+    freeswitch.obey().await
+}
+
+#[tokio::test]
+async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
+    for (state, application) in [("CS_PARK", "socket"), ("CS_EXECUTE", "park")] {
+        let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
+        freeswitch.taken_elsewhere();
+        let channel = freeswitch.channel();
+        let parked =
+            channel.clone().header("Channel-State", state).variable("current_application", application);
+        *channel = parked;
+        let given_back = until_released(freeswitch, |parked| {
+            parked.header("Channel-State", "CS_EXECUTE").variable("current_application", "playback")
+        })
+        .await;
+        assert_eq!(given_back.state, CallState::Elsewhere, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
+    let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
+    let (channel, argument) = (freeswitch.channel(), "current_application_data");
+    let same = channel.variables()[argument].clone();
+    freeswitch.taken_elsewhere();
+    let channel = freeswitch.channel();
+    *channel = channel.clone().variable("current_application", "socket").variable(argument, same);
+    let given_back = until_released(freeswitch, |asked| asked.variable("current_application", "set")).await;
+    assert_eq!(given_back.state, CallState::Elsewhere);
+}
+
+/// The channel data of the legs on which `execute_on_…` and `uuid_broadcast` run a step.
+const LEGS: [(&str, &str, &str); 5] = [
+    ("execute_on_answer, execute_on_media", "CS_CONSUME_MEDIA", "originator"),
+    ("execute_on_originate", "CS_NONE", "originator"),
+    ("uuid_broadcast to a bridged leg", "CS_EXCHANGE_MEDIA", "originator"),
+    ("execute_on_pre_bridge, execute_on_post_originate", "CS_EXECUTE", "originatee"),
+    ("a leg of which nothing else stands there", "CS_SOFT_EXECUTE", "originator"),
+];
+
+#[tokio::test]
+async fn a_leg_without_a_dialplan_gets_its_answer_and_lives() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for (place, state, other) in LEGS {
+        for (mode, resume) in [(SocketMode::Async, "false"), (SocketMode::AsyncFull, "true")] {
+            let leg = call(&daemon, mode, "/crm").variable("socket_resume", resume);
+            let leg = leg.header("Channel-State", state).header("Other-Type", other);
+            let given_back = FakeFreeSwitch::call(daemon.freeswitch(), leg).await;
+            assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{place}");
+            assert_eq!(given_back.get("crm"), Some("sales"), "{place}");
+            assert!(!given_back.commands.iter().any(|command| command == "resume"), "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leg_without_a_dialplan_lives_when_its_step_is_refused_too() {
+    let daemon = Daemon::start("").await;
+    for (place, state, other) in LEGS {
+        for resume in ["false", "true"] {
+            let leg = call(&daemon, SocketMode::Async, "/nope").variable("socket_resume", resume);
+            let leg = leg.header("Channel-State", state).header("Other-Type", other);
+            let given_back = FakeFreeSwitch::call(daemon.freeswitch(), leg).await;
+            assert_eq!(
+                (given_back.state, given_back.status()),
+                (CallState::GoesOn, "BAD_REQUEST"),
+                "{place}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leg_whose_state_changes_by_itself_has_not_been_moved() {
+    let (gate, webhook) = gated().await;
+    let daemon = daemon_for(&webhook, "timeout = 10").await;
+    let leg = call(&daemon, SocketMode::Async, "/crm").header("Channel-State", "CS_CONSUME_MEDIA");
+    let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), leg).await;
+    freeswitch.greet().await;
+    webhook.requested().await;
+    let channel = freeswitch.channel();
+    *channel = channel.clone().header("Channel-State", "CS_EXCHANGE_MEDIA");
+    gate.open();
+    let given_back = freeswitch.obey().await;
+    assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
+}
+
+#[tokio::test]
+async fn a_call_that_waited_long_and_is_still_there_goes_on() {
+    for mode in SocketMode::ALL {
+        let (_they, freeswitch) = waiting(mode, "false").await;
+        let given_back = freeswitch.obey().await;
+        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
+        assert_eq!(given_back.commands[0] == "connect", mode.is_async(), "a parked call is looked for");
+    }
+}
+
+#[tokio::test]
+async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() {
+    for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
+        let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
+        freeswitch.expect_connect().await;
+        freeswitch.say(reply.as_bytes()).await;
+        let given_back = freeswitch.obey().await;
+        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_elsewhere_before_its_first_word_stays_there() {
+    let (daemon, webhook) = (Daemon::start("").await, good_webhook().await);
+    let url = webhook.url("/");
+    for resume in ["false", "true"] {
+        let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", url.as_str());
+        let call = call.variable("socket_resume", resume);
+        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+        freeswitch.taken_elsewhere();
+        freeswitch.greet().await;
+        assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
+    }
+    assert!(webhook.received().is_empty());
+}
