@@ -196,6 +196,10 @@ where
     }
     let (outcome, words) = in_words(switch.dialect(), &step, outcome);
     let heard = within(patience, switch.farewell(&words)).await;
+    if let Err(SwitchError::Moved) = heard {
+        house.cancelled(&step, call.switch, arrived.elapsed(), &SwitchError::Moved);
+        return Err(SwitchError::Moved);
+    }
     house.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
     house.taken(heard);
     Ok(())

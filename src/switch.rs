@@ -82,14 +82,27 @@ pub trait Dialect: Clone + Sync {
         Duration::ZERO
     }
 
-    /// The commands that set the variables in this order and hand the call back, whole or not at all.
+    /// The commands that set the variables in this order, whole or not at all. [`Self::release`] comes behind them.
     ///
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
     fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
 
-    /// What is said where no farewell can be: the call goes on without a word about the step.
+    /// The commands before [`Self::release`] where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;
+
+    /// The commands that hand the call back.
+    fn release(&self) -> Vec<u8>;
+
+    /// True if the reply to [`Self::location_question`] shows when the farewell has run, so that a safer release is possible.
+    fn proves_end(&self) -> bool {
+        false
+    }
+
+    /// True if such a reply has shown it.
+    fn end_is_proved(&self) -> bool {
+        false
+    }
 
     /// Whether the end of our side is part of every last word.
     fn half_closes(&self) -> bool;
@@ -239,14 +252,20 @@ where
         }
     }
 
-    /// Sets the variables and hands the call back: one write, the end of our side, and the replies read to the
-    /// end. Says how many replies were not as they should be.
+    /// Sets the variables in one write and hands the call back, in the same write where nothing can be proved in between; then
+    /// ends our side and reads the replies to the end. Returns the number of replies that were not as they should be.
     ///
     /// # Errors
-    /// When the connection breaks before all is said.
+    /// [`SwitchError::Moved`] when the call moves meanwhile; when the connection breaks before all is said.
     pub async fn farewell(&mut self, farewell: &[u8]) -> Result<usize, SwitchError> {
-        self.say_last(farewell).await?;
         let mut unconfirmed = 0;
+        if self.proves_end() {
+            self.say(farewell).await?;
+            unconfirmed += self.prove_end().await?;
+            self.say_last(&self.dialect.release()).await?;
+        } else {
+            self.say_last(&[farewell, &self.dialect.release()].concat()).await?;
+        }
         loop {
             match self.hear().await {
                 Ok(message) => unconfirmed += usize::from(!self.dialect.confirms(&message)),
@@ -261,7 +280,7 @@ where
     /// # Errors
     /// When the connection breaks before that.
     pub async fn refuse(&mut self) -> Result<(), SwitchError> {
-        let refusal = self.dialect.refusal();
+        let refusal = [self.dialect.refusal(), self.dialect.release()].concat();
         self.say_last(&refusal).await?;
         let mut rest = [0; 4096];
         let mut left = LONGEST_REST;

@@ -130,6 +130,11 @@ impl Dialect for Agi {
         b"failure\n".to_vec()
     }
 
+    /// The half-close does it.
+    fn release(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// Otherwise the commands behind the first one stall (`res/res_agi.c`, `run_agi`).
     fn half_closes(&self) -> bool {
         true

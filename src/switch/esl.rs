@@ -42,6 +42,7 @@ pub struct Esl {
     place: Option<Vec<u8>>,
     /// True if the call, elsewhere, is in an application that the end of our connection would end.
     held_elsewhere: bool,
+    park: Park,
     /// Variables of which the channel data does not tell enough; the channel is asked for the last one.
     doubtful: Vec<&'static str>,
     /// What it said of those before.
@@ -65,6 +66,17 @@ enum Mode {
     Moved,
 }
 
+/// The park of a call in async mode, as far as channel data tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Park {
+    /// The channel data does not tell, or something else than we may run on the call.
+    Unknown,
+    /// Nothing has run on the call since its `socket`.
+    Untouched,
+    /// Our commands have run, so the park has begun; and nothing else runs on the call.
+    Proved,
+}
+
 impl Esl {
     /// A conversation on a connection to this port of ours.
     #[must_use]
@@ -78,6 +90,7 @@ impl Esl {
             data: Bytes::new(),
             place: None,
             held_elsewhere: false,
+            park: Park::Unknown,
             doubtful: Vec::new(),
             exact: Vec::new(),
             inexact: false,
@@ -90,17 +103,9 @@ impl Esl {
         Self { longest, ..self }
     }
 
-    /// What ends the conversation so that the dialplan goes on.
-    fn release(&self) -> Vec<u8> {
-        match self.mode {
-            Mode::Async => [RESUME, EXIT].concat(),
-            Mode::Static | Mode::AsyncLeg | Mode::Moved => EXIT.to_vec(),
-        }
-    }
-
-    /// Undoes an author's `socket_resume=true` where it is deadly.
+    /// Undoes an author's `socket_resume=true` where it would harm the call.
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
-        let needed = resumes && self.mode != Mode::Async;
+        let needed = resumes && (self.mode != Mode::Async || self.proves_end());
         let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
         off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes, Accept::Any))
     }
@@ -187,6 +192,16 @@ fn is_held(data: &Headers<'_>) -> bool {
         Some(b"CS_PARK" | b"CS_ROUTING") => true,
         Some(b"CS_EXECUTE") => matches!(application(data), Some(b"park" | b"socket")),
         Some(_) | None => false,
+    }
+}
+
+/// The park of a call that is still in its step. The last of our commands sets the status.
+fn park(data: &Headers<'_>) -> Park {
+    let argument = data.first(b"variable_current_application_data").unwrap_or_default();
+    match application(data) {
+        Some(b"socket") => Park::Untouched,
+        Some(b"set") if argument.to_ascii_lowercase().starts_with(b"webhook_status%3d") => Park::Proved,
+        Some(_) | None => Park::Unknown,
     }
 }
 
@@ -297,9 +312,8 @@ impl Dialect for Esl {
     /// `read_packet`). A second `connect` brings the channel data of now.
     fn location_question(&self) -> &'static [u8] {
         match self.mode {
-            Mode::Async | Mode::Moved => CONNECT,
-            Mode::AsyncLeg if self.place.is_some() || self.resumes => CONNECT,
-            Mode::Static | Mode::AsyncLeg => b"",
+            Mode::Async | Mode::AsyncLeg | Mode::Moved => CONNECT,
+            Mode::Static => b"",
         }
     }
 
@@ -311,6 +325,7 @@ impl Dialect for Esl {
         let stayed = self.place.as_ref().is_none_or(|place| *place == self::place(&now));
         if self.mode != Mode::Moved && stayed {
             self.resumes = is_true(&now.variable(RESUMES));
+            self.park = park(&now);
             return Location::InStep;
         }
         self.moved(&now);
@@ -336,6 +351,23 @@ impl Dialect for Esl {
         }
     }
 
+    fn proves_end(&self) -> bool {
+        matches!(self.mode, Mode::Async | Mode::AsyncLeg) && self.park == Park::Untouched
+    }
+
+    fn end_is_proved(&self) -> bool {
+        self.park == Park::Proved && !self.resumes
+    }
+
+    /// `exit` alone ends a park that has begun, and does no harm to a call that moves meanwhile. `resume` also ends a park that
+    /// begins later, and whatever else runs on the call.
+    fn release(&self) -> Vec<u8> {
+        match self.mode {
+            Mode::Async if !self.end_is_proved() => [RESUME, EXIT].concat(),
+            Mode::Static | Mode::Async | Mode::AsyncLeg | Mode::Moved => EXIT.to_vec(),
+        }
+    }
+
     fn shortest_wait(&self) -> Duration {
         match self.mode {
             Mode::AsyncLeg => PARKING,
@@ -351,17 +383,14 @@ impl Dialect for Esl {
         // whatever the answer for it was
         let resumes = |set: &Assignment| set.name.as_str().eq_ignore_ascii_case(RESUMES);
         words.extend(self.rescue(assignments.iter().any(resumes))?);
-        words.extend(self.release());
         Ok(words)
     }
 
     fn refusal(&self) -> Vec<u8> {
         match self.mode {
             // what had to be done was waited for
-            Mode::Moved => self.release(),
-            Mode::Static | Mode::Async | Mode::AsyncLeg => {
-                [self.rescue(self.resumes).unwrap_or_default(), self.release()].concat()
-            }
+            Mode::Moved => Vec::new(),
+            Mode::Static | Mode::Async | Mode::AsyncLeg => self.rescue(self.resumes).unwrap_or_default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Dialect, Switch, SwitchError};
 
@@ -30,6 +30,8 @@ pub(super) struct Tracking {
     due: VecDeque<Due>,
     /// False once the switch has answered the question with something else.
     understood: bool,
+    /// The end of the time for which the answer may be held back.
+    held_until: Instant,
 }
 
 /// The command that a reply belongs to.
@@ -42,7 +44,8 @@ enum Due {
 impl Tracking {
     /// A call that is in its step now.
     pub(super) fn new() -> Self {
-        Self { located: Instant::now(), due: VecDeque::new(), understood: true }
+        let now = Instant::now();
+        Self { located: now, due: VecDeque::new(), understood: true, held_until: now }
     }
 
     fn location_is_due(&self) -> bool {
@@ -99,19 +102,15 @@ where
     /// Asks for the place of the call a last time, and waits for the reply. What the final commands do depends on it, so a
     /// reply to an older question does not count.
     ///
-    /// A switch that does not reply in time is trusted: it holds back the answer for [`HELD_BACK`] at most, or for
-    /// [`REPLY`] where nothing was known for long, because the daemon was frozen. Only a call that the end of the connection
-    /// would harm waits longer.
+    /// An ordinary switch replies within a millisecond. One that is too busy for that is waited for, because the final commands
+    /// would reach it late as well; after [`REPLY`] it is trusted.
     ///
     /// # Errors
     /// [`SwitchError::Moved`], or the end of the conversation.
     pub async fn locate(&mut self) -> Result<(), SwitchError> {
-        let until = Instant::now()
-            + match (self.dialect.end_is_harmless(), self.tracking.located.elapsed() < LONG_AGO) {
-                (true, true) => HELD_BACK,
-                (true, false) => REPLY,
-                (false, _) => DISARMED,
-            };
+        let now = Instant::now();
+        self.tracking.held_until = now + HELD_BACK;
+        let until = now + REPLY;
         while self.asks_for_location() {
             match timeout_at(until, self.located_now()).await {
                 Ok(located) => located?,
@@ -123,6 +122,43 @@ where
             sleep(SHORTEST_PAUSE).await;
         }
         Ok(())
+    }
+
+    pub(super) fn proves_end(&self) -> bool {
+        self.asks_for_location() && self.dialect.proves_end()
+    }
+
+    /// Waits until the farewell has run, as long as the answer may be held back and a busy switch takes to reply. Returns the
+    /// number of replies that were not as they should be.
+    ///
+    /// # Errors
+    /// [`SwitchError::Moved`], or the end of the conversation.
+    pub(super) async fn prove_end(&mut self) -> Result<usize, SwitchError> {
+        let mut unconfirmed = 0;
+        while self.dialect.proves_end() && Instant::now() < self.tracking.held_until {
+            match timeout(REPLY, self.proof(&mut unconfirmed)).await {
+                Ok(proof) => proof?,
+                Err(_elapsed) => break,
+            }
+        }
+        Ok(unconfirmed)
+    }
+
+    /// Asks, a part of a frame later, whether the farewell has run. The replies to the farewell come before the answer.
+    async fn proof(&mut self, unconfirmed: &mut usize) -> Result<(), SwitchError> {
+        sleep(BETWEEN_PROOFS).await;
+        self.say(self.dialect.location_question()).await?;
+        loop {
+            let message = self.hear().await?;
+            if let Some(gone) = self.dialect.interruption(&message) {
+                return Err(gone);
+            }
+            match self.dialect.location(&message) {
+                Location::InStep => return Ok(()),
+                Location::Moved => return Err(SwitchError::Moved),
+                Location::Unknown => *unconfirmed += usize::from(!self.dialect.confirms(&message)),
+            }
+        }
     }
 
     /// Waits until the end of the connection does no harm to a call that was moved. The connection costs that call nothing,
@@ -159,18 +195,15 @@ where
 /// its request so much later; before an answer the question is asked in any case.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(900);
 
-/// What was known so long ago is not known any more.
-const LONG_AGO: Duration = Duration::from_millis(1200);
-
-/// The time that a switch may take to reply; it needs less than one millisecond.
-const REPLY: Duration = Duration::from_millis(300);
+/// The time that a switch may take to reply, and a command to take effect that makes the end of the connection harmless. Both
+/// need milliseconds, unless the switch is overloaded.
+const REPLY: Duration = Duration::from_secs(2);
 
 /// The time for which an answer is held back. It is part of the 50 ms that a call may wait beyond its timeout.
 const HELD_BACK: Duration = Duration::from_millis(40);
 
-/// The time in which a command takes effect that makes the end of the connection harmless: a frame of 20 ms, and more on a
-/// busy switch.
-const DISARMED: Duration = Duration::from_secs(2);
+/// The pause between two looks for the end of the farewell. A parked call runs commands once a frame, each 20 ms.
+const BETWEEN_PROOFS: Duration = Duration::from_millis(6);
 
 /// The pauses between two looks at a call that must not be let go yet: the length of a frame at first.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);

@@ -48,8 +48,7 @@ fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
     let assignment = Assignment { name: "v".parse().unwrap(), value: Value::from(value) };
     let words = esl.farewell(&[assignment], Accept::Any)?;
     let begin = words.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;
-    let argument = words[begin..].strip_suffix(b"exit\n\n").expect("the end");
-    Ok(argument.to_vec())
+    Ok(words[begin..].to_vec())
 }
 
 /// How often a value is handed on from variable to variable.

@@ -67,16 +67,52 @@ async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn the_place_of_a_call_is_asked_for_before_every_answer_in_async_mode() {
+async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async_mode() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/crm", "/nope", "/crm?timeout=99"] {
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, path)).await;
             let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
-            assert_eq!(asked, usize::from(mode.is_async()), "{mode:?} {path}");
+            assert_eq!(asked, if mode.is_async() { 2 } else { 0 }, "{mode:?} {path}");
+            assert_eq!(given_back.orders().last(), Some(&"exit"));
+            assert!(!given_back.orders().contains(&"resume"), "the park is known to have begun");
             assert_eq!(given_back.state, CallState::GoesOn);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_moved_while_its_variables_are_set_takes_no_harm() {
+    for resume in ["false", "true"] {
+        let (gate, webhook) = gated().await;
+        let daemon = daemon_for(&webhook, "timeout = 10").await;
+        let call = call(&daemon, SocketMode::Async, "/crm").variable("socket_resume", resume);
+        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+        freeswitch.greet().await;
+        webhook.requested().await;
+        gate.open();
+        freeswitch.expect_connect().await;
+        freeswitch.locate().await;
+        // the reply said that it was still there
+        freeswitch.taken_elsewhere();
+        let given_back = freeswitch.obey().await;
+        assert_eq!(given_back.state, CallState::Elsewhere, "socket_resume={resume}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_thread_is_busy_goes_on_with_its_answer() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for resume in ["false", "true"] {
+        let call = call(&daemon, SocketMode::Async, "/crm").variable("socket_resume", resume);
+        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+        freeswitch.greet().await;
+        freeswitch.busy = true;
+        let given_back = freeswitch.obey().await;
+        assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
+        assert!(given_back.orders().contains(&"resume"), "nothing showed that the park had begun");
     }
 }
 

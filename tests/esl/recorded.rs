@@ -75,9 +75,9 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
         tokio::task::yield_now().await;
     }
     if name.contains("async") {
-        // the question about the place of the call
+        // the question about the place of the call, on which somebody plays music by now
         freeswitch.expect_connect().await;
-        freeswitch.say(&recorded(name).bytes()).await;
+        freeswitch.say(&recorded(name).variable("current_application", "playback").bytes()).await;
     }
     let expected = farewell(name);
     let mut heard = Vec::new();

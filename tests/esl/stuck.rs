@@ -325,6 +325,18 @@ mod panics {
             self.0.refusal()
         }
 
+        fn release(&self) -> Vec<u8> {
+            self.0.release()
+        }
+
+        fn proves_end(&self) -> bool {
+            self.0.proves_end()
+        }
+
+        fn end_is_proved(&self) -> bool {
+            self.0.end_is_proved()
+        }
+
         fn half_closes(&self) -> bool {
             self.0.half_closes()
         }

@@ -43,6 +43,10 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     commands: Vec<String>,
     /// The time of the first reply to `connect`.
     connected: Option<Instant>,
+    /// True once the parked call has done what was queued for it.
+    park_began: bool,
+    /// True if the call's thread is too busy to do so before the connection ends.
+    pub busy: bool,
 }
 
 /// What has become of the call.
@@ -194,9 +198,14 @@ impl ChannelData {
 
     /// True if `CF_CONTROLLED` is set, which the end of any listener clears.
     fn is_parked(&self) -> bool {
-        let application = self.variables.get("current_application").map(Vec::as_slice);
         let state = self.says(b"Channel-State");
-        state == b"CS_PARK" || state == b"CS_EXECUTE" && matches!(application, Some(b"park" | b"socket"))
+        state == b"CS_PARK" || state == b"CS_EXECUTE" && self.runs(&["park", "socket"])
+    }
+
+    /// True if one of these applications is the last that began on the call.
+    fn runs(&self, applications: &[&str]) -> bool {
+        let application = self.variables.get("current_application").map(Vec::as_slice).unwrap_or_default();
+        applications.iter().any(|one| one.as_bytes() == application)
     }
 
     /// False on a leg that was called.
@@ -249,7 +258,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// The same over any stream.
     pub fn over(stream: S, channel: ChannelData) -> Self {
         let (read, queued, commands) = (Vec::new(), Vec::new(), Vec::new());
-        Self { stream, read, channel, queued, resumes: false, elsewhere: false, commands, connected: None }
+        Self {
+            stream,
+            read,
+            channel,
+            queued,
+            resumes: false,
+            elsewhere: false,
+            commands,
+            connected: None,
+            park_began: false,
+            busy: false,
+        }
     }
 
     /// The whole conversation about one call.
@@ -311,7 +331,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// Replies to a further `connect`. The parked call has done by now what was queued for it.
     pub async fn locate(&mut self) {
         self.commands.push("connect".to_owned());
-        self.run_queue();
+        if !self.busy {
+            self.park_began |= !self.queued.is_empty();
+            self.run_queue();
+        }
         self.say(&self.channel.bytes()).await;
     }
 
@@ -390,6 +413,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             Some(_) | None => value,
         };
         let name = name.to_ascii_lowercase();
+        let channel = self.channel.clone().variable("current_application", "set");
+        self.channel = channel.variable("current_application_data", argument);
         self.channel = match value.is_empty() {
             true => {
                 self.channel.variables.remove(&name);
@@ -403,6 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     fn given_back(mut self) -> GivenBack {
         // the listener looks at the variable before the call's thread does what is queued
         let resumes_now = self.resumes || self.channel.is_true("socket_resume");
+        let plays = !self.channel.runs(&["set", "socket"]);
         self.run_queue();
         let resumes = self.resumes || self.channel.is_true("socket_resume");
         let parked = self.connected.is_some_and(|connected| connected.elapsed() >= PARKING);
@@ -418,6 +444,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
                 (false, false) => CallState::Parked,
             },
             (true, true) | (false, false) => CallState::GoesOn,
+            (true, false) if self.park_began && !plays => CallState::GoesOn,
             (true, false) => CallState::Parked,
             (false, true) => CallState::StuckInReset,
         };
@@ -466,6 +493,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
 }
 
 impl GivenBack {
+    /// The commands without the questions about the place of the call, whose number depends on time.
+    pub fn orders(&self) -> Vec<&str> {
+        self.commands.iter().map(String::as_str).filter(|command| *command != "connect").collect()
+    }
+
     /// What a variable holds, nothing where it is not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| std::str::from_utf8(value).expect("UTF-8"))
