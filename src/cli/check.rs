@@ -307,7 +307,9 @@ fn of_manner(manner: &Manner) -> Vec<String> {
     }
     match (manner.redirects.most, manner.redirects.hosts.join(", ")) {
         (0, _) => {}
-        (most, none) if none.is_empty() => parts.push(format!("follows {most} redirects on the same host")),
+        (most, none) if none.is_empty() => {
+            parts.push(format!("follows {most} redirects at the same host and port"))
+        }
         (most, hosts) => parts.push(format!("follows {most} redirects, also to {hosts}")),
     }
     parts

@@ -225,6 +225,7 @@ mod tests {
             Outcome::HttpError { code: 503, redirect: None },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::NoTarget) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Host) },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Port) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Downgrade) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::TooMany) },
             Outcome::Timeout { waited, begun: false },

@@ -136,7 +136,8 @@ async fn a_call_goes_on_where_redirects_go_round() {
 async fn a_call_goes_on_where_a_redirect_leads_to_nobody() {
     let (address, _held) = refusing();
     let reply = Reply::redirect(307, &format!("http://{address}/"));
-    both_go_on_after(reply, "redirects = 1", "UNREACHABLE", "the webhook refused the connection").await;
+    let keys = "redirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
+    both_go_on_after(reply, keys, "UNREACHABLE", "the webhook refused the connection").await;
 }
 
 #[tokio::test]
