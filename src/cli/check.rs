@@ -294,6 +294,9 @@ fn of_manner(manner: &Manner) -> Vec<String> {
     if manner.idempotent {
         parts.push("may be sent twice".to_owned());
     }
+    if !manner.keep_alive {
+        parts.push("a connection for each request".to_owned());
+    }
     match manner.breaker {
         None => parts.push("asked in any case (no breaker)".to_owned()),
         Some(breaker) if breaker == Breaker::default() => {}

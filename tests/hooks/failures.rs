@@ -71,7 +71,7 @@ async fn a_call_goes_on_where_the_webhook_never_shakes_hands() {
             held.push(connection);
         }
     });
-    both_go_on(&url, "TIMEOUT", "no answer within 1s").await;
+    both_go_on(&url, "TIMEOUT", "the TLS handshake with the webhook was not complete within 1s").await;
     holding.abort();
 }
 

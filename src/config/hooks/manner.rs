@@ -23,6 +23,7 @@ pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, f
     Manner {
         tls: tls(section, urls, file).map(Arc::new),
         idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
+        keep_alive: section.take("keep_alive").and_then(|entry| entry.truth()).unwrap_or(blank.keep_alive),
         breaker: breaker.map_or(blank.breaker, self::breaker),
         cache: cache(section),
         redirects: redirects(section),
