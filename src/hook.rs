@@ -26,7 +26,7 @@ use http::Method;
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
-pub use self::faults::{AnswerFault, RequestFault, Unreachable};
+pub use self::faults::{AnswerFault, Coding, RequestFault, Unreachable};
 pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, SECRET_WORDS, sounds_secret};
 pub use self::outcome::{Awaited, Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};

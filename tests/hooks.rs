@@ -34,6 +34,8 @@ mod signatures;
 mod timeouts;
 /// What leads to no request at all.
 mod unasked;
+/// How header lines are written, and which are read.
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -240,6 +240,7 @@ impl fmt::Display for Awaited {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::Coding;
     use super::*;
 
     fn every_stage() -> [Awaited; 6] {
@@ -276,6 +277,7 @@ mod tests {
             U::Tls,
             U::Closed,
             U::NotHttp,
+            U::TooManyHeaders,
             U::Descriptors,
             U::CertificateOfAuthority,
             U::Other,
@@ -289,6 +291,12 @@ mod tests {
             A::NotOneOfTheAnswers,
             A::NotJson,
             A::Charset,
+            A::Compressed(Coding::Gzip),
+            A::Compressed(Coding::Deflate),
+            A::Compressed(Coding::Brotli),
+            A::Compressed(Coding::Zstd),
+            A::Compressed(Coding::Compress),
+            A::Compressed(Coding::Other),
             A::Object("customer.name".to_owned()),
             A::List("customer.name".to_owned()),
             A::Unfit(Unfit::Newline),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::CONNECTION;
+use http::header::{ACCEPT_ENCODING, CONNECTION};
 use http::{HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
@@ -118,7 +118,7 @@ impl Clients {
     }
 
     fn builder(&self, connect_timeout: Duration, pool: Pool) -> ClientBuilder {
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let most_idle = match pool {
             Pool::Trusted | Pool::Quarantine => MOST_IDLE,
             Pool::Unkept => {
@@ -131,6 +131,10 @@ impl Clients {
             .redirect(redirect::Policy::none())
             .referer(false)
             .default_headers(headers)
+            .http1_title_case_headers()
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .dns_resolver(NotedResolver(Arc::clone(&self.names)))
             .connector_layer(layer_fn(NotedConnector))
             .connect_timeout(connect_timeout)

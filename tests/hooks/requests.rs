@@ -67,6 +67,7 @@ async fn a_request_has_no_other_headers_than_these() {
         names,
         [
             "accept",
+            "accept-encoding",
             "content-length",
             "content-type",
             "host",
