@@ -26,13 +26,13 @@ use http::Method;
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
-pub use self::faults::{AnswerFault, RequestFault, Unreachable};
+pub use self::faults::{AnswerFault, Coding, RequestFault, Unreachable};
 pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, SECRET_WORDS, sounds_secret};
-pub use self::outcome::{Load, Outcome, Status};
+pub use self::outcome::{Awaited, Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
-pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn};
+pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn, UNKEPT};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
 pub use self::template::Placeholder;
 pub use self::url::{UrlTemplate, http_url, shown};
@@ -79,6 +79,8 @@ pub struct Manner {
     pub tls: Option<Arc<Tls>>,
     /// Whether the webhook may receive the same request twice.
     pub idempotent: bool,
+    /// True if a connection may serve more than one request.
+    pub keep_alive: bool,
     /// When callers are no longer kept waiting for it; none: never.
     pub breaker: Option<Breaker>,
     /// For how long an answer is taken for calls that would ask the same.
@@ -103,6 +105,7 @@ impl Default for Manner {
         Self {
             tls: None,
             idempotent: false,
+            keep_alive: true,
             breaker: Some(Breaker::default()),
             cache: None,
             redirects: Redirects::default(),

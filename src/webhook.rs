@@ -11,6 +11,7 @@ mod errand;
 mod failure;
 mod kept;
 mod names;
+mod progress;
 mod standings;
 
 use std::io;
@@ -21,12 +22,12 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use self::attempt::Heard;
-use self::clients::Clients;
+use self::clients::{Clients, Pool};
 use self::errand::{Errand, OneTurn, share};
 use self::kept::KeptAnswers;
 pub use self::kept::Origin;
 use self::standings::{Admitted, Standings};
-use crate::hook::{Answer, Hook, Keeping, Outcome, Request, Step, Target};
+use crate::hook::{Answer, Awaited, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -108,7 +109,9 @@ impl Webhook {
             metrics,
         };
         let webhook = Self { shared: Arc::new(shared) };
-        webhook.shared.clients.client(None, Duration::from_secs(2))?;
+        for &pool in Pool::of(true) {
+            webhook.shared.clients.client(None, Duration::from_secs(2), pool)?;
+        }
         webhook.prepare(hooks)?;
         Ok(webhook)
     }
@@ -122,9 +125,11 @@ impl Webhook {
         for hook in hooks {
             for later in 0..hook.urls.len() {
                 let most = share(hook.timeout.get(), later);
-                self.shared.clients.client(hook.manner.tls.as_deref(), most)?;
-                if let Some(anonymous) = anonymous(hook) {
-                    self.shared.clients.client(Some(&anonymous), most)?;
+                for &pool in Pool::of(hook.manner.keep_alive) {
+                    self.shared.clients.client(hook.manner.tls.as_deref(), most, pool)?;
+                    if let Some(anonymous) = anonymous(hook) {
+                        self.shared.clients.client(Some(&anonymous), most, pool)?;
+                    }
                 }
             }
         }
@@ -221,7 +226,7 @@ impl Webhook {
                 // another call's time was over, not this one's
                 Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
                 Ok(Err((outcome, answer))) => (outcome, answer),
-                Err(_elapsed) => (Outcome::Timeout { waited: errand.patience, begun: false }, None),
+                Err(_elapsed) => (errand.late(Awaited::Answer), None),
             };
             let (outcome, answer) = match failed {
                 // by the words of whoever asked; another switch, or another variable, may take the same answer
@@ -289,7 +294,7 @@ impl Webhook {
         }
         // where every URL is left alone, that is the outcome; where none was looked at, it was too late
         let rested = attempts.last().map(|attempt| attempt.outcome.clone());
-        let none = || (rested.unwrap_or(Outcome::Timeout { waited: errand.patience, begun: false }), None);
+        let none = || (rested.unwrap_or_else(|| errand.late(Awaited::Start)), None);
         let (outcome, answer) = ended.unwrap_or_else(none);
         Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
@@ -303,14 +308,13 @@ impl Webhook {
         admitted: Admitted<'_>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Heard, Outcome> {
-        let Shared { clients, standings, metrics, .. } = &*self.shared;
+        let Shared { standings, metrics, .. } = &*self.shared;
         let hook = &*errand.step.name;
         let mut first = true;
         loop {
             let began = Instant::now();
             standings.asked(&target.place);
-            let turn = OneTurn { apart: standings.suspects(&target.place, began.into_std()), ..turn };
-            let made = attempt::made(clients, errand, target, turn, metrics).await;
+            let made = attempt::made(&self.shared, errand, target, turn).await;
             metrics.request_ended(hook, began.elapsed());
             let failure = match made {
                 Ok(heard) => {
@@ -326,7 +330,7 @@ impl Webhook {
             if first
                 && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
                 && Instant::now() < turn.until
-                && standings.repeats(&target.place)
+                && (failure.of_a_kept_connection || standings.repeats(&target.place))
             {
                 attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
                 metrics.retried(hook);
@@ -336,7 +340,7 @@ impl Webhook {
             let now = Instant::now().into_std();
             match outcome {
                 // it says nothing of the webhook
-                _ if outcome.is_our_own_fault() => {}
+                _ if outcome.is_our_own_fault() || failure.of_a_kept_connection => {}
                 Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.place, now),
                 _ if outcome.is_silence() => {
                     admitted.used();

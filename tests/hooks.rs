@@ -8,6 +8,8 @@ mod bodies;
 mod breaker;
 /// Answers that serve more than one call.
 mod cache;
+/// Which connections serve more than one request.
+mod connections;
 /// Requests that no call waits for.
 mod detached;
 /// Servers that fail in each way, and calls that go on.
@@ -28,8 +30,12 @@ mod retries;
 mod secrets;
 /// How a webhook knows who sent a request.
 mod signatures;
+/// The stage that a TIMEOUT names.
+mod timeouts;
 /// What leads to no request at all.
 mod unasked;
+/// How header lines are written, and which are read.
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

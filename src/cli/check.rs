@@ -294,6 +294,9 @@ fn of_manner(manner: &Manner) -> Vec<String> {
     if manner.idempotent {
         parts.push("may be sent twice".to_owned());
     }
+    if !manner.keep_alive {
+        parts.push("a connection for each request".to_owned());
+    }
     match manner.breaker {
         None => parts.push("asked in any case (no breaker)".to_owned()),
         Some(breaker) if breaker == Breaker::default() => {}
@@ -307,7 +310,9 @@ fn of_manner(manner: &Manner) -> Vec<String> {
     }
     match (manner.redirects.most, manner.redirects.hosts.join(", ")) {
         (0, _) => {}
-        (most, none) if none.is_empty() => parts.push(format!("follows {most} redirects on the same host")),
+        (most, none) if none.is_empty() => {
+            parts.push(format!("follows {most} redirects at the same host and port"))
+        }
         (most, hosts) => parts.push(format!("follows {most} redirects, also to {hosts}")),
     }
     parts

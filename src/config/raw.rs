@@ -339,7 +339,7 @@ impl<'d> Entry<'d> {
 const A_LIST: &str = "write a list of texts, such as [\"a\", \"b\"]";
 
 /// Keys of a hook whose values are never secrets.
-const HARMLESS: [&str; 18] = [
+const HARMLESS: [&str; 19] = [
     "method",
     "timeout",
     "variable",
@@ -348,6 +348,7 @@ const HARMLESS: [&str; 18] = [
     "otherwise",
     "fetch",
     "idempotent",
+    "keep_alive",
     "breaker",
     "failures",
     "probe",

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 
-use super::{AnswerFault, Hook, Outcome};
+use super::{AnswerFault, Coding, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
 /// What a webhook answered.
@@ -228,6 +228,10 @@ impl Answer {
     /// The body without white space at its ends, in UTF-8 if its charset is known: what `Content-Type` names, by the
     /// labels of the WHATWG's Encoding standard (in which ISO-8859-1 is Windows-1252).
     fn text(&self) -> Result<Cow<'_, [u8]>, AnswerFault> {
+        let codings = self.headers.get_all(CONTENT_ENCODING).into_iter();
+        if let Some(coding) = codings.filter_map(|value| Coding::named_by(value.as_bytes())).next() {
+            return Err(AnswerFault::Compressed(coding));
+        }
         let encoding = match self.charset() {
             None => UTF_8,
             Some(label) => Encoding::for_label(label.as_bytes()).ok_or(AnswerFault::Charset)?,

@@ -39,6 +39,9 @@ pub enum Unreachable {
     /// It speaks something else.
     #[error("what the webhook sent is not HTTP")]
     NotHttp,
+    /// The head of its answer is longer than the HTTP library reads: 100 lines, 417,792 bytes.
+    #[error("the webhook sent too many headers. at most 100 lines and 417792 bytes are read")]
+    TooManyHeaders,
     /// Our own machine's limit.
     #[error("this machine has no file descriptors left for a connection to the webhook")]
     Descriptors,
@@ -72,6 +75,7 @@ impl Unreachable {
             | Self::Certificate
             | Self::CertificateOfAuthority
             | Self::NotHttp
+            | Self::TooManyHeaders
             | Self::Descriptors
             | Self::Resting { .. } => false,
         }
@@ -102,6 +106,9 @@ pub enum AnswerFault {
     /// An encoding that is not read.
     #[error("the charset of the answer is not UTF 8 or ISO 8859 1 or Windows 1252")]
     Charset,
+    /// A content coding, which no request asks for.
+    #[error("the answer is compressed with {0}. the webhook must send it uncompressed")]
+    Compressed(Coding),
     /// No text but an object; the words are the pointer's.
     #[error("what stands at {0} of the answer is an object")]
     Object(String),
@@ -111,6 +118,47 @@ pub enum AnswerFault {
     /// The switch's wire cannot carry it.
     #[error("the answer does not fit. {0}")]
     Unfit(Unfit),
+}
+
+/// A content coding (RFC 9110, 8.4.1), in the letters of a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Coding {
+    /// Also as `x-gzip`.
+    #[error("gzip")]
+    Gzip,
+    /// As zlib writes it.
+    #[error("deflate")]
+    Deflate,
+    /// RFC 7932.
+    #[error("br")]
+    Brotli,
+    /// RFC 8878.
+    #[error("zstd")]
+    Zstd,
+    /// Also as `x-compress`.
+    #[error("compress")]
+    Compress,
+    /// A name that is not shown, because a stranger chose it.
+    #[error("an unknown coding")]
+    Other,
+}
+
+impl Coding {
+    /// The first coding of a `Content-Encoding`; none where it names no other than `identity`.
+    #[must_use]
+    pub fn named_by(value: &[u8]) -> Option<Self> {
+        let names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let mut codings = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
+        let name = codings.next()?.to_ascii_lowercase();
+        Some(match &*name {
+            b"gzip" | b"x-gzip" => Self::Gzip,
+            b"deflate" => Self::Deflate,
+            b"br" => Self::Brotli,
+            b"zstd" => Self::Zstd,
+            b"compress" | b"x-compress" => Self::Compress,
+            _ => Self::Other,
+        })
+    }
 }
 
 /// Why no request was made.

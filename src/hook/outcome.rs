@@ -32,8 +32,8 @@ pub enum Outcome {
     Timeout {
         /// How long was waited.
         waited: Duration,
-        /// Whether the answer's head had come.
-        begun: bool,
+        /// The stage that was not complete when the time was over.
+        awaited: Awaited,
     },
     /// Name, connection or TLS failed.
     Unreachable(Unreachable),
@@ -50,6 +50,23 @@ pub enum Outcome {
     BadRequest(RequestFault),
     /// More at once than the configuration allows.
     Overloaded(Load),
+}
+
+/// The stage of a request that was not complete when its time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// No request had begun.
+    Start,
+    /// The name servers had not answered.
+    NameServers,
+    /// There was no connection.
+    Connection,
+    /// The TLS handshake was not complete.
+    Tls,
+    /// The head of the answer was not complete.
+    Answer,
+    /// The body of the answer was not complete.
+    Body,
 }
 
 /// What there is too much of, and how much the configuration allows.
@@ -195,10 +212,7 @@ impl fmt::Display for Outcome {
             Self::HttpError { code, redirect: Some(fault) } => {
                 write!(f, "the webhook answered {code} and {fault}")
             }
-            Self::Timeout { waited, begun: false } => write!(f, "no answer within {waited:?}"),
-            Self::Timeout { waited, begun: true } => {
-                write!(f, "the answer began but was not complete within {waited:?}")
-            }
+            Self::Timeout { waited, awaited } => write!(f, "{awaited} within {waited:?}"),
             Self::Unreachable(why) => why.fmt(f),
             Self::BadAnswer { fault, variable: None, .. } => fault.fmt(f),
             Self::BadAnswer { fault, variable: Some(name), .. } => write!(f, "{fault}. it was for {name}"),
@@ -208,11 +222,31 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// The clause of a `TIMEOUT`, without the time.
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "no time was left to ask the webhook",
+            Self::NameServers => "no answer from the name servers",
+            Self::Connection => "no connection to the webhook",
+            Self::Tls => "the TLS handshake with the webhook was not complete",
+            Self::Answer => "no answer",
+            Self::Body => "the answer began but was not complete",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::Coding;
     use super::*;
+
+    fn every_stage() -> [Awaited; 6] {
+        use Awaited::{Answer, Body, Connection, NameServers, Start, Tls};
+        [Start, NameServers, Connection, Tls, Answer, Body]
+    }
 
     /// One of each kind, and each fault: what the dialplan can ever hear.
     #[expect(clippy::too_many_lines, reason = "a list")]
@@ -225,10 +259,9 @@ mod tests {
             Outcome::HttpError { code: 503, redirect: None },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::NoTarget) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Host) },
+            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Port) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Downgrade) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::TooMany) },
-            Outcome::Timeout { waited, begun: false },
-            Outcome::Timeout { waited, begun: true },
             Outcome::Overloaded(Load::Calls(10_000)),
             Outcome::Overloaded(Load::CallsOfPeer(100)),
             Outcome::Overloaded(Load::Detached(1000)),
@@ -244,6 +277,7 @@ mod tests {
             U::Tls,
             U::Closed,
             U::NotHttp,
+            U::TooManyHeaders,
             U::Descriptors,
             U::CertificateOfAuthority,
             U::Other,
@@ -257,6 +291,12 @@ mod tests {
             A::NotOneOfTheAnswers,
             A::NotJson,
             A::Charset,
+            A::Compressed(Coding::Gzip),
+            A::Compressed(Coding::Deflate),
+            A::Compressed(Coding::Brotli),
+            A::Compressed(Coding::Zstd),
+            A::Compressed(Coding::Compress),
+            A::Compressed(Coding::Other),
             A::Object("customer.name".to_owned()),
             A::List("customer.name".to_owned()),
             A::Unfit(Unfit::Newline),
@@ -289,6 +329,7 @@ mod tests {
             R::VariableNotWhole,
             R::TooManyVariables,
         ];
+        all.extend(every_stage().map(|awaited| Outcome::Timeout { waited, awaited }));
         all.extend(unreachable.map(Outcome::Unreachable));
         let name = || "CRM_NAME".parse().ok();
         all.extend(answers.iter().cloned().map(|fault| Outcome::BadAnswer {
@@ -316,6 +357,13 @@ mod tests {
             assert!(reason.len() < 200, "{reason}");
             assert_eq!(reason.is_empty(), outcome.status() == Status::Ok, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn each_stage_of_a_timeout_has_a_reason_of_its_own() {
+        let waited = Duration::from_secs(2);
+        let reasons = every_stage().map(|awaited| Outcome::Timeout { waited, awaited }.to_string());
+        assert_eq!(BTreeSet::from(reasons).len(), every_stage().len());
     }
 
     #[test]

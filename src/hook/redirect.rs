@@ -8,7 +8,7 @@ use url::Url;
 pub struct Redirects {
     /// How many, one after the other; 0: none.
     pub most: u8,
-    /// To which hosts besides the one that redirects, as a URL has them.
+    /// To which hosts besides the one that redirects, as a URL has them; with a port: to that port alone.
     pub hosts: Vec<String>,
 }
 
@@ -21,6 +21,9 @@ pub enum RedirectFault {
     /// Another host, which the hook does not list.
     #[error("redirects to a host that redirect_hosts does not list")]
     Host,
+    /// Another port or scheme of the same host, which the hook does not list.
+    #[error("redirects to another port or scheme of its host that redirect_hosts does not list")]
+    Port,
     /// What was confidential would not be any more.
     #[error("redirects from https to http")]
     Downgrade,
@@ -56,14 +59,23 @@ impl Redirects {
         if from.scheme() == "https" && target.scheme() == "http" {
             return Err(RedirectFault::Downgrade);
         }
-        let host = target.host_str().unwrap_or_default();
-        if target.host() != from.host() && !self.hosts.iter().any(|listed| listed == host) {
-            return Err(RedirectFault::Host);
+        if target.origin() != from.origin() && !self.lists(&target) {
+            let same_host = target.host() == from.host();
+            return Err(if same_host { RedirectFault::Port } else { RedirectFault::Host });
         }
         // who redirects does not choose credentials either; a URL with a host takes both
         let _taken = (target.set_username(""), target.set_password(None));
         target.set_fragment(None);
         Ok(Some(target))
+    }
+
+    /// True if the host of this URL is listed, with its port or without any.
+    fn lists(&self, target: &Url) -> bool {
+        let (host, port) = (target.host_str().unwrap_or_default(), target.port_or_known_default());
+        self.hosts.iter().filter_map(|listed| listed.strip_prefix(host)).any(|rest| {
+            rest.is_empty()
+                || port.is_some_and(|port| rest.strip_prefix(':') == Some(port.to_string().as_str()))
+        })
     }
 }
 
@@ -96,28 +108,51 @@ mod tests {
     use super::*;
 
     fn target(from: &str, to: &str, followed: u8) -> Result<Option<String>, RedirectFault> {
-        let redirects = Redirects { most: 2, hosts: vec!["other.example".to_owned(), "[::1]".to_owned()] };
+        let listed = ["other.example", "[::1]", "port.example:8080", "secure.example:443", "[::2]:81"];
+        let redirects = Redirects { most: 2, hosts: listed.map(str::to_owned).to_vec() };
         let headers = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_str(to).unwrap())]);
         Ok(redirects.target(302, &headers, &from.parse().unwrap(), followed)?.map(String::from))
     }
 
     #[test]
-    fn a_redirect_stays_on_its_host_or_goes_to_a_listed_one() {
+    fn a_redirect_stays_at_its_scheme_host_and_port_or_goes_to_a_listed_host() {
         let good = |from, to| target(from, to, 0).unwrap().unwrap();
         assert_eq!(good("http://h/a", "/b?c#d"), "http://h/b?c");
-        assert_eq!(good("http://h/a", "https://h/a"), "https://h/a");
-        assert_eq!(good("http://h/a", "//h:8080/"), "http://h:8080/");
+        assert_eq!(good("http://h/a", "//h:80/"), "http://h/");
         assert_eq!(good("https://h/a", "https://u:p@other.example/"), "https://other.example/");
+        assert_eq!(good("https://h/a", "https://other.example:9/"), "https://other.example:9/");
         assert_eq!(good("http://h/a", "http://[0:0::1]:8080/"), "http://[::1]:8080/");
+        assert_eq!(good("http://other.example/a", "https://other.example/a"), "https://other.example/a");
         for (from, to, fault) in [
+            ("http://h/a", "https://h/a", RedirectFault::Port),
+            ("http://h/a", "//h:8080/", RedirectFault::Port),
             ("https://h/a", "http://h/a", RedirectFault::Downgrade),
             ("https://h/a", "https://h.evil/a", RedirectFault::Host),
             ("https://h/a", "https://h@evil/a", RedirectFault::Host),
             ("https://h/a", "https://x.other.example/", RedirectFault::Host),
+            ("https://h/a", "https://other.example.evil/", RedirectFault::Host),
+            ("https://h/a", "https://other/", RedirectFault::Host),
             ("https://h/a", "file:///etc/passwd", RedirectFault::NoTarget),
             ("https://h/a", "https://", RedirectFault::NoTarget),
         ] {
             assert_eq!(target(from, to, 0), Err(fault), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_listed_with_a_port_is_listed_for_that_port_alone() {
+        for (from, to, expected) in [
+            ("http://h/a", "http://port.example:8080/", None),
+            ("http://h/a", "https://port.example:8080/", None),
+            ("http://h/a", "https://secure.example/", None),
+            ("http://h/a", "http://[::2]:81/", None),
+            ("http://h/a", "http://port.example/", Some(RedirectFault::Host)),
+            ("http://h/a", "http://port.example:80801/", Some(RedirectFault::NoTarget)),
+            ("http://h/a", "http://port.example:808/", Some(RedirectFault::Host)),
+            ("http://h/a", "http://secure.example/", Some(RedirectFault::Host)),
+            ("http://port.example/", "http://port.example:8081/", Some(RedirectFault::Port)),
+        ] {
+            assert_eq!(target(from, to, 0).err(), expected, "{to}");
         }
     }
 

@@ -61,10 +61,15 @@ pub struct Standing {
     budget: u32,
     /// When a request last had no answer.
     silent: Option<Instant>,
+    /// When it last closed a kept connection instead of an answer.
+    closed: Option<Instant>,
 }
 
 /// For so long a URL that did not answer is a suspect.
 const SUSPICION: Duration = Duration::from_secs(600);
+
+/// For so long no connection is kept to a URL that closes them without notice.
+pub const UNKEPT: Duration = Duration::from_secs(600);
 
 /// Whether a caller's request may try a URL now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +107,7 @@ const MOST_SAVED: u32 = 2 * PRICE;
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { failures: 0, tried: None, budget: MOST_SAVED, silent: None }
+        Self { failures: 0, tried: None, budget: MOST_SAVED, silent: None, closed: None }
     }
 }
 
@@ -187,11 +192,25 @@ impl Standing {
         self.silent.is_some_and(|at| now.saturating_duration_since(at) < SUSPICION)
     }
 
+    /// A kept connection died before any byte of an answer came. Returns true if that is news.
+    pub fn closed_a_kept_connection(&mut self, now: Instant) -> bool {
+        let news = self.keeps_connections(now);
+        self.closed = Some(now);
+        news
+    }
+
+    /// False for ten minutes after it closed a kept connection instead of an answer.
+    #[must_use]
+    pub fn keeps_connections(&self, now: Instant) -> bool {
+        self.closed.is_none_or(|at| now.saturating_duration_since(at) >= UNKEPT)
+    }
+
     /// Whether there is nothing to remember.
     #[must_use]
     pub fn is_good(&self, now: Instant) -> bool {
         let silent = self.silent.filter(|_| self.is_suspect(now));
-        Self { silent, ..self.clone() } == Self::default()
+        let closed = self.closed.filter(|_| !self.keeps_connections(now));
+        Self { silent, closed, ..self.clone() } == Self::default()
     }
 }
 
@@ -263,6 +282,20 @@ mod tests {
         }
         assert!(standing.is_suspect(now) && !standing.is_good(now));
         assert!(standing.is_good(now + SUSPICION));
+    }
+
+    #[test]
+    fn no_connection_is_kept_for_ten_minutes_after_one_was_closed_without_notice() {
+        let (mut standing, now) = (Standing::default(), Instant::now());
+        assert!(standing.keeps_connections(now));
+        assert!(standing.closed_a_kept_connection(now));
+        assert_eq!(standing.answered(), None);
+        assert!(!standing.is_good(now) && !standing.keeps_connections(now + UNKEPT - SECOND));
+        let later = now + 5 * SECOND;
+        assert!(!standing.closed_a_kept_connection(later), "that was known");
+        assert!(!standing.keeps_connections(now + UNKEPT) && standing.keeps_connections(later + UNKEPT));
+        assert!(standing.is_good(later + UNKEPT) && standing.closed_a_kept_connection(later + UNKEPT));
+        assert!(!standing.is_suspect(now), "it answers on other connections");
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! One request, from its connection to the last byte of its answer, through the redirects that the hook follows.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::clients::{Clients, noticing};
+use super::clients::Pool;
 use super::errand::{Errand, OneTurn};
-use super::{ErrorPage, failure};
+use super::progress::Progress;
+use super::{ErrorPage, Shared, failure};
 use crate::hook::{
-    Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
+    Answer, AnswerFault, Awaited, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
     redirected_method,
 };
-use crate::metrics::Metrics;
 
 /// An answer, whatever it says.
 #[derive(Debug)]
@@ -28,9 +28,16 @@ pub(super) struct Heard {
 pub(super) struct Failure {
     pub(super) outcome: Outcome,
     stage: Stage,
+    /// True if it was a kept connection that died before any byte of the answer came: a new one may be good.
+    pub(super) of_a_kept_connection: bool,
 }
 
 impl Failure {
+    /// One that came when an answer had begun, or may have.
+    fn begun(outcome: Outcome) -> Self {
+        Self { outcome, stage: Stage::Begun, of_a_kept_connection: false }
+    }
+
     /// Whether the same request may be sent again.
     pub(super) fn may_be_repeated(&self, method: &Method, idempotent: bool) -> bool {
         match self.outcome {
@@ -44,6 +51,8 @@ impl Failure {
 struct Hop {
     method: Method,
     url: Url,
+    /// By which it is remembered whether its connections are trusted.
+    place: Arc<str>,
     headers: HeaderMap,
     with_body: bool,
     followed: u8,
@@ -51,33 +60,22 @@ struct Hop {
 
 /// Makes the request, until a moment at the latest.
 pub(super) async fn made(
-    clients: &Clients,
+    shared: &Shared,
     errand: Errand<'_>,
     target: &Target,
     turn: OneTurn,
-    metrics: &Metrics,
 ) -> Result<Heard, Failure> {
-    let (request, until) = (errand.request, turn.until);
+    let request = errand.request;
     let mut hop = Hop {
         method: request.method.clone(),
         url: target.url.clone(),
+        place: Arc::clone(&target.place),
         headers: request.headers.clone(),
         with_body: request.body.is_some(),
         followed: 0,
     };
     loop {
-        let sending = noticing(send(clients, errand, &hop, turn.connect));
-        let (response, reused) =
-            match timeout_at(until, clients.connections.polled(turn.apart, sending)).await {
-                Ok((Ok(response), reused)) => (response, reused),
-                Ok((Err(error), reused)) => return Err(hop.failed(&error, reused)),
-                Err(_elapsed) => return Err(Failure { outcome: turn.late(false), stage: Stage::Begun }),
-            };
-        if reused {
-            metrics.connection_reused()
-        } else {
-            metrics.connection_made()
-        }
+        let response = hop.sent(shared, errand, turn).await?;
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
         let redirects = &errand.hook.manner.redirects;
         match redirects.target(code, &headers, &hop.url, hop.followed) {
@@ -95,33 +93,81 @@ impl Hop {
         let method = redirected_method(code, &self.method);
         let with_body = self.with_body && method == Method::POST;
         let headers = redirected_headers(&self.headers, with_body);
-        Self { method, url, headers, with_body, followed: self.followed + 1 }
+        let elsewhere = url.origin() != self.url.origin();
+        let place = if elsewhere { url.origin().ascii_serialization().into() } else { self.place };
+        Self { method, url, place, headers, with_body, followed: self.followed + 1 }
+    }
+
+    /// Sends it and waits for the head of the answer.
+    async fn sent(
+        &self,
+        shared: &Shared,
+        errand: Errand<'_>,
+        turn: OneTurn,
+    ) -> Result<reqwest::Response, Failure> {
+        let Shared { clients, standings, metrics, .. } = shared;
+        let now = Instant::now().into_std();
+        let apart = standings.suspects(&self.place, now);
+        let kept = errand.hook.manner.keep_alive && standings.keeps_connections(&self.place, now);
+        let pool = match (kept, apart) {
+            (false, _) => Pool::Unkept,
+            (true, true) => Pool::Quarantine,
+            (true, false) => Pool::Trusted,
+        };
+        let progress = Progress::new();
+        let sending = progress.of(self.send(shared, errand, turn, pool));
+        let failure = match timeout_at(turn.until, clients.connections.polled(apart, sending)).await {
+            Ok(Ok(response)) => {
+                if progress.reused() {
+                    metrics.connection_reused();
+                } else {
+                    metrics.connection_made();
+                }
+                if self.followed > 0 {
+                    standings.trust(&self.place);
+                }
+                return Ok(response);
+            }
+            Ok(Err(error)) => self.failed(&error, progress.reused()),
+            Err(_elapsed) => Failure::begun(turn.late(progress.awaited())),
+        };
+        let now = Instant::now().into_std();
+        if failure.of_a_kept_connection {
+            standings.closed_a_kept_connection(&self.place, &errand.step.name, now);
+        } else if self.followed > 0 && failure.outcome.is_silence() {
+            standings.was_silent(&self.place, now);
+        }
+        Err(failure)
+    }
+
+    async fn send(
+        &self,
+        shared: &Shared,
+        errand: Errand<'_>,
+        turn: OneTurn,
+        pool: Pool,
+    ) -> reqwest::Result<reqwest::Response> {
+        let tls = errand.hook.manner.tls.as_deref();
+        let has_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
+        let anonymous = has_identity.map(|tls| tls.anonymous());
+        let client = shared.clients.client(anonymous.as_ref().or(tls), turn.connect, pool)?;
+        let mut sent = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+        if let Some(body) = errand.request.body.clone().filter(|_| self.with_body) {
+            sent = sent.body(body);
+        }
+        sent.send().await
     }
 
     fn failed(&self, error: &reqwest::Error, reused: bool) -> Failure {
+        let outcome = unreachable(error);
         let stage = match error.is_connect() {
             _ if self.followed > 0 => Stage::Begun,
             true => Stage::NotConnected,
             false => Stage::Sent { reused },
         };
-        Failure { outcome: unreachable(error), stage }
+        let of_a_kept_connection = reused && outcome == Outcome::Unreachable(Unreachable::Closed);
+        Failure { outcome, stage, of_a_kept_connection }
     }
-}
-
-async fn send(
-    clients: &Clients,
-    errand: Errand<'_>,
-    hop: &Hop,
-    connect: Duration,
-) -> reqwest::Result<reqwest::Response> {
-    let tls = errand.hook.manner.tls.as_deref();
-    let anonymous = tls.filter(|tls| hop.followed > 0 && tls.identity().is_some()).map(|tls| tls.anonymous());
-    let client = clients.client(anonymous.as_ref().or(tls), connect)?;
-    let mut sent = client.request(hop.method.clone(), hop.url.clone()).headers(hop.headers.clone());
-    if let Some(body) = errand.request.body.clone().filter(|_| hop.with_body) {
-        sent = sent.body(body);
-    }
-    sent.send().await
 }
 
 /// The body of an answer; of an error page as much as comes, where somebody wants to read it.
@@ -129,7 +175,7 @@ async fn whole(response: reqwest::Response, errand: Errand<'_>, turn: OneTurn) -
     let mut body = Vec::new();
     let (until, longest) = (turn.until, errand.hook.longest_answer);
     if response.status().is_success() {
-        let late = |_elapsed| Err(Failure { outcome: turn.late(true), stage: Stage::Begun });
+        let late = |_elapsed| Err(Failure::begun(turn.late(Awaited::Body)));
         timeout_at(until, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
     } else if errand.page == ErrorPage::Read {
         let _cut = timeout_at(until, read(response, longest, &mut body)).await;
@@ -140,11 +186,10 @@ async fn whole(response: reqwest::Response, errand: Errand<'_>, turn: OneTurn) -
 /// Reads an answer to its end, or to where it is too long.
 async fn read(mut response: reqwest::Response, longest: usize, body: &mut Vec<u8>) -> Result<(), Failure> {
     let code = response.status().as_u16();
-    let failure = |outcome| Failure { outcome, stage: Stage::Begun };
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(unreachable(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::begun(unreachable(&error)))? {
         if body.len() + chunk.len() > longest {
             let fault = AnswerFault::TooLong;
-            return Err(failure(Outcome::BadAnswer { code, fault, variable: None }));
+            return Err(Failure::begun(Outcome::BadAnswer { code, fault, variable: None }));
         }
         body.extend_from_slice(&chunk);
     }

@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::{ACCEPT_ENCODING, CONNECTION};
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
-use tower_service::Service;
 
 use super::connections::Connections;
 use super::names::Names;
+use super::progress::{NotedConnector, NotedResolver, noted_cryptography};
 use crate::tls::Tls;
 
 /// The clients that were made so far.
@@ -32,6 +32,25 @@ struct Kind {
     /// Of what is not the machine's default.
     tls: Option<Vec<u8>>,
     connect_timeout: Duration,
+    pool: Pool,
+}
+
+/// The connections that a request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Pool {
+    /// Those to endpoints that are trusted.
+    Trusted,
+    /// Those to endpoints that are not trusted, on the thread of their own.
+    Quarantine,
+    /// None but one of its own, which ends with the answer.
+    Unkept,
+}
+
+impl Pool {
+    /// The pools of a hook, but for the time in which its webhook closes connections without notice.
+    pub(super) fn of(keep_alive: bool) -> &'static [Self] {
+        if keep_alive { &[Self::Trusted, Self::Quarantine] } else { &[Self::Unkept] }
+    }
 }
 
 /// How long an unused connection is kept: less than the 5 s after which Node, Apache and uvicorn close theirs, so that
@@ -47,7 +66,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 impl Clients {
     pub(super) fn new() -> io::Result<Self> {
         // the first one to be installed counts; in tests there are several of us
-        let _installed_before = rustls::crypto::ring::default_provider().install_default();
+        let _installed_before = noted_cryptography().install_default();
         Ok(Self {
             connections: Connections::new()?,
             names: Arc::default(),
@@ -63,18 +82,18 @@ impl Clients {
 
     /// The client for requests that have so much time. It shares little more than that out among the addresses of a
     /// name, so that a dead one leaves some for the next.
-    pub(super) fn client(&self, tls: Option<&Tls>, time: Duration) -> reqwest::Result<Client> {
+    pub(super) fn client(&self, tls: Option<&Tls>, time: Duration, pool: Pool) -> reqwest::Result<Client> {
         // whole seconds: each has connections of its own. And more than the time itself, so that it is the deadline
         // that ends a wait for the only address, as a TIMEOUT
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
-        let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout };
+        let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
         let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = made().get(&kind).cloned() {
             return Ok(client);
         }
         // not while others wait for theirs: it takes milliseconds
-        let client = self.make(tls, connect_timeout)?;
+        let client = self.make(tls, connect_timeout, pool)?;
         Ok(made().entry(kind).or_insert(client).clone())
     }
 
@@ -86,8 +105,8 @@ impl Clients {
     }
 
     /// A machine that trusts nobody gets a client as well: plain http works, and calls must go on.
-    fn make(&self, tls: Option<&Tls>, connect_timeout: Duration) -> reqwest::Result<Client> {
-        let builder = || with_tls(self.builder(connect_timeout), tls);
+    fn make(&self, tls: Option<&Tls>, connect_timeout: Duration, pool: Pool) -> reqwest::Result<Client> {
+        let builder = || with_tls(self.builder(connect_timeout, pool), tls);
         match builder()?.build() {
             Ok(client) => Ok(client),
             Err(_no_trust_store) if tls.is_none_or(|tls| tls.authorities().is_none()) => {
@@ -98,16 +117,29 @@ impl Clients {
         }
     }
 
-    fn builder(&self, connect_timeout: Duration) -> ClientBuilder {
+    fn builder(&self, connect_timeout: Duration, pool: Pool) -> ClientBuilder {
+        let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+        let most_idle = match pool {
+            Pool::Trusted | Pool::Quarantine => MOST_IDLE,
+            Pool::Unkept => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                0
+            }
+        };
         Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .dns_resolver(Arc::clone(&self.names))
-            .connector_layer(layer_fn(|inner| Noticed { inner }))
+            .default_headers(headers)
+            .http1_title_case_headers()
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .dns_resolver(NotedResolver(Arc::clone(&self.names)))
+            .connector_layer(layer_fn(NotedConnector))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
+            .pool_max_idle_per_host(most_idle)
             .tcp_keepalive(KEEPALIVE)
     }
 }
@@ -125,44 +157,6 @@ fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<Client
     Ok(builder.tls_danger_accept_invalid_certs(tls.insecure()))
 }
 
-tokio::task_local! {
-    /// Whether the request of this task has begun to make a connection of its own.
-    static CONNECTING: Arc<AtomicBool>;
-}
-
-/// Sends a request, and tells whether it went out on a connection that had served another one before. (reqwest does not
-/// say it. Where a connection was begun and another became free meanwhile, this says no.)
-pub(super) async fn noticing<T>(sending: impl Future<Output = T>) -> (T, bool) {
-    let connecting = Arc::new(AtomicBool::new(false));
-    let sent = CONNECTING.scope(Arc::clone(&connecting), sending).await;
-    (sent, !connecting.load(Ordering::Relaxed))
-}
-
-/// A connector that takes note of being asked for a connection.
-#[derive(Debug, Clone)]
-struct Noticed<S> {
-    inner: S,
-}
-
-impl<S, R> Service<R> for Noticed<S>
-where
-    S: Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let _not_for_a_request = CONNECTING.try_with(|connecting| connecting.store(true, Ordering::Relaxed));
-        Box::pin(self.inner.call(request))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +166,7 @@ mod tests {
         let (clients, time) = (Clients::new().unwrap(), Duration::from_secs(2));
         let insecure = Tls::default().believing_anybody();
         for tls in [None, Some(&insecure)] {
-            clients.client(tls, time).unwrap();
+            clients.client(tls, time, Pool::Trusted).unwrap();
         }
         clients.keep([&insecure]);
         assert_eq!(clients.made.lock().unwrap().len(), 2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ErrorPage, Telling};
-use crate::hook::{Hook, Outcome, Request, Step};
+use crate::hook::{Awaited, Hook, Outcome, Request, Step};
 
 /// A step's request on its way.
 #[derive(Clone, Copy)]
@@ -24,8 +24,6 @@ pub(super) struct Errand<'a> {
 /// The time that one URL has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OneTurn {
-    /// Whether its connection is made apart from the calls.
-    pub(super) apart: bool,
     /// Until when its answer must be there.
     pub(super) until: Instant,
     /// How long that is, as a person hears of it: in all for the last one, its share for those before.
@@ -42,15 +40,19 @@ impl Errand<'_> {
         Instant::now() >= self.deadline
     }
 
+    /// The outcome where its time is over.
+    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
+        Outcome::Timeout { waited: self.patience, awaited }
+    }
+
     /// The time that a URL has, when so many others come after it.
     pub(super) fn turn(&self, now: Instant, later: usize) -> OneTurn {
         let left = self.deadline.saturating_duration_since(now);
         let fair = share(left, later) >= share(self.hook.timeout.get(), later) / 2;
         let connect = share(self.patience, later);
         match later {
-            0 => OneTurn { apart: false, until: self.deadline, patience: self.patience, fair, connect },
+            0 => OneTurn { until: self.deadline, patience: self.patience, fair, connect },
             _ => OneTurn {
-                apart: false,
                 until: now + share(left, later),
                 patience: rounded(share(left, later)),
                 fair,
@@ -61,8 +63,8 @@ impl Errand<'_> {
 }
 
 impl OneTurn {
-    pub(super) fn late(&self, begun: bool) -> Outcome {
-        Outcome::Timeout { waited: self.patience, begun }
+    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
+        Outcome::Timeout { waited: self.patience, awaited }
     }
 }
 

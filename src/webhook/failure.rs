@@ -13,6 +13,7 @@ pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
     let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
     match causes().find_map(telling) {
         Some(why) => why,
+        None if causes().any(too_long) => Unreachable::TooManyHeaders,
         None if causes().any(malformed) => Unreachable::NotHttp,
         None if error.is_connect() => Unreachable::Other,
         None if error.is_request() || error.is_body() || error.is_decode() => Unreachable::Closed,
@@ -54,6 +55,12 @@ fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
         | io::ErrorKind::UnexpectedEof => Some(Unreachable::Closed),
         _ => None,
     }
+}
+
+/// True if the head of the answer is longer than hyper reads: 100 lines (`proto/h1/role.rs`, `DEFAULT_MAX_HEADERS`), 417,792
+/// bytes (`proto/h1/io.rs`, `DEFAULT_MAX_BUFFER_SIZE`).
+fn too_long(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
 }
 
 /// Whether hyper could not make sense of a head (a parse error of its own) or of a chunk (an `io::Error`).

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::hook::{Admission, Breaker, Probe, Standing, Turn, Unreachable};
+use crate::hook::{Admission, Breaker, Probe, Standing, Turn, UNKEPT, Unreachable};
 use crate::metrics::Metrics;
 
 /// What is remembered of URLs; of one that does well, nothing but that.
@@ -79,6 +79,24 @@ impl Standings {
         !answered || self.with(place, false, |standing| standing.is_suspect(now))
     }
 
+    /// False for ten minutes after a URL closed a kept connection instead of an answer.
+    pub(super) fn keeps_connections(&self, place: &str, now: Instant) -> bool {
+        self.with(place, true, |standing| standing.keeps_connections(now))
+    }
+
+    /// A kept connection to a URL of this hook died before any byte of an answer came.
+    pub(super) fn closed_a_kept_connection(&self, place: &Arc<str>, hook: &str, now: Instant) {
+        if self.remembered(place, |standing| standing.closed_a_kept_connection(now)) {
+            warn!(
+                hook,
+                to = origin(place),
+                "the webhook closed a kept connection without notice: each request to it gets a connection of its own \
+                 for {} minutes; where this comes again, keep_alive = false in the hook saves the call that finds it out",
+                UNKEPT.as_secs() / 60
+            );
+        }
+    }
+
     /// A request goes out to a URL.
     pub(super) fn asked(&self, place: &str) {
         self.with(place, (), |standing| standing.asked());
@@ -106,7 +124,7 @@ impl Standings {
     }
 
     /// Of URLs that come from dialplans no more are trusted than can be remembered: the others stay suspects.
-    fn trust(&self, place: &Arc<str>) {
+    pub(super) fn trust(&self, place: &Arc<str>) {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         if !answered.contains(place) {
             let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);

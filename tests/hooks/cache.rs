@@ -233,8 +233,7 @@ async fn an_old_answer_serves_no_longer_where_the_webhook_says_otherwise() {
 #[tokio::test]
 async fn an_old_answer_serves_while_the_webhook_is_left_alone() {
     let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
-    let keys =
-        "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]\nbreaker = { failures = 2 }";
+    let keys = "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]\nkeep_alive = false\nbreaker = { failures = 2 }";
     let daemon = daemon_for(&webhook, keys).await;
     let until_open = async {
         while webhook.received().len() < 3 {

@@ -68,7 +68,8 @@ async fn the_second_is_asked_where_the_first_has_no_certificate_or_redirects_to_
     let wrong = FakeWebhook::start_tls(wrong, |_| Reply::text("no")).await;
     let away = saying(Reply::redirect(307, &format!("http://{nobody}/"))).await;
     for first in [&wrong, &away] {
-        let daemon = daemon_for_all(&[first, &second], "redirects = 1").await;
+        let keys = "redirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
+        let daemon = daemon_for_all(&[first, &second], keys).await;
         assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
     }
     assert_eq!((wrong.received().len(), away.received().len()), (0, 1));

@@ -18,7 +18,7 @@ async fn followed(code: u16, location: &'static str, keys: &str) -> (Ended, Vec<
 }
 
 #[tokio::test]
-async fn a_redirect_on_the_same_host_is_followed_where_the_hook_says_so() {
+async fn a_redirect_to_the_same_host_and_port_is_followed_where_the_hook_says_so() {
     for (location, target) in
         [("/there?a=b", "/there?a=b"), ("there", "/there"), ("?q", "/?q"), ("/there#part", "/there")]
     {
@@ -151,6 +151,29 @@ async fn another_host_is_asked_only_where_it_is_listed() {
 }
 
 #[tokio::test]
+async fn another_port_of_the_same_host_is_asked_only_where_it_is_listed() {
+    let there = FakeWebhook::start(|_| Reply::text("there")).await;
+    let location = there.url("/x");
+    let port = there.address().port();
+    let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
+    let other = webhook.address().port();
+    for keys in
+        ["redirects = 1".to_owned(), format!("redirects = 1\nredirect_hosts = [\"127.0.0.1:{other}\"]")]
+    {
+        let ended = step(&daemon_for(&webhook, &keys).await, "crm").await;
+        assert_eq!((ended.status(), ended.code()), ("HTTP_ERROR", "307"), "{keys}");
+        assert_eq!(
+            ended.reason(),
+            "the webhook answered 307 and redirects to another port or scheme of its host that redirect_hosts does not list"
+        );
+    }
+    assert_eq!(there.connections(), 0);
+    let keys = format!("redirects = 1\nredirect_hosts = [\"127.0.0.1:{port}\"]");
+    let ended = step(&daemon_for(&webhook, &keys).await, "crm").await;
+    assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("there")), "{}", ended.reason());
+}
+
+#[tokio::test]
 async fn a_listed_host_may_send_back_only_to_the_one_that_is_listed_too() {
     let home = FakeWebhook::start(|_| Reply::text("home")).await;
     let back = home.url("/x");
@@ -212,10 +235,13 @@ async fn who_redirects_does_not_choose_credentials() {
     let there = FakeWebhook::start(|_| Reply::text("sales")).await;
     let location = there.url("/x").replace("http://", "http://evil:word@");
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
-    let daemon = daemon_for(&webhook, "redirects = 1").await;
+    let daemon = daemon_for(&webhook, "redirects = 1\nredirect_hosts = [\"127.0.0.1\"]").await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
     assert_eq!(there.requested().await.header("authorization"), None);
 }
+
+/// Every port of this machine is listed.
+const LISTED: &str = "\nredirect_hosts = [\"127.0.0.1\"]\n";
 
 /// A daemon with an https hook that trusts this authority.
 async fn daemon_over_tls(webhook: &FakeWebhook, authority: &Authority, keys: &str) -> Daemon {
@@ -229,7 +255,7 @@ async fn what_was_confidential_stays_so() {
     let location = plain.url("/x");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
     let webhook = FakeWebhook::start_tls(tls, move |_| Reply::redirect(307, &location)).await;
-    let daemon = daemon_over_tls(&webhook, &authority, "redirect_hosts = [\"127.0.0.1\"]").await;
+    let daemon = daemon_over_tls(&webhook, &authority, LISTED).await;
     let ended = step(&daemon, "crm").await;
     assert_eq!((ended.status(), ended.code()), ("HTTP_ERROR", "307"));
     assert_eq!(ended.reason(), "the webhook answered 307 and redirects from https to http");
@@ -246,7 +272,7 @@ async fn the_authority_of_the_hook_counts_behind_a_redirect_as_well() {
         let location = there.url("/x");
         let tls = ours.certify("127.0.0.1", |_| {}, &[]);
         let webhook = FakeWebhook::start_tls(tls, move |_| Reply::redirect(307, &location)).await;
-        let ended = step(&daemon_over_tls(&webhook, &ours, "").await, "crm").await;
+        let ended = step(&daemon_over_tls(&webhook, &ours, LISTED).await, "crm").await;
         assert_eq!(ended.status(), status, "{}", ended.reason());
     }
 }
@@ -261,7 +287,9 @@ async fn a_client_certificate_is_shown_to_the_one_that_was_meant_alone() {
     let location = there.url("/x");
     let tls = ours.certify_for_clients("127.0.0.1", &clients);
     let webhook = FakeWebhook::start_tls(tls, move |_| Reply::redirect(307, &location)).await;
-    let daemon = daemon_over_tls(&webhook, &ours, &clients.credentials().keys()).await;
+    let credentials = clients.credentials();
+    let keys = credentials.keys() + LISTED;
+    let daemon = daemon_over_tls(&webhook, &ours, &keys).await;
     let ended = step(&daemon, "crm").await;
     assert_eq!((ended.status(), there.received().len()), ("UNREACHABLE", 0), "{}", ended.reason());
     assert_eq!(webhook.received().len(), 1);

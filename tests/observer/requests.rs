@@ -43,8 +43,8 @@ async fn repetitions_fallbacks_and_breakers_are_counted() {
         "dialhook_retries_total{hook=\"two\"} 2".to_owned(),
         "dialhook_fallbacks_total{hook=\"two\"} 3".to_owned(),
         "dialhook_request_duration_seconds_count{hook=\"two\"} 7".to_owned(),
-        "dialhook_connections_total{kind=\"made\"} 1".to_owned(),
-        "dialhook_connections_total{kind=\"reused\"} 2".to_owned(),
+        "dialhook_connections_total{kind=\"made\"} 2".to_owned(),
+        "dialhook_connections_total{kind=\"reused\"} 1".to_owned(),
     ] {
         assert!(after.contains(&format!("\n{line}\n")), "{line} is not in\n{after}");
     }

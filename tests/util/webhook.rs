@@ -34,6 +34,10 @@ pub struct Received {
     pub target: String,
     /// In their order, the names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The names of the headers as they were written.
+    pub spelled: Vec<String>,
+    /// The number of the request on its connection, from 1 on.
+    pub number: usize,
     pub body: Vec<u8>,
 }
 
@@ -284,8 +288,10 @@ async fn serve<S: Connection>(
     answer: &(impl Fn(&Received) -> Reply + Sync),
     seen: &watch::Sender<Seen>,
 ) {
-    let mut read = Vec::new();
-    while let Ok(Some(request)) = request(&mut stream, &mut read).await {
+    let (mut read, mut number) = (Vec::new(), 0);
+    while let Ok(Some(mut request)) = request(&mut stream, &mut read).await {
+        number += 1;
+        request.number = number;
         let reply = answer(&request);
         seen.send_modify(|seen| seen.received.push(request));
         match say(&mut stream, reply).await {
@@ -364,14 +370,16 @@ async fn request<S: Connection>(stream: &mut S, read: &mut Vec<u8>) -> io::Resul
     let head = String::from_utf8_lossy(&read[..head_end]).into_owned();
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
-    let headers: Vec<_> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
+    let lines: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
+    let spelled = lines.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let headers =
+        lines.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
     let mut request = Received {
         method: words.next().unwrap_or_default(),
         target: words.next().unwrap_or_default(),
         headers,
+        spelled,
+        number: 0,
         body: Vec::new(),
     };
     let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));

@@ -23,6 +23,7 @@ pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, f
     Manner {
         tls: tls(section, urls, file).map(Arc::new),
         idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
+        keep_alive: section.take("keep_alive").and_then(|entry| entry.truth()).unwrap_or(blank.keep_alive),
         breaker: breaker.map_or(blank.breaker, self::breaker),
         cache: cache(section),
         redirects: redirects(section),
@@ -165,13 +166,25 @@ fn redirects(section: &mut Section<'_>) -> Redirects {
     }
 }
 
-/// A host as a URL has it. What stands there in another way would never be found.
+/// A host as a URL has it, with its port if there is one. What stands there in another way would never be found.
+///
+/// ```text
+/// host = ( name / IPv4 / "[" IPv6 "]" ) [ ":" port ]
+/// ```
 fn host(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match Host::parse(text).ok()? {
-        Host::Domain(name) => name.chars().all(plain).then_some(name),
-        address => Some(address.to_string()),
-    }
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !text.ends_with(']') => (name, Some(port)),
+        Some(_) | None => (text, None),
+    };
+    let name = match Host::parse(name).ok()? {
+        Host::Domain(name) => name.chars().all(plain).then_some(name)?,
+        address => address.to_string(),
+    };
+    let Some(port) = port else { return Some(name) };
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse::<u16>().ok().filter(|port| digits && *port > 0)?;
+    Some(format!("{name}:{port}"))
 }
 
-const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", without scheme, port and path";
+const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", with a port such as \":8443\" or without, and without scheme and path";

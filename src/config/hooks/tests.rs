@@ -134,9 +134,23 @@ fn what_stands_there_twice_is_told_also_where_it_is_wrong() {
 #[test]
 fn a_host_that_no_redirect_can_name_is_told() {
     let hosts = |hosts: &str| format!("url = \"http://h/\"\nredirects = 1\nredirect_hosts = [{hosts}]\n");
-    for host in
-        ["*.example.com", "https://a/", "a:80", "a/b", "u@a", "", "::1", "[::1]:80", "{uuid}.a", "a b"]
-    {
+    for host in [
+        "*.example.com",
+        "https://a/",
+        "a:0",
+        "a:",
+        "a:+80",
+        "a:65536",
+        ":80",
+        "a/b",
+        "a:80/",
+        "u@a",
+        "",
+        "::1",
+        "[::1]:",
+        "{uuid}.a",
+        "a b",
+    ] {
         tells(
             &hosts(&format!("\"{host}\"")),
             &[&format!("4: redirect_hosts: found \"{host}\"; write the whole")],
@@ -147,6 +161,7 @@ fn a_host_that_no_redirect_can_name_is_told() {
         &["6: redirect_hosts: found \"*\";", "7: redirect_hosts: found 5;"],
     );
     tells(&hosts("\"[::1]\", \"192.0.2.7\", \"EU.example.com\", \"bücher.example\""), &[]);
+    tells(&hosts("\"[::1]:8443\", \"192.0.2.7:80\", \"EU.example.com:08443\""), &[]);
 }
 
 #[test]

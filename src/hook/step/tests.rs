@@ -10,7 +10,7 @@ use url::Url;
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
+    AllowedUrls, Answer, Awaited, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
     RequestFault, Source, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
@@ -185,7 +185,7 @@ fn the_status_comes_last_and_the_code_only_with_an_answer() {
         ]
     );
     let waited = std::time::Duration::from_secs(2);
-    let late = set(&step, &Outcome::Timeout { waited, begun: false });
+    let late = set(&step, &Outcome::Timeout { waited, awaited: Awaited::Answer });
     assert_eq!(late[1..], ["WEBHOOK_CODE=", "WEBHOOK_REASON=no answer within 2s", "WEBHOOK_STATUS=TIMEOUT"]);
 }
 

@@ -1,0 +1,162 @@
+//! Which connections serve more than one request. Owned by src/webhook (clients, attempt, standings).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{daemon_for, step, steps};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply};
+
+/// A webhook that closes a connection instead of a second answer, without having said so.
+async fn closing() -> FakeWebhook {
+    FakeWebhook::start(|request| if request.number > 1 { Reply::Close } else { Reply::text("sales") }).await
+}
+
+fn says_close(request: &Received) -> bool {
+    request.header("connection") == Some("close")
+}
+
+#[tokio::test]
+async fn a_post_is_lost_once_at_most_where_connections_are_closed_without_notice() {
+    let webhook = closing().await;
+    let daemon = daemon_for(&webhook, "").await;
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        statuses.push(step(&daemon, "crm").await.status().to_owned());
+    }
+    // the first is of a connection that is not kept, the second one's is, and dies with the third
+    let lost: Vec<_> = (0..30).filter(|number| statuses[*number] != "OK").collect();
+    assert_eq!(lost, [2], "{statuses:?}");
+    let received = webhook.received();
+    assert_eq!(received.len(), 30);
+    let announced: Vec<_> = received.iter().map(says_close).collect();
+    assert_eq!(announced, [vec![false; 3], vec![true; 27]].concat());
+}
+
+#[tokio::test]
+async fn a_get_is_never_lost_where_connections_are_closed_without_notice() {
+    let webhook = closing().await;
+    let daemon = daemon_for(&webhook, "method = \"GET\"").await;
+    for number in 0..30 {
+        let ended = step(&daemon, "crm").await;
+        assert_eq!(ended.status(), "OK", "{number}: {}", ended.reason());
+    }
+    assert_eq!(webhook.received().len(), 31, "one was sent twice");
+}
+
+#[tokio::test]
+async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget() {
+    const CALLS: usize = 10;
+    let (answers, ends) = (Gate::default(), Gate::default());
+    let gates = (answers.clone(), ends.clone());
+    let trusted = AtomicBool::new(false);
+    let webhook = FakeWebhook::start(move |request| {
+        if !trusted.swap(true, Ordering::Relaxed) {
+            return Reply::text("sales");
+        }
+        match request.number {
+            1 => Reply::text("sales").after(&gates.0),
+            _ => Reply::Close.after(&gates.1),
+        }
+    })
+    .await;
+    let daemon = daemon_for(&webhook, "method = \"GET\"\ntimeout = 10").await;
+    assert_eq!(step(&daemon, "crm").await.status(), "OK");
+    // as many kept connections as calls: no answer comes before the last request
+    let (first, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
+        webhook.requests(1 + CALLS).await;
+        answers.open();
+    });
+    assert!(first.iter().all(|ended| ended.status() == "OK"));
+    // all of them die at once, more than the budget has retries for
+    let (second, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
+        webhook.requests(1 + 2 * CALLS).await;
+        ends.open();
+    });
+    let reasons: Vec<_> = second.iter().map(|ended| ended.reason()).collect();
+    assert!(second.iter().all(|ended| ended.status() == "OK"), "{reasons:?}");
+    assert_eq!(webhook.received().len(), 1 + 3 * CALLS);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_does_not_open_the_breaker() {
+    let webhook = closing().await;
+    let daemon = daemon_for(&webhook, "breaker = { failures = 1, probe = \"1h\" }").await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(step(&daemon, "crm").await.status().to_owned());
+    }
+    assert_eq!(statuses, ["OK", "OK", "UNREACHABLE", "OK", "OK"]);
+}
+
+#[tokio::test]
+async fn the_log_says_once_that_connections_are_closed_without_notice() {
+    let webhook = closing().await;
+    let program = Program::serve(&format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/")), &[]).await;
+    for _ in 0..6 {
+        FakeSwitch::call(program.address(), Environment::new("crm")).await;
+    }
+    let log = program.stop().await;
+    let said = "the webhook closed a kept connection without notice: each request to it gets a connection of its own for \
+                10 minutes; where this comes again, keep_alive = false in the hook saves the call that finds it out";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn without_keep_alive_each_request_has_a_connection_that_it_says_to_close() {
+    let webhook = closing().await;
+    let daemon = daemon_for(&webhook, "keep_alive = false").await;
+    for _ in 0..5 {
+        assert_eq!(step(&daemon, "crm").await.status(), "OK");
+    }
+    let received = webhook.received();
+    assert_eq!((received.len(), webhook.connections()), (5, 5));
+    assert!(received.iter().all(says_close));
+}
+
+#[tokio::test]
+async fn a_connection_from_before_the_first_answer_serves_no_trusted_request() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let daemon = daemon_for(&webhook, "").await;
+    for _ in 0..4 {
+        assert_eq!(step(&daemon, "crm").await.status(), "OK");
+    }
+    let numbers: Vec<_> = webhook.received().iter().map(|request| request.number).collect();
+    assert_eq!((numbers, webhook.connections()), (vec![1, 1, 2, 3], 2));
+}
+
+#[tokio::test]
+async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_another_on_the_same_host() {
+    let webhook = FakeWebhook::start(|request| match request.target.as_str() {
+        "/silent" => Reply::Close,
+        _ => Reply::text("sales"),
+    })
+    .await;
+    let hook = |name: &str| {
+        let url = webhook.url(&format!("/{name}"));
+        format!("[hook.{name}]\nurl = \"{url}\"\nbreaker = false\n")
+    };
+    let daemon = Daemon::start(&(hook("good") + &hook("silent"))).await;
+    for _ in 0..3 {
+        assert_eq!(step(&daemon, "good").await.status(), "OK");
+    }
+    // the trusted connection is idle, and is not taken
+    assert_eq!(step(&daemon, "silent").await.status(), "UNREACHABLE");
+    assert_eq!(step(&daemon, "good").await.status(), "OK");
+    let received = webhook.received();
+    let numbers: Vec<_> = received.iter().map(|request| request.number).collect();
+    let good = received.iter().filter(|request| request.target == "/good").count();
+    assert_eq!((numbers[..3].to_vec(), good, numbers.last()), (vec![1, 1, 2], 4, Some(&3)));
+}
+
+#[tokio::test]
+async fn what_a_redirect_leads_to_is_trusted_only_once_it_has_answered() {
+    let there = FakeWebhook::start(|_| Reply::text("there")).await;
+    let location = there.url("/x");
+    let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
+    let keys = "redirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
+    let daemon = daemon_for(&webhook, keys).await;
+    for _ in 0..3 {
+        assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("there"));
+    }
+    let numbers: Vec<_> = there.received().iter().map(|request| request.number).collect();
+    assert_eq!(numbers, [1, 1, 2]);
+}

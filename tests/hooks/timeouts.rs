@@ -1,0 +1,46 @@
+//! The stage that a TIMEOUT names. Owned by src/webhook/progress; the other stages are in failures.rs and limits.rs.
+
+use std::net::Ipv4Addr;
+
+use tokio::net::UdpSocket;
+use tokio::time::Instant;
+
+use super::{Asking, step};
+use crate::asterisk::alone::alone;
+use crate::util::{Daemon, FakeWebhook, Reply};
+
+#[tokio::test]
+async fn a_timeout_names_the_name_servers_where_they_are_silent() {
+    if !alone(concat!(module_path!(), "::a_timeout_names_the_name_servers_where_they_are_silent")) {
+        return;
+    }
+    let _silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.unwrap();
+    for scheme in ["http", "https"] {
+        let daemon =
+            Daemon::start(&format!("[hook.crm]\nurl = \"{scheme}://crm.example.com/\"\ntimeout = 1")).await;
+        let ended = step(&daemon, "crm").await;
+        assert_eq!(
+            (ended.status(), ended.reason()),
+            ("TIMEOUT", "no answer from the name servers within 1s")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_says_so_where_no_request_was_made() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let asking = Asking::of(&format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/")));
+    let outcome = asking.until(Instant::now(), &|outcome| outcome).await;
+    assert_eq!(outcome.to_string(), "no time was left to ask the webhook within 2s");
+    assert_eq!(webhook.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_timeout_behind_a_redirect_names_its_stage_there() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("https://{}/", listener.local_addr().unwrap());
+    let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
+    let keys = "timeout = 1\nredirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
+    let ended = step(&super::daemon_for(&webhook, keys).await, "crm").await;
+    assert_eq!(ended.reason(), "the TLS handshake with the webhook was not complete within 1s");
+}
