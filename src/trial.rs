@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::call::{Call, SwitchKind};
-use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
+use crate::cli::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
@@ -91,7 +91,6 @@ struct Tried {
 }
 
 /// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
-#[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
     // asked for, the log tells why a connection failed
     let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
@@ -115,11 +114,11 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
         warned(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
     let tried = tried(&call, step, &config.company, &webhook).await;
-    match trial.json {
-        true => println!("{}", for_a_script(&tried)),
-        false => print!("{}", for_a_person(&tried)),
-    }
-    ExitCode::from(if tried.outcome.status() == Status::Ok { DONE } else { FAILED })
+    let text = match trial.json {
+        true => format!("{}\n", for_a_script(&tried)),
+        false => for_a_person(&tried),
+    };
+    ended(print(&text), if tried.outcome.status() == Status::Ok { DONE } else { FAILED })
 }
 
 /// The call that the arguments describe.

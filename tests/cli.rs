@@ -2,6 +2,8 @@
 
 /// What is read of the files that an administrator names, and of what is none.
 mod files;
+/// Where the output goes: a reader who has enough, a full disk.
+mod output;
 
 use std::fs;
 use std::process::Stdio;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use http::Method;
 
-use super::{ConfigFile, DONE, FAILED, failed};
+use super::{ConfigFile, DONE, FAILED, ended, failed, print};
 use crate::call::{Call, SwitchKind};
 use crate::config::{Config, in_kib_or_mib};
 use crate::dialplan::{self, WrittenStep};
@@ -18,7 +18,6 @@ use crate::limits::Limits;
 use crate::variable::Accept;
 
 /// Says what was understood, or every fault.
-#[expect(clippy::print_stdout, reason = "what was understood is what was asked for")]
 pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     let config = match file.load_once() {
         Ok(config) => config,
@@ -45,8 +44,7 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
         }
     }
     if faults.is_empty() {
-        lines.iter().for_each(|line| println!("{line}"));
-        ExitCode::from(DONE)
+        ended(print(&(lines.join("\n") + "\n")), DONE)
     } else {
         failed(FAILED, &faults.join("\n"))
     }
