@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::conversation::{identity, in_words};
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
+use crate::redact;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
@@ -208,7 +209,8 @@ fn for_a_person(tried: &Tried) -> String {
             Outcome::Ok { .. } => "OK".to_owned(),
             failed => failed.to_string(),
         };
-        part(&mut text, "asked", &format!("{}: {ended} ({} ms)", attempt.place, attempt.took.as_millis()));
+        let asked = asked_at(attempt, tried);
+        part(&mut text, "asked", &format!("{asked}: {ended} ({} ms)", attempt.took.as_millis()));
     }
     let milliseconds = tried.took.as_millis();
     match &tried.answer {
@@ -237,6 +239,14 @@ fn for_a_person(tried: &Tried) -> String {
         part(&mut text, "wire", apart.trim());
     }
     text
+}
+
+/// The URL of an attempt, without its query.
+fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
+    let targets = tried.request.iter().flat_map(|request| &request.targets);
+    let target = targets.into_iter().find(|target| target.place == attempt.place);
+    let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
+    url.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// One line or more under a title. Control characters of a stranger never reach the terminal.
@@ -269,7 +279,7 @@ fn for_a_script(tried: &Tried) -> serde_json::Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let attempt = |attempt: &Attempt| {
         json!({
-            "url": &*attempt.place,
+            "url": asked_at(attempt, tried),
             "status": attempt.outcome.status().as_str(),
             "reason": attempt.outcome.to_string(),
             "milliseconds": milliseconds(attempt.took),
