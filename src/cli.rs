@@ -47,7 +47,8 @@ enum Command {
     /// Say what a configuration means, or everything that is wrong with it.
     ///
     /// With files of dialplan (extensions.conf, FreeSWITCH's XML): also whether every AGI(agi://...) and every socket
-    /// in them names a hook that there is, with parameters that there are.
+    /// in them names a hook that there is, with parameters that there are. Notes say where a dialplan puts a free text of a
+    /// webhook into a command, or what a caller chooses into a step; they do not change the exit status.
     Check(Check),
     /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
     Try(Trial),

@@ -140,9 +140,12 @@ pub const SECRET_WORDS: [&str; 12] = [
     "token",
 ];
 
-/// True if a text looks as if a machine had made it up: a long run of letters and digits in turn.
+/// True if a text looks as if a machine had made it up: a UUID, or a long run of letters and digits in turn.
 fn random(text: &str) -> bool {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
+    if is_uuid(&decoded) {
+        return true;
+    }
     decoded.split(|character: char| !character.is_ascii_alphanumeric()).any(|run| {
         let digits = run.bytes().map(|byte| byte.is_ascii_digit());
         let turns = digits.clone().zip(digits.skip(1)).filter(|(one, next)| one != next).count();
@@ -150,7 +153,13 @@ fn random(text: &str) -> bool {
     })
 }
 
-/// The last group of a UUID has so many characters.
+fn is_uuid(text: &str) -> bool {
+    let groups =
+        text.split('-').map(|group| (group.len(), group.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    groups.eq([8, 4, 4, 4, 12].map(|length| (length, true)))
+}
+
+/// Names that people choose have shorter ones.
 const SHORTEST_RANDOM: usize = 12;
 
 /// How often letters and digits take turns in it at least; `customer2024` has one turn.

@@ -143,13 +143,20 @@ fn call(trial: &Trial) -> Call {
 }
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {
+    let file = trial.config.path().display();
+    if config.file.is_none() {
+        return format!(
+            "no hook `{}`, because there is no file {file}; make it, or name another with --config",
+            trial.hook
+        );
+    }
     let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
     let there = match nearest(&trial.hook, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None if names.is_empty() => "it has none; add a table [hook.NAME] with a url".to_owned(),
         None => format!("it has {}", names.join(", ")),
     };
-    format!("no hook `{}` in {}: {there}", trial.hook, trial.config.path().display())
+    format!("no hook `{}` in {file}: {there}", trial.hook)
 }
 
 async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tried {

@@ -22,7 +22,7 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         None => "asterisk   not at all".to_owned(),
     });
     lines.push(match config.listen.freeswitch {
-        Some(address) => format!("freeswitch socket {}/NAME, from {}", reached(address), peers(config)),
+        Some(address) => format!("freeswitch socket {}/NAME, from {}", of_socket(address), peers(config)),
         None => "freeswitch not at all".to_owned(),
     });
     lines.push(match config.listen.observer {
@@ -71,7 +71,15 @@ fn of_limits(limits: &Limits) -> Vec<String> {
     lines
 }
 
-/// An address as a dialplan writes it.
+/// An address as `socket` takes it: one of IPv6 has no brackets.
+fn of_socket(address: SocketAddr) -> String {
+    match (address.ip().is_unspecified(), address) {
+        (false, SocketAddr::V6(address)) => format!("{}:{}", address.ip(), address.port()),
+        (_, address) => reached(address),
+    }
+}
+
+/// An address as a URL has it.
 fn reached(address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!("THIS-MACHINE:{}", address.port()),
