@@ -1,14 +1,16 @@
 //! The command line: `serve`, `check`, `try`, `demo`.
 
 mod check;
+mod output;
 mod serve;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::output::{ended, print};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::log::Format;
 use crate::trial::Trial;
@@ -45,7 +47,8 @@ enum Command {
     /// Say what a configuration means, or everything that is wrong with it.
     ///
     /// With files of dialplan (extensions.conf, FreeSWITCH's XML): also whether every AGI(agi://...) and every socket
-    /// in them names a hook that there is, with parameters that there are.
+    /// in them names a hook that there is, with parameters that there are. Notes say where a dialplan puts a free text of a
+    /// webhook into a command, or what a caller chooses into a step; they do not change the exit status.
     Check(Check),
     /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
     Try(Trial),
@@ -131,7 +134,10 @@ pub(crate) const WRONG: u8 = 2;
 /// (`cargo bench --bench cpu_per_call`, in turn with `new_multi_thread` here).
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return told_by_clap(&told),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
@@ -145,6 +151,12 @@ pub fn run() -> ExitCode {
     // dropping it would wait for a reload that waits for its folder
     runtime.shutdown_background();
     status
+}
+
+/// Prints the help, the version, or what is wrong with the command line.
+fn told_by_clap(told: &clap::Error) -> ExitCode {
+    let printed = told.print().and_then(|()| io::stdout().flush());
+    if told.use_stderr() { ExitCode::from(WRONG) } else { ended(printed, DONE) }
 }
 
 /// Says on standard error what is wrong, and ends with this status.

@@ -42,6 +42,8 @@ pub struct Config {
     pub urls: AllowedUrls,
     /// How much at once, and how long a switch may take.
     pub limits: Limits,
+    /// True if the file itself says how many calls or detached requests there may be.
+    pub says_limits: bool,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
     /// Whether the log shows telephone numbers whole.
@@ -151,6 +153,7 @@ impl Default for Config {
             },
             urls: AllowedUrls::Any,
             limits: Limits::default(),
+            says_limits: false,
             hooks: BTreeMap::new(),
             numbers: false,
             notices: Vec::new(),
@@ -206,12 +209,24 @@ impl Config {
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
         let listen = listen(root.section("listen"));
         let urls = calls(root.section("calls"), &listen);
-        let limits = limits::read(root.section("limits"));
+        let section = root.section("limits");
+        let says_limits = section.had(&["calls", "detached"]);
+        let limits = limits::read(section);
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
         let notices = document.notices();
-        Self { file: Some(file.to_owned()), company, listen, urls, limits, hooks, numbers, notices }
+        Self {
+            file: Some(file.to_owned()),
+            company,
+            listen,
+            urls,
+            limits,
+            says_limits,
+            hooks,
+            numbers,
+            notices,
+        }
     }
 
     /// The hooks without their names.

@@ -8,6 +8,8 @@ mod freeswitch;
 mod webhook;
 
 use std::error::Error;
+use std::fmt::Write;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::webhook::Manner;
 use crate::call::SwitchKind;
-use crate::cli::{DONE, FAILED, failed};
+use crate::cli::{DONE, FAILED, ended, failed, print};
 use crate::config::Config;
 use crate::server::Server;
 
@@ -78,28 +80,42 @@ const CHAPTERS: [Chapter; 5] = [
     },
 ];
 
+/// Why the story ended before its end.
+enum Stopped {
+    /// Standard output took no more of it.
+    Printing(io::Error),
+    /// A call did not come to its end.
+    Playing(Box<dyn Error>),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Printing(error)
+    }
+}
+
 /// Tells the story.
 pub(crate) async fn run() -> ExitCode {
     match story().await {
         Ok(()) => ExitCode::from(DONE),
-        Err(error) => failed(FAILED, &format!("the demo stopped: {error}")),
+        Err(Stopped::Printing(error)) => ended(Err(error), DONE),
+        Err(Stopped::Playing(error)) => failed(FAILED, &format!("the demo stopped: {error}")),
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the story is what was asked for")]
-async fn story() -> Result<(), Box<dyn Error>> {
-    println!("{OPENING}");
+async fn story() -> Result<(), Stopped> {
+    print(&format!("{OPENING}\n"))?;
     for chapter in &CHAPTERS {
-        println!("\n{}\n", chapter.title);
-        play(chapter).await?;
-        println!("\n  {}", chapter.moral);
+        print(&format!("\n{}\n\n", chapter.title))?;
+        let told = play(chapter).await.map_err(Stopped::Playing)?;
+        print(&format!("{told}\n  {}\n", chapter.moral))?;
     }
-    println!("\n{NEXT}");
+    print(&format!("\n{NEXT}\n"))?;
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the story is what was asked for")]
-async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
+/// Makes the call of a chapter, and returns what happened in lines.
+async fn play(chapter: &Chapter) -> Result<String, Box<dyn Error>> {
     let (teller, mut story) = unbounded_channel();
     let server = webhook::start(chapter.manner, teller.clone()).await?;
     let (daemon, stop) = daemon(server, chapter.switch)?;
@@ -111,11 +127,12 @@ async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
     let took = began.elapsed();
     stop.cancel();
     story.close();
-    let mut told = chapter.from.is_none();
+    let (mut lines, mut told) = (String::new(), chapter.from.is_none());
     while let Some(line) = story.recv().await {
         told |= chapter.from == Some(line.who);
         for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
-            println!("  {:<18} {part}", if number == 0 { line.who } else { "" });
+            let who = if number == 0 { line.who } else { "" };
+            let _infallible = writeln!(lines, "  {who:<18} {part}");
         }
     }
     let value = |name: &str| {
@@ -126,8 +143,9 @@ async fn play(chapter: &Chapter) -> Result<(), Box<dyn Error>> {
         SwitchKind::FreeSwitch => "webhook_status",
     };
     let (branch, why) = dialplan(status, value(status), value("CRM"));
-    println!("  {:<18} {branch}, because {why}; the step took {} ms", "the call goes to", took.as_millis());
-    Ok(())
+    let (who, took) = ("the call goes to", took.as_millis());
+    let _infallible = writeln!(lines, "  {who:<18} {branch}, because {why}; the step took {took} ms");
+    Ok(lines)
 }
 
 /// A text in lines that a terminal has room for, broken behind commas.

@@ -1,15 +1,33 @@
-//! The webhook steps that a dialplan holds, as calls would make them.
+//! What a dialplan holds that concerns the daemon: its webhook steps, as calls would make them, and where it puts values that
+//! strangers choose.
 //!
-//! What an expression will yield is not known; a harmless value stands for it, so that only what the author
+//! The result of an expression is not known; a harmless value stands for it, so that only what the author
 //! wrote himself is judged. How an `extensions.conf` is read: `asterisk`; an XML dialplan: `freeswitch`.
 
 mod asterisk;
+mod expansion;
 mod freeswitch;
 
 use std::path::Path;
 
 use crate::call::{Call, Parameter, SwitchKind};
+use crate::redact;
 use crate::variable::Value;
+
+/// What a dialplan holds.
+#[derive(Debug, Default)]
+pub struct Dialplan {
+    /// Its webhook steps.
+    pub steps: Vec<WrittenStep>,
+    /// The values that it puts where they can do harm.
+    pub uses: Vec<Use>,
+    /// The values that it keeps under another name.
+    pub copies: Vec<Copied>,
+    /// What may go wrong whatever the hooks are, with the line.
+    pub notices: Vec<(usize, String)>,
+    /// True if it includes other files.
+    pub includes: bool,
+}
 
 /// One step in a dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +40,67 @@ pub struct WrittenStep {
     pub host: String,
     /// The port, where one is written.
     pub port: Option<u16>,
-    /// The application and its address, as written.
+    /// The application and its address, as they may be shown.
     pub step: String,
     /// A call that makes this step, or what is wrong with it whatever the hooks are; none where an expression stands
     /// in the path, and any hook may be meant.
-    pub call: Option<Result<Call, &'static str>>,
+    pub call: Option<Result<Call, String>>,
 }
 
-/// Every webhook step of a dialplan: XML where the file's name ends so, else an `extensions.conf`.
+/// A value of a channel in a place where its text has a meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The application with its arguments, as they may be shown.
+    pub place: String,
+    /// The value as the dialplan writes it.
+    pub written: String,
+    /// The variable or function that it comes from.
+    pub name: String,
+    /// True if callers choose it.
+    pub callers: bool,
+    /// What it can become there.
+    pub role: Role,
+}
+
+/// What a text can become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A command, or another destination.
+    Command,
+    /// Another parameter of a webhook step, or another URL.
+    Parameter,
+}
+
+/// A variable that receives the value of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The variable that receives it.
+    pub to: String,
+    /// The variable or function that it comes from.
+    pub from: String,
+    /// True if callers choose it.
+    pub callers: bool,
+}
+
+/// Reads a dialplan: XML where the file's name ends so, else an `extensions.conf`.
 ///
 /// # Errors
 /// What is wrong with the XML, and in which line.
-pub fn steps(file: &Path, text: &str) -> Result<Vec<WrittenStep>, (usize, String)> {
+pub fn read(file: &Path, text: &str) -> Result<Dialplan, (usize, String)> {
+    match switch_of(file) {
+        SwitchKind::FreeSwitch => freeswitch::read(text),
+        SwitchKind::Asterisk => Ok(asterisk::read(text)),
+    }
+}
+
+/// The switch that reads a file of this name.
+#[must_use]
+pub fn switch_of(file: &Path) -> SwitchKind {
     match file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
-        true => freeswitch::steps(text),
-        false => Ok(asterisk::steps(text)),
+        true => SwitchKind::FreeSwitch,
+        false => SwitchKind::Asterisk,
     }
 }
 
@@ -54,31 +118,26 @@ fn address(script: &str) -> (&str, String) {
 fn parameter(argument: &str) -> Parameter {
     let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
     let name = name.trim();
-    let value = match (expanded(value, "x"), name) {
+    let value = match (expansion::replaced(value, "x"), name) {
         (harmless, _) if harmless == value => harmless,
         (_, "timeout") => "2".to_owned(),
         (_, "method") => "GET".to_owned(),
+        (_, "accept") => "word".to_owned(),
         (harmless, _) => harmless,
     };
     Parameter { name: Value::from(name), value: Value::from(value) }
 }
 
-/// The text with this in the place of every `${…}` and `$[…]`, nested ones included.
-fn expanded(text: &str, instead: &str) -> String {
-    let (mut out, mut depth, mut dollar) = (String::new(), 0_usize, false);
-    for character in text.chars() {
-        match (depth, character) {
-            (0, '{' | '[') if dollar => {
-                out.pop();
-                out.push_str(instead);
-                depth = 1;
-            }
-            (0, other) => out.push(other),
-            (_, '{' | '[') => depth += 1,
-            (_, '}' | ']') => depth -= 1,
-            (_, _) => {}
-        }
-        dollar = character == '$';
+/// An application with its arguments for a person: without secrets and control characters, and not too long.
+fn shown(application: &str) -> String {
+    let text = redact::within(application);
+    let visible = |character: char| if character.is_control() { ' ' } else { character };
+    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(visible).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
     }
-    out
+    shown
 }
+
+/// Characters of an application that a line for a person has room for.
+const LONGEST_SHOWN: usize = 120;

@@ -27,7 +27,7 @@ pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
 pub use self::body::{Body, Fields, JsonTemplate};
 pub use self::faults::{AnswerFault, Coding, RequestFault, Unreachable};
-pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, SECRET_WORDS, sounds_secret};
+pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
 pub use self::outcome::{Awaited, Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
@@ -36,6 +36,7 @@ pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn, UNKEP
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
 pub use self::template::Placeholder;
 pub use self::url::{UrlTemplate, http_url, shown};
+pub use crate::redact::{SECRET_WORDS, sounds_secret};
 use crate::tls::Tls;
 use crate::variable::{Accept, Value, VariableName};
 

@@ -11,11 +11,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::call::{Call, SwitchKind};
-use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
+use crate::cli::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
+use crate::redact;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
@@ -91,7 +92,6 @@ struct Tried {
 }
 
 /// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
-#[expect(clippy::print_stdout, reason = "what came of it is what was asked for")]
 pub(crate) async fn run(trial: &Trial) -> ExitCode {
     // asked for, the log tells why a connection failed
     let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
@@ -115,11 +115,11 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
         warned(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
     let tried = tried(&call, step, &config.company, &webhook).await;
-    match trial.json {
-        true => println!("{}", for_a_script(&tried)),
-        false => print!("{}", for_a_person(&tried)),
-    }
-    ExitCode::from(if tried.outcome.status() == Status::Ok { DONE } else { FAILED })
+    let text = match trial.json {
+        true => format!("{}\n", for_a_script(&tried)),
+        false => for_a_person(&tried),
+    };
+    ended(print(&text), if tried.outcome.status() == Status::Ok { DONE } else { FAILED })
 }
 
 /// The call that the arguments describe.
@@ -143,13 +143,20 @@ fn call(trial: &Trial) -> Call {
 }
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {
+    let file = trial.config.path().display();
+    if config.file.is_none() {
+        return format!(
+            "no hook `{}`, because there is no file {file}; make it, or name another with --config",
+            trial.hook
+        );
+    }
     let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
     let there = match nearest(&trial.hook, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None if names.is_empty() => "it has none; add a table [hook.NAME] with a url".to_owned(),
         None => format!("it has {}", names.join(", ")),
     };
-    format!("no hook `{}` in {}: {there}", trial.hook, trial.config.path().display())
+    format!("no hook `{}` in {file}: {there}", trial.hook)
 }
 
 async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tried {
@@ -209,7 +216,8 @@ fn for_a_person(tried: &Tried) -> String {
             Outcome::Ok { .. } => "OK".to_owned(),
             failed => failed.to_string(),
         };
-        part(&mut text, "asked", &format!("{}: {ended} ({} ms)", attempt.place, attempt.took.as_millis()));
+        let asked = asked_at(attempt, tried);
+        part(&mut text, "asked", &format!("{asked}: {ended} ({} ms)", attempt.took.as_millis()));
     }
     let milliseconds = tried.took.as_millis();
     match &tried.answer {
@@ -238,6 +246,14 @@ fn for_a_person(tried: &Tried) -> String {
         part(&mut text, "wire", apart.trim());
     }
     text
+}
+
+/// The URL of an attempt, without its query.
+fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
+    let targets = tried.request.iter().flat_map(|request| &request.targets);
+    let target = targets.into_iter().find(|target| target.place == attempt.place);
+    let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
+    url.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// One line or more under a title. Control characters of a stranger never reach the terminal.
@@ -270,7 +286,7 @@ fn for_a_script(tried: &Tried) -> serde_json::Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let attempt = |attempt: &Attempt| {
         json!({
-            "url": &*attempt.place,
+            "url": asked_at(attempt, tried),
             "status": attempt.outcome.status().as_str(),
             "reason": attempt.outcome.to_string(),
             "milliseconds": milliseconds(attempt.took),

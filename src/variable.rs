@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::redact;
+
 /// The name of a channel variable, safe on any switch's wire: ASCII letters, digits and `_`.
 ///
 /// A name can thus never write a dialplan function (`CALLERID(name)`), which Asterisk's `SET VARIABLE`
@@ -94,14 +96,16 @@ impl<T: Into<Vec<u8>>> From<T> for Value {
     }
 }
 
-/// The text without what stands between `://` and `@`, as it is or percent-encoded: a URL's user name and password.
+/// The text without the secrets of a URL: what stands between `://` and `@`, as it is or percent-encoded, and the rest that
+/// [`redact`] knows.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lossy();
-        match around_credentials(&text) {
-            Some((before, behind)) => fmt::Debug::fmt(&format!("{before}://…@{behind}"), f),
-            None => fmt::Debug::fmt(&text, f),
-        }
+        let text = match around_credentials(&text) {
+            Some((before, behind)) => Cow::Owned(format!("{before}://…@{behind}")),
+            None => text,
+        };
+        fmt::Debug::fmt(&redact::within(&text), f)
     }
 }
 
@@ -206,6 +210,7 @@ mod tests {
             assert!(shown.ends_with("://…@h\""), "{shown}");
         }
         assert_eq!(shown("50%@é%"), "\"50%@é%\"");
+        assert_eq!(shown("url=http://h/?token=geheim&a=1"), "\"url=http://h/?token=…&a=1\"");
     }
 
     #[test]

@@ -6,18 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 23] = [
-    ("variable", &[]),
+const DOORS: [(&str, &[&str]); 24] = [
+    ("redact", &[]),
+    ("variable", &["redact"]),
     ("word", &[]),
     ("call", &["variable"]),
     ("tls", &[]),
-    ("hook", &["call", "tls", "variable"]),
+    ("hook", &["call", "redact", "tls", "variable"]),
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "hook", "metrics", "tls"]),
     ("config", &["call", "hook", "limits", "tls", "variable"]),
-    ("dialplan", &["call", "switch", "variable"]),
+    ("dialplan", &["call", "redact", "switch", "variable"]),
     ("limits", &["hook", "switch"]),
     ("log", &["call"]),
     ("notify", &[]),
@@ -39,7 +40,10 @@ const DOORS: [(&str, &[&str]); 23] = [
             "word",
         ],
     ),
-    ("trial", &["call", "cli", "config", "conversation", "hook", "log", "switch", "variable", "webhook"]),
+    (
+        "trial",
+        &["call", "cli", "config", "conversation", "hook", "log", "redact", "switch", "variable", "webhook"],
+    ),
     ("demo", &["call", "cli", "config", "server"]),
     (
         "cli",

@@ -2,6 +2,8 @@
 
 /// What is read of the files that an administrator names, and of what is none.
 mod files;
+/// Where the output goes: a reader who has enough, a full disk.
+mod output;
 
 use std::fs;
 use std::process::Stdio;
@@ -185,6 +187,7 @@ async fn the_examples_pass_the_programs_own_check() {
     let (status, out, err) = run(&arguments).await;
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(out.matches(": no fault, ").count(), 1 + dialplans.len(), "{out}");
+    assert!(!out.contains("\nnote "), "{out}");
     assert!(!out.contains(" 0 webhook steps"), "{out}");
 }
 
@@ -233,8 +236,9 @@ async fn a_wrong_command_line_is_exit_status_2() {
 #[tokio::test]
 async fn try_shows_request_answer_and_channel_and_hides_secrets() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales\n")).await;
-    let url =
-        webhook.url("/r?did={callee_number}&a={variables.ACCOUNT}").replace("http://", "http://u:geheim@");
+    let url = webhook
+        .url("/a1b2c3d4e5f6/r?did={callee_number}&a={variables.ACCOUNT}&token=geheim&key={uuid}")
+        .replace("http://", "http://u:geheim@");
     let (folder, file) = configured(&format!(
         "[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\nheaders = {{ X-Key = {{ file = \"crm.key\" }} }}\n"
     ));
@@ -256,7 +260,8 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
     assert_eq!((status, err.as_str()), (0, ""));
     assert!(out.starts_with("request   POST http://…@127.0.0.1:"), "{out}");
     assert!(
-        out.contains("/r?did=2%2F3&a=4%262\n") && out.contains("\n          x-key: … (hidden)\n"),
+        out.contains("/…/r?did=2%2F3&a=4%262&token=…&key=…\n")
+            && out.contains("\n          x-key: … (hidden)\n"),
         "{out}"
     );
     assert!(

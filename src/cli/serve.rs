@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
 use crate::call::SwitchKind;
 use crate::config::{Config, ConfigError};
+use crate::limits::Limits;
 use crate::log::Format;
 use crate::notify::Notices;
 use crate::server::{ReloadError, Server, StartError};
@@ -157,19 +158,72 @@ fn notice(config: &Config) {
     }
 }
 
-/// The usual soft limit of 1,024 is not for us.
+/// Raises the limit of file descriptors as far as it goes: the usual 1,024 is not for us.
 fn raise_descriptors(config: &Config) {
-    let needed = u64::try_from(server::descriptors(config)).unwrap_or(u64::MAX);
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < needed => {
-            warn!(
-                limit,
-                needed,
-                "too few file descriptors for [limits]; raise LimitNOFILE (in a shell: ulimit -n), or lower limits.calls or limits.detached"
-            );
-        }
-        Ok(_) => {}
+        Ok(limit) => tell_of_descriptors(config, limit),
         Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
+    }
+}
+
+/// Says how many calls fit, where that is fewer than `limits.calls`. A person who wrote that number must know; the default is
+/// more than a first try in a shell ever needs.
+fn tell_of_descriptors(config: &Config, limit: u64) {
+    let room = Room::of(config, limit);
+    let (needed, fit) = (room.needed, room.calls);
+    match room.remark(config) {
+        Some(Remark::Warning) => warn!(
+            limit,
+            needed,
+            "{fit} calls at once fit into the file descriptors of this process, fewer than [limits] wants; raise \
+             LimitNOFILE= (in a shell: ulimit -n), or lower limits.calls or limits.detached"
+        ),
+        Some(Remark::Information) => info!(
+            limit,
+            "{fit} calls at once fit into the file descriptors of this process; for more, raise LimitNOFILE= (in a \
+             shell: ulimit -n)"
+        ),
+        None => {}
+    }
+}
+
+/// How much a limit of file descriptors has room for.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    limit: u64,
+    /// How many descriptors this configuration may need.
+    needed: u64,
+    /// How many calls fit while no detached request is under way.
+    calls: u64,
+}
+
+/// How it is said that there is too little room.
+#[derive(Debug, PartialEq, Eq)]
+enum Remark {
+    Warning,
+    Information,
+}
+
+impl Room {
+    fn of(config: &Config, limit: u64) -> Self {
+        let detaches = config.every_hook().any(|hook| hook.manner.detach);
+        let with = |calls, detached| {
+            let limits = Limits { calls, detached, ..config.limits.clone() };
+            u64::try_from(server::descriptors(&Config { limits, ..config.clone() })).unwrap_or(u64::MAX)
+        };
+        let Limits { calls, detached, .. } = config.limits;
+        let (none, one) = (with(0, 0), with(1, 0));
+        let fit = limit.saturating_sub(none) / one.saturating_sub(none).max(1);
+        let calls_wanted = u64::try_from(calls).unwrap_or(u64::MAX);
+        Self { limit, needed: with(calls, if detaches { detached } else { 0 }), calls: fit.min(calls_wanted) }
+    }
+
+    fn remark(&self, config: &Config) -> Option<Remark> {
+        match self.limit >= self.needed {
+            true => None,
+            false if config.says_limits || self.calls == 0 => Some(Remark::Warning),
+            false => Some(Remark::Information),
+        }
     }
 }
 
@@ -291,8 +345,35 @@ fn refusal(refused: &impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::path::Path;
 
     use super::*;
+
+    /// The room in this limit for a configuration, and how it is said.
+    fn room(tables: &str, limit: u64) -> (u64, u64, Option<Remark>) {
+        let listen = "[listen]\nobserver = false\n";
+        let config = Config::parse(&format!("{listen}{tables}"), Path::new("dialhook.toml")).unwrap();
+        let room = Room::of(&config, limit);
+        (room.needed, room.calls, room.remark(&config))
+    }
+
+    #[test]
+    fn too_few_descriptors_are_a_warning_only_where_the_file_wants_more() {
+        assert_eq!(room("", 1024), (30_150, 291, Some(Remark::Information)));
+        assert_eq!(room("", 30_150), (30_150, 10_000, None));
+        assert_eq!(room("[limits]\ncalls = 10000\n", 1024), (30_150, 291, Some(Remark::Warning)));
+        assert_eq!(room("[limits]\ncalls = 200\n", 1024), (750, 200, None));
+        assert_eq!(room("", 100), (30_150, 0, Some(Remark::Warning)));
+    }
+
+    #[test]
+    fn detached_requests_need_descriptors_only_where_a_hook_makes_some() {
+        let limits = "[limits]\ncalls = 100\ndetached = 300\n";
+        let detaching = format!("{limits}[hook.tell]\nurl = \"http://h/\"\ndetach = true\n");
+        assert_eq!(room(limits, 450), (450, 100, None));
+        assert_eq!(room(&detaching, 450), (750, 100, Some(Remark::Warning)));
+        assert_eq!(room(&detaching, 750), (750, 100, None));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_that_nobody_answers_comes_to_its_end() {

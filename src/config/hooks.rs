@@ -17,8 +17,47 @@ use crate::variable::VariableName;
 
 /// Every hook of the file by its name.
 pub(super) fn read(section: Section<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
-    section.into_entries().into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
+    let mark = section.mark();
+    let mut entries = section.into_entries();
+    // `[hook]` with the keys of one
+    if entries.iter().any(|entry| KEYS.contains(&entry.name.as_str()) && !entry.is_table()) {
+        mark.fault("a hook has a name, which the dialplan says; write [hook.NAME]");
+        entries.retain(|entry| !KEYS.contains(&entry.name.as_str()));
+    }
+    entries.into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
 }
+
+/// Every key of a hook.
+const KEYS: [&str; 28] = [
+    "accept",
+    "answers",
+    "basic",
+    "bearer",
+    "body",
+    "breaker",
+    "ca",
+    "cache",
+    "certificate",
+    "detach",
+    "fetch",
+    "fields",
+    "headers",
+    "idempotent",
+    "insecure",
+    "keep_alive",
+    "key",
+    "method",
+    "otherwise",
+    "redirect_hosts",
+    "redirects",
+    "set",
+    "sign",
+    "stale_if_error",
+    "timeout",
+    "url",
+    "urls",
+    "variable",
+];
 
 fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String, Arc<Hook>)> {
     let name = entry.name.clone();

@@ -1,15 +1,19 @@
 //! What the configuration file says, entry by entry, with the line of each: tables are read key by key, and what
 //! is left over is unknown.
 //!
-//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
+//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) What is no TOML is
+//! mended in `mending`, so that the rest can be read.
+
+mod mending;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
 
+use self::mending::{in_words, mended};
 use super::Fault;
 use crate::hook::nearest;
 
@@ -61,46 +65,6 @@ impl<'t> Document<'t> {
         if !faults.contains(&fault) {
             faults.push(fault);
         }
-    }
-}
-
-/// The text with what it lacks to be read on, and where and what that is.
-///
-/// Behind the name of a table that is not closed the parser would pass over the table, or take its keys for the file's;
-/// behind a key without a value it reads nothing more.
-fn mended(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
-    let (_, errors) = DeTable::parse_recoverable(text);
-    let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
-    missing.sort_by_key(|(at, _, _)| *at);
-    let (mut mended, mut places) = (Cow::Borrowed(text), Vec::new());
-    for (before, (at, missing, what)) in missing.into_iter().enumerate() {
-        mended.to_mut().insert(at + before, missing);
-        places.push((at + before, what));
-    }
-    (mended, places)
-}
-
-fn missing(error: &Error, text: &str) -> Option<(usize, char, &'static str)> {
-    let (at, words) = (error.span()?.start, error.message());
-    let line = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-    if words.starts_with("unclosed table") {
-        Some((at, ']', "the name of a table ends with `]`; write [NAME]"))
-    } else if words.starts_with("key with no value") {
-        Some((line, '#', "a key has a value; write KEY = VALUE"))
-    } else {
-        None
-    }
-}
-
-/// What is wrong with the TOML, and what would be right.
-fn in_words(error: &Error, text: &str) -> String {
-    let twice = error.span().filter(|_| error.message() == "duplicate key");
-    let Some((before, key)) = twice.and_then(|at| Some((text.get(..at.start)?, text.get(at)?))) else {
-        return error.message().to_owned();
-    };
-    match before.rsplit('\n').next().filter(|line| line.starts_with('[')) {
-        Some(header) => format!("{header}{key}] stands there twice; put all of its keys below one of them"),
-        None => format!("`{key}` stands there twice; leave one of them out"),
     }
 }
 
@@ -192,6 +156,11 @@ impl<'d> Section<'d> {
         names.iter().any(|name| self.places.iter().any(|(there, _)| there == name))
     }
 
+    /// Where the table stands.
+    pub(super) fn mark(&self) -> Mark<'d> {
+        Mark { document: self.document, key: self.name.clone(), at: self.at.clone() }
+    }
+
     /// A fault of a key: at its own place, or at the table's where it does not stand there.
     pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
         let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
@@ -209,8 +178,8 @@ impl<'d> Section<'d> {
         for entry in &self.entries {
             let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
             let remedy = match nearest(&entry.name, self.known.iter().copied()) {
-                _ if self.name.is_empty() && entry.holds("url") => {
-                    format!("did you mean [hook.{}]?", entry.name)
+                _ if self.name.is_empty() && entry.meant_hook().is_some() => {
+                    format!("did you mean [hook.{}]?", entry.meant_hook().unwrap_or_default())
                 }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("{place} knows {}", self.known.join(", ")),
@@ -297,7 +266,10 @@ impl<'d> Entry<'d> {
     /// The value as a table.
     pub(super) fn section(self) -> Option<Section<'d>> {
         if !self.is_table() {
-            self.wrong(&format!("write a table, [{}]", self.key));
+            match &*self.key {
+                "hook" => self.wrong("write a table for each hook, [hook.NAME]"),
+                key => self.wrong(&format!("write a table, [{key}]")),
+            }
             return None;
         }
         match self.value {
@@ -306,8 +278,26 @@ impl<'d> Entry<'d> {
         }
     }
 
-    fn holds(&self, name: &str) -> bool {
-        self.value.as_table().is_some_and(|table| table.contains_key(name))
+    /// The name of the hook that an unknown table can be meant for: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
+    fn meant_hook(&self) -> Option<String> {
+        let is_hook = |value: &DeValue<'_>| {
+            value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
+        };
+        if is_hook(&self.value) {
+            let lower = self.name.to_ascii_lowercase();
+            let prefix =
+                ["webhooks", "webhook", "hooks", "hook"].into_iter().find(|word| lower.starts_with(word));
+            let rest = self.name.get(prefix.map_or(0, str::len)..).unwrap_or_default();
+            let apart = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+            let own = if prefix.is_some() && apart.len() == rest.len() { &self.name } else { apart };
+            let own = if prefix.is_some() && rest.is_empty() { "NAME" } else { own };
+            return Some(own.to_owned());
+        }
+        let parts = self.value.as_table()?.iter();
+        parts
+            .into_iter()
+            .find(|(_, value)| is_hook(value.get_ref()))
+            .map(|(name, _)| name.get_ref().to_string())
     }
 
     fn may_be_secret(&self) -> bool {

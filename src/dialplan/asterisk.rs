@@ -1,130 +1,206 @@
-//! An `extensions.conf`, read as Asterisk would: comments, the arguments of `AGI()`, their quotes.
+//! An `extensions.conf`, read as Asterisk would: its `AGI()` steps, and what its applications do with values.
 
-use super::{WrittenStep, address, parameter};
+mod text;
+
+use std::collections::BTreeSet;
+
+use self::text::{Application, Comments, applications, arguments, host_and_port};
+use super::expansion::{Reference, references};
+use super::{Copied, Dialplan, Role, Use, WrittenStep, address, parameter, shown};
 use crate::call::{Call, SwitchKind};
 use crate::variable::Value;
 
-/// Every `AGI()` of the text whose address is `agi://` or `hagi://`.
-pub(super) fn steps(text: &str) -> Vec<WrittenStep> {
-    let lines = text.lines().zip(1..).map(|(line, number)| (number, without_comment(line)));
-    lines.filter_map(|(number, line)| step(number, &line)).collect()
+/// What a text holds.
+pub(super) fn read(text: &str) -> Dialplan {
+    let (mut reader, mut comments) = (Reader::default(), Comments::default());
+    for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
+        reader.line(number, &comments.without(line));
+    }
+    reader.dialplan
 }
 
-fn step(line: usize, text: &str) -> Option<WrittenStep> {
-    let at = text.to_ascii_uppercase().find("AGI(")? + "AGI(".len();
-    let inside = text.get(at..closing(text, at)?)?;
-    let mut arguments = arguments(inside).into_iter();
-    let written = arguments.next()?.trim().to_owned();
-    let (_, place) = written.split_once("agi://")?;
-    let (host, script) = place.split_once('/').unwrap_or((place, ""));
-    let (path, address) = address(script);
-    let parameters = arguments.map(|argument| parameter(&argument)).collect();
-    let call = match host.contains('?') {
-        true => Some(Err("Asterisk takes all of it for a host name. write a slash before the question mark")),
-        false => (!path.contains('$'))
-            .then(|| Ok(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters))),
-    };
-    let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, port.parse().ok()));
-    let (switch, host) = (SwitchKind::Asterisk, host.to_owned());
-    Some(WrittenStep { switch, line, host, port, call, step: format!("AGI({written})") })
+/// What is known at a line.
+#[derive(Debug, Default)]
+struct Reader {
+    dialplan: Dialplan,
+    /// The pattern of the extension.
+    extension: String,
+    /// The variables that this extension has filtered.
+    clean: BTreeSet<String>,
 }
 
-/// The parenthesis that closes the one before `from`; the last one where they are not balanced.
-fn closing(text: &str, from: usize) -> Option<usize> {
-    let mut depth = 1_usize;
-    let balanced = text.char_indices().skip_while(|(at, _)| *at < from).find(|(_, character)| {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    });
-    balanced.map(|(at, _)| at).or_else(|| text.rfind(')'))
-}
-
-/// The line up to its `;`. A `\;` is a semicolon (`main/config.c`, `process_text_line`).
-fn without_comment(line: &str) -> String {
-    let mut kept = String::new();
-    for character in line.chars() {
-        match character {
-            ';' if kept.ends_with('\\') => {
-                kept.pop();
-                kept.push(';');
+impl Reader {
+    fn line(&mut self, number: usize, line: &str) {
+        let trimmed = line.trim_start();
+        self.dialplan.includes |= ["#include", "#tryinclude"].iter().any(|word| trimmed.starts_with(word));
+        self.extension(trimmed);
+        for Application { name, inside, nested } in applications(line) {
+            match name.to_ascii_uppercase().as_str() {
+                agi if agi.ends_with("AGI") && self.step(number, inside) => self.clean.clear(),
+                "SET" => self.assignment(inside, !nested),
+                command if COMMANDS.contains(&command) || command.ends_with("AGI") => {
+                    let place = format!("{name}({inside})");
+                    self.uses(number, &place, inside, Role::Command, |reference| !reference.judged);
+                }
+                _ => {}
             }
-            ';' => break,
-            other => kept.push(other),
+        }
+        let runs = |reference: &Reference<'_>| reference.within.iter().any(|name| RUNNING.contains(name));
+        self.uses(number, trimmed, line, Role::Command, runs);
+    }
+
+    /// Notices where another extension begins.
+    fn extension(&mut self, line: &str) {
+        let pattern = line.strip_prefix("exten").and_then(|rest| rest.trim_start().strip_prefix('='));
+        let pattern = pattern.map(|rest| rest.trim_start_matches('>').split(',').next().unwrap_or_default());
+        match pattern.map(str::trim) {
+            Some(pattern) if pattern != self.extension => pattern.clone_into(&mut self.extension),
+            None if line.starts_with('[') => self.extension.clear(),
+            Some(_) | None => return,
+        }
+        self.clean.clear();
+    }
+
+    /// Reads the arguments of `AGI()`, if their first is the address of a server.
+    fn step(&mut self, line: usize, inside: &str) -> bool {
+        let mut arguments = arguments(inside).into_iter();
+        let written = arguments.next().unwrap_or_default().trim().to_owned();
+        let Some((_, place)) = written.split_once("agi://") else { return false };
+        let (authority, script) = place.split_once('/').unwrap_or((place, ""));
+        let (path, address) = address(script);
+        let parameters = arguments.map(|argument| parameter(&argument)).collect();
+        let call = match fault(authority) {
+            Some(fault) => Some(Err(fault)),
+            None => (!path.contains('$'))
+                .then(|| Ok(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters))),
+        };
+        let (host, port) = host_and_port(authority);
+        let step = shown(&format!("AGI({written})"));
+        self.uses(line, &step, inside, Role::Parameter, |_| true);
+        self.dialplan.steps.push(WrittenStep { switch: SwitchKind::Asterisk, line, host, port, call, step });
+        true
+    }
+
+    /// Reads the argument of `Set()`.
+    fn assignment(&mut self, argument: &str, always: bool) {
+        let Some((name, value)) = argument.split_once('=') else { return };
+        let to = name.trim().trim_start_matches('_').to_owned();
+        let mut dirty = Vec::new();
+        for reference in references(value).iter().filter(|reference| !reference.judged) {
+            dirty.extend(self.value(reference));
+        }
+        match dirty.is_empty() {
+            true if always => drop(self.clean.insert(to.clone())),
+            true => {}
+            false => drop(self.clean.remove(&to)),
+        }
+        let copied = |(from, callers)| Copied { to: to.clone(), from, callers };
+        self.dialplan.copies.extend(dirty.into_iter().map(copied));
+    }
+
+    fn uses(
+        &mut self,
+        line: usize,
+        place: &str,
+        text: &str,
+        role: Role,
+        counts: impl Fn(&Reference<'_>) -> bool,
+    ) {
+        for reference in references(text).iter().filter(|reference| counts(reference)) {
+            if let Some((name, callers)) = self.value(reference) {
+                let written = format!("${{{}}}", reference.inside);
+                let place = shown(place);
+                self.dialplan.uses.push(Use { line, place, written, name, callers, role });
+            }
         }
     }
-    kept
+
+    /// The variable or function that a reference brings the text of, and whether callers choose it; none where its text is
+    /// encoded, filtered or counted.
+    fn value(&self, reference: &Reference<'_>) -> Option<(String, bool)> {
+        let encoded = reference.within.iter().any(|name| ENCODING.contains(name));
+        let name = match reference.arguments {
+            None => reference.name,
+            Some(_) if is_callers(reference) => reference.name,
+            Some(arguments) if BY_NAME.contains(&reference.name) => {
+                arguments.split([',', ')']).next().unwrap_or_default().trim()
+            }
+            Some(_) => return None,
+        };
+        let open = self.extension.starts_with('_') && self.extension.contains(['.', '!']);
+        let callers = is_callers(reference) || name == "EXTEN" && open;
+        (!encoded && !self.clean.contains(name)).then(|| (name.to_owned(), callers))
+    }
 }
 
-/// Splits at commas outside quotes and brackets, then takes quotes and backslashes away
-/// (`main/app.c`, `__ast_app_separate_args`).
-fn arguments(text: &str) -> Vec<String> {
-    let (mut all, mut depth, mut quoted, mut escaped) = (vec![String::new()], 0_usize, false, false);
-    for character in text.chars() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => {
-                escaped = true;
-                continue;
-            }
-            '"' => {
-                quoted = !quoted;
-                continue;
-            }
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 && !quoted => {
-                all.push(String::new());
-                continue;
-            }
-            _ => {}
+/// Applications in whose arguments a text can become more than a text: a destination, an application, a command.
+const COMMANDS: [&str; 24] = [
+    "BLINDTRANSFER",
+    "CHANNELREDIRECT",
+    "DIAL",
+    "EXEC",
+    "EXECIF",
+    "EXECIFTIME",
+    "GOSUB",
+    "GOSUBIF",
+    "GOTO",
+    "GOTOIF",
+    "GOTOIFTIME",
+    "MACRO",
+    "MACROEXCLUSIVE",
+    "MACROIF",
+    "MIXMONITOR",
+    "MONITOR",
+    "MSET",
+    "ORIGINATE",
+    "PAGE",
+    "QUEUE",
+    "SYSTEM",
+    "TRANSFER",
+    "TRYEXEC",
+    "TRYSYSTEM",
+];
+
+/// Functions that run what they are given.
+const RUNNING: [&str; 2] = ["EVAL", "SHELL"];
+
+/// Functions of whose arguments no text gets out, or only harmless letters.
+const ENCODING: [&str; 9] =
+    ["URIENCODE", "FILTER", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "BASE64_ENCODE"];
+
+/// Functions that take the name of a variable and give some of its text.
+const BY_NAME: [&str; 7] = ["CUT", "JSON_DECODE", "LISTFILTER", "POP", "REPLACE", "SHIFT", "STRREPLACE"];
+
+/// True if a caller, or a stranger on the way, chooses what it holds.
+fn is_callers(reference: &Reference<'_>) -> bool {
+    let arguments = reference.arguments.unwrap_or_default().to_ascii_lowercase();
+    match reference.name {
+        "CALLERID" | "CONNECTEDLINE" | "REDIRECTING" => {
+            !["pres", "ton", "tns", "ani2", "reason"].iter().any(|harmless| arguments.contains(harmless))
         }
-        if let Some(argument) = all.last_mut() {
-            argument.push(character);
-        }
+        "CDR" => ["clid", "src", "dst", "callerid"].iter().any(|field| arguments.starts_with(field)),
+        "CHANNEL" => arguments.starts_with("pjsip"),
+        "PJSIP_HEADER" | "PJSIP_HEADER_PARAM" | "SIP_HEADER" | "PJSIP_PARSE_URI" => true,
+        "SIPDOMAIN" | "SIPURI" | "SIPCALLID" => true,
+        _ => false,
     }
-    all
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::call::Parameter;
-
-    fn written(line: &str) -> (String, Vec<(String, String)>) {
-        let steps = steps(line);
-        let call = steps[0].call.as_ref().unwrap().as_ref().unwrap();
-        let pair = |p: &Parameter| (p.name.lossy().into_owned(), p.value.lossy().into_owned());
-        (call.address.lossy().into_owned(), call.parameters.iter().map(pair).collect())
-    }
-
-    #[test]
-    fn a_step_is_found_where_asterisk_would_make_it() {
-        let text = "[c]\n; AGI(agi://h/old)\nexten => 1,1,AGI(agi://127.0.0.1/crm) ; asks\n\
-             same => n,AGI(local.sh)\n same => n,Agi(hagi://h.example/a?timeout=${T}&variable=V)\n";
-        let found: Vec<_> =
-            steps(text).into_iter().map(|step| (step.line, step.call.unwrap().unwrap().address)).collect();
-        assert_eq!(found, [(3, Value::from("crm")), (5, Value::from("a?timeout=2&variable=V"))]);
-        assert_eq!(written("AGI(agi://127.0.0.1)").0, "");
-        assert_eq!(steps("AGI(agi://127.0.0.1/${HOOK})")[0].call, None);
-        assert!(steps("AGI(agi://127.0.0.1?timeout=3)")[0].call.as_ref().unwrap().is_err());
-    }
-
-    #[test]
-    fn a_step_within_another_application_ends_where_its_parenthesis_closes() {
-        let steps = steps("same => n,ExecIf($[1]?AGI(agi://127.0.0.1:4574/crm))");
-        assert_eq!((steps[0].step.as_str(), steps[0].port), ("AGI(agi://127.0.0.1:4574/crm)", Some(4574)));
-    }
-
-    #[test]
-    fn arguments_are_split_as_asterisk_does() {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(
-            written(r#"AGI(agi://h/webhook,method=GET,"url=http://h/a,b?x=${URIENCODE(${EXTEN},q)}&y=\;1",timeout=$[1+1])"#).1,
-            [pair("method", "GET"), pair("url", "http://h/a,b?x=x&y=;1"), pair("timeout", "2")]
+/// What is wrong with the host and the port of an address.
+fn fault(authority: &str) -> Option<String> {
+    if authority.contains('?') {
+        return Some(
+            "Asterisk takes all of it for a host name. write a slash before the question mark".to_owned(),
         );
     }
+    let (address, port) = authority.rsplit_once(':')?;
+    let bare = !authority.starts_with('[') && address.contains(':');
+    (bare && port == USUAL_PORT)
+        .then(|| format!("Asterisk takes all of it for an address; write agi://[{address}]:{port}/"))
 }
+
+/// FastAGI's own port.
+const USUAL_PORT: &str = "4573";
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::digest;
 use url::Url;
 
-use super::{Answer, Hook, Outcome, RequestFault, Timeout};
+use super::{Answer, Hook, Outcome, RequestFault, Timeout, shown};
 use crate::call::{Call, Report, SwitchKind};
 use crate::tls::Tls;
 use crate::variable::{Accept, Assignment, Value, VariableName};
@@ -80,10 +80,10 @@ pub struct Target {
     pub place: Arc<str>,
 }
 
-/// Without the URL itself: a password can stand in it.
+/// The URL without the secrets in it.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Target").field(&self.place).finish()
+        f.debug_tuple("Target").field(&shown(&self.url)).finish()
     }
 }
 

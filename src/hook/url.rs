@@ -12,8 +12,9 @@ use url::Url;
 use super::RequestFault;
 use super::template::{Braces, Place, Placeholder, Template};
 use crate::call::Report;
+use crate::redact;
 
-/// A URL with placeholders. Its `Display` is for a person: as written, but without user name and password.
+/// A URL with placeholders. Its `Display` is for a person: as written, but without the secrets in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     template: Template,
@@ -69,15 +70,10 @@ impl UrlTemplate {
 
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
-        let mut names = placeholders.iter();
-        let shown = shown(url).split(MARK).map(str::to_owned).reduce(|text, literal| match names.next() {
-            Some(name) => format!("{text}{{{name}}}{literal}"),
-            None => text + &literal,
-        });
         let origin = url.origin().ascii_serialization();
+        let shown = with_placeholders(&redact::url_but(url.as_str(), Some(MARK)), &placeholders);
+        let place = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
-        let shown = shown.unwrap_or_default();
-        let place = shown.split('?').next().unwrap_or_default().into();
         Self { template, dots: dots(url.as_str()), shown, place, origin }
     }
 
@@ -99,7 +95,8 @@ impl UrlTemplate {
         self.origin.starts_with("https:")
     }
 
-    /// By what it is remembered how it does: the URL as it is written, without its query and without credentials.
+    /// By what it is remembered how it does: the URL as it is written, without its query and without credentials. Its path may
+    /// hold a secret, so it is not for a person.
     #[must_use]
     pub fn place(&self) -> &Arc<str> {
         &self.place
@@ -161,16 +158,20 @@ fn begins_as_http(text: &str) -> Result<(), String> {
     }
 }
 
-/// A URL for a person: a user name and password are secrets.
+/// Returns a URL for a person, without the secrets in it.
 #[must_use]
 pub fn shown(url: &Url) -> String {
-    if url.username().is_empty() && url.password().is_none() {
-        return url.as_str().to_owned();
+    redact::url(url.as_str())
+}
+
+/// The text with placeholders in the place of its marks.
+fn with_placeholders(text: &str, placeholders: &[Placeholder]) -> String {
+    let mut literals = text.split(MARK);
+    let mut named = literals.next().unwrap_or_default().to_owned();
+    for (placeholder, literal) in placeholders.iter().zip(literals) {
+        named.push_str(&format!("{{{placeholder}}}{literal}"));
     }
-    let text = url.as_str();
-    let credentials =
-        text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)));
-    credentials.map_or_else(|| "…".to_owned(), |(scheme, rest)| format!("{scheme}://…@{rest}"))
+    named
 }
 
 /// The longest URL of which a request can be made (`http::Uri`). The client would refuse a longer one, as if the webhook
@@ -294,6 +295,16 @@ mod tests {
         let template = UrlTemplate::parse("https://user:geheim@h/{uuid}?a=1").unwrap();
         assert_eq!(template.to_string(), "https://…@h/{uuid}?a=1");
         assert!(!format!("{template:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn a_secret_in_the_path_or_the_query_is_not_shown_and_placeholders_are() {
+        let template =
+            UrlTemplate::parse("https://h/a1b2c3d4e5f6/{uuid}?token=geheim{uuid}&key={caller_number}")
+                .unwrap();
+        assert_eq!(template.to_string(), "https://h/…/{uuid}?token=…{uuid}&key={caller_number}");
+        let other = UrlTemplate::parse("https://h/f6e5d4c3b2a1/{uuid}").unwrap();
+        assert_ne!(template.place(), other.place());
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use dialhook::config::DEFAULT_PATH;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::util::{configured, dialhook, run, told, within_patience};
+use crate::util::{configured, dialhook, run, skipped, told, within_patience};
 
 /// `check` of what comes through a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
@@ -85,4 +86,33 @@ async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
     assert!(told.contains("holds no certificate in PEM"), "{told}");
     let told = of_length(1024 * 1024 + 1).await;
     assert!(told.contains("it has more than 1MiB; name a regular file of at most 1MiB"), "{told}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_there_is_not_told_as_one_without_hooks() {
+    if Path::new(DEFAULT_PATH).exists() {
+        return skipped("a missing configuration: this machine has one");
+    }
+    let remedy = format!("because there is no file {DEFAULT_PATH}; make it, or name another with --config");
+    let (status, _, err) = run(&["try", "crm"]).await;
+    assert_eq!((status, err), (2, format!("dialhook: no hook `crm`, {remedy}\n")));
+    let (folder, _) = configured("");
+    let dialplan = folder.path().join("extensions.conf");
+    fs::write(&dialplan, "exten => 1,1,AGI(agi://127.0.0.1/crm)\n").unwrap();
+    let (status, _, err) = run(&["check", dialplan.to_str().unwrap()]).await;
+    assert_eq!(status, 1);
+    assert!(err.ends_with(&format!(": there is no such hook, {remedy}\n")), "{err}");
+}
+
+#[tokio::test]
+async fn a_dialplan_that_never_ends_or_is_a_folder_is_told() {
+    let (folder, file) = configured("");
+    let (file, path) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
+    let (status, _, err) = run(&["check", "--config", file, "/dev/zero", path]).await;
+    assert_eq!(status, 1);
+    let told = [
+        "dialhook: cannot read /dev/zero: it has more than 64MiB".to_owned(),
+        format!("dialhook: {path}: a folder; name the files in it"),
+    ];
+    assert_eq!(err.lines().collect::<Vec<_>>(), told);
 }

@@ -65,7 +65,7 @@ async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
     let output = within_patience("the program", command.kill_on_drop(true).output()).await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.contains("cannot listen"), "{log}");
-    log.lines().find(|line| line.contains("too few file descriptors")).map(str::to_owned)
+    log.lines().find(|line| line.contains("file descriptors")).map(str::to_owned)
 }
 
 #[tokio::test]
@@ -75,11 +75,23 @@ async fn too_few_descriptors_are_told_with_all_that_needs_them() {
     const FOR_THE_OBSERVER: u64 = 64;
     const FOR_THE_REST: u64 = 50;
     let limits = "[limits]\ncalls = 100\ndetached = 300\n";
+    let hook = "[hook.tell]\nurl = \"http://127.0.0.1:9/\"\ndetach = true\n";
     let unobserved = FOR_SWITCHES + FOR_WEBHOOKS + FOR_THE_REST;
     for (observer, needed) in [("false", unobserved), ("\"127.0.0.1:0\"", unobserved + FOR_THE_OBSERVER)] {
-        let tables = format!("listen.observer = {observer}\n{limits}");
+        let tables = format!("listen.observer = {observer}\n{limits}{hook}");
         let told = told_of_descriptors(needed - 1, &tables).await.expect("a warning");
-        assert!(told.contains(&format!("limit={} needed={needed}", needed - 1)), "{told}");
+        assert!(
+            told.contains(" WARN ") && told.contains(&format!("limit={} needed={needed}", needed - 1)),
+            "{told}"
+        );
         assert_eq!(told_of_descriptors(needed, &tables).await, None);
     }
+}
+
+#[tokio::test]
+async fn a_first_try_in_a_shell_is_told_how_many_calls_fit_and_not_warned() {
+    let told = told_of_descriptors(1024, "listen.observer = false\n").await.expect("a line");
+    assert!(told.contains(" INFO ") && told.contains("291 calls at once fit"), "{told}");
+    let told = told_of_descriptors(1024, "listen.observer = false\nlimits.calls = 10000\n").await;
+    assert!(told.is_some_and(|told| told.contains(" WARN ") && told.contains("291 calls at once fit")));
 }

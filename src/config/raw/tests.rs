@@ -61,3 +61,78 @@ fn a_key_without_a_value_hides_nothing_behind_it() {
     assert!(faults.iter().zip(told).all(|(fault, told)| fault.starts_with(told)), "{faults:#?}");
     assert_eq!(faults.len(), told.len(), "{faults:#?}");
 }
+
+/// The faults of a text, each begins with what is told.
+fn told(text: &str, told: &[&str]) {
+    let faults = parse(text).unwrap_err();
+    assert!(faults.iter().zip(told).all(|(fault, told)| fault.starts_with(told)), "{text}: {faults:#?}");
+    assert_eq!(faults.len(), told.len(), "{text}: {faults:#?}");
+}
+
+#[test]
+fn a_comment_as_in_other_files_is_answered_with_the_right_sign() {
+    const COMMENT: &str = "not TOML: a comment begins with `#`; write it in the place of `;` or `//`";
+    for comment in ["; c", "  ;c = 5", "// c", "; it's \"5", "\t; a = \"b"] {
+        told(
+            &format!("{comment}\n[limits]\ncalls = 0\n"),
+            &[&format!("1: {COMMENT}"), "3: limits.calls: found 0; "],
+        );
+    }
+    for line in ["calls = 3 ; c", "calls = 3 // c", "patience = \"5s\" ; c", "patience = \"5s\" // c"] {
+        told(
+            &format!("[limits]\n{line}\nqqq = 1\n"),
+            &[&format!("2: {COMMENT}"), "3: limits.qqq: unknown key"],
+        );
+    }
+    told(
+        "[hook.a] ; c\nmethod = 5\nurl = \"http://h/\"\n",
+        &[&format!("1: {COMMENT}"), "2: hook.a.method: found 5"],
+    );
+    told(
+        "[calls]\nurls = [\"http://h/\", ; c\n]\n[limits]\ncalls = 0\n",
+        &[&format!("2: {COMMENT}"), "5: limits.calls"],
+    );
+    assert!(parse("company = \"\"\"\n; c\n\"\"\"\n").is_ok());
+}
+
+#[test]
+fn a_table_whose_name_has_no_dot_is_read_as_it_is_meant() {
+    for header in ["[hook crm]", "[hook \"crm\"]"] {
+        told(
+            &format!("{header}\nurl = 1\n"),
+            &[
+                "1: not TOML: the names of a table stand behind dots; write [hook.NAME]",
+                "2: hook.crm.url: found",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_hook_without_a_name_is_advised_one_and_told_once() {
+    let nameless = "1: hook: a hook has a name, which the dialplan says; write [hook.NAME]";
+    told("[hook]\nurl = \"http://h/\"\nheaders = { X-A = \"b\" }\n", &[nameless]);
+    told("[hook]\nvariable = \"V\"\n[hook.a]\n", &[nameless, "3: hook.a.url: missing"]);
+    told(
+        "[[hook]]\nurl = \"http://h/\"\n",
+        &["1: hook: found a value of the type array; write a table for each hook, [hook.NAME]"],
+    );
+    assert!(parse("[hook.cache]\nurl = \"http://h/\"\n").is_ok());
+}
+
+#[test]
+fn a_table_that_can_be_meant_for_a_hook_is_advised_its_name() {
+    for (header, meant) in [
+        ("crm", "crm"),
+        ("hooks.crm", "crm"),
+        ("Hook.crm", "crm"),
+        ("webhook.crm", "crm"),
+        ("hook_crm", "crm"),
+        ("hook-crm", "crm"),
+        ("hooks", "NAME"),
+        ("hookah", "hookah"),
+    ] {
+        let faults = parse(&format!("[{header}]\nurl = \"http://h/\"\n")).unwrap_err();
+        assert!(faults[0].ends_with(&format!("unknown key; did you mean [hook.{meant}]?")), "{faults:?}");
+    }
+}

@@ -1,0 +1,197 @@
+//! What a configuration means, in lines for a person.
+
+use std::net::SocketAddr;
+
+use http::Method;
+
+use super::counted;
+use crate::cli::ConfigFile;
+use crate::config::{Config, in_kib_or_mib};
+use crate::hook::{AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, Source};
+use crate::limits::Limits;
+use crate::variable::Accept;
+
+pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
+    let path = file.path().display();
+    let mut lines = vec![match &config.file {
+        Some(_) => format!("{path}: no fault, {}", counted(config.hooks.len(), "hook")),
+        None => format!("{path}: there is no such file; without one, this holds"),
+    }];
+    lines.push(match config.listen.asterisk {
+        Some(address) => format!("asterisk   AGI(agi://{}/NAME), from {}", reached(address), peers(config)),
+        None => "asterisk   not at all".to_owned(),
+    });
+    lines.push(match config.listen.freeswitch {
+        Some(address) => format!("freeswitch socket {}/NAME, from {}", of_socket(address), peers(config)),
+        None => "freeswitch not at all".to_owned(),
+    });
+    lines.push(match config.listen.observer {
+        Some(address) => {
+            format!("observer   http://{}/metrics, /health/live, /health/ready", reached(address))
+        }
+        None => "observer   not at all".to_owned(),
+    });
+    lines.push(match &config.urls {
+        AllowedUrls::Any => "ad hoc     any URL (every listener is on loopback)".to_owned(),
+        AllowedUrls::Prefixes(none) if none.is_empty() => {
+            "ad hoc     no URL; calls.urls would allow some".to_owned()
+        }
+        AllowedUrls::Prefixes(some) => {
+            let some: Vec<_> = some.iter().map(crate::hook::shown).collect();
+            format!("ad hoc     URLs that begin with {}", some.join(" or "))
+        }
+    });
+    lines.extend(of_limits(&config.limits));
+    if config.numbers {
+        lines.push("log        telephone numbers whole".to_owned());
+    }
+    lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
+    lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
+    lines
+}
+
+fn of_limits(limits: &Limits) -> Vec<String> {
+    let of_a_peer = limits.calls_per_peer.map(|most| format!(", {most} of one address"));
+    let mut lines = vec![format!(
+        "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
+        limits.calls,
+        of_a_peer.unwrap_or_default(),
+        limits.detached,
+        limits.patience
+    )];
+    let [environment, channel_data, answer] =
+        [limits.environment, limits.channel_data, limits.answer].map(in_kib_or_mib);
+    lines.push(format!(
+        "sizes      an environment of {environment}, channel data of {channel_data}, an answer of {answer} at most"
+    ));
+    if !limits.drain_notice.is_zero() {
+        let notice = limits.drain_notice;
+        lines.push(format!("stop       calls are taken for {notice:?} more, while /health/ready says no"));
+    }
+    lines
+}
+
+/// An address as `socket` takes it: one of IPv6 has no brackets.
+fn of_socket(address: SocketAddr) -> String {
+    match (address.ip().is_unspecified(), address) {
+        (false, SocketAddr::V6(address)) => format!("{}:{}", address.ip(), address.port()),
+        (_, address) => reached(address),
+    }
+}
+
+/// An address as a URL has it.
+fn reached(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("THIS-MACHINE:{}", address.port()),
+        false => address.to_string(),
+    }
+}
+
+fn peers(config: &Config) -> String {
+    match &config.listen.allow {
+        Some(networks) => networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        None => "this machine".to_owned(),
+    }
+}
+
+fn of_hook(hook: &Hook) -> String {
+    let mut parts = vec![asked_at(hook), format!("at most {:?}", hook.timeout.get())];
+    parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
+        (_, _, true) => "detached: the dialplan does not wait".to_owned(),
+        (Some(name), _, false) => format!("the answer into {name}"),
+        (None, false, false) => "parts of the answer into variables".to_owned(),
+        (None, true, false) => "no variable (notify only, unless the call names one)".to_owned(),
+    });
+    parts.extend(hook.set.iter().map(of_part));
+    parts.extend(
+        match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
+            (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
+            (true, _, false) => None,
+            (true, Accept::Safe, true) => Some("accepted: safe text".to_owned()),
+            (true, Accept::Any, true) => Some("accepted: anything that the switch can carry".to_owned()),
+        },
+    );
+    if !hook.otherwise.is_empty() {
+        parts.push(format!("otherwise {}", hook.otherwise.lossy()));
+    }
+    if !hook.fetch.is_empty() {
+        let names: Vec<_> = hook.fetch.iter().map(ToString::to_string).collect();
+        parts.push(format!("fetches {}", names.join(", ")));
+    }
+    if hook.method == Method::POST {
+        parts.extend(
+            match hook.body {
+                Body::Kwebbl(None) => None,
+                Body::Kwebbl(Some(_)) => Some("chosen fields as JSON"),
+                Body::Form(None) => Some("a form"),
+                Body::Form(Some(_)) => Some("chosen fields as a form"),
+                Body::Json(_) => Some("a JSON body of its own"),
+            }
+            .map(str::to_owned),
+        );
+    }
+    let names: Vec<_> = hook.headers.names().map(ToString::to_string).collect();
+    if !names.is_empty() {
+        parts.push(format!("headers {}", names.join(", ")));
+    }
+    parts.extend(
+        hook.sign.as_ref().map(|signer| format!("signed with {}", counted(signer.0.len(), "secret"))),
+    );
+    parts.extend(of_manner(&hook.manner));
+    parts.join("; ")
+}
+
+fn asked_at(hook: &Hook) -> String {
+    let urls: Vec<_> = hook.urls.iter().map(ToString::to_string).collect();
+    format!("{} {}", hook.method, urls.join(", then "))
+}
+
+fn of_part(part: &Receiver) -> String {
+    let source = match &part.source {
+        Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
+        Source::Json(pointer) => pointer.as_str().to_owned(),
+        Source::Header(name) => format!("the header {name}"),
+        Source::Status => "the HTTP status".to_owned(),
+    };
+    let answers = match part.answers.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", part.answers.join(", ")),
+    };
+    let otherwise = part.otherwise.as_ref().map(|text| format!(", otherwise {}", text.lossy()));
+    format!("{} from {source}{answers}{}", part.name, otherwise.unwrap_or_default())
+}
+
+/// What is not as it is everywhere.
+fn of_manner(manner: &Manner) -> Vec<String> {
+    let mut parts = Vec::new();
+    if let Some(tls) = &manner.tls {
+        parts.extend(tls.insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
+        parts.extend(tls.authorities().map(|_| "trusts the authorities of ca alone".to_owned()));
+        parts.extend(tls.identity().map(|_| "shows a certificate of its own".to_owned()));
+    }
+    if manner.idempotent {
+        parts.push("may be sent twice".to_owned());
+    }
+    if !manner.keep_alive {
+        parts.push("a connection for each request".to_owned());
+    }
+    match manner.breaker {
+        None => parts.push("asked in any case (no breaker)".to_owned()),
+        Some(breaker) if breaker == Breaker::default() => {}
+        Some(Breaker { failures, probe }) => {
+            parts.push(format!("left alone after {failures} failures, tried again every {probe:?}"));
+        }
+    }
+    if let Some(Keeping { fresh, stale }) = manner.cache {
+        let stale = if stale.is_zero() { String::new() } else { format!(", {stale:?} longer on failure") };
+        parts.push(format!("answers kept {fresh:?}{stale}"));
+    }
+    match (manner.redirects.most, manner.redirects.hosts.join(", ")) {
+        (0, _) => {}
+        (most, none) if none.is_empty() => {
+            parts.push(format!("follows {most} redirects at the same host and port"))
+        }
+        (most, hosts) => parts.push(format!("follows {most} redirects, also to {hosts}")),
+    }
+    parts
+}

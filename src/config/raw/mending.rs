@@ -1,0 +1,83 @@
+//! A text that is not quite TOML, made readable: what it lacks, and what would be right.
+
+use std::borrow::Cow;
+
+use toml::de::{DeTable, Error};
+
+/// The text with what it lacks to be read on, and where and what that is.
+///
+/// Behind the name of a table that is not closed the parser would pass over the table, or take its keys for the file's;
+/// behind a key without a value it reads nothing more.
+pub(super) fn mended(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
+    missing.sort_by_key(|(at, _, _)| *at);
+    // a line that is no TOML in two ways needs one sign
+    missing.dedup_by_key(|(at, _, _)| *at);
+    let (mut mended, mut places) = (Cow::Borrowed(text), Vec::new());
+    for (before, (at, missing, what)) in missing.into_iter().enumerate() {
+        mended.to_mut().insert(at + before, missing);
+        places.push((at + before, what));
+    }
+    (mended, places)
+}
+
+fn missing(error: &Error, text: &str) -> Option<(usize, char, &'static str)> {
+    let (at, words) = (error.span()?.start, error.message());
+    if let Some(at) = foreign_comment(error, text) {
+        return Some((at, '#', "a comment begins with `#`; write it in the place of `;` or `//`"));
+    }
+    if words.starts_with("unclosed table") {
+        let behind = text.get(at..)?.lines().next().unwrap_or_default().trim();
+        let named =
+            behind.strip_suffix(']').is_some_and(|name| !name.is_empty() && !name.contains(['#', '[', ']']));
+        match named {
+            true => Some((at, '.', "the names of a table stand behind dots; write [hook.NAME]")),
+            false => Some((at, ']', "the name of a table ends with `]`; write [NAME]")),
+        }
+    } else if words.starts_with("key with no value") {
+        Some((line_start(text, at)?, '#', "a key has a value; write KEY = VALUE"))
+    } else {
+        None
+    }
+}
+
+fn line_start(text: &str, at: usize) -> Option<usize> {
+    Some(text.get(..at)?.rfind('\n').map_or(0, |end| end + 1))
+}
+
+/// Where a comment begins as in other files, `;` or `//`.
+fn foreign_comment(error: &Error, text: &str) -> Option<usize> {
+    let begins = |text: &str| text.starts_with(';') || text.starts_with("//");
+    let (span, words) = (error.span()?, error.message());
+    let line = line_start(text, span.start)?;
+    let indent = text.get(line..)?.len() - text.get(line..)?.trim_start_matches([' ', '\t']).len();
+    if ["key with no value", "invalid unquoted key"].iter().any(|about| words.starts_with(about)) {
+        return begins(text.get(line + indent..)?).then_some(line + indent);
+    }
+    if words.starts_with("unexpected key or value") {
+        return begins(text.get(span.start..)?).then_some(span.start);
+    }
+    if words.starts_with("string values must be quoted") {
+        let value = text.get(span.clone())?;
+        let mut places = value.char_indices().map(|(at, _)| at);
+        let is_apart =
+            |at: usize| at == 0 || value.get(..at).is_some_and(|before| before.ends_with([' ', '\t']));
+        return places
+            .find(|at| is_apart(*at) && value.get(*at..).is_some_and(begins))
+            .map(|at| span.start + at);
+    }
+    None
+}
+
+/// What is wrong with the TOML, and what would be right.
+pub(super) fn in_words(error: &Error, text: &str) -> String {
+    let twice = error.span().filter(|_| error.message() == "duplicate key");
+    let Some((before, key)) = twice.and_then(|at| Some((text.get(..at.start)?, text.get(at)?))) else {
+        return error.message().to_owned();
+    };
+    match before.rsplit('\n').next().filter(|line| line.starts_with('[')) {
+        Some(header) => format!("{header}{key}] stands there twice; put all of its keys below one of them"),
+        None => format!("`{key}` stands there twice; leave one of them out"),
+    }
+}

@@ -1,0 +1,137 @@
+//! The expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and Asterisk's `$[…]`.
+//!
+//! Knows where they stand; does not know what they mean.
+
+/// One `${…}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference<'t> {
+    /// All that stands in its braces.
+    pub(super) inside: &'t str,
+    /// The variable or the function that it names.
+    pub(super) name: &'t str,
+    /// The arguments, if it is a function.
+    pub(super) arguments: Option<&'t str>,
+    /// The functions of whose arguments it is a part, the outermost first.
+    pub(super) within: Vec<&'t str>,
+    /// True if it stands in `$[…]`: its result is used, not its text.
+    pub(super) judged: bool,
+}
+
+/// Every `${…}` of a text, nested ones included.
+pub(super) fn references(text: &str) -> Vec<Reference<'_>> {
+    let mut found = Vec::new();
+    collect(text, &[], false, DEEPEST, &mut found);
+    found
+}
+
+/// Nobody nests deeper; a file that does is not followed further.
+const DEEPEST: usize = 32;
+
+fn collect<'t>(
+    text: &'t str,
+    within: &[&'t str],
+    judged: bool,
+    depth: usize,
+    found: &mut Vec<Reference<'t>>,
+) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('$') {
+        let Some((inside, after)) = enclosed(behind) else {
+            rest = behind;
+            continue;
+        };
+        rest = after;
+        if behind.starts_with('[') {
+            collect(inside, within, true, depth, found);
+            continue;
+        }
+        let (name, arguments) = inside.split_at(inside.find(ENDS_A_NAME).unwrap_or(inside.len()));
+        let is_function = arguments.starts_with(['(', ' ']);
+        found.push(Reference {
+            inside,
+            name,
+            arguments: is_function.then(|| arguments.get(1..).unwrap_or_default()),
+            within: within.to_vec(),
+            judged,
+        });
+        match is_function {
+            true => collect(arguments, &[within, &[name]].concat(), judged, depth, found),
+            false => collect(inside, within, judged, depth, found),
+        }
+    }
+}
+
+/// A function's arguments, a part of the value (`${NAME:1:2}`), an index, another expression.
+const ENDS_A_NAME: [char; 6] = ['(', ' ', ':', '[', '$', '{'];
+
+/// What stands in the brackets that a text begins with, and the text behind them. Where they are not closed, it is all
+/// of the text.
+fn enclosed(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix(['{', '['])?;
+    let mut depth = 1_usize;
+    for (at, character) in inside.char_indices() {
+        match character {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((inside.get(..at)?, inside.get(at + 1..)?));
+        }
+    }
+    Some((inside, ""))
+}
+
+/// The text with this in the place of every `${…}` and `$[…]`.
+pub(super) fn replaced(text: &str, instead: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = match enclosed(behind) {
+            Some((_, after)) => {
+                out.push_str(instead);
+                after
+            }
+            None => {
+                out.push('$');
+                behind
+            }
+        };
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_expression_is_found_with_the_functions_around_it() {
+        let text = "a${URIENCODE(${CALLERID(num)})}b$[\"${X}\" = 1]${Y:2}${A${B}}$1${open(${Z";
+        let found: Vec<_> = references(text)
+            .into_iter()
+            .map(|found| (found.name, found.arguments, found.within.join(" "), found.judged))
+            .collect();
+        let none = String::new;
+        assert_eq!(
+            found,
+            [
+                ("URIENCODE", Some("${CALLERID(num)})"), none(), false),
+                ("CALLERID", Some("num)"), "URIENCODE".to_owned(), false),
+                ("X", None, none(), true),
+                ("Y", None, none(), false),
+                ("A", None, none(), false),
+                ("B", None, none(), false),
+                ("open", Some("${Z"), none(), false),
+                ("Z", None, "open".to_owned(), false),
+            ]
+        );
+        assert!(references(&"${".repeat(100_000)).len() <= DEEPEST);
+    }
+
+    #[test]
+    fn an_expression_is_replaced_whole() {
+        assert_eq!(replaced("a${B(${C},d)}e$[1+2]$f$", "x"), "axex$f$");
+    }
+}

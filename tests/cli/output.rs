@@ -1,0 +1,75 @@
+//! Where the output of a command goes: a reader who has enough, and a disk that is full.
+
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
+use crate::util::{FakeWebhook, Reply, configured, dialhook, told, within_patience};
+
+/// Every command that prints, with what it needs.
+async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let (folder, file) =
+        configured(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/")));
+    let file = file.to_str().unwrap();
+    let commands = [
+        &["check", "--config", file][..],
+        &["try", "crm", "--config", file],
+        &["try", "crm", "--json", "--config", file],
+        &["demo"],
+        &["--help"],
+        &["check", "--help"],
+        &["--version"],
+    ];
+    let commands = commands.iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect());
+    (folder, webhook, commands.collect())
+}
+
+/// The exit status of a command whose standard output is this, and what it said on standard error.
+async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
+    let words: Vec<_> = command.iter().map(String::as_str).collect();
+    let mut program = dialhook(&words);
+    program.stdout(output).stderr(Stdio::piped());
+    let child = program.spawn().unwrap();
+    // its own copy of the output would keep a pipe's other end open
+    drop(program);
+    let (status, _, err) = told(&within_patience("the program", child.wait_with_output()).await.unwrap());
+    (status, err)
+}
+
+#[tokio::test]
+async fn a_reader_who_has_enough_is_no_fault_of_any_command() {
+    let (_folder, _webhook, commands) = printing().await;
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(with_output(&command, writer.into()).await, (0, String::new()), "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_by_every_command() {
+    let (_folder, _webhook, commands) = printing().await;
+    for command in commands {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (status, err) = with_output(&command, full.into()).await;
+        assert_eq!(status, 1, "{command:?}: {err}");
+        let told = "dialhook: cannot write to standard output: No space left on device";
+        assert!(err.starts_with(told) && err.lines().count() == 1, "{command:?}: {err}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_need_read_what_is_wrong() {
+    let (_folder, file) = configured("[hook.crm]\n");
+    let file = file.to_str().unwrap();
+    for (command, expected) in
+        [(&["check", "--config", file][..], 1), (&["try", "crm", "--config", file], 2), (&["serv"], 2)]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = dialhook(command);
+        program.stdout(Stdio::null()).stderr(writer);
+        let status = within_patience("the program", program.status()).await.unwrap();
+        assert_eq!(status.code(), Some(expected), "{command:?}");
+    }
+}
