@@ -20,7 +20,7 @@ use tokio_util::codec::{Decoder, Framed};
 use self::whereabouts::Inquiry;
 pub use self::whereabouts::Whereabouts;
 use crate::call::Call;
-use crate::variable::{Accept, Assignment, Unfit, VariableName};
+use crate::variable::{Assignment, Unfit, VariableName};
 
 /// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
 pub trait Dialect: Clone + Sync {
@@ -66,11 +66,12 @@ pub trait Dialect: Clone + Sync {
         Whereabouts::Untold
     }
 
-    /// The commands that set the variables in this order and hand the call back, whole or not at all.
+    /// The commands that set the variables in this order and hand the call back, whole or not at all. Each value is guarded
+    /// by how it was accepted.
     ///
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
-    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
+    fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit>;
 
     /// What must have taken effect before the last word to a call that is elsewhere; nothing once it has.
     fn preparation(&self) -> Vec<u8> {

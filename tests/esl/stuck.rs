@@ -7,7 +7,7 @@ use dialhook::conversation;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Switch, SwitchError, Told, Untold, Whereabouts};
-use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
+use dialhook::variable::{Assignment, Unfit, VariableName};
 use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -405,9 +405,9 @@ mod panics {
             self.0.preparation()
         }
 
-        fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+        fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
             self.at(Place::Farewell);
-            self.0.farewell(assignments, accept)
+            self.0.farewell(assignments)
         }
 
         fn refusal(&self) -> Vec<u8> {
