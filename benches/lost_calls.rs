@@ -156,7 +156,11 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> Fate {
     };
     match ended.state {
         CallState::GoesOn => fate(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
-        CallState::Parked | CallState::StuckInReset | CallState::Elsewhere => Fate::NoStatus,
+        CallState::Parked
+        | CallState::StuckInReset
+        | CallState::Elsewhere
+        | CallState::Unparked
+        | CallState::HungUp => Fate::NoStatus,
     }
 }
 

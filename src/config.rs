@@ -378,7 +378,8 @@ const MAPPED: u8 = 96;
 fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = section.take("urls").and_then(|entry| {
-        let url = |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault)).ok();
+        let url =
+            |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault.to_string())).ok();
         // every one, so that every fault is told
         let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
         urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)

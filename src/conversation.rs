@@ -240,12 +240,13 @@ impl House {
 
     /// A step's request, and how long it may take.
     fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
-        let timeout = step.timeout()?.get();
+        // what the call asks for cannot be judged where its text is not known
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
             Untold::NotExact => RequestFault::UrlNotExact,
         })?;
+        let timeout = step.timeout()?.get();
         let identity = identity();
         Span::current().record("trace", identity.trace_id());
         let request = step.request(call, &self.policy.company, SystemTime::now(), &identity)?;
@@ -285,7 +286,7 @@ pub fn identity() -> Identity {
 
 /// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
 pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let words = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome), step.accept());
+    let words = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome));
     match words(&outcome) {
         Ok(words) => (outcome, words),
         Err(unfit) => {
@@ -301,7 +302,7 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
 
 /// Which part of the answer the switch cannot carry, where it is not the text as a whole.
 fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option<VariableName> {
-    let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set), step.accept()).is_err();
+    let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set)).is_err();
     let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
     name.filter(|name| !step.receives_text(name)).cloned()
 }

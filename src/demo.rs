@@ -55,7 +55,7 @@ const CHAPTERS: [Chapter; 5] = [
         switch: SwitchKind::Asterisk,
         manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
         from: Some("the webhook says"),
-        moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with: it was refused whole.",
+        moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with. A route is a word: it was refused whole.",
     },
     Chapter {
         title: "3. The webhook is too slow",
@@ -74,9 +74,9 @@ const CHAPTERS: [Chapter; 5] = [
     Chapter {
         title: "5. The webhook answers FreeSWITCH something hostile",
         switch: SwitchKind::FreeSwitch,
-        manner: Manner { text: "${system(reboot)}", thinks: Duration::ZERO },
+        manner: Manner { text: "{api_on_answer=system reboot}loopback/1", thinks: Duration::ZERO },
         from: Some("the webhook says"),
-        moral: "FreeSWITCH would run this when a condition looks at the variable: it was refused whole.",
+        moral: "A dialplan that bridges to ${CRM} would run this. A route is a word, and this is none: it was refused whole.",
     },
 ];
 

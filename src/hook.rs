@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod faults;
 mod headers;
+mod note;
 mod outcome;
 mod parameters;
 mod policy;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
-pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, unsafe_text};
+pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
 pub use self::body::{Body, Fields, JsonTemplate};
 pub use self::faults::{AnswerFault, Coding, RequestFault, Unreachable};
 pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
@@ -35,7 +36,7 @@ pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn, UNKEPT};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
 pub use self::template::Placeholder;
-pub use self::url::{UrlTemplate, http_url, shown};
+pub use self::url::{NotAUrl, UrlTemplate, http_url, shown};
 pub use crate::redact::{SECRET_WORDS, sounds_secret};
 use crate::tls::Tls;
 use crate::variable::{Accept, Value, VariableName};
@@ -53,7 +54,7 @@ pub struct Hook {
     pub variable: Option<VariableName>,
     /// Which channel variables receive parts of the answer. With neither the step only notifies.
     pub set: Vec<Receiver>,
-    /// How much of a stranger's text may enter the channel.
+    /// How much of a stranger's text may enter the channel, where a receiver does not say it itself.
     pub accept: Accept,
     /// The only values that a variable may receive; empty: any that `accept` lets in.
     pub answers: Vec<String>,
@@ -125,7 +126,7 @@ impl Hook {
             timeout: Timeout::default(),
             variable: None,
             set: Vec::new(),
-            accept: Accept::Safe,
+            accept: Accept::default(),
             answers: Vec::new(),
             longest_answer: LONGEST_ANSWER,
             otherwise: Value::default(),

@@ -21,7 +21,7 @@ use tokio_util::codec::{Decoder, Framed};
 pub use self::location::Location;
 use self::location::Tracking;
 use crate::call::Call;
-use crate::variable::{Accept, Assignment, Unfit, VariableName};
+use crate::variable::{Assignment, Unfit, VariableName};
 
 /// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
 pub trait Dialect: Clone + Sync {
@@ -82,11 +82,12 @@ pub trait Dialect: Clone + Sync {
         Duration::ZERO
     }
 
-    /// The commands that set the variables in this order, whole or not at all. [`Self::release`] comes behind them.
+    /// The commands that set the variables in this order, whole or not at all. Each value is guarded by how it was accepted.
+    /// [`Self::release`] comes behind them.
     ///
     /// # Errors
     /// When the switch cannot carry one of the values, or must not.
-    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit>;
+    fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit>;
 
     /// The commands before [`Self::release`] where no farewell can be: the call goes on without a word about the step.
     fn refusal(&self) -> Vec<u8>;

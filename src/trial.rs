@@ -86,6 +86,8 @@ struct Tried {
     outcome: Outcome,
     /// Whether a call would not have waited for that.
     detached: bool,
+    /// What a person should know of it besides.
+    note: Option<String>,
     set: Vec<Assignment>,
     /// What the switch would be sent.
     words: Vec<u8>,
@@ -180,10 +182,10 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
     let detached = step.is_detached();
     let told = if detached { Outcome::Detached } else { outcome.clone() };
     let (told, words) = in_words_of(call.switch, &step, told);
-    let set = step.assignments(&told);
+    let (set, note) = (step.assignments(&told), step.note(&told));
     let outcome = if detached { outcome } else { told };
     let (switch, hook) = (call.switch, step.name);
-    Tried { switch, hook, request: sent, attempts, answer: heard, took, outcome, detached, set, words }
+    Tried { switch, hook, request: sent, attempts, answer: heard, took, outcome, detached, note, set, words }
 }
 
 /// What a switch of this kind would be told.
@@ -236,6 +238,9 @@ fn for_a_person(tried: &Tried) -> String {
     for (number, assignment) in tried.set.iter().enumerate() {
         let title = if number == 0 { "channel" } else { "" };
         part(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
+    }
+    if let Some(note) = &tried.note {
+        part(&mut text, "note", note);
     }
     if tried.switch == SwitchKind::FreeSwitch {
         // a body has no line end of its own: the next command follows at once, and is shown on a line of its own
@@ -300,6 +305,7 @@ fn for_a_script(tried: &Tried) -> serde_json::Value {
         "reason": tried.outcome.to_string(),
         "milliseconds": milliseconds(tried.took),
         "detached": tried.detached,
+        "note": tried.note,
         "request": tried.request.as_ref().map(|request| json!({
             "method": request.method.as_str(),
             "url": request.targets.first().map(|target| shown(&target.url)),

@@ -144,16 +144,53 @@ pub struct Assignment {
     pub name: VariableName,
     /// What it shall hold; empty means "nothing" on every switch.
     pub value: Value,
+    /// How the value was accepted: a dialect guards it accordingly.
+    pub accept: Accept,
+}
+
+impl Assignment {
+    /// An assignment of a value that no stranger wrote: our own, or one of the configuration. It is guarded like a text.
+    #[must_use]
+    pub fn own(name: VariableName, value: Value) -> Self {
+        Self { name, value, accept: Accept::Text }
+    }
 }
 
 /// How much of a stranger's text may enter a channel variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Accept {
-    /// Text that changes no native condition, whoever wrote it.
+    /// A word: letters, digits and a few signs that no dialplan takes for anything else, wherever it puts them.
     #[default]
-    Safe,
+    Word,
+    /// A text for people and for conditions in quotes. It changes no condition, but may mean something in a dial string.
+    Text,
     /// Whatever the switch can carry exactly, for a dialplan that takes the text apart itself.
     Any,
+}
+
+/// Why a text is no way to accept an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAccept {
+    /// The former name of `text`.
+    #[error("\"safe\" is called \"text\" now")]
+    Safe,
+    /// Anything else.
+    #[error("write \"word\" or \"text\" (\"any\" leaves the care to the dialplan)")]
+    Unknown,
+}
+
+impl FromStr for Accept {
+    type Err = NotAnAccept;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAccept> {
+        match text {
+            "word" => Ok(Self::Word),
+            "text" => Ok(Self::Text),
+            "any" => Ok(Self::Any),
+            "safe" => Err(NotAnAccept::Safe),
+            _ => Err(NotAnAccept::Unknown),
+        }
+    }
 }
 
 /// Why a switch's wire cannot carry a value, or must not.
@@ -166,8 +203,11 @@ pub enum Unfit {
     #[error("a NUL byte cannot be carried")]
     Nul,
     /// It would make a quoted condition true.
-    #[error("a double quote would change conditions unless accept is any")]
+    #[error("a double quote in it would end the quotes of a condition")]
     Quote,
+    /// A regular expression such as `^sales$` would overlook it.
+    #[error("a line feed at its end would change conditions")]
+    LineFeedAtEnd,
     /// The command would be cut, and its rest would be the next one.
     #[error("it is too long for a command of the switch")]
     TooLong,

@@ -347,8 +347,9 @@ fn asterisk_reads_back_the_value_we_meant() {
     let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
     every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
     for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
-        let assignment = Assignment { name: "N".parse().unwrap(), value: Value::from(value) };
-        let farewell = Agi::new(String::new()).farewell(&[assignment], Accept::Any).unwrap();
+        let assignment =
+            Assignment { name: "N".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+        let farewell = Agi::new(String::new()).farewell(&[assignment]).unwrap();
         let line = farewell.strip_suffix(b"\n").unwrap();
         assert_eq!(as_asterisk_reads(line), [&b"SET"[..], b"VARIABLE", b"N", value]);
     }

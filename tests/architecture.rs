@@ -57,13 +57,14 @@ const DOORS: [(&str, &[&str]); 24] = [
 ];
 
 /// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 22] = [
+const ADDRESSES: [(&str, &[&str]); 23] = [
     ("nom", &["switch/agi", "switch/esl"]),
     ("reqwest", &["webhook"]),
     ("rustls", &["tls", "webhook"]),
     ("ring", &["hook", "tls"]),
     ("base64", &["config", "hook"]),
     ("encoding_rs", &["hook"]),
+    ("icu_properties", &["hook"]),
     ("moka", &["webhook"]),
     ("hickory_resolver", &["webhook"]),
     ("hyper", &["webhook", "observer", "demo"]),

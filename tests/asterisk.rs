@@ -24,6 +24,8 @@ mod srv;
 mod statuses;
 /// Every answer arrives to the byte, or not at all.
 mod values;
+/// A word means nothing but itself, and an attack is none.
+mod words;
 
 use std::rc::Rc;
 

@@ -159,7 +159,7 @@ const FREESWITCH_SETS: [&str; 4] =
 const FUNCTIONS: [&str; 2] = ["url_encode", "sched_del"];
 
 /// What follows `webhook_` in the parameters of an ad hoc step.
-const PARAMETERS: [&str; 4] = ["method", "url", "variable", "timeout"];
+const PARAMETERS: [&str; 5] = ["method", "url", "variable", "timeout", "accept"];
 
 impl Example<'_> {
     fn fault(&mut self, node: Node<'_, '_>, what: impl Into<String>) {

@@ -1,5 +1,7 @@
 //! What a webhook gets, and what each kind of answer leads to: through the real listener.
 
+/// Words, texts and anything.
+mod accept;
 /// What comes back, and what the dialplan hears of it.
 mod answers;
 /// What a POST tells: fields, forms, templates.
@@ -20,6 +22,8 @@ mod fallback;
 mod https;
 /// Variables from places in an answer.
 mod json_answers;
+/// Answers that lack what `set` names.
+mod missing;
 /// Which redirects are followed, and what goes along.
 mod redirects;
 /// What the webhook gets.

@@ -2,6 +2,8 @@
 
 /// What whoever can connect may cause at will.
 mod floods;
+/// What a line says besides status and reason.
+mod notes;
 /// The program's own standard error.
 mod program;
 
@@ -105,7 +107,7 @@ fn tables(webhook: &FakeWebhook) -> String {
 
 async fn webhook() -> FakeWebhook {
     FakeWebhook::start(|request| match request.target.starts_with("/ok") {
-        true => Reply::text("geheime-antwort 31698765432"),
+        true => Reply::text("geheime-antwort-31698765432"),
         false => Reply::status(503, "no"),
     })
     .await
@@ -291,7 +293,7 @@ async fn answers_and_variables_are_logged_at_trace_only() {
         let debug = everything(format, "debug", "[log]\nnumbers = true\n").await;
         assert!(!debug.contains("geheim"), "{format:?}: {debug}");
         let trace = everything(format, "dialhook=trace", "[log]\nnumbers = true\n").await;
-        assert!(trace.contains("geheime-antwort 31698765432"), "{format:?}: {trace}");
+        assert!(trace.contains("geheime-antwort-31698765432"), "{format:?}: {trace}");
         assert!(trace.contains("geheime-variable"), "{format:?}: {trace}");
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
 mod asked;
+/// Answers that mean something else where a dialplan puts them.
+pub mod attacks;
 mod daemon;
 /// FreeSWITCH's own pass over a text.
 pub mod expansion;

@@ -43,7 +43,8 @@ fn esl(core_expands: bool) -> Esl {
 /// Whether the answer is accepted; then it must be stored as it is.
 fn is_stored_exactly(esl: &Esl, value: &[u8], core_expands: bool) -> bool {
     let name = "v".parse().expect("a name");
-    let Ok(words) = esl.farewell(&[Assignment { name, value: Value::from(value) }], Accept::Any) else {
+    let assignment = Assignment { name, value: Value::from(value), accept: Accept::Any };
+    let Ok(words) = esl.farewell(&[assignment]) else {
         return false;
     };
     let begin = words.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;

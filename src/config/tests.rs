@@ -125,7 +125,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "14: hook.crm.url: unknown placeholder `{caler_number}`; did you mean `{caller_number}`?",
         "15: hook.crm.timeout: found \"20s\"; write \"1s\" to \"10s\"; a bare number is seconds",
         "16: hook.crm.variable: found \"CALLERID(name)\"; write a name of letters, digits and `_`",
-        "17: hook.crm.accept: found \"all\"; write \"safe\" or \"any\"",
+        "17: hook.crm.accept: found \"all\"; write \"word\" or \"text\"",
         "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
         "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"`, `$` or `\\` safely",
         "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",

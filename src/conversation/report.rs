@@ -95,16 +95,18 @@ impl House {
         let (hook, to) = (self.shown(step), shown_to(to));
         let (hook, to, ms) = (&*hook, to.as_deref(), milliseconds(took));
         let (status, code) = (outcome.status().as_str(), outcome.code());
+        let note = step.note(outcome);
+        let note = note.as_deref();
         let unasked = |unlogged| {
             let unlogged = some(unlogged);
             warn!(hook, to, status, ms, unlogged, reason = %outcome, "webhook step");
         };
         match outcome {
-            Outcome::Ok { .. } => info!(hook, to, status, code, ms, "webhook step"),
+            Outcome::Ok { .. } => info!(hook, to, status, code, ms, note, "webhook step"),
             Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
             Outcome::BadRequest(_) => self.at_will.bad_request.warn(unasked),
             Outcome::Overloaded(_) => self.at_will.overloaded.warn(unasked),
-            failed => warn!(hook, to, status, code, ms, reason = %failed, "webhook step"),
+            failed => warn!(hook, to, status, code, ms, reason = %failed, note, "webhook step"),
         }
     }
 

@@ -3,6 +3,7 @@
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
 mod json;
+mod text;
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -10,7 +11,10 @@ use std::str::FromStr;
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
+use serde::de::IgnoredAny;
 
+pub use self::text::not_a_text;
+use self::text::not_a_word;
 use super::{AnswerFault, Coding, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
@@ -32,6 +36,8 @@ pub struct Receiver {
     pub name: VariableName,
     /// Which part.
     pub source: Source,
+    /// How much of a stranger's text it takes; the hook's where there is none.
+    pub accept: Option<Accept>,
     /// The only values that are accepted; empty: those of the hook.
     pub answers: Vec<String>,
     /// What it holds when there is no such part, or no good answer; the hook's where there is none.
@@ -119,71 +125,104 @@ struct Read<'a> {
 impl Hook {
     /// Judges a 2xx answer. Where nothing receives it and no words are listed, nothing of it can do harm.
     pub(super) fn judge(&self, answer: &Answer, variable: Option<&VariableName>) -> Outcome {
-        let code = answer.code;
-        let bad = |fault, variable| Outcome::BadAnswer { code, fault, variable };
         if variable.is_none() && self.set.is_empty() && self.answers.is_empty() {
-            return Outcome::Ok { code, set: Vec::new() };
+            return Outcome::Ok { code: answer.code, set: Vec::new(), nothing_found: false };
         }
-        let as_text = variable.is_some() || self.set.is_empty();
-        let as_json = self.set.iter().any(|part| matches!(part.source, Source::Json(_)));
-        let read = match Read::of(answer, as_text || as_json) {
-            Ok(read) => read,
-            Err(fault) => return bad(fault, None),
-        };
-        let parts = match read.parts(&self.set) {
-            Ok(parts) => parts,
-            Err(fault) => return bad(fault, None),
-        };
-        let mut set = Vec::with_capacity(1 + self.set.len());
-        if as_text {
-            if let Err(fault) = self.accepts(&read.text, &self.answers) {
-                return bad(fault, None);
-            }
-            let assignment =
-                |name: &VariableName| Assignment { name: name.clone(), value: Value::from(&*read.text) };
-            set.extend(variable.map(assignment));
-        }
-        for (receiver, part) in self.set.iter().zip(parts) {
-            match self.received(receiver, &read, part) {
-                Ok(value) => set.push(Assignment { name: receiver.name.clone(), value }),
-                Err(fault) => return bad(fault, Some(receiver.name.clone())),
-            }
-        }
-        Outcome::Ok { code, set }
+        self.received(answer, variable).unwrap_or_else(|Refused { fault, variable }| Outcome::BadAnswer {
+            code: answer.code,
+            fault,
+            variable,
+        })
     }
 
-    fn received(
+    /// What the variables receive, all of them or none.
+    fn received(&self, answer: &Answer, variable: Option<&VariableName>) -> Result<Outcome, Refused> {
+        let as_text = variable.is_some() || self.set.is_empty();
+        let as_json = self.set.iter().any(|part| matches!(part.source, Source::Json(_)));
+        let read = Read::of(answer, as_text || as_json)?;
+        let parts = read.parts(&self.set)?;
+        let mut set = Vec::with_capacity(1 + self.set.len());
+        if as_text {
+            let accept = accepted(&read.text, &self.answers, self.accept)
+                .map_err(|fault| json_instead(&read.text).unwrap_or(fault))?;
+            let value = || Value::from(&*read.text);
+            set.extend(variable.map(|name| Assignment { name: name.clone(), value: value(), accept }));
+        }
+        let (mut sought, mut found) = (false, false);
+        for (receiver, part) in self.set.iter().zip(parts) {
+            let refused = |fault| Refused { fault, variable: Some(receiver.name.clone()) };
+            let assignment = self.part(receiver, &read, part).map_err(refused)?;
+            if receiver.source != Source::Status {
+                sought = true;
+                found |= assignment.is_some();
+            }
+            set.push(assignment.unwrap_or_else(|| self.otherwise(receiver)));
+        }
+        Ok(Outcome::Ok { code: answer.code, set, nothing_found: sought && !found })
+    }
+
+    /// What a receiver gets of the answer; nothing where the answer does not have its part.
+    fn part(
         &self,
         receiver: &Receiver,
         read: &Read<'_>,
         written: Option<&str>,
-    ) -> Result<Value, AnswerFault> {
+    ) -> Result<Option<Assignment>, AnswerFault> {
         let part = match &receiver.source {
             Source::Status => Some(Cow::Owned(read.answer.code.to_string().into_bytes())),
             Source::Header(name) => read.header(name, self.longest_answer)?,
             Source::Json(pointer) => written.map_or(Ok(None), |written| as_text(written, pointer))?,
         };
-        let Some(part) = part else { return Ok(self.otherwise(receiver)) };
+        let Some(part) = part else { return Ok(None) };
+        let text = part.trim_ascii();
         let answers = if receiver.answers.is_empty() { &self.answers } else { &receiver.answers };
-        self.accepts(&part, answers)?;
-        Ok(Value::from(part.into_owned()))
+        let accept = accepted(text, answers, receiver.accept.unwrap_or(self.accept))?;
+        Ok(Some(Assignment { name: receiver.name.clone(), value: Value::from(text), accept }))
     }
 
     /// What a receiver holds where there is nothing else.
-    pub(super) fn otherwise(&self, receiver: &Receiver) -> Value {
-        receiver.otherwise.as_ref().unwrap_or(&self.otherwise).clone()
+    pub(super) fn otherwise(&self, receiver: &Receiver) -> Assignment {
+        let value = receiver.otherwise.as_ref().unwrap_or(&self.otherwise).clone();
+        Assignment::own(receiver.name.clone(), value)
     }
+}
 
-    fn accepts(&self, text: &[u8], answers: &[String]) -> Result<(), AnswerFault> {
-        if !answers.is_empty() {
-            let listed = answers.iter().any(|answer| answer.as_bytes() == text);
-            return if listed { Ok(()) } else { Err(AnswerFault::NotOneOfTheAnswers) };
-        }
-        match self.accept {
-            Accept::Safe => unsafe_text(text).map_or(Ok(()), Err),
-            Accept::Any => Ok(()),
-        }
+/// Why nothing of an answer is set, and for which of the variables under `set` the part was.
+struct Refused {
+    fault: AnswerFault,
+    variable: Option<VariableName>,
+}
+
+/// A fault of the answer as a whole.
+impl From<AnswerFault> for Refused {
+    fn from(fault: AnswerFault) -> Self {
+        Self { fault, variable: None }
     }
+}
+
+/// Returns how a switch is to guard the text: one of the words that the author listed himself is guarded like a text,
+/// whatever it is.
+fn accepted(text: &[u8], answers: &[String], accept: Accept) -> Result<Accept, AnswerFault> {
+    if !answers.is_empty() {
+        let listed = answers.iter().any(|answer| answer.as_bytes() == text);
+        return if listed { Ok(Accept::Text) } else { Err(AnswerFault::NotOneOfTheAnswers) };
+    }
+    let fault = match accept {
+        Accept::Word => not_a_word(text),
+        Accept::Text => not_a_text(text),
+        Accept::Any => None,
+    };
+    fault.map_or(Ok(accept), Err)
+}
+
+/// The fault of a whole answer that was refused as it is, and would be good JSON for `set`.
+pub(super) fn json_instead(text: &[u8]) -> Option<AnswerFault> {
+    let fault = match text.first() {
+        Some(b'"') => AnswerFault::JsonString,
+        Some(b'{' | b'[') => AnswerFault::JsonDocument,
+        _ => return None,
+    };
+    serde_json::from_slice::<IgnoredAny>(text).is_ok().then_some(fault)
 }
 
 impl<'a> Read<'a> {
@@ -195,7 +234,8 @@ impl<'a> Read<'a> {
     /// What the webhook wrote at the place of each receiver that has one; nothing where there is no such place.
     fn parts(&self, receivers: &[Receiver]) -> Result<Vec<Option<&str>>, AnswerFault> {
         let places: Vec<_> = receivers.iter().map(|receiver| receiver.source.way()).collect();
-        if places.iter().all(Option::is_none) {
+        // an empty body, as that of a 204, has no parts
+        if self.text.is_empty() || places.iter().all(Option::is_none) {
             return Ok(vec![None; receivers.len()]);
         }
         let text = std::str::from_utf8(&self.text).map_err(|_| AnswerFault::NotUtf8)?;
@@ -228,6 +268,9 @@ impl Answer {
     /// The body without white space at its ends, in UTF-8 if its charset is known: what `Content-Type` names, by the
     /// labels of the WHATWG's Encoding standard (in which ISO-8859-1 is Windows-1252).
     fn text(&self) -> Result<Cow<'_, [u8]>, AnswerFault> {
+        if self.body.trim_ascii().is_empty() {
+            return Ok(Cow::default());
+        }
         let codings = self.headers.get_all(CONTENT_ENCODING).into_iter();
         if let Some(coding) = codings.filter_map(|value| Coding::named_by(value.as_bytes())).next() {
             return Err(AnswerFault::Compressed(coding));
@@ -258,24 +301,8 @@ impl Answer {
     }
 }
 
-/// Why a text is not safe to be compared in a dialplan, whichever the switch. (A switch adds its own rules.)
-#[must_use]
-pub fn unsafe_text(text: &[u8]) -> Option<AnswerFault> {
-    if text.len() > LONGEST_SAFE_ANSWER {
-        return Some(AnswerFault::TooLongToBeSafe);
-    }
-    match std::str::from_utf8(text) {
-        Err(_) => Some(AnswerFault::NotUtf8),
-        Ok(text) if text.bytes().any(|byte| byte.is_ascii_control()) => Some(AnswerFault::ControlByte),
-        Ok(_) => None,
-    }
-}
-
 /// Bytes of an answer, or of one of its headers, that are taken where nothing else is said.
 pub(crate) const LONGEST_ANSWER: usize = 64 * 1024;
-
-/// Bytes of an answer that `accept = "safe"` lets in: far from where Asterisk cuts an expression (4,095).
-const LONGEST_SAFE_ANSWER: usize = 1024;
 
 #[cfg(test)]
 mod tests;

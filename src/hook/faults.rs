@@ -88,12 +88,27 @@ pub enum AnswerFault {
     /// More than is read at all.
     #[error("the answer is longer than limits.answer allows")]
     TooLong,
-    /// More than `accept = "safe"` lets in.
+    /// More than `accept = "text"` lets in.
     #[error("the answer is longer than 1024 bytes")]
-    TooLongToBeSafe,
-    /// A control byte, which `accept = "safe"` keeps out.
+    TextTooLong,
+    /// More than `accept = "word"` lets in.
+    #[error("the answer is longer than the 128 bytes of a word")]
+    WordTooLong,
+    /// Something that separates, quotes or means anything else.
+    #[error("the answer is not a word. a word has letters digits . _ plus minus hash star and no spaces")]
+    NotAWord,
+    /// A control byte, which only `accept = "any"` lets in.
     #[error("the answer holds a line break or another control byte")]
     ControlByte,
+    /// A separator of lines or paragraphs, or a bidirectional control.
+    #[error("the answer holds a line separator or a control of the direction of text")]
+    Layout,
+    /// A text in the quotes of JSON, where the plain text was meant.
+    #[error("the answer is a JSON string. set reads JSON and an empty pointer there names the whole of it")]
+    JsonString,
+    /// An object or a list, where a plain text was meant.
+    #[error("the answer is a JSON document. set reads JSON and a pointer there names a part of it")]
+    JsonDocument,
     /// Not a text.
     #[error("the answer is not UTF 8")]
     NotUtf8,
@@ -171,7 +186,7 @@ pub enum RequestFault {
     #[error("the address is not a path and a query")]
     Address,
     /// A name that no parameter has.
-    #[error("unknown parameter. the parameters are method url variable and timeout")]
+    #[error("unknown parameter. the parameters are method url variable timeout and accept")]
     UnknownParameter,
     /// A name that no parameter of a configured hook has.
     #[error("unknown parameter. the call may choose variable and timeout")]
@@ -179,8 +194,8 @@ pub enum RequestFault {
     /// The same parameter twice.
     #[error("a parameter is given more than once")]
     RepeatedParameter,
-    /// A configured hook's URL or method is not the call's to choose.
-    #[error("a configured hook has its own url and method. the call may choose variable and timeout")]
+    /// A configured hook's URL, method and way to accept are not the call's to choose.
+    #[error("a configured hook has its own url method and accept. the call may choose variable and timeout")]
     NotForTheCall,
     /// A configured hook has no arguments.
     #[error("a configured hook takes variable and timeout in the query of its address and no arguments")]
@@ -191,6 +206,12 @@ pub enum RequestFault {
     /// A URL that does not parse.
     #[error("url is not an http or https URL")]
     Url,
+    /// What is behind a `#` would not be sent.
+    #[error("a hash sign in the url begins a fragment that is never sent. write it as percent 23")]
+    UrlFragment,
+    /// `{caller_number}` would be sent as it stands there.
+    #[error("placeholders in braces need a configured hook. let the dialplan put the value into the url")]
+    UrlPlaceholder,
     /// A URL that `[calls] urls` does not allow.
     #[error("the url is not one that calls.urls of the configuration allows")]
     UrlNotAllowed,
@@ -200,6 +221,12 @@ pub enum RequestFault {
     /// A timeout out of range.
     #[error("timeout is not within 1s to 10s")]
     Timeout,
+    /// Another way to accept.
+    #[error("accept is neither word nor text. text is what safe was")]
+    Accept,
+    /// What only a configured hook may do, which the dialplan answers for.
+    #[error("an ad hoc step accepts a word or a text. for JSON configure a hook with set")]
+    AcceptAny,
     /// No name for a variable.
     #[error("variable is not a name of letters digits and _")]
     Variable,

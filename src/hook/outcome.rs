@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::answer::json_instead;
 use super::{AnswerFault, RedirectFault, RequestFault, Unreachable};
 use crate::variable::{Assignment, Unfit, VariableName};
 
@@ -18,6 +19,8 @@ pub enum Outcome {
         code: u16,
         /// What the hook's variables receive.
         set: Vec<Assignment>,
+        /// True if `set` names parts of the answer and the answer has none of them.
+        nothing_found: bool,
     },
     /// The request goes on behind the call, which does not wait for it.
     Detached,
@@ -197,7 +200,12 @@ impl Outcome {
     #[must_use]
     pub fn but_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
         match self {
-            Self::Ok { code, .. } => Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable },
+            Self::Ok { code, set, .. } => {
+                let whole = set.first().filter(|_| variable.is_none());
+                let json = whole.and_then(|whole| json_instead(whole.value.as_bytes()));
+                let quoted = json.filter(|_| unfit == Unfit::Quote);
+                Self::BadAnswer { code, fault: quoted.unwrap_or(AnswerFault::Unfit(unfit)), variable }
+            }
             other => other,
         }
     }
@@ -254,7 +262,7 @@ mod tests {
         use {AnswerFault as A, RequestFault as R, Unreachable as U};
         let waited = Duration::from_millis(1500);
         let mut all = vec![
-            Outcome::Ok { code: 200, set: Vec::new() },
+            Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false },
             Outcome::Detached,
             Outcome::HttpError { code: 503, redirect: None },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::NoTarget) },
@@ -285,8 +293,13 @@ mod tests {
         ];
         let answers = [
             A::TooLong,
-            A::TooLongToBeSafe,
+            A::TextTooLong,
+            A::WordTooLong,
+            A::NotAWord,
             A::ControlByte,
+            A::Layout,
+            A::JsonString,
+            A::JsonDocument,
             A::NotUtf8,
             A::NotOneOfTheAnswers,
             A::NotJson,
@@ -302,6 +315,7 @@ mod tests {
             A::Unfit(Unfit::Newline),
             A::Unfit(Unfit::Nul),
             A::Unfit(Unfit::Quote),
+            A::Unfit(Unfit::LineFeedAtEnd),
             A::Unfit(Unfit::TooLong),
             A::Unfit(Unfit::Expansion),
             A::Unfit(Unfit::Scope),
@@ -317,9 +331,13 @@ mod tests {
             R::Arguments,
             R::UrlMissing,
             R::Url,
+            R::UrlFragment,
+            R::UrlPlaceholder,
             R::UrlNotAllowed,
             R::Method,
             R::Timeout,
+            R::Accept,
+            R::AcceptAny,
             R::Variable,
             R::ReservedVariable,
             R::VariableOfSet,
@@ -367,6 +385,16 @@ mod tests {
     }
 
     #[test]
+    fn no_reason_suggests_less_safety() {
+        for outcome in every_outcome() {
+            let reason = outcome.to_string();
+            for word in ["accept is any", "accept any", "accept is text", "insecure"] {
+                assert!(!reason.contains(word), "{reason}");
+            }
+        }
+    }
+
+    #[test]
     fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
         let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_our_own_fault).collect();
         assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
@@ -374,7 +402,7 @@ mod tests {
 
     #[test]
     fn what_the_switch_cannot_carry_is_a_bad_answer() {
-        let ok = Outcome::Ok { code: 200, set: Vec::new() };
+        let ok = Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false };
         let refused = ok.but_unfit(Unfit::Quote, None);
         assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
         assert_eq!(refused.set(), None);

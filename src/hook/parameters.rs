@@ -14,7 +14,7 @@ use percent_encoding::percent_decode;
 
 use super::{RequestFault, Timeout};
 use crate::call::Call;
-use crate::variable::VariableName;
+use crate::variable::{Accept, VariableName};
 
 /// What the call asked for, each at most once.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub(super) struct Asked {
     pub(super) url: Option<String>,
     pub(super) variable: Option<VariableName>,
     pub(super) timeout: Option<Timeout>,
+    pub(super) accept: Option<Accept>,
     /// The first fault, if there is one. What could be read stands beside it, so that the variable can be
     /// cleared even so.
     pub(super) fault: Option<RequestFault>,
@@ -57,6 +58,7 @@ impl Asked {
             b"url" => self.url.is_some(),
             b"variable" => self.variable.is_some(),
             b"timeout" => self.timeout.is_some(),
+            b"accept" => self.accept.is_some(),
             _ => false,
         }
     }
@@ -73,11 +75,21 @@ impl Asked {
             (b"timeout", text) => {
                 parsed(text).map_or(Err(RequestFault::Timeout), |t| put(&mut self.timeout, t))
             }
+            (b"accept", text) => accept(parsed(text)).and_then(|accept| put(&mut self.accept, accept)),
             _ => Err(RequestFault::UnknownParameter),
         };
         if let Err(fault) = taken {
             self.fault.get_or_insert(fault);
         }
+    }
+}
+
+/// The way to accept that a call may choose.
+fn accept(asked: Option<Accept>) -> Result<Accept, RequestFault> {
+    match asked {
+        Some(accept @ (Accept::Word | Accept::Text)) => Ok(accept),
+        Some(Accept::Any) => Err(RequestFault::AcceptAny),
+        None => Err(RequestFault::Accept),
     }
 }
 

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::parameters::Asked;
 use super::step::{Step, reserved};
+use super::url::{NotAUrl, names_a_placeholder};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::variable::VariableName;
@@ -72,7 +73,7 @@ impl Policy {
         if let Some(fault) = asked.fault.or_else(|| reserved_fault(asked.variable.as_ref())) {
             return Err(fault);
         }
-        let url = http_url(&asked.url.ok_or(RequestFault::UrlMissing)?).map_err(|_| RequestFault::Url)?;
+        let url = ad_hoc_url(&asked.url.ok_or(RequestFault::UrlMissing)?)?;
         if !self.urls.allow(&url) {
             return Err(RequestFault::UrlNotAllowed);
         }
@@ -83,10 +84,20 @@ impl Policy {
                 .ok_or(RequestFault::Method)?,
             timeout: asked.timeout.unwrap_or_default(),
             variable: asked.variable,
+            accept: asked.accept.unwrap_or_default(),
             longest_answer: self.longest_answer,
             ..Hook::new(UrlTemplate::literal(&url))
         })
     }
+}
+
+/// The URL of an ad hoc step, unless it says something that nobody can mean.
+fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
+    let url = http_url(text).map_err(|fault| match fault {
+        NotAUrl::Fragment => RequestFault::UrlFragment,
+        NotAUrl::Scheme | NotAUrl::Unreadable(_) => RequestFault::Url,
+    })?;
+    if names_a_placeholder(text) { Err(RequestFault::UrlPlaceholder) } else { Ok(url) }
 }
 
 fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
@@ -97,7 +108,9 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
         _ if argued => Some(RequestFault::Arguments),
         Asked { fault: Some(RequestFault::UnknownParameter), .. } => Some(RequestFault::UnknownChoice),
         Asked { fault: Some(fault), .. } => Some(fault),
-        Asked { method: Some(_), .. } | Asked { url: Some(_), .. } => Some(RequestFault::NotForTheCall),
+        Asked { method: Some(_), .. } | Asked { url: Some(_), .. } | Asked { accept: Some(_), .. } => {
+            Some(RequestFault::NotForTheCall)
+        }
         Asked { variable: Some(ref name), .. } if of_set(name) => Some(RequestFault::VariableOfSet),
         Asked { ref variable, .. } => reserved_fault(variable.as_ref()),
     };

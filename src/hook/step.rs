@@ -13,7 +13,7 @@ use url::Url;
 use super::{Answer, Hook, Outcome, RequestFault, Timeout, shown};
 use crate::call::{Call, Report, SwitchKind};
 use crate::tls::Tls;
-use crate::variable::{Accept, Assignment, Value, VariableName};
+use crate::variable::{Assignment, Value, VariableName};
 
 /// The variables that report on a step, `WEBHOOK_STATUS` the last: when it is there, all others are.
 pub const REPORT_NAMES: [&str; 3] = ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"];
@@ -192,12 +192,6 @@ impl Step {
         self.variable.as_ref() == Some(name)
     }
 
-    /// Whether the answer may be as the switch can carry it, or must be harmless.
-    #[must_use]
-    pub fn accept(&self) -> Accept {
-        self.planned().map(|hook| hook.accept).unwrap_or_default()
-    }
-
     /// What is to be set on the channel, in this order.
     #[must_use]
     pub fn assignments(&self, outcome: &Outcome) -> Vec<Assignment> {
@@ -210,23 +204,16 @@ impl Step {
             SwitchKind::FreeSwitch => name.to_ascii_lowercase(),
         });
         let names = names.into_iter().filter_map(|name| name.parse().ok());
-        assignments
-            .extend(names.zip(report).map(|(name, text)| Assignment { name, value: Value::from(text) }));
+        assignments.extend(names.zip(report).map(|(name, text)| Assignment::own(name, Value::from(text))));
         assignments
     }
 
     /// What the hook's variables hold when there is no good answer.
     fn otherwise(&self) -> Vec<Assignment> {
         let hook = self.hook.as_deref();
-        let text = self.variable.iter().map(|name| Assignment {
-            name: name.clone(),
-            value: hook.map(|hook| hook.otherwise.clone()).unwrap_or_default(),
-        });
-        let part = |hook: &Hook| {
-            let assignment =
-                |part: &super::Receiver| Assignment { name: part.name.clone(), value: hook.otherwise(part) };
-            hook.set.iter().map(assignment).collect::<Vec<_>>()
-        };
+        let value = || hook.map(|hook| hook.otherwise.clone()).unwrap_or_default();
+        let text = self.variable.iter().map(|name| Assignment::own(name.clone(), value()));
+        let part = |hook: &Hook| hook.set.iter().map(|part| hook.otherwise(part)).collect::<Vec<_>>();
         text.chain(hook.map(part).unwrap_or_default()).collect()
     }
 }

@@ -152,6 +152,11 @@ impl Placeholder {
         })
     }
 
+    /// True if somebody who writes this between braces means a placeholder.
+    pub(super) fn is_meant(name: &str) -> bool {
+        Self::parse(name).is_ok() || nearest(name, Field::ALL.map(Field::name)).is_some()
+    }
+
     /// What it stands for in this call.
     pub(super) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
         match self {

@@ -34,7 +34,7 @@ impl UrlTemplate {
         match Template::parse(text, Braces::Encoded) {
             Ok(template) => Self::with(template).map_err(|fault| vec![fault]),
             Err(mut faults) => {
-                faults.extend(begins_as_http(text).err());
+                faults.extend(begins_as_http(text).err().map(|fault| fault.to_string()));
                 Err(faults)
             }
         }
@@ -46,13 +46,12 @@ impl UrlTemplate {
         }
         let marked = literals.join(MARK);
         let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
-            true => fault,
+            true => fault.to_string(),
             false => format!("{fault} (placeholders stand in the path and the query only)"),
         })?;
-        let in_fragment = marked.split_once('#').is_some_and(|(_, fragment)| fragment.contains(MARK));
         match (marks(url.as_str()), marks(url.path()) + marks(url.query().unwrap_or_default())) {
             (_, inside) if inside == placeholders.len() => Ok(Self::of_url(&url, placeholders)),
-            (all, inside) if all == inside && !in_fragment => {
+            (all, inside) if all == inside => {
                 Err("a `..` behind a placeholder takes it away; write the path that is meant".to_owned())
             }
             (_, _) => Err("placeholders stand in the path and the query only".to_owned()),
@@ -138,24 +137,43 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-/// Reads an `http` or `https` URL and drops its fragment, which no server ever hears of.
+/// Why a text is no URL of a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAUrl {
+    /// Another scheme, or none.
+    #[error("not an http or https URL; begin with https:// or http://")]
+    Scheme,
+    /// Not a URL at all.
+    #[error("not a URL ({0}); write https://HOST/PATH")]
+    Unreadable(url::ParseError),
+    /// No server ever hears of a fragment: whoever writes one, or lets a `#` in with a value, means something else.
+    #[error("a `#` begins a fragment, which is never sent; write %23 for a `#`, or leave the fragment out")]
+    Fragment,
+}
+
+/// Reads an `http` or `https` URL.
 ///
 /// # Errors
 /// Says what is wrong with the text and what would be right.
-pub fn http_url(text: &str) -> Result<Url, String> {
+pub fn http_url(text: &str) -> Result<Url, NotAUrl> {
     begins_as_http(text)?;
-    let mut url =
-        Url::parse(text).map_err(|fault| format!("not a URL ({fault}); write https://HOST/PATH"))?;
-    url.set_fragment(None);
-    Ok(url)
+    let url = Url::parse(text).map_err(NotAUrl::Unreadable)?;
+    if url.fragment().is_some() { Err(NotAUrl::Fragment) } else { Ok(url) }
 }
 
-fn begins_as_http(text: &str) -> Result<(), String> {
+fn begins_as_http(text: &str) -> Result<(), NotAUrl> {
     let begins = text.trim_start().to_ascii_lowercase();
     match begins.starts_with("http://") || begins.starts_with("https://") {
         true => Ok(()),
-        false => Err("not an http or https URL; begin with https:// or http://".to_owned()),
+        false => Err(NotAUrl::Scheme),
     }
+}
+
+/// True if a text holds `{caller_number}` or another placeholder, or a slip of one. In an ad hoc URL it would be sent as it
+/// stands there.
+pub(super) fn names_a_placeholder(text: &str) -> bool {
+    let inside = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    inside.map(|(name, _)| name).any(Placeholder::is_meant)
 }
 
 /// Returns a URL for a person, without the secrets in it.
@@ -309,11 +327,32 @@ mod tests {
 
     #[test]
     fn a_literal_url_keeps_its_braces() {
-        let url = http_url("http://h/x?a={uuid}#top").unwrap();
+        let url = http_url("http://h/x?a={\"uuid\"}").unwrap();
         let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         assert_eq!(
             UrlTemplate::literal(&url).render(&report).map(String::from),
-            Ok("http://h/x?a={uuid}".to_owned())
+            Ok("http://h/x?a={%22uuid%22}".to_owned())
         );
+    }
+
+    #[test]
+    fn a_fragment_is_a_fault_and_a_hash_sign_that_is_encoded_is_none() {
+        for text in ["http://h/#", "http://h/x?to=#21#&from=1", "https://h/a#b", "http://h/x?to=*21#"] {
+            assert_eq!(http_url(text), Err(NotAUrl::Fragment), "{text}");
+            assert!(UrlTemplate::parse(text).unwrap_err()[0].contains("write %23"), "{text}");
+        }
+        assert_eq!(http_url("http://h/x?to=%2321%23").unwrap().query(), Some("to=%2321%23"));
+    }
+
+    #[test]
+    fn a_placeholder_or_a_slip_of_one_is_seen_and_other_braces_are_not() {
+        for text in
+            ["h/?a={caller_number}", "h/{uuid}/x", "h/?{variables.ACCOUNT}", "h/{caler_number}", "{{uuid}}"]
+        {
+            assert!(names_a_placeholder(text), "{text}");
+        }
+        for text in ["h/?a={}", "h/{", "h/?f={\"a\":1}", "h/%7Bcaller_number%7D", "h/{0b6c-11}", "h/}uuid{"] {
+            assert!(!names_a_placeholder(text), "{text}");
+        }
     }
 }

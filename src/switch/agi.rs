@@ -18,7 +18,7 @@ use self::environment::Environment;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
-use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
+use crate::variable::{Assignment, Unfit, Value, VariableName, Variables};
 
 /// One FastAGI conversation.
 #[derive(Debug, Clone)]
@@ -121,8 +121,8 @@ impl Dialect for Agi {
         })
     }
 
-    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
-        command::set_variables(assignments, accept)
+    fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
+        command::set_variables(assignments)
     }
 
     /// A line that begins with `failure` ends `AGI()` with AGISTATUS=FAILURE (`res/res_agi.c`, `run_agi`).

@@ -17,7 +17,7 @@ use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
-use crate::variable::{Accept, Assignment, Unfit, Value, VariableName};
+use crate::variable::{Assignment, Unfit, Value, VariableName};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
 #[must_use]
@@ -106,8 +106,8 @@ impl Esl {
     /// Undoes an author's `socket_resume=true` where it would harm the call.
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
         let needed = resumes && (self.mode != Mode::Async || self.proves_end());
-        let off = RESUMES.parse().map(|name| Assignment { name, value: Value::from("false") });
-        off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes, Accept::Any))
+        let off = RESUMES.parse().map(|name| Assignment::own(name, Value::from("false")));
+        off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes))
     }
 
     /// Takes in the reply to `connect`.
@@ -156,7 +156,8 @@ impl Esl {
             let value = Some(value(&format!("webhook_{name}"))).filter(|value| !value.is_empty())?;
             Some(Parameter { name: Value::from(name), value })
         };
-        let parameters = ["method", "url", "variable", "timeout"].into_iter().filter_map(parameter).collect();
+        let parameters =
+            ["method", "url", "variable", "timeout", "accept"].into_iter().filter_map(parameter).collect();
         let address = message::address(&value(ARGUMENT), &headers.variable("socket_host"), self.port);
         Call { address, parameters, ..message::call(headers) }
     }
@@ -375,10 +376,10 @@ impl Dialect for Esl {
         }
     }
 
-    fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+    fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
         let mut words = self.rescue(self.resumes)?;
         for assignment in assignments {
-            words.extend(command::set(assignment, self.passes, accept)?);
+            words.extend(command::set(assignment, self.passes)?);
         }
         // whatever the answer for it was
         let resumes = |set: &Assignment| set.name.as_str().eq_ignore_ascii_case(RESUMES);

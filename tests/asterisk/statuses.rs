@@ -84,7 +84,8 @@ async fn every_status_is_heard_with_code_reason_and_the_variable() {
         leaves("closing", ["UNREACHABLE", "", closed, ""]).await;
         leaves("lines", ["BAD_ANSWER", "200", "the answer holds a line break or another control byte", ""])
             .await;
-        let quoted = "the answer does not fit. a double quote would change conditions unless accept is any";
+        let quoted =
+            "the answer is not a word. a word has letters digits . _ plus minus hash star and no spaces";
         leaves("quoted", ["BAD_ANSWER", "200", quoted, ""]).await;
     })
     .await;

@@ -107,14 +107,13 @@ const CRAFTED: &[&str] = &[
     "日本語",
     "🙂",
     "\u{a0}",
-    "\u{2028}",
     "SET VARIABLE EVIL yes",
     "HANGUP",
     "failure",
 ];
 
 #[tokio::test]
-async fn a_safe_answer_arrives_exactly_and_equals_no_other_word() {
+async fn a_text_arrives_exactly_and_equals_no_other_word() {
     on_each_release(async |release| {
         let printable = (b'!'..=b'~').filter(|byte| *byte != b'"');
         let mut answers: Vec<Vec<u8>> = CRAFTED.iter().map(|text| text.as_bytes().to_vec()).collect();
@@ -128,17 +127,17 @@ async fn a_safe_answer_arrives_exactly_and_equals_no_other_word() {
                 [&[byte], &b"sales"[..]].concat(),
             ]
         }));
-        for ended in assert_arrive(release, "safe", answers).await {
+        for ended in assert_arrive(release, "text", answers).await {
             assert_eq!(ended.last("EQUAL"), Some("0"), "{ended:?}");
         }
-        let equal = assert_arrive(release, "safe", vec![b"sales".to_vec()]).await;
+        let equal = assert_arrive(release, "text", vec![b"sales".to_vec()]).await;
         assert_eq!(equal[0].last("EQUAL"), Some("1"));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_not_safe_does_not_arrive() {
+async fn what_is_no_text_does_not_arrive() {
     on_each_release(async |release| {
         let mut answers: Vec<Vec<u8>> = (0..32).chain([127]).map(|byte| vec![b'a', byte, b'b']).collect();
         answers.extend(
@@ -146,7 +145,12 @@ async fn what_is_not_safe_does_not_arrive() {
                 .map(<[u8]>::to_vec),
         );
         answers.push(vec![b'x'; 1025]);
-        assert_refused(release, "safe", answers).await;
+        // what shows in another way than it is compared
+        answers.extend(
+            ["\u{85}", "\u{9b}31m", "a\u{2028}b", "a\u{2029}b", "a\u{202e}b", "\u{2066}a", "\u{200f}"]
+                .map(Vec::from),
+        );
+        assert_refused(release, "text", answers).await;
     })
     .await;
 }
@@ -170,6 +174,7 @@ async fn any_answer_that_the_wire_can_carry_arrives_exactly() {
             .map(|text| text.as_bytes().to_vec()),
         );
         answers.push((1..=255).filter(|byte| *byte != b'\n').chain([b'.']).skip(1).collect());
+        answers.push("\u{2028}\u{202e}\u{85}x".into());
         assert_arrive(release, "any", answers).await;
     })
     .await;

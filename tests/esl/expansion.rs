@@ -45,8 +45,9 @@ fn esl(core_expands: bool) -> Esl {
 
 /// The argument of the one `set` in a farewell.
 fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
-    let assignment = Assignment { name: "v".parse().unwrap(), value: Value::from(value) };
-    let words = esl.farewell(&[assignment], Accept::Any)?;
+    let assignment =
+        Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+    let words = esl.farewell(&[assignment])?;
     let begin = words.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;
     Ok(words[begin..].to_vec())
 }

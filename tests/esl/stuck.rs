@@ -7,7 +7,7 @@ use dialhook::conversation;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
-use dialhook::variable::{Accept, Assignment, Unfit, VariableName};
+use dialhook::variable::{Assignment, Unfit, VariableName};
 use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -316,9 +316,9 @@ mod panics {
             self.0.shortest_wait()
         }
 
-        fn farewell(&self, assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+        fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
             self.at(Place::Farewell);
-            self.0.farewell(assignments, accept)
+            self.0.farewell(assignments)
         }
 
         fn refusal(&self) -> Vec<u8> {

@@ -34,14 +34,16 @@ async fn the_value_is_the_text_without_white_space_at_its_ends() {
         ("café ☎", "café ☎"),
         ("\u{a0}x\u{a0}", "\u{a0}x\u{a0}"),
     ] {
-        assert_eq!(accepted(answer, "").await, value);
+        assert_eq!(accepted(answer, TEXT).await, value);
     }
 }
 
+const TEXT: &str = "accept = \"text\"";
+
 #[tokio::test]
-async fn safe_keeps_out_what_could_change_a_condition() {
+async fn a_text_is_kept_out_where_it_could_change_a_condition() {
     for (answer, reason) in [
-        (&b"x\""[..], "the answer does not fit. a double quote would change conditions unless accept is any"),
+        (&b"x\""[..], "the answer does not fit. a double quote in it would end the quotes of a condition"),
         (b"a\nb", "the answer holds a line break or another control byte"),
         (b"a\tb", "the answer holds a line break or another control byte"),
         (b"a\0b", "the answer holds a line break or another control byte"),
@@ -50,9 +52,9 @@ async fn safe_keeps_out_what_could_change_a_condition() {
         (b"caf\xe9", "the answer is not UTF 8"),
         (&[b'x'; 1025], "the answer is longer than 1024 bytes"),
     ] {
-        assert_eq!(rejected(answer, "").await, reason);
+        assert_eq!(rejected(answer, TEXT).await, reason);
     }
-    assert_eq!(accepted([b'x'; 1024], "").await.len(), 1024);
+    assert_eq!(accepted([b'x'; 1024], TEXT).await.len(), 1024);
 }
 
 #[tokio::test]

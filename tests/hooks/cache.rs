@@ -311,7 +311,8 @@ async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
 #[tokio::test]
 async fn what_one_switch_cannot_carry_another_one_can() {
     let webhook = FakeWebhook::start(|_| Reply::text("a \"b\"")).await;
-    let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{KEPT}", webhook.url("/"));
+    let keys = format!("variable = \"CRM\"\naccept = \"text\"\n{KEPT}");
+    let hook = format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
     // the one asks, the other one waits for the same answer
     let (_, waited) = tokio::join!(

@@ -23,7 +23,7 @@ async fn answered_freeswitch(reply: Reply, keys: &str) -> GivenBack {
 const CUSTOMER: &str = r#"{"customer": {"name": "Ada", "vip": true, "phone": null, "a/b": {"~": "tilde"}},
     "numbers": ["one", 2], "exact": 123456789012345678901234567890, "": "empty name"}"#;
 
-const SET: &str = "set = { NAME = \"/customer/name\", VIP = \"/customer/vip\", FIRST = \"/numbers/0\", \
+const SET: &str = "accept = \"text\"\nset = { NAME = \"/customer/name\", VIP = \"/customer/vip\", FIRST = \"/numbers/0\", \
                    SECOND = \"/numbers/1\", EXACT = \"/exact\", ODD = \"/customer/a~1b/~0\", EMPTY = \"/\" }";
 
 #[tokio::test]
@@ -115,7 +115,6 @@ async fn an_object_or_a_list_is_a_bad_answer_that_names_the_place() {
 #[tokio::test]
 async fn an_answer_that_is_no_json_is_a_bad_one() {
     for body in [
-        "",
         "sales",
         "{",
         "{\"a\": 1,}",
@@ -186,11 +185,14 @@ async fn one_bad_part_spoils_the_whole_answer() {
         ),
         (
             r#"{"a": "good", "b": "say \"hi\""}"#,
-            "the answer does not fit. a double quote would change conditions unless accept is any. it was for B",
+            "the answer does not fit. a double quote in it would end the quotes of a condition. it was for B",
         ),
     ] {
-        let ended =
-            answered(Reply::json(body), "set = { A = \"/a\", B = \"/b\" }\notherwise = \"none\"").await;
+        let ended = answered(
+            Reply::json(body),
+            "accept = \"text\"\nset = { A = \"/a\", B = \"/b\" }\notherwise = \"none\"",
+        )
+        .await;
         assert_eq!((ended.status(), ended.reason()), ("BAD_ANSWER", reason));
         assert_eq!((ended.get("A"), ended.get("B")), (Some("none"), Some("none")));
     }
@@ -242,7 +244,7 @@ async fn the_charset_of_the_answer_is_honoured() {
         ("text/plain", "café".as_bytes(), "café"),
     ] {
         let reply = Reply::with_header(200, &format!("Content-Type: {content_type}"), body);
-        let ended = answered(reply, "variable = \"CRM\"").await;
+        let ended = answered(reply, "variable = \"CRM\"\naccept = \"text\"").await;
         assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some(value)), "{content_type}");
     }
     let reply =

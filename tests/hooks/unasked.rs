@@ -1,4 +1,6 @@
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{
+    ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
+};
 
 /// A step with these arguments that must not lead to a request.
 async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
@@ -8,6 +10,10 @@ async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
     assert_eq!((ended.status(), ended.code()), ("BAD_REQUEST", ""), "{script} {arguments:?}");
     ended
 }
+
+const HASH: &str = "a hash sign in the url begins a fragment that is never sent. write it as percent 23";
+const BRACES: &str =
+    "placeholders in braces need a configured hook. let the dialplan put the value into the url";
 
 #[tokio::test]
 async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
@@ -19,10 +25,15 @@ async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
         (&["url=ftp://h/"], "url is not an http or https URL"),
         (&["url=127.0.0.1/x"], "url is not an http or https URL"),
         (&["url=http://"], "url is not an http or https URL"),
+        (&["url=http://127.0.0.1:9/?to=#21#&from=1"], HASH),
+        (&["url=http://127.0.0.1:9/#"], HASH),
+        (&["url=http://127.0.0.1:9/?number={caller_number}"], BRACES),
+        (&["url=http://127.0.0.1:9/{variables.ACCOUNT}/x"], BRACES),
+        (&["url=http://127.0.0.1:9/?number={caler_number}"], BRACES),
         (&[url, url], "a parameter is given more than once"),
-        (&[url, "urls=x"], "unknown parameter. the parameters are method url variable and timeout"),
-        (&[url, "Timeout=2"], "unknown parameter. the parameters are method url variable and timeout"),
-        (&[url, "=x"], "unknown parameter. the parameters are method url variable and timeout"),
+        (&[url, "urls=x"], "unknown parameter. the parameters are method url variable timeout and accept"),
+        (&[url, "Timeout=2"], "unknown parameter. the parameters are method url variable timeout and accept"),
+        (&[url, "=x"], "unknown parameter. the parameters are method url variable timeout and accept"),
         (&[url, "method=PUT"], "method is neither GET nor POST"),
         (&[url, "method="], "method is neither GET nor POST"),
         (&[url, "timeout=0"], "timeout is not within 1s to 10s"),
@@ -49,12 +60,12 @@ async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
         (
             "crm?url=http://evil.example/",
             &[][..],
-            "a configured hook has its own url and method. the call may choose variable and timeout",
+            "a configured hook has its own url method and accept. the call may choose variable and timeout",
         ),
         (
             "crm?method=GET",
             &[],
-            "a configured hook has its own url and method. the call may choose variable and timeout",
+            "a configured hook has its own url method and accept. the call may choose variable and timeout",
         ),
         (
             "crm",
@@ -77,6 +88,23 @@ async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
     ] {
         assert_eq!(refused(&daemon, script, arguments).await.reason(), reason, "{script} {arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn an_ad_hoc_url_of_freeswitch_that_cannot_be_meant_is_not_asked_either() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let daemon = Daemon::start("").await;
+    for (query, status, reason) in [
+        ("?to=#21#&from=1", "BAD_REQUEST", HASH),
+        ("?number={caller_number}", "BAD_REQUEST", BRACES),
+        ("?to=%2321%23&json={\"a\":1}", "OK", ""),
+    ] {
+        let call = ChannelData::new(SocketMode::None, &daemon.freeswitch().to_string())
+            .variable("webhook_url", webhook.url(&format!("/{query}")));
+        let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call).await;
+        assert_eq!((given_back.status(), given_back.reason()), (status, reason), "{query}");
+    }
+    assert_eq!(webhook.received().len(), 1);
 }
 
 #[tokio::test]

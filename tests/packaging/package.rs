@@ -49,7 +49,7 @@ pub(super) fn unpacked() -> TempDir {
 }
 
 /// Where the files of the repository are in the package.
-const COPIES: [(&str, &str); 13] = [
+const COPIES: [(&str, &str); 14] = [
     ("packaging/dialhook.toml", "etc/dialhook/dialhook.toml"),
     ("packaging/completions/dialhook.bash", "usr/share/bash-completion/completions/dialhook"),
     ("packaging/completions/_dialhook", "usr/share/zsh/vendor-completions/_dialhook"),
@@ -57,6 +57,7 @@ const COPIES: [(&str, &str); 13] = [
     ("systemd/dialhook.service", "usr/lib/systemd/system/dialhook.service"),
     ("systemd/dialhook.socket", "usr/lib/systemd/system/dialhook.socket"),
     ("README.md", "usr/share/doc/dialhook/README.md"),
+    ("SECURITY.md", "usr/share/doc/dialhook/SECURITY.md"),
     ("docs/configuration.md", "usr/share/doc/dialhook/docs/configuration.md"),
     ("docs/webhook-server.py", "usr/share/doc/dialhook/docs/webhook-server.py"),
     ("docs/monitoring/alerts.yml", "usr/share/doc/dialhook/docs/monitoring/alerts.yml"),

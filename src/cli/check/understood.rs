@@ -107,7 +107,8 @@ fn of_hook(hook: &Hook) -> String {
         match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
             (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
             (true, _, false) => None,
-            (true, Accept::Safe, true) => Some("accepted: safe text".to_owned()),
+            (true, Accept::Word, true) => Some("accepted: a word".to_owned()),
+            (true, Accept::Text, true) => Some("accepted: a text".to_owned()),
             (true, Accept::Any, true) => Some("accepted: anything that the switch can carry".to_owned()),
         },
     );

@@ -79,13 +79,15 @@ fn named(variable: &str, switch: SwitchKind) -> String {
 fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
     let listed = !hook.answers.is_empty() || part.is_some_and(|part| !part.answers.is_empty());
     let status = part.is_some_and(|part| part.source == Source::Status);
-    !listed && !status && lets_texts_in(hook.accept)
+    let accept = part.and_then(|part| part.accept).unwrap_or(hook.accept);
+    !listed && !status && lets_texts_in(accept)
 }
 
 /// True if an answer may be more than one word.
 fn lets_texts_in(accept: Accept) -> bool {
     match accept {
-        Accept::Safe | Accept::Any => true,
+        Accept::Word => false,
+        Accept::Text | Accept::Any => true,
     }
 }
 

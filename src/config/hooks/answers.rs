@@ -3,8 +3,8 @@
 use http::HeaderName;
 
 use super::super::raw::{Entry, Mark, Section};
-use crate::hook::{REPORT_NAMES, Receiver, Source, reserved, unsafe_text};
-use crate::variable::{Accept, Value, VariableName};
+use crate::hook::{REPORT_NAMES, Receiver, Source, not_a_text, reserved};
+use crate::variable::{Accept, NotAnAccept, Value, VariableName};
 
 /// The part of a hook that reads an answer.
 pub(super) struct Answered {
@@ -17,7 +17,7 @@ pub(super) struct Answered {
 
 pub(super) fn read(section: &mut Section<'_>) -> Answered {
     let variable = section.take("variable").and_then(|entry| variable(&entry));
-    let accept = section.take("accept").and_then(|entry| entry.read(accept, "write \"safe\" or \"any\""));
+    let accept = section.take("accept").and_then(|entry| accept(&entry));
     let answers = section.take("answers").and_then(|entry| answers(&entry)).unwrap_or_default();
     let set = section.take("set").and_then(|entry| set(entry, variable.as_ref(), &answers));
     let otherwise = section.take("otherwise").and_then(|entry| otherwise(&entry));
@@ -30,11 +30,18 @@ pub(super) fn read(section: &mut Section<'_>) -> Answered {
     }
 }
 
-fn accept(value: &toml::de::DeValue<'_>) -> Option<Accept> {
-    match value.as_str()? {
-        "safe" => Some(Accept::Safe),
-        "any" => Some(Accept::Any),
-        _ => None,
+fn accept(entry: &Entry<'_>) -> Option<Accept> {
+    let written = entry.plain_text().map_or(Err(NotAnAccept::Unknown), |text| text.parse());
+    match written {
+        Ok(accept) => Some(accept),
+        Err(fault @ NotAnAccept::Safe) => {
+            entry.fault(format!("{fault}; write \"text\", or leave the key out for words alone"));
+            None
+        }
+        Err(fault @ NotAnAccept::Unknown) => {
+            entry.wrong(&fault.to_string());
+            None
+        }
     }
 }
 
@@ -110,24 +117,21 @@ fn receiver(entry: Entry<'_>) -> Option<Receiver> {
             None
         }
     };
-    let (source, answers, otherwise) = match entry.plain_text() {
-        Some(text) => (json(&text, &mark), Vec::new(), None),
-        None if entry.is_table() => {
-            let mut section = entry.section()?;
-            let read = (
-                source(&mut section, &mark),
-                section.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default(),
-                section.take("otherwise").and_then(|entry| self::otherwise(&entry)),
-            );
-            section.end();
-            read
-        }
-        None => {
-            mark.fault(A_SOURCE);
-            return None;
-        }
-    };
-    Some(Receiver { name: name?, source: source?, answers, otherwise })
+    if let Some(text) = entry.plain_text() {
+        let source = json(&text, &mark)?;
+        return Some(Receiver { name: name?, source, accept: None, answers: Vec::new(), otherwise: None });
+    }
+    if !entry.is_table() {
+        mark.fault(A_SOURCE);
+        return None;
+    }
+    let mut section = entry.section()?;
+    let source = source(&mut section, &mark);
+    let accept = section.take("accept").and_then(|entry| self::accept(&entry));
+    let answers = section.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default();
+    let otherwise = section.take("otherwise").and_then(|entry| self::otherwise(&entry));
+    section.end();
+    Some(Receiver { name: name?, source: source?, accept, answers, otherwise })
 }
 
 const A_SOURCE: &str =
@@ -178,7 +182,8 @@ fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     carried(&text).map_err(|fault| entry.wrong(fault)).ok().map(|()| Value::from(text))
 }
 
-/// Whether a text of the configuration can be set on every switch as a harmless value.
+/// Checks that every switch can carry a text of the configuration, and that it changes no condition there: it is what no
+/// answer under `accept = "text"` may be, on either switch, and a little more.
 fn carried(text: &str) -> Result<(), &'static str> {
     if text.contains(['"', '$', '\\']) {
         return Err(
@@ -191,8 +196,11 @@ fn carried(text: &str) -> Result<(), &'static str> {
     if text.starts_with('%') {
         return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
     }
-    match unsafe_text(text.as_bytes()) {
-        Some(_) => Err("write at most 1024 bytes without control characters"),
+    match not_a_text(text.as_bytes()) {
+        Some(_) => {
+            Err("write at most 1024 bytes without control characters, line separators and controls of \
+                        the direction of text")
+        }
         None => Ok(()),
     }
 }

@@ -196,6 +196,56 @@ fn words_that_no_status_can_be_are_told() {
     tells(&set("", ""), &[]);
 }
 
+#[test]
+fn a_way_to_accept_is_a_word_a_text_or_anything_and_safe_is_told_its_new_name() {
+    let set = |accept: &str| {
+        format!("url = \"http://h/\"\nset = {{ R = {{ json = \"/r\", accept = {accept} }} }}\n")
+    };
+    for accept in ["\"word\"", "\"text\"", "\"any\""] {
+        tells(&set(accept), &[]);
+        tells(&format!("url = \"http://h/\"\naccept = {accept}\n"), &[]);
+    }
+    for (accept, told) in [
+        ("\"safe\"", "\"safe\" is called \"text\" now; write \"text\", or leave the key out"),
+        ("\"Word\"", "found \"Word\"; write \"word\" or \"text\""),
+        ("true", "found true; write \"word\" or \"text\""),
+    ] {
+        tells(&set(accept), &[&format!("3: set.R.accept: {told}")]);
+        tells(&format!("url = \"http://h/\"\naccept = {accept}\n"), &[&format!("3: accept: {told}")]);
+    }
+}
+
+#[test]
+fn what_a_variable_holds_otherwise_is_what_every_switch_can_carry() {
+    for key in [
+        "otherwise = \"{}\"",
+        "answers = [\"{}\"]",
+        "set = {{ R = {{ json = \"/r\", otherwise = \"{}\" }} }}",
+    ] {
+        let key = key.replace("{{", "{").replace("}}", "}");
+        let told = |text: &str| {
+            faults(&format!("url = \"http://h/\"\nvariable = \"V\"\n{}\n", key.replace("{}", text)))
+        };
+        for good in ["", "user/1000@example.com", "Ada Lovelace, Countess", "{a=b}x", "it's", "100%"] {
+            assert_eq!(told(good), [""; 0], "{key}: {good}");
+        }
+        for bad in
+            ["a\\nb", "a\\u0085b", "a\\u2028b", "a\\u202Eb", "a\\\"b", "$x", "a\\\\b", "ARRAY::a", "%[a=b]x"]
+        {
+            let told = told(bad);
+            assert!(told.len() == 1 && told[0].contains("; "), "{key}: {bad}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_fragment_in_a_url_is_told() {
+    let right = "a `#` begins a fragment, which is never sent; write %23 for a `#`";
+    tells("url = \"http://h/?to=#21#&from=1\"\n", &[&format!("2: url: {right}")]);
+    tells("urls = [\"http://h/a\", \"http://h/b#\"]\n", &[&format!("2: urls: {right}")]);
+    tells("url = \"http://h/?to=%2321%23\"\n", &[]);
+}
+
 fn notices(lines: &str) -> Vec<String> {
     Config::parse(&format!("[hook.a]\nurl = \"http://h/\"\n{lines}"), Path::new("dialhook.toml"))
         .unwrap()
@@ -229,7 +279,7 @@ fn an_otherwise_without_a_variable_is_noticed() {
 
 #[test]
 fn every_key_of_a_hook_is_known_for_one_where_the_hook_has_no_name() {
-    let faults = parse("[hook.a]\nurl = \"http://h/\"\nqqqq = 1\n").unwrap_err();
+    let faults = crate::config::tests::parse("[hook.a]\nurl = \"http://h/\"\nqqqq = 1\n").unwrap_err();
     let (_, known) = faults[0].split_once(" knows ").unwrap();
     for key in known.split(", ") {
         assert!(super::KEYS.contains(&key), "{key}");

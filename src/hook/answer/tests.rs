@@ -9,14 +9,23 @@ fn hook() -> Hook {
     Hook::new(UrlTemplate::parse("http://h/").unwrap())
 }
 
+fn accepting(accept: Accept) -> Hook {
+    Hook { accept, ..hook() }
+}
+
 fn setting(parts: &[(&str, &str)]) -> Hook {
     let part = |&(name, pointer): &(&str, &str)| Receiver {
         name: name.parse().unwrap(),
         source: Source::Json(pointer.parse().unwrap()),
+        accept: None,
         answers: Vec::new(),
         otherwise: None,
     };
-    Hook { set: parts.iter().map(part).collect(), otherwise: Value::from("nobody"), ..hook() }
+    Hook {
+        set: parts.iter().map(part).collect(),
+        otherwise: Value::from("nobody"),
+        ..accepting(Accept::Text)
+    }
 }
 
 fn body(body: impl AsRef<[u8]>) -> Answer {
@@ -48,12 +57,12 @@ fn parts(hook: &Hook, answer: &Answer) -> Result<Vec<String>, String> {
 
 #[test]
 fn an_answer_is_trimmed_and_judged_whole() {
-    let judge = |bytes: &[u8]| text(&hook(), &body(bytes));
+    let judge = |bytes: &[u8]| text(&accepting(Accept::Text), &body(bytes));
     assert_eq!(judge(b" \r\n sales\t\n").as_deref(), Ok("sales"));
     assert_eq!(judge(b"").as_deref(), Ok(""));
     assert_eq!(judge(b"\xef\xbb\xbfsales\r\n").as_deref(), Ok("sales"));
     assert!(judge(&[b'x'; 1024]).is_ok());
-    assert_eq!(judge(&[b'x'; 1025]), Err(AnswerFault::TooLongToBeSafe));
+    assert_eq!(judge(&[b'x'; 1025]), Err(AnswerFault::TextTooLong));
     assert_eq!(judge(b"a\nb"), Err(AnswerFault::ControlByte));
     assert_eq!(judge(b"a\x7fb"), Err(AnswerFault::ControlByte));
     assert_eq!(judge(b"caf\xe9"), Err(AnswerFault::NotUtf8));
@@ -61,8 +70,107 @@ fn an_answer_is_trimmed_and_judged_whole() {
 }
 
 #[test]
+fn a_word_is_what_is_accepted_where_nothing_else_is_said() {
+    let judge = |answer: &str| text(&hook(), &body(answer));
+    for word in ["sales", "\n+31201234567\n", "größe", ""] {
+        assert_eq!(judge(word).as_deref(), Ok(word.trim()), "{word:?}");
+    }
+    for other in ["two words", "sales,1", "{a=b}x", "user/1", "x@y"] {
+        assert_eq!(judge(other), Err(AnswerFault::NotAWord), "{other:?}");
+    }
+    let part = setting(&[("ROUTE", "/route")]);
+    let part = Hook { accept: Accept::default(), ..part };
+    assert!(parts(&part, &body(r#"{"route": "a b"}"#)).unwrap_err().starts_with("the answer is not a word"));
+}
+
+#[test]
+fn one_variable_may_receive_a_text_where_the_others_receive_words() {
+    let mut hook = setting(&[("ROUTE", "/route"), ("NAME", "/name"), ("RAW", "/raw")]);
+    hook.accept = Accept::Word;
+    hook.set[1].accept = Some(Accept::Text);
+    hook.set[2].accept = Some(Accept::Any);
+    let good = body(r#"{"route": "sales", "name": "Ada Lovelace, Countess", "raw": "a\"b"}"#);
+    let Outcome::Ok { set, .. } = hook.judge(&good, None) else { panic!() };
+    assert_eq!(set.iter().map(|it| it.accept).collect::<Vec<_>>(), [Accept::Word, Accept::Text, Accept::Any]);
+    let refused = |answer: &str| parts(&hook, &body(answer)).unwrap_err();
+    assert!(refused(r#"{"route": "to sales"}"#).ends_with("it was for ROUTE"));
+    assert!(refused(r#"{"name": "a\nb"}"#).ends_with("it was for NAME"));
+}
+
+#[test]
+fn what_the_author_wrote_himself_is_guarded_like_a_text_whatever_the_hook_accepts() {
+    for accept in [Accept::Word, Accept::Text, Accept::Any] {
+        let mut hook = Hook { accept, ..setting(&[("A", "/a"), ("B", "/b")]) };
+        hook.set[0].answers = vec!["user/1000".to_owned()];
+        let Outcome::Ok { set, .. } = hook.judge(&body(r#"{"a": "user/1000"}"#), None) else { panic!() };
+        assert_eq!([set[0].accept, set[1].accept], [Accept::Text; 2], "{accept:?}");
+    }
+}
+
+#[test]
+fn json_in_the_place_of_a_text_is_told_as_such() {
+    let listed = Hook { answers: vec!["sales".to_owned()], ..hook() };
+    for hook in [hook(), listed] {
+        let judge = |answer: &str| text(&hook, &body(answer));
+        assert_eq!(judge("\"sales\"\n"), Err(AnswerFault::JsonString));
+        assert_eq!(judge("{\"route\": \"sales\"}"), Err(AnswerFault::JsonDocument));
+        assert_eq!(judge("[\"sales\"]"), Err(AnswerFault::JsonDocument));
+        let other =
+            if hook.answers.is_empty() { AnswerFault::NotAWord } else { AnswerFault::NotOneOfTheAnswers };
+        for text in ["\"sales", "\"a\" \"b\"", "{sales}", "[x]"] {
+            assert_eq!(judge(text), Err(other.clone()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_with_none_of_the_parts_says_so_and_is_good() {
+    let hook = setting(&[("ROUTE", "/route"), ("NAME", "/name")]);
+    let nothing = |hook: &Hook, answer: &Answer| match hook.judge(answer, None) {
+        Outcome::Ok { nothing_found, set, .. } => {
+            assert_eq!(set.len(), hook.set.len());
+            nothing_found
+        }
+        other => panic!("{other:?}"),
+    };
+    for answer in
+        [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#, "{}", "7", "null", ""]
+    {
+        assert!(nothing(&hook, &body(answer)), "{answer}");
+    }
+    for answer in [r#"{"route": "sales"}"#, r#"{"name": "", "error": 1}"#] {
+        assert!(!nothing(&hook, &body(answer)), "{answer}");
+    }
+    let mut status = hook.clone();
+    status.set[0].source = Source::Status;
+    assert!(nothing(&status, &body("{}")), "a status is always there");
+    status.set.truncate(1);
+    assert!(!nothing(&status, &body("{}")), "nothing else was looked for");
+}
+
+#[test]
+fn an_empty_answer_has_no_parts_whatever_its_charset() {
+    let hook = setting(&[("ROUTE", "/route")]);
+    for answer in [body(""), body(" \r\n"), body("\u{feff}"), charset("charset=klingon", b"")] {
+        for code in [200, 204] {
+            let answer = Answer { code, ..answer.clone() };
+            assert_eq!(parts(&hook, &answer).unwrap(), ["ROUTE=nobody"], "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_part_is_trimmed_as_the_whole_text_is() {
+    let hook = Hook { accept: Accept::Any, ..setting(&[("ROUTE", "/route")]) };
+    assert_eq!(parts(&hook, &body(r#"{"route": " \r\n sales\t\n"}"#)).unwrap(), ["ROUTE=sales"]);
+    assert_eq!(parts(&hook, &body(r#"{"route": "\n"}"#)).unwrap(), ["ROUTE="]);
+    let listed = Hook { answers: vec!["sales".to_owned()], ..hook };
+    assert_eq!(parts(&listed, &body(r#"{"route": "sales\n"}"#)).unwrap(), ["ROUTE=sales"]);
+}
+
+#[test]
 fn any_leaves_the_judgement_to_the_switch() {
-    let hook = Hook { accept: Accept::Any, ..hook() };
+    let hook = accepting(Accept::Any);
     let judged = hook.judge(&body(b"a\nb\xe9\0"), Some(&"V".parse().unwrap()));
     let Outcome::Ok { set, .. } = judged else { panic!("{judged:?}") };
     assert_eq!(set[0].value, Value::from(&b"a\nb\xe9\0"[..]));
@@ -87,7 +195,7 @@ fn what_nothing_receives_is_not_judged() {
 
 #[test]
 fn the_charset_of_the_answer_is_honoured() {
-    let judge = |label: &str, bytes: &[u8]| text(&hook(), &charset(label, bytes));
+    let judge = |label: &str, bytes: &[u8]| text(&accepting(Accept::Text), &charset(label, bytes));
     for label in ["charset=ISO-8859-1", "format=x; CHARSET=\"latin1\"", "charset=windows-1252 ; x=y"] {
         assert_eq!(judge(label, b"caf\xe9 ").as_deref(), Ok("café"), "{label}");
     }
@@ -132,7 +240,7 @@ fn what_is_no_text_in_a_json_answer_is_refused_by_its_place() {
         refused(r#"{"customer":{"full name":["a"]}}"#),
         "what stands at customer.full_name of the answer is a list. it was for NAME"
     );
-    for none in ["", "sales", "{", "{} {}", "{\"a\":\u{1}}"] {
+    for none in ["sales", "{", "{} {}", "{\"a\":\u{1}}"] {
         assert_eq!(refused(none), "the answer is not JSON", "{none}");
     }
     assert!(refused(r#"{"customer":{"full name":"a\nb"}}"#).starts_with("the answer holds a line break"));
@@ -168,6 +276,7 @@ fn variables_are_set_from_a_header_and_the_status() {
     let part = |name: &str, source| Receiver {
         name: name.parse().unwrap(),
         source,
+        accept: None,
         answers: Vec::new(),
         otherwise: None,
     };

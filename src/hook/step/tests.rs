@@ -75,7 +75,7 @@ fn the_call_chooses_timeout_and_variable_in_the_query() {
 
 #[test]
 fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
-    let url = ("url", "https://x.example/r?to=2,3&b={uuid}");
+    let url = ("url", "https://x.example/r?to=2,3&b={b}");
     for address in ["webhook", "", "?timeout=3", "webhook?url=http%3A%2F%2Fh%2Fa%26b%2Bc+d&method=GET"] {
         let arguments =
             if address.contains("url=") { vec![] } else { vec![url, ("", ""), (" method", "get ")] };
@@ -87,11 +87,48 @@ fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
 }
 
 #[test]
+fn an_ad_hoc_step_accepts_a_word_unless_it_asks_for_a_text() {
+    let judged = |accept: &[(&str, &str)], switch| {
+        let arguments = [&[("url", "http://h/"), ("variable", "R")], accept].concat();
+        let step = policy().step(&Call { switch, ..call("webhook", &arguments) });
+        let answer = Answer { code: 200, body: b"Ada Lovelace".to_vec(), ..Answer::default() };
+        step.judge(&answer).status().as_str()
+    };
+    for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
+        assert_eq!(judged(&[], switch), "BAD_ANSWER");
+        assert_eq!(judged(&[("accept", "word")], switch), "BAD_ANSWER");
+        assert_eq!(judged(&[("accept", "text")], switch), "OK");
+    }
+}
+
+#[test]
+fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
+    let note = |address: &str, arguments: &[(&str, &str)], answer: &str| {
+        let step = policy().step(&call(address, arguments));
+        let answer = Answer { code: 200, body: answer.into(), ..Answer::default() };
+        step.note(&step.judge(&answer))
+    };
+    assert_eq!(
+        note("crm", &[], "\"sales\"").unwrap(),
+        "write set = { CRM = \"\" } in the place of variable; the empty pointer names the whole answer"
+    );
+    let ad_hoc = [("url", "http://h/"), ("variable", "R")];
+    assert_eq!(
+        note("webhook", &ad_hoc, "{\"route\": \"sales\"}").unwrap(),
+        "configure a hook with set = { R = \"/NAME\" } in the place of this ad hoc step; \
+         a JSON pointer names a part of the answer"
+    );
+    assert_eq!(note("crm", &[], "sales"), None);
+    assert_eq!(note("crm", &[], "two words"), None);
+}
+
+#[test]
 fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
     let mut policy = policy();
     let part = |name: &str| Receiver {
         name: name.parse().unwrap(),
         source: Source::Status,
+        accept: None,
         answers: Vec::new(),
         otherwise: None,
     };
@@ -144,6 +181,16 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("webhook", &[("url", "file:///etc/passwd")], F::Url),
         ("webhook", &[url, ("method", "PUT")], F::Method),
         ("webhook", &[url, ("timeout", "0.5")], F::Timeout),
+        ("webhook", &[("url", "http://h/?to=#21#&from=1")], F::UrlFragment),
+        ("webhook?url=http%3A%2F%2Fh%2F%23", &[], F::UrlFragment),
+        ("webhook", &[("url", "http://h/?n={caller_number}")], F::UrlPlaceholder),
+        ("webhook", &[("url", "http://h/{variables.ACCOUNT}")], F::UrlPlaceholder),
+        ("webhook", &[url, ("accept", "any")], F::AcceptAny),
+        ("webhook", &[url, ("accept", "safe")], F::Accept),
+        ("webhook", &[url, ("accept", "Text")], F::Accept),
+        ("webhook", &[url, ("accept", "")], F::Accept),
+        ("webhook?accept=text", &[url, ("accept", "text")], F::RepeatedParameter),
+        ("crm?accept=text", &[], F::NotForTheCall),
         ("webhook", &[url, ("variable", "a=b")], F::Variable),
         ("webhook", &[url, ("variable", &long)], F::Variable),
         ("webhook", &[url, url], F::RepeatedParameter),

@@ -13,10 +13,10 @@ use crate::variable::{Accept, Assignment, Unfit, Value};
 pub(super) const LONGEST_LINE: usize = 2046;
 
 /// The commands that set variables, in their order, whole lines.
-pub(super) fn set_variables(assignments: &[Assignment], accept: Accept) -> Result<Vec<u8>, Unfit> {
+pub(super) fn set_variables(assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
     let mut lines = Vec::with_capacity(64 * assignments.len());
     for assignment in assignments {
-        lines.extend(set_variable(assignment, accept)?);
+        lines.extend(set_variable(assignment)?);
         lines.push(b'\n');
     }
     Ok(lines)
@@ -28,14 +28,14 @@ pub(super) fn set_variables(assignments: &[Assignment], accept: Accept) -> Resul
 /// ```
 /// Within quotes a backslash makes the next byte literal, whatever it is (`res/res_agi.c`, `parse_args`), so that
 /// every byte arrives but LF, which ends the command, and NUL, which ends the string.
-fn set_variable(assignment: &Assignment, accept: Accept) -> Result<Vec<u8>, Unfit> {
+fn set_variable(assignment: &Assignment) -> Result<Vec<u8>, Unfit> {
     let mut line = format!("SET VARIABLE {} \"", assignment.name).into_bytes();
     for &byte in assignment.value.as_bytes() {
-        match (byte, accept) {
+        match (byte, assignment.accept) {
             (b'\n', _) => return Err(Unfit::Newline),
             (0, _) => return Err(Unfit::Nul),
             // it would end the quotes of `$["${ROUTE}" = "sales"]`
-            (b'"', Accept::Safe) => return Err(Unfit::Quote),
+            (b'"', Accept::Word | Accept::Text) => return Err(Unfit::Quote),
             (b'"' | b'\\', _) => line.extend([b'\\', byte]),
             _ => line.push(byte),
         }
@@ -90,35 +90,40 @@ const GUARD: &str = "((((((((";
 mod tests {
     use super::*;
 
-    fn assignment(name: &str, value: &[u8]) -> Assignment {
-        Assignment { name: name.parse().unwrap(), value: Value::from(value) }
+    fn assignment(name: &str, value: &[u8], accept: Accept) -> Assignment {
+        Assignment { name: name.parse().unwrap(), value: Value::from(value), accept }
     }
 
     #[test]
     fn what_would_be_a_second_command_is_refused() {
-        for accept in [Accept::Safe, Accept::Any] {
-            let set = |value: &[u8]| set_variables(&[assignment("A", b"x"), assignment("B", value)], accept);
+        for accept in [Accept::Word, Accept::Text, Accept::Any] {
+            let set = |value: &[u8]| {
+                set_variables(&[assignment("A", b"x", accept), assignment("B", value, accept)])
+            };
             assert_eq!(set(b"sales\nSET VARIABLE EVIL yes"), Err(Unfit::Newline));
             assert_eq!(set(b"\0"), Err(Unfit::Nul));
         }
     }
 
     #[test]
-    fn a_double_quote_is_refused_where_the_answer_must_be_safe() {
-        let value = assignment("R", b"x\"");
-        assert_eq!(set_variable(&value, Accept::Safe), Err(Unfit::Quote));
-        assert_eq!(set_variable(&value, Accept::Any).unwrap(), b"SET VARIABLE R \"x\\\"\"");
+    fn a_double_quote_is_refused_unless_its_own_variable_accepts_anything() {
+        let [word, text, any] =
+            [Accept::Word, Accept::Text, Accept::Any].map(|accept| assignment("R", b"x\"", accept));
+        assert_eq!(set_variable(&word), Err(Unfit::Quote));
+        assert_eq!(set_variables(&[any.clone(), text]), Err(Unfit::Quote));
+        assert_eq!(set_variable(&any).unwrap(), b"SET VARIABLE R \"x\\\"\"");
     }
 
     #[test]
     fn no_line_is_longer_than_the_oldest_asterisk_reads() {
         let room = LONGEST_LINE - "SET VARIABLE ROUTE \"\"".len();
-        assert_eq!(set_variable(&assignment("ROUTE", &vec![b'x'; room]), Accept::Any).unwrap().len(), 2046);
+        let any = |value: &[u8]| assignment("ROUTE", value, Accept::Any);
+        assert_eq!(set_variable(&any(&vec![b'x'; room])).unwrap().len(), 2046);
         for value in [vec![b'x'; room + 1], vec![b'\\'; room / 2 + 1]] {
-            assert_eq!(set_variable(&assignment("ROUTE", &value), Accept::Any), Err(Unfit::TooLong));
+            assert_eq!(set_variable(&any(&value)), Err(Unfit::TooLong));
         }
         let longest_name = "V".repeat(256);
-        assert!(set_variable(&assignment(&longest_name, &[b'x'; 1024]), Accept::Safe).is_ok());
+        assert!(set_variable(&assignment(&longest_name, &[b'x'; 1024], Accept::Text)).is_ok());
     }
 
     #[test]

@@ -32,9 +32,9 @@ pub(super) enum Passes {
 /// The body is read by its length, so that nothing in it can be a command; the type must be exactly this one
 /// (`mod_event_socket.c`, `read_packet`; `src/switch_ivr.c`, `switch_ivr_parse_event`). An empty value removes the
 /// variable.
-pub(super) fn set(assignment: &Assignment, passes: Passes, accept: Accept) -> Result<Vec<u8>, Unfit> {
+pub(super) fn set(assignment: &Assignment, passes: Passes) -> Result<Vec<u8>, Unfit> {
     let value = assignment.value.as_bytes();
-    refuse(value, accept)?;
+    refuse(value, assignment.accept)?;
     let mut body = format!("{}=", assignment.name).into_bytes();
     body.extend(protected(value, passes));
     let mut command = format!(
@@ -59,8 +59,11 @@ fn refuse(value: &[u8], accept: Accept) -> Result<(), Unfit> {
     if value.starts_with(b"ARRAY::") {
         return Err(Unfit::Array);
     }
-    if accept == Accept::Safe && sets_scope(value) {
+    if accept != Accept::Any && sets_scope(value) {
         return Err(Unfit::Scope);
+    }
+    if ends_in_line_feed(value) {
+        return Err(Unfit::LineFeedAtEnd);
     }
     let mut dollar = false;
     for byte in value {
@@ -72,6 +75,12 @@ fn refuse(value: &[u8], accept: Accept) -> Result<(), Unfit> {
         }
     }
     if dollar { Err(Unfit::Expansion) } else { Ok(()) }
+}
+
+/// True if the value ends in a line feed when the dialplan uses it: the `$` of a regular expression matches before one
+/// (`pcre2pattern(3)`), so that `^sales$` would be true for another text. What a pass drops does not hide it.
+fn ends_in_line_feed(value: &[u8]) -> bool {
+    value.iter().rev().find(|byte| !matches!(byte, b'\\' | b'\'')) == Some(&b'\n')
 }
 
 /// Whether an application whose whole argument this is would take its beginning for variables:
@@ -106,11 +115,21 @@ mod tests {
     #[test]
     fn what_would_set_variables_of_an_application_is_refused() {
         for value in [&b"%[a=b]user/1"[..], b"%,[a=b]", b"\\'%[a=b]", b"%\\'[a=b]"] {
-            assert_eq!(refuse(value, Accept::Safe), Err(Unfit::Scope));
+            assert_eq!(refuse(value, Accept::Text), Err(Unfit::Scope));
             assert_eq!(refuse(value, Accept::Any), Ok(()));
         }
         for value in [&b"100% [sic]"[..], b"%", b"50%[", b"%ab[", b""] {
-            assert_eq!(refuse(value, Accept::Safe), Ok(()));
+            assert_eq!(refuse(value, Accept::Text), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_a_regular_expression_would_take_for_another_text_is_refused() {
+        for value in [&b"sales\n"[..], b"sales\n\\'", b"sales\n\\\\'\\'", b"\n"] {
+            assert_eq!(refuse(value, Accept::Any), Err(Unfit::LineFeedAtEnd));
+        }
+        for value in [&b"{\n\"a\": 1\n}"[..], b"sales\nx", b"'", b""] {
+            assert_eq!(refuse(value, Accept::Any), Ok(()));
         }
     }
 }

@@ -1,0 +1,185 @@
+//! Which of a stranger's texts may enter a channel variable: words, and texts for people.
+//!
+//! Knows characters; does not know what a switch's wire can carry, and which part of an answer the text is.
+
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+use crate::hook::AnswerFault;
+
+/// Bytes of the longest word.
+const LONGEST_WORD: usize = 128;
+
+/// Bytes of the longest text: far from where Asterisk cuts an expression (4,095).
+const LONGEST_TEXT: usize = 1024;
+
+/// Says why a text is not a word: letters and digits of any script, and the signs of [`is_sign`].
+///
+/// A word holds nothing that separates, quotes, brackets or expands anything on either switch. It is empty or has 1 to
+/// 128 bytes.
+pub(super) fn not_a_word(text: &[u8]) -> Option<AnswerFault> {
+    let Ok(characters) = std::str::from_utf8(text) else { return Some(AnswerFault::NotUtf8) };
+    let mut marks_fit = false;
+    for character in characters.chars() {
+        if character.is_control() {
+            return Some(AnswerFault::ControlByte);
+        }
+        marks_fit = match Kind::of(character) {
+            Kind::Letter => true,
+            Kind::Mark if marks_fit => true,
+            Kind::Sign => false,
+            Kind::Mark | Kind::Other => return Some(AnswerFault::NotAWord),
+        };
+    }
+    (text.len() > LONGEST_WORD).then_some(AnswerFault::WordTooLong)
+}
+
+/// A character, by what it is in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A letter, or a decimal digit.
+    Letter,
+    /// A combining mark: the vowel signs of many scripts, and the accents of a name in Unicode's decomposed form (NFD).
+    /// It belongs to the letter before it.
+    Mark,
+    /// One of the signs of numbers and names.
+    Sign,
+    /// Anything else, and whatever nobody sees.
+    Other,
+}
+
+impl Kind {
+    fn of(character: char) -> Self {
+        if character.is_ascii() {
+            return match character {
+                _ if character.is_ascii_alphanumeric() => Self::Letter,
+                _ if is_sign(character) => Self::Sign,
+                _ => Self::Other,
+            };
+        }
+        if CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character) {
+            return Self::Other;
+        }
+        match CodePointMapData::<GeneralCategory>::new().get(character) {
+            GeneralCategory::DecimalNumber => Self::Letter,
+            letter if GeneralCategoryGroup::Letter.contains(letter) => Self::Letter,
+            mark if GeneralCategoryGroup::Mark.contains(mark) => Self::Mark,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The signs of a word: those of telephone numbers, of names of queues and of file names.
+fn is_sign(character: char) -> bool {
+    matches!(character, '.' | '_' | '+' | '-' | '#' | '*')
+}
+
+/// Says why a text is not one for people, whichever the switch. (A switch adds its own rules.)
+#[must_use]
+pub fn not_a_text(text: &[u8]) -> Option<AnswerFault> {
+    if text.len() > LONGEST_TEXT {
+        return Some(AnswerFault::TextTooLong);
+    }
+    match std::str::from_utf8(text) {
+        Err(_) => Some(AnswerFault::NotUtf8),
+        Ok(text) if text.contains(char::is_control) => Some(AnswerFault::ControlByte),
+        Ok(text) if text.contains(separates_or_turns) => Some(AnswerFault::Layout),
+        Ok(_) => None,
+    }
+}
+
+/// True for the line and the paragraph separator, and for every bidirectional control (`Bidi_Control` of Unicode): with
+/// them a text shows in another way than it is compared.
+fn separates_or_turns(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}')
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_letters_and_digits_of_any_script_and_six_signs() {
+        for word in [
+            "",
+            "sales",
+            "+31201234567",
+            "*21*100#",
+            "a.b_c-d",
+            "größe",
+            "日本",
+            "отдел",
+            "مبيعات",
+            "हिन्दी",
+            "ขาย",
+            "٣٤",
+            "...",
+            &"x".repeat(128),
+            &"é".repeat(64),
+        ] {
+            assert_eq!(not_a_word(word.as_bytes()), None, "{word:?}");
+        }
+        for (text, fault) in [
+            ("a b", AnswerFault::NotAWord),
+            ("a\u{a0}b", AnswerFault::NotAWord),
+            ("½", AnswerFault::NotAWord),
+            ("☎", AnswerFault::NotAWord),
+            ("a\nb", AnswerFault::ControlByte),
+            ("a\u{85}b", AnswerFault::ControlByte),
+            (&"x".repeat(129), AnswerFault::WordTooLong),
+            (&"é".repeat(65), AnswerFault::WordTooLong),
+        ] {
+            assert_eq!(not_a_word(text.as_bytes()), Some(fault), "{text:?}");
+        }
+        assert_eq!(not_a_word(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+    }
+
+    #[test]
+    fn of_ascii_a_word_has_64_letters_digits_and_underscores_and_five_signs() {
+        let plain = (0..=127_u8).filter(|byte| not_a_word(&[*byte]).is_none()).map(char::from);
+        let signs: String = plain.filter(|character| !character.is_ascii_alphanumeric()).collect();
+        assert_eq!(signs, "#*+-._");
+    }
+
+    #[test]
+    fn a_name_in_decomposed_form_is_a_word_as_it_is_in_composed_form() {
+        assert_eq!(not_a_word("Jose\u{301}".as_bytes()), None);
+        assert_eq!(not_a_word("Jos\u{e9}".as_bytes()), None);
+    }
+
+    #[test]
+    fn a_mark_needs_a_letter_and_what_nobody_sees_is_none() {
+        for text in [
+            "\u{301}a",
+            "-\u{301}",
+            "a\u{200b}",
+            "a\u{200d}b",
+            "a\u{fe0f}",
+            "a\u{34f}",
+            "\u{3164}",
+            "\u{feff}a",
+        ] {
+            assert_eq!(not_a_word(text.as_bytes()), Some(AnswerFault::NotAWord), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_no_control_of_any_kind() {
+        let of = |character: char| not_a_text(format!("a{character}b").as_bytes());
+        for control in ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}') {
+            assert_eq!(of(control), Some(AnswerFault::ControlByte), "{control:?}");
+        }
+        let turning = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        for character in turning.chain(['\u{2028}', '\u{2029}', '\u{61c}', '\u{200e}', '\u{200f}']) {
+            assert_eq!(of(character), Some(AnswerFault::Layout), "{character:?}");
+        }
+        for character in [' ', '\u{a0}', '\u{ad}', '\u{200d}', '☎', 'ש', '\'', ','] {
+            assert_eq!(of(character), None, "{character:?}");
+        }
+        assert_eq!(not_a_text(&[b'x'; 1025]), Some(AnswerFault::TextTooLong));
+        assert_eq!(not_a_text(&[b'x'; 1024]), None);
+        assert_eq!(not_a_text(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+    }
+}

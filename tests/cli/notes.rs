@@ -1,0 +1,44 @@
+//! What `try` says of an answer besides what a call would hear.
+
+use crate::util::{FakeWebhook, Reply, configured, run};
+
+/// What `try` prints of a hook whose webhook answers so, and its status.
+async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
+    let webhook = FakeWebhook::start(move |_| Reply::json(body)).await;
+    let (_folder, file) = configured(&format!("[hook.crm]\nurl = \"{}\"\n{keys}\n", webhook.url("/")));
+    let arguments = [&["try", "crm", "--config", file.to_str().unwrap()], more].concat();
+    let (status, out, _) = run(&arguments).await;
+    (status, out)
+}
+
+const SET: &str = "set = { ROUTE = \"/route\" }";
+
+#[tokio::test]
+async fn try_says_that_the_answer_has_none_of_the_parts() {
+    for body in [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#] {
+        let (status, out) = tried(body, SET, &[]).await;
+        assert_eq!(status, 0, "{out}");
+        assert!(out.contains("WEBHOOK_STATUS = \"OK\"\n"), "{out}");
+        assert!(
+            out.ends_with("\nnote      the answer has none of the parts that set names: /route\n"),
+            "{out}"
+        );
+        let (_, json) = tried(body, SET, &["--json"]).await;
+        let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(told["note"], "the answer has none of the parts that set names: /route");
+    }
+    let (_, out) = tried(r#"{"route": "sales"}"#, SET, &[]).await;
+    assert!(!out.contains("note"), "{out}");
+}
+
+#[tokio::test]
+async fn try_says_how_set_reads_a_json_string() {
+    let (status, out) = tried("\"sales\"", "variable = \"CRM\"", &[]).await;
+    assert_eq!(status, 1, "{out}");
+    assert!(out.contains("the answer is a JSON string. set reads JSON and an empty pointer"), "{out}");
+    let note = "\nnote      write set = { CRM = \"\" } in the place of variable; the empty pointer names the whole answer\n";
+    assert!(out.ends_with(note), "{out}");
+    // and so it does
+    let (status, out) = tried("\"sales\"", "set = { CRM = \"\" }", &[]).await;
+    assert!(status == 0 && out.contains("CRM = \"sales\"") && !out.contains("note"), "{out}");
+}
