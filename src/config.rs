@@ -3,7 +3,6 @@
 //! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
 //! there are the default listeners and ad hoc steps.
 
-mod files;
 mod hooks;
 mod limits;
 mod raw;
@@ -20,9 +19,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
-pub(crate) use self::limits::in_kib_or_mib;
 use self::raw::{Document, Entry, Section};
 use crate::call::SwitchKind;
+use crate::files;
+pub(crate) use crate::files::in_kib_or_mib;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
 use crate::limits::Limits;
 

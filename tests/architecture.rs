@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("variable", &[]),
     ("word", &[]),
+    ("files", &[]),
     ("call", &["variable"]),
     ("tls", &[]),
     ("hook", &["call", "tls", "variable"]),
@@ -16,7 +17,7 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "hook", "metrics", "tls"]),
-    ("config", &["call", "hook", "limits", "tls", "variable"]),
+    ("config", &["call", "files", "hook", "limits", "tls", "variable"]),
     ("dialplan", &["call", "switch", "variable"]),
     ("limits", &["hook", "switch"]),
     ("log", &["call"]),

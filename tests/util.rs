@@ -1,5 +1,7 @@
 //! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
+/// A network of a test's own.
+pub mod alone;
 mod asked;
 mod daemon;
 /// FreeSWITCH's own pass over a text.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Entry, Mark};
-use super::{files, in_kib_or_mib};
+use crate::files::{self, in_kib_or_mib};
 
 /// The longest secret: far more than a header holds.
 const LONGEST_SECRET: usize = 64 * 1024;

@@ -5,10 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::in_kib_or_mib;
-
 /// All of a regular file; links are followed.
-pub(super) fn regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     // before it is opened: that would wait for the other end of a pipe
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
@@ -17,7 +15,7 @@ pub(super) fn regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 }
 
 /// All that can be read there, also through a pipe.
-pub(super) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
@@ -30,9 +28,23 @@ pub(super) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Whether the file itself is of no use, whoever may read it.
-pub(super) fn is_useless(error: &io::Error) -> bool {
+pub(crate) fn is_useless(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge)
 }
+
+/// A size as one writes it.
+pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
+    match bytes {
+        whole if whole >= MIB && whole % MIB == 0 => format!("{}MiB", whole / MIB),
+        whole if whole >= KIB && whole % KIB == 0 => format!("{}KiB", whole / KIB),
+        bytes => bytes.to_string(),
+    }
+}
+
+/// Bytes.
+pub(crate) const KIB: usize = 1024;
+/// Bytes.
+pub(crate) const MIB: usize = 1024 * KIB;
 
 #[cfg(test)]
 mod tests {

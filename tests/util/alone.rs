@@ -18,7 +18,7 @@ pub fn alone_with(test: &str, environment: impl FnOnce() -> Vec<(&'static str, P
         return true;
     }
     let Some(unshare) = unshare() else {
-        skipped(&format!("{test}: unshare, or mount in it, is not permitted here"), false);
+        skipped(&format!("{test}: unshare, or mount in it, is not permitted here"));
         return false;
     };
     let test = test.split_once("::").map_or(test, |(_binary, path)| path);
