@@ -114,12 +114,12 @@ pub struct Fault {
 }
 
 fn remedy(error: &io::Error) -> String {
-    match files::is_useless(error) {
-        true => format!("write it into a regular file of at most {}", in_kib_or_mib(LONGEST)),
-        false if error.kind() == io::ErrorKind::NotFound => {
+    match files::right_file(error, LONGEST) {
+        Some(right) => format!("write it into {right}"),
+        None if error.kind() == io::ErrorKind::NotFound => {
             "make it, or give another file with --config".to_owned()
         }
-        false => "give another file with --config, or make this one readable".to_owned(),
+        None => "give another file with --config, or make this one readable".to_owned(),
     }
 }
 
@@ -233,7 +233,6 @@ impl Config {
 
 /// The text of a file, which TOML wants in UTF-8.
 fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     String::from_utf8(bytes.to_vec()).map_err(|fault| {
         let before = bytes.get(..fault.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
