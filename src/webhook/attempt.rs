@@ -8,7 +8,7 @@ use url::Url;
 
 use super::clients::{Clients, noticing};
 use super::errand::{Errand, OneTurn};
-use super::{ErrorPage, failure};
+use super::{ErrorPage, failure, names};
 use crate::hook::{
     Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
     redirected_method,
@@ -121,7 +121,7 @@ async fn send(
     if let Some(body) = errand.request.body.clone().filter(|_| hop.with_body) {
         sent = sent.body(body);
     }
-    sent.send().await
+    names::towards(hop.url.port_or_known_default(), sent.send()).await
 }
 
 /// The body of an answer; of an error page as much as comes, where somebody wants to read it.
