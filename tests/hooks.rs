@@ -18,6 +18,10 @@ mod fallback;
 mod https;
 /// Variables from places in an answer.
 mod json_answers;
+/// Byte order marks in files.
+mod marks;
+/// Where a host name leads, with both address families.
+mod names;
 /// Which redirects are followed, and what goes along.
 mod redirects;
 /// What the webhook gets.
@@ -28,6 +32,8 @@ mod retries;
 mod secrets;
 /// How a webhook knows who sent a request.
 mod signatures;
+/// Certificates that are trusted for themselves, and a reason for each way in which TLS fails.
+mod trust;
 /// What leads to no request at all.
 mod unasked;
 

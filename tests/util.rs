@@ -8,6 +8,8 @@ mod daemon;
 pub mod expansion;
 mod freeswitch;
 mod manager;
+/// A name server that says what a test says.
+pub mod name_server;
 mod program;
 mod switch;
 mod tls;
