@@ -3,7 +3,6 @@
 //! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
 //! there are the default listeners and ad hoc steps.
 
-mod files;
 mod hooks;
 mod limits;
 mod raw;
@@ -20,9 +19,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
-pub(crate) use self::limits::in_kib_or_mib;
 use self::raw::{Document, Entry, Section};
 use crate::call::SwitchKind;
+use crate::files;
+pub(crate) use crate::files::in_kib_or_mib;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
 use crate::limits::Limits;
 
@@ -116,12 +116,12 @@ pub struct Fault {
 }
 
 fn remedy(error: &io::Error) -> String {
-    match files::is_useless(error) {
-        true => format!("write it into a regular file of at most {}", in_kib_or_mib(LONGEST)),
-        false if error.kind() == io::ErrorKind::NotFound => {
+    match files::right_file(error, LONGEST) {
+        Some(right) => format!("write it into {right}"),
+        None if error.kind() == io::ErrorKind::NotFound => {
             "make it, or give another file with --config".to_owned()
         }
-        false => "give another file with --config, or make this one readable".to_owned(),
+        None => "give another file with --config, or make this one readable".to_owned(),
     }
 }
 
@@ -248,7 +248,6 @@ impl Config {
 
 /// The text of a file, which TOML wants in UTF-8.
 fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     String::from_utf8(bytes.to_vec()).map_err(|fault| {
         let before = bytes.get(..fault.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();

@@ -32,6 +32,7 @@ pub mod word;
 
 pub mod config;
 pub mod dialplan;
+mod files;
 pub mod limits;
 pub mod log;
 pub mod metrics;

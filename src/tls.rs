@@ -2,23 +2,39 @@
 //!
 //! Knows PEM; does not know where it was kept, nor who connects with it.
 
+mod trust;
+
 use std::fmt;
+use std::sync::Arc;
 
 use ring::digest;
+use rustls::ClientConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use self::trust::Trust;
 
 /// What is not the machine's default. Its `Debug` prints neither keys nor certificates.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Tls {
     authorities: Option<Vec<u8>>,
+    trust: Option<Arc<Trust>>,
     identity: Option<Vec<u8>>,
+    certified: Option<Arc<SingleCertAndKey>>,
     insecure: bool,
     fingerprint: Vec<u8>,
 }
+
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Tls {}
 
 /// Why a text in PEM is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,13 +51,14 @@ pub enum PemFault {
 }
 
 impl Tls {
-    /// Trusts the authorities in this text, and nobody else.
+    /// Trusts the certificates in this text, as authorities and each for itself, and nobody else.
     ///
     /// # Errors
     /// When no certificate is in it.
     pub fn trusting(self, authorities: &[u8]) -> Result<Self, PemFault> {
-        certificates(authorities)?;
-        Ok(Self { authorities: Some(authorities.to_vec()), ..self }.with_fingerprint())
+        let trust = Trust::in_these(certificates(authorities)?).ok_or(PemFault::NoCertificate)?;
+        let (trust, authorities) = (Some(Arc::new(trust)), Some(authorities.to_vec()));
+        Ok(Self { authorities, trust, ..self }.with_fingerprint())
     }
 
     /// Shows this certificate, with those that lead to its authority behind it.
@@ -51,13 +68,14 @@ impl Tls {
     pub fn identified(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
         let chain = certificates(certificate)?;
         let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemFault::NoKey)?;
-        match CertifiedKey::from_der(chain, private, &default_provider()) {
-            Ok(_belong_together) => {}
+        let certified = match CertifiedKey::from_der(chain, private, &default_provider()) {
+            Ok(belong_together) => SingleCertAndKey::from(belong_together),
             Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::OtherKey),
             Err(_) => return Err(PemFault::NoKey),
-        }
+        };
         let identity = [certificate, b"\n", key].concat();
-        Ok(Self { identity: Some(identity), ..self }.with_fingerprint())
+        let (identity, certified) = (Some(identity), Some(Arc::new(certified)));
+        Ok(Self { identity, certified, ..self }.with_fingerprint())
     }
 
     /// Believes any certificate.
@@ -69,10 +87,24 @@ impl Tls {
     /// The same, but without showing a certificate of one's own.
     #[must_use]
     pub fn anonymous(&self) -> Self {
-        Self { identity: None, ..self.clone() }.with_fingerprint()
+        Self { identity: None, certified: None, ..self.clone() }.with_fingerprint()
     }
 
-    /// The authorities to trust instead of the machine's, in PEM.
+    /// The settings of a client that trusts certificates of its own; none where it trusts the machine's authorities or
+    /// anybody.
+    #[must_use]
+    pub fn client_config(&self) -> Option<ClientConfig> {
+        let trust = self.trust.clone().filter(|_| !self.insecure)?;
+        let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(trust);
+        let mut config = match self.certified.clone() {
+            Some(certified) => config.with_client_cert_resolver(certified),
+            None => config.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Some(config)
+    }
+
+    /// The certificates to trust instead of the machine's authorities, in PEM.
     #[must_use]
     pub fn authorities(&self) -> Option<&[u8]> {
         self.authorities.as_deref()

@@ -6,18 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 25] = [
     ("redact", &[]),
     ("variable", &["redact"]),
     ("word", &[]),
+    ("files", &[]),
     ("call", &["variable"]),
     ("tls", &[]),
     ("hook", &["call", "redact", "tls", "variable"]),
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
-    ("webhook", &["call", "hook", "metrics", "tls"]),
-    ("config", &["call", "hook", "limits", "tls", "variable"]),
+    ("webhook", &["call", "files", "hook", "metrics", "tls"]),
+    ("config", &["call", "files", "hook", "limits", "tls", "variable"]),
     ("dialplan", &["call", "redact", "switch", "variable"]),
     ("limits", &["hook", "switch"]),
     ("log", &["call"]),
@@ -69,7 +70,7 @@ const ADDRESSES: [(&str, &[&str]); 23] = [
     ("hickory_resolver", &["webhook"]),
     ("hyper", &["webhook", "observer", "demo"]),
     ("toml", &["config"]),
-    ("tokio::net", &["server", "observer", "demo"]),
+    ("tokio::net", &["server", "observer", "demo", "webhook"]),
     ("tokio", &["switch", "webhook", "conversation", "server", "observer", "cli", "notify", "trial", "demo"]),
     ("prometheus", &["metrics"]),
     ("clap", &["cli", "trial"]),

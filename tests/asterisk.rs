@@ -2,8 +2,6 @@
 //!
 //! Every test here goes through [`releases`]: where a release cannot be had, that is said and not passed over.
 
-/// A network of a test's own.
-pub mod alone;
 /// Many calls, hangups in the middle, and the daemon's end.
 mod calls;
 /// The dialplan examples, as they are.

@@ -22,8 +22,12 @@ mod fallback;
 mod https;
 /// Variables from places in an answer.
 mod json_answers;
+/// Byte order marks in files.
+mod marks;
 /// Answers that lack what `set` names.
 mod missing;
+/// Where a host name leads, with both address families.
+mod names;
 /// Which redirects are followed, and what goes along.
 mod redirects;
 /// What the webhook gets.
@@ -36,6 +40,8 @@ mod secrets;
 mod signatures;
 /// The stage that a TIMEOUT names.
 mod timeouts;
+/// Certificates that are trusted for themselves, and a reason for each way in which TLS fails.
+mod trust;
 /// What leads to no request at all.
 mod unasked;
 /// How header lines are written, and which are read.

@@ -1,5 +1,7 @@
 //! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
+/// A network of a test's own.
+pub mod alone;
 mod asked;
 /// Answers that mean something else where a dialplan puts them.
 pub mod attacks;
@@ -8,6 +10,8 @@ mod daemon;
 pub mod expansion;
 mod freeswitch;
 mod manager;
+/// A name server that says what a test says.
+pub mod name_server;
 mod program;
 mod switch;
 mod tls;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::raw::Section;
+use crate::files::{KIB, MIB, in_kib_or_mib};
 use crate::limits::Limits;
 
 pub(super) fn read(mut section: Section<'_>) -> Limits {
@@ -94,18 +95,6 @@ fn size(value: &DeValue<'_>) -> Option<usize> {
     let plain = number.bytes().all(|byte| byte.is_ascii_digit());
     number.parse::<usize>().ok().filter(|_| plain)?.checked_mul(unit)
 }
-
-/// A size as one writes it.
-pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
-    match bytes {
-        whole if whole >= MIB && whole % MIB == 0 => format!("{}MiB", whole / MIB),
-        whole if whole >= KIB && whole % KIB == 0 => format!("{}KiB", whole / KIB),
-        bytes => bytes.to_string(),
-    }
-}
-
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Entry, Mark};
-use super::{files, in_kib_or_mib};
+use crate::files;
 
 /// The longest secret: far more than a header holds.
 const LONGEST_SECRET: usize = 64 * 1024;
@@ -78,10 +78,10 @@ fn of_environment(entry: &Entry<'_>) -> Option<String> {
 pub(super) fn read(name: &str, file: &Path, most: usize) -> Result<Vec<u8>, String> {
     let path = located(Path::new(name), file);
     files::regular(&path, most).map_err(|error| {
-        let remedy = match error.kind() {
-            _ if files::is_useless(&error) => &format!("name a regular file of at most {}", in_kib_or_mib(most)),
-            io::ErrorKind::NotFound => "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)",
-            _ => "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), or run this as who may read it",
+        let remedy = match (files::right_file(&error, most), error.kind()) {
+            (Some(right), _) => &format!("name {right}"),
+            (None, io::ErrorKind::NotFound) => "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)",
+            (None, _) => "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), or run this as who may read it",
         };
         format!("cannot read {}: {error}; {remedy}", path.display())
     })

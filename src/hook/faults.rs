@@ -12,6 +12,12 @@ pub enum Unreachable {
     /// Its name has no address.
     #[error("the host name of the webhook has no address")]
     Name,
+    /// Nobody can be asked for its name.
+    #[error("the host name of the url is not one that a name server can be asked for")]
+    NameMalformed,
+    /// The name servers said nothing of its name.
+    #[error("the host name of the webhook could not be looked up. the name servers failed or kept silent")]
+    NameServers,
     /// Nothing listens.
     #[error("the webhook refused the connection")]
     Refused,
@@ -24,6 +30,9 @@ pub enum Unreachable {
     /// The certificate names another host.
     #[error("the certificate of the webhook is for another host name")]
     CertificateName,
+    /// The certificate names no host where names are looked for.
+    #[error("the certificate of the webhook has no subjectAltName and its common name does not count")]
+    CertificateNameless,
     /// Nobody whom this machine trusts signed it.
     #[error("the certificate of the webhook is from an unknown authority")]
     CertificateIssuer,
@@ -33,6 +42,15 @@ pub enum Unreachable {
     /// No common language.
     #[error("the TLS handshake with the webhook failed")]
     Tls,
+    /// Versions of TLS that are not safe any more.
+    #[error("the webhook offers no TLS version from 1.2 on")]
+    TlsVersion,
+    /// It speaks something else where TLS was begun.
+    #[error("what listens on the port of the webhook does not speak TLS. look for its https port")]
+    NotTls,
+    /// It closed the connection before a request could be sent.
+    #[error("the webhook closed the connection in the TLS handshake. see whether its port speaks TLS")]
+    ClosedInHandshake,
     /// It closed the connection too early.
     #[error("the webhook closed the connection before its answer was complete")]
     Closed,
@@ -46,7 +64,9 @@ pub enum Unreachable {
     #[error("this machine has no file descriptors left for a connection to the webhook")]
     Descriptors,
     /// What answers shows an authority's certificate as its own.
-    #[error("the certificate of the webhook is one of an authority and not of a server")]
+    #[error(
+        "the certificate of the webhook is one of an authority. only a ca that holds this very certificate trusts it"
+    )]
     CertificateOfAuthority,
     /// Something else; the log has it at `debug`.
     #[error("the connection to the webhook failed")]
@@ -66,9 +86,14 @@ impl Unreachable {
     #[must_use]
     pub fn may_pass(self) -> bool {
         match self {
-            Self::Refused | Self::NoRoute | Self::Closed | Self::Other => true,
+            Self::Refused | Self::NoRoute | Self::Closed | Self::ClosedInHandshake | Self::Other => true,
             Self::Name
+            | Self::NameMalformed
+            | Self::NameServers
             | Self::Tls
+            | Self::TlsVersion
+            | Self::NotTls
+            | Self::CertificateNameless
             | Self::CertificateExpired
             | Self::CertificateName
             | Self::CertificateIssuer

@@ -9,7 +9,7 @@ use url::Url;
 use super::clients::Pool;
 use super::errand::{Errand, OneTurn};
 use super::progress::Progress;
-use super::{ErrorPage, Shared, failure};
+use super::{ErrorPage, Shared, failure, names};
 use crate::hook::{
     Answer, AnswerFault, Awaited, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
     redirected_method,
@@ -155,7 +155,7 @@ impl Hop {
         if let Some(body) = errand.request.body.clone().filter(|_| self.with_body) {
             sent = sent.body(body);
         }
-        sent.send().await
+        names::towards(self.url.port_or_known_default(), sent.send()).await
     }
 
     fn failed(&self, error: &reqwest::Error, reused: bool) -> Failure {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONNECTION};
 use http::{HeaderMap, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
+use reqwest::{Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 
 use super::connections::Connections;
@@ -146,10 +146,9 @@ impl Clients {
 
 fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<ClientBuilder> {
     let Some(tls) = tls else { return Ok(builder) };
-    let builder = match tls.authorities() {
-        Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem)?),
-        None => builder,
-    };
+    if let Some(config) = tls.client_config() {
+        return Ok(builder.tls_backend_preconfigured(config));
+    }
     let builder = match tls.identity() {
         Some(pem) => builder.identity(Identity::from_pem(pem)?),
         None => builder,

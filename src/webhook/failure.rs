@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
+use hickory_resolver::net::NetError;
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use super::names::NoAddress;
 use crate::hook::Unreachable;
@@ -12,6 +13,8 @@ use crate::hook::Unreachable;
 pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
     let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
     match causes().find_map(telling) {
+        // nothing is sent before it, and nothing closed while TCP itself is connecting
+        Some(Unreachable::Closed) if error.is_connect() => Unreachable::ClosedInHandshake,
         Some(why) => why,
         None if causes().any(too_long) => Unreachable::TooManyHeaders,
         None if causes().any(malformed) => Unreachable::NotHttp,
@@ -34,14 +37,14 @@ fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'sta
 }
 
 fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
-    if cause.is::<NoAddress>() {
-        return Some(Unreachable::Name);
+    if let Some(no_address) = cause.downcast_ref::<NoAddress>() {
+        return Some(of_name(no_address));
     }
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
         return Some(of_tls(tls));
     }
     let error = cause.downcast_ref::<io::Error>()?;
-    if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+    if lacks_descriptors(error) {
         return Some(Unreachable::Descriptors);
     }
     match error.kind() {
@@ -74,13 +77,42 @@ fn malformed(cause: &(dyn Error + 'static)) -> bool {
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 
+fn lacks_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+fn of_name(no_address: &NoAddress) -> Unreachable {
+    match no_address {
+        NoAddress::Malformed => Unreachable::NameMalformed,
+        NoAddress::Unknown(_) => Unreachable::Name,
+        NoAddress::Unanswered(NetError::Io(error)) if lacks_descriptors(error) => Unreachable::Descriptors,
+        NoAddress::Unanswered(_) => Unreachable::NameServers,
+    }
+}
+
 fn of_tls(error: &rustls::Error) -> Unreachable {
-    let rustls::Error::InvalidCertificate(certificate) = error else { return Unreachable::Tls };
-    match certificate {
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => of_certificate(certificate),
+        // an alert, or a ServerHello of such a version
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            Unreachable::TlsVersion
+        }
+        // the first byte is none that a TLS record can have: the H of an HTTP answer, for one
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Unreachable::NotTls,
+        _ => Unreachable::Tls,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Unreachable {
+    match error {
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => Unreachable::CertificateExpired,
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            Unreachable::CertificateNameless
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Unreachable::CertificateName
         }

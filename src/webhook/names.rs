@@ -1,68 +1,87 @@
 //! Host names to addresses, without a thread: the system's own resolver blocks one until its own time limits
 //! have passed, long after the caller was let go.
 //!
-//! Reads `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change.
+//! Asks in the order of the system's resolver: the host table, then the name servers with the search domains. Reads
+//! `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change.
+
+mod families;
+mod hosts;
+mod system;
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::system_conf::parse_resolv_conf;
-use hickory_resolver::{Hosts, TokioResolver};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tracing::warn;
+
+use self::system::{HOSTS, RESOLV_CONF, System};
 
 /// The machine's name servers and host table.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    current: Mutex<Option<(Edition, TokioResolver)>>,
+    current: Mutex<Option<(Edition, Arc<System>)>>,
     /// How many names were looked up.
     lookups: AtomicUsize,
 }
 
-/// A name that leads nowhere.
-#[derive(Debug, thiserror::Error)]
-#[error("no address for this host name: {0}")]
-pub(super) struct NoAddress(NetError);
+/// Why there is no address for a host name.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum NoAddress {
+    /// It is not a name that a name server could be asked for; nobody was asked.
+    #[error("the host name is not made of labels of letters, digits, - and _")]
+    Malformed,
+    /// The name servers know no address.
+    #[error("no address for this host name: {0}")]
+    Unknown(NetError),
+    /// The name servers say nothing.
+    #[error("no answer for this host name: {0}")]
+    Unanswered(NetError),
+}
+
+tokio::task_local! {
+    /// The port of the request that this task sends.
+    static PORT: u16;
+}
+
+/// Sends a request to this port: names that are looked up meanwhile are for connections to it.
+pub(super) async fn towards<T>(port: Option<u16>, sending: impl Future<Output = T>) -> T {
+    match port {
+        Some(port) => PORT.scope(port, sending).await,
+        None => sending.await,
+    }
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.current();
+        let system = self.current();
         let turn = self.lookups.fetch_add(1, Ordering::Relaxed);
+        let port = PORT.try_with(|port| *port).ok();
         Box::pin(async move {
-            let found = resolver.map_err(NoAddress)?.lookup_ip(name.as_str()).await.map_err(NoAddress)?;
+            let found = system.map_err(NoAddress::Unanswered)?.addresses(name.as_str(), port).await?;
             // the port is the URL's
-            let mut addresses: Vec<_> = found.iter().map(|address| SocketAddr::new(address, 0)).collect();
-            // each goes first in turn, so that a dead one does not cost every caller the time
-            let first = turn.checked_rem(addresses.len()).unwrap_or(0);
-            addresses.rotate_left(first);
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            let addresses = in_turn(found, turn).into_iter().map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(addresses) as Addrs)
         })
     }
 }
 
 impl Names {
-    fn current(&self) -> Result<TokioResolver, NetError> {
+    fn current(&self) -> Result<Arc<System>, NetError> {
         let edition = edition();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some((read, resolver)) if *read == edition => Ok(resolver.clone()),
+            Some((read, system)) if *read == edition => Ok(Arc::clone(system)),
             Some(_) | None => {
-                let resolver = resolver()?;
-                *current = Some((edition, resolver.clone()));
-                Ok(resolver)
+                let system = Arc::new(System::read()?);
+                *current = Some((edition, Arc::clone(&system)));
+                Ok(system)
             }
         }
     }
 }
-
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-const HOSTS: &str = "/etc/hosts";
 
 /// When each of the files was last written.
 type Edition = [Option<SystemTime>; 2];
@@ -71,38 +90,34 @@ fn edition() -> Edition {
     [RESOLV_CONF, HOSTS].map(|file| fs::metadata(file).and_then(|about| about.modified()).ok())
 }
 
-fn resolver() -> Result<TokioResolver, NetError> {
-    let (servers, options) =
-        fs::read(RESOLV_CONF).map_err(NetError::from).and_then(servers).unwrap_or_else(|error| {
-            // others than the machine's own are never asked
-            warn!("no name servers: {RESOLV_CONF}: {error}; only {HOSTS} tells where webhooks are");
-            (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default())
-        });
-    let mut builder = TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default());
-    *builder.options_mut() = options;
-    // one family at a time: a server that keeps silent about the other must not cost the caller an answer
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
-    builder.options_mut().use_hosts_file = ResolveHosts::Never;
-    let mut resolver = builder.build()?;
-    resolver.set_hosts(Arc::new(hosts()));
-    Ok(resolver)
-}
-
-/// The name servers; without the search domains where those cannot be read.
-fn servers(text: Vec<u8>) -> Result<(ResolverConfig, ResolverOpts), NetError> {
-    parse_resolv_conf(&text).or_else(|_fault| {
-        let lossy = String::from_utf8_lossy(&text);
-        let servers = lossy.lines().filter(|line| line.trim_start().starts_with("nameserver"));
-        parse_resolv_conf(servers.collect::<Vec<_>>().join("\n"))
-    })
-}
-
-/// The host table, in whatever encoding its comments are.
-fn hosts() -> Hosts {
-    let mut hosts = Hosts::default();
-    let text = fs::read(HOSTS).unwrap_or_default();
-    if let Err(error) = hosts.read_hosts_conf(String::from_utf8_lossy(&text).as_bytes()) {
-        warn!("cannot read {HOSTS}: {error}");
+/// Returns the addresses of IPv4 before those of IPv6: the HTTP library tries the second family 300 ms after the first, or
+/// as soon as that failed, and a machine whose IPv6 leads nowhere is far more common than one whose IPv4 does. Within a
+/// family each address goes first in turn, so that a dead one does not cost every caller the time.
+fn in_turn(addresses: Vec<IpAddr>, turn: usize) -> Vec<IpAddr> {
+    let (mut ipv4, mut ipv6): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv4);
+    for family in [&mut ipv4, &mut ipv6] {
+        let first = turn.checked_rem(family.len()).unwrap_or(0);
+        family.rotate_left(first);
     }
-    hosts
+    ipv4.append(&mut ipv6);
+    ipv4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_goes_first_in_turn_within_its_family() {
+        let addresses = ["::1", "192.0.2.1", "192.0.2.2", "::2", "::3"].map(|text| text.parse().unwrap());
+        for (turn, order) in [
+            (0, ["192.0.2.1", "192.0.2.2", "::1", "::2", "::3"]),
+            (1, ["192.0.2.2", "192.0.2.1", "::2", "::3", "::1"]),
+            (2, ["192.0.2.1", "192.0.2.2", "::3", "::1", "::2"]),
+        ] {
+            let turned: Vec<_> = in_turn(addresses.to_vec(), turn).iter().map(ToString::to_string).collect();
+            assert_eq!(turned, order);
+        }
+        assert_eq!(in_turn(Vec::new(), 7), Vec::<IpAddr>::new());
+    }
 }

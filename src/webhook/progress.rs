@@ -225,7 +225,7 @@ mod tests {
         let name = || "h.example".parse().unwrap();
         let progress = Progress::new();
         let answers = NotedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
-        progress.of(answers.resolve(name())).await.unwrap();
+        let _addresses = progress.of(answers.resolve(name())).await.unwrap();
         assert_eq!(progress.awaited(), Awaited::Connection);
         let silent = NotedResolver(Arc::new(Names(pending::<()>)));
         progress.of(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;

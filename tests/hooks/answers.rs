@@ -248,12 +248,11 @@ async fn a_webhook_where_nobody_listens_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_unreachable() {
-    // no name server needs to be asked for a name with an empty label
+async fn a_name_that_nobody_can_be_asked_for_is_unreachable() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "UNREACHABLE");
-    assert_eq!(ended.reason(), "the host name of the webhook has no address");
+    assert_eq!(ended.reason(), "the host name of the url is not one that a name server can be asked for");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::{Asking, step};
-use crate::asterisk::alone::alone;
+use crate::util::alone::alone;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]

@@ -65,7 +65,8 @@ impl Authority {
         Credentials { certificate: written(&certificate.pem()), key: written(&key.serialize_pem()) }
     }
 
-    fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
+    /// A certificate of this authority, and its key.
+    pub fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
         change(&mut parameters);
         let key = KeyPair::generate().expect("a key");
@@ -77,6 +78,12 @@ impl Credentials {
     /// The keys of a hook that shows them.
     pub fn keys(&self) -> String {
         format!("certificate = \"{}\"\nkey = \"{}\"\n", path(&self.certificate), path(&self.key))
+    }
+
+    /// The certificate and the key, in PEM.
+    pub fn texts(&self) -> (String, String) {
+        let text = |file: &NamedTempFile| std::fs::read_to_string(file.path()).expect("a file in UTF-8");
+        (text(&self.certificate), text(&self.key))
     }
 
     /// The same with the key of another.

@@ -1,5 +1,6 @@
 //! A network of one's own, for what would otherwise meet this host's: SIP on its well-known port, a name server.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,16 +15,25 @@ pub fn alone(test: &str) -> bool {
 
 /// The same; the process inside has these variables in its environment, which are asked for outside only.
 pub fn alone_with(test: &str, environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>) -> bool {
+    alone_where(test, &[("/etc/resolv.conf", "nameserver 127.0.0.1\n")], environment)
+}
+
+/// The same, where these files have these contents.
+pub fn alone_where(
+    test: &str,
+    files: &[(&str, &str)],
+    environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>,
+) -> bool {
     if env::var_os(INSIDE).is_some() {
         return true;
     }
     let Some(unshare) = unshare() else {
-        skipped(&format!("{test}: unshare, or mount in it, is not permitted here"), false);
+        skipped(&format!("{test}: unshare, or mount in it, is not permitted here"));
         return false;
     };
     let test = test.split_once("::").map_or(test, |(_binary, path)| path);
     let this = env::current_exe().unwrap();
-    let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"], environment());
+    let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"], files, environment());
     let said = String::from_utf8_lossy(&[inside.stdout, inside.stderr].concat()).into_owned();
     assert!(inside.status.success() && said.contains("1 passed"), "{said}");
     false
@@ -34,19 +44,21 @@ const INSIDE: &str = "DIALHOOK_TEST_ALONE";
 /// How this user may have a network: as root, else as root of a user namespace.
 fn unshare() -> Option<&'static [&'static str]> {
     let ways: [&[&str]; 2] = [&["--net", "--mount"], &["--map-root-user", "--net", "--mount"]];
-    ways.into_iter().find(|way| run(way, Path::new("true"), &[], Vec::new()).status.success())
+    ways.into_iter().find(|way| run(way, Path::new("true"), &[], &[], Vec::new()).status.success())
 }
 
 fn run(
     unshare: &[&str],
     program: &Path,
     arguments: &[&str],
+    files: &[(&str, &str)],
     environment: Vec<(&'static str, PathBuf)>,
 ) -> Output {
+    let files: BTreeMap<_, _> = files.iter().copied().collect();
     let mut command = Command::new("unshare");
     command
         .args(unshare)
-        .args(["python3", "-c", PREPARE])
+        .args(["python3", "-c", PREPARE, &serde_json::json!(files).to_string()])
         .arg(program)
         .args(arguments)
         .env(INSIDE, "1")
@@ -54,13 +66,14 @@ fn run(
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Brings the loopback interface up (`ip` is not everywhere), puts `/etc/resolv.conf` in place, runs the program.
+/// Brings the loopback interface up (`ip` is not everywhere), puts the files in place, runs the program.
 const PREPARE: &str = "
-import fcntl, os, socket, struct, subprocess, sys, tempfile
+import fcntl, json, os, socket, struct, subprocess, sys, tempfile
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 fcntl.ioctl(socket.socket(), SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', IFF_UP))
-with tempfile.NamedTemporaryFile('w') as resolv:
-    print('nameserver 127.0.0.1', file=resolv, flush=True)
-    subprocess.run(['mount', '--bind', resolv.name, os.path.realpath('/etc/resolv.conf')], check=True)
-os.execvp(sys.argv[1], sys.argv[1:])
+for path, content in json.loads(sys.argv[1]).items():
+    with tempfile.NamedTemporaryFile('w') as file:
+        print(content, end='', file=file, flush=True)
+        subprocess.run(['mount', '--bind', file.name, os.path.realpath(path)], check=True)
+os.execvp(sys.argv[2], sys.argv[2:])
 ";

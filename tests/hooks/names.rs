@@ -1,0 +1,295 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::util::alone::alone_where;
+use crate::util::name_server::{NameServer, Says};
+use crate::util::{Daemon, Ended, FakeWebhook, Reply};
+
+/// Whether this test runs on a machine of its own, with this `/etc/resolv.conf` and this `/etc/hosts`.
+macro_rules! alone {
+    ($test:literal, $resolv:expr, $hosts:expr) => {
+        if !alone_where(
+            concat!(module_path!(), "::", $test),
+            &[("/etc/resolv.conf", $resolv), ("/etc/hosts", $hosts)],
+            Vec::new,
+        ) {
+            return;
+        }
+    };
+    ($test:literal) => {
+        alone!($test, RESOLV_CONF, "127.0.0.1 localhost\n")
+    };
+}
+
+const RESOLV_CONF: &str = "nameserver 127.0.0.1\n";
+
+/// A webhook on `::1`.
+struct Ipv6Webhook {
+    webhook: FakeWebhook,
+    port: u16,
+    _relay: AbortOnDropHandle<()>,
+}
+
+impl Ipv6Webhook {
+    /// On 127.0.0.1 too, at the same port; any other address of 127/8 refuses.
+    async fn start() -> Self {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)));
+        let (port, relay) = relay(to.port(), to).await;
+        Self { webhook, port, _relay: relay }
+    }
+
+    /// There alone.
+    async fn start_alone() -> Self {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let (port, relay) = relay(0, SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)))).await;
+        Self { webhook, port, _relay: relay }
+    }
+}
+
+fn port_of(webhook: &FakeWebhook) -> u16 {
+    webhook.address().port()
+}
+
+/// Hands connections to this port of `::1` on.
+async fn relay(port: u16, to: SocketAddr) -> (u16, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.expect("IPv6 on loopback");
+    let port = listener.local_addr().unwrap().port();
+    let relaying = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut onward = TcpStream::connect(to).await.unwrap();
+                let _ends = copy_bidirectional(&mut stream, &mut onward).await;
+            });
+        }
+    });
+    (port, AbortOnDropHandle::new(relaying))
+}
+
+/// An address that answers no connection, as behind a firewall: its queue is full.
+struct Silent {
+    address: IpAddr,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl Silent {
+    async fn start(address: &str, port: u16) -> Self {
+        let address: IpAddr = address.parse().unwrap();
+        let socket = match address {
+            IpAddr::V4(_) => TcpSocket::new_v4().unwrap(),
+            IpAddr::V6(_) => TcpSocket::new_v6().unwrap(),
+        };
+        socket.bind(SocketAddr::new(address, port)).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let queued = vec![TcpStream::connect((address, port)).await.unwrap()];
+        Self { address, _listener: listener, _queued: queued }
+    }
+}
+
+/// One call at a daemon whose hook asks this host, and has less time for it than hickory-resolver waits for an answer.
+async fn call(host: &str, port: u16) -> Ended {
+    let url = format!("http://{host}:{port}/");
+    let daemon =
+        Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 4\n")).await;
+    super::step(&daemon, "crm").await
+}
+
+fn is_answered(ended: &Ended) {
+    assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
+}
+
+/// A name server that knows these two for any name.
+async fn names(ipv4: Says, ipv6: Says) -> NameServer {
+    let names = NameServer::start().await;
+    names.knows(ipv4, ipv6);
+    names
+}
+
+#[tokio::test]
+async fn an_address_without_a_route_leaves_the_other_family() {
+    alone!("an_address_without_a_route_leaves_the_other_family");
+    let webhook = Ipv6Webhook::start_alone().await;
+    let _names = names(Says::address("192.0.2.1"), Says::address("::1")).await;
+    is_answered(&call("crm.example", webhook.port).await);
+}
+
+#[tokio::test]
+async fn an_address_of_ipv6_without_a_route_leaves_the_other_family() {
+    alone!("an_address_of_ipv6_without_a_route_leaves_the_other_family");
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let _names = names(Says::address("127.0.0.1"), Says::address("2001:db8::1")).await;
+    is_answered(&call("crm.example", port_of(&webhook)).await);
+}
+
+#[tokio::test]
+async fn localhost_is_found_where_its_server_is_on_ipv6_alone() {
+    alone!("localhost_is_found_where_its_server_is_on_ipv6_alone");
+    let webhook = Ipv6Webhook::start_alone().await;
+    is_answered(&call("localhost", webhook.port).await);
+    is_answered(&call("crm.localhost", webhook.port).await);
+}
+
+#[tokio::test]
+async fn a_name_of_the_host_table_waits_for_no_name_server() {
+    alone!(
+        "a_name_of_the_host_table_waits_for_no_name_server",
+        RESOLV_CONF,
+        "\u{feff}::1 six.example\n127.0.0.1 four.example\n127.0.0.2 both.example\n::1 both.example crm_web\n"
+    );
+    let webhook = Ipv6Webhook::start().await;
+    let names = names(Says::Nothing, Says::Nothing).await;
+    for host in ["six.example", "four.example", "both.example", "crm_web", "six.example."] {
+        is_answered(&call(host, webhook.port).await);
+    }
+    assert_eq!(names.asked(), [""; 0]);
+    assert_eq!(webhook.webhook.received().len(), 5);
+}
+
+#[tokio::test]
+async fn silence_to_one_family_does_not_delay_the_other() {
+    alone!("silence_to_one_family_does_not_delay_the_other");
+    let webhook = Ipv6Webhook::start().await;
+    let names = NameServer::start().await;
+    for (host, ipv4, ipv6) in [
+        ("four.example", Says::address("127.0.0.1"), Says::Nothing),
+        ("six.example", Says::Nothing, Says::address("::1")),
+    ] {
+        names.knows(ipv4, ipv6);
+        is_answered(&call(host, webhook.port).await);
+        assert_eq!(names.types(host), ["A", "AAAA"]);
+    }
+}
+
+#[tokio::test]
+async fn a_family_that_fails_does_not_cost_the_other() {
+    alone!("a_family_that_fails_does_not_cost_the_other");
+    let webhook = Ipv6Webhook::start().await;
+    let names = NameServer::start().await;
+    for fault in [Says::Fails, Says::NoSuchName, Says::NoRecords] {
+        names.knows(Says::address("127.0.0.1"), fault);
+        is_answered(&call("crm.example", webhook.port).await);
+    }
+    for fault in [Says::Fails, Says::NoRecords] {
+        names.knows(fault, Says::address("::1"));
+        is_answered(&call("crm.example", webhook.port).await);
+    }
+}
+
+/// Knows both, but answers for one type only when it is asked again: the first question got lost.
+fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'static str) {
+    names.says(move |_, asked, before| match (asked, before) {
+        (asked, 0) if asked == kind => Says::Nothing,
+        ("A", _) => Says::address(ipv4),
+        (_, _) => Says::address(ipv6),
+    });
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_still_counts_where_the_other_family_is_dead() {
+    alone!("an_answer_that_comes_late_still_counts_where_the_other_family_is_dead");
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let (port, names) = (port_of(&webhook), NameServer::start().await);
+    for dead in ["2001:db8::1", "::1"] {
+        late(&names, "A", "127.0.0.1", dead);
+        is_answered(&call("crm.example", port).await);
+    }
+    let _silent = Silent::start("::1", port).await;
+    late(&names, "A", "127.0.0.1", "::1");
+    is_answered(&call("crm.example", port).await);
+    let webhook = Ipv6Webhook::start_alone().await;
+    for dead in ["192.0.2.1", "127.0.0.2"] {
+        late(&names, "AAAA", dead, "::1");
+        is_answered(&call("crm.example", webhook.port).await);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_keeps_silent_leaves_time_for_the_other_family() {
+    alone!("an_address_that_keeps_silent_leaves_time_for_the_other_family");
+    let webhook = Ipv6Webhook::start_alone().await;
+    let silent = Silent::start("127.0.0.2", webhook.port).await;
+    let _names = names(Says::Addresses(vec![silent.address]), Says::address("::1")).await;
+    is_answered(&call("crm.example", webhook.port).await);
+}
+
+#[tokio::test]
+async fn one_address_of_several_may_be_dead() {
+    alone!("one_address_of_several_may_be_dead");
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let silent = Silent::start("127.0.0.2", port_of(&webhook)).await;
+    let refusing: IpAddr = "127.0.0.3".parse().unwrap();
+    let names = NameServer::start().await;
+    for dead in [silent.address, refusing] {
+        for addresses in [[dead, Ipv4Addr::LOCALHOST.into()], [Ipv4Addr::LOCALHOST.into(), dead]] {
+            names.knows(Says::Addresses(addresses.to_vec()), Says::NoRecords);
+            is_answered(&call("crm.example", port_of(&webhook)).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_an_underscore_is_completed_and_asked_for() {
+    alone!(
+        "a_name_with_an_underscore_is_completed_and_asked_for",
+        "nameserver 127.0.0.1\nsearch office.example example\n",
+        "127.0.0.1 localhost\n"
+    );
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let names = NameServer::start().await;
+    for (host, known, asked) in [
+        ("crm_web", "crm_web.example", &["crm_web.office.example", "crm_web.example"][..]),
+        ("crm_web", "crm_web", &["crm_web.office.example", "crm_web.example", "crm_web"]),
+        ("door_bell.lan", "door_bell.lan", &["door_bell.lan"]),
+        ("door_bell.lan", "door_bell.lan.office.example", &["door_bell.lan", "door_bell.lan.office.example"]),
+        ("crm_web.", "crm_web", &["crm_web"]),
+        ("crm", "crm.office.example", &["crm.office.example"]),
+    ] {
+        names.says(move |name, kind, _| match (name == known, kind) {
+            (true, "A") => Says::address("127.0.0.1"),
+            (true, _) => Says::NoRecords,
+            // broken servers keep silent to AAAA also of a name that does not exist
+            (false, "A") => Says::NoSuchName,
+            (false, _) => Says::Nothing,
+        });
+        is_answered(&call(host, port_of(&webhook)).await);
+        assert_eq!(names.asked(), asked, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_reason_says_of_a_name_what_was_tried() {
+    alone!("a_reason_says_of_a_name_what_was_tried");
+    let failed =
+        "the host name of the webhook could not be looked up. the name servers failed or kept silent";
+    let unknown = "the host name of the webhook has no address";
+    let names = NameServer::start().await;
+    for (ipv4, ipv6, reason) in [
+        (Says::NoSuchName, Says::NoSuchName, unknown),
+        (Says::NoRecords, Says::NoRecords, unknown),
+        (Says::NoSuchName, Says::Nothing, unknown),
+        (Says::NoRecords, Says::Fails, failed),
+        (Says::Fails, Says::Fails, failed),
+    ] {
+        names.knows(ipv4, ipv6);
+        let ended = call("crm_web.example", 80).await;
+        assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", reason));
+        assert_eq!(names.types("crm_web.example"), ["A", "AAAA"]);
+    }
+    names.knows(Says::address("127.0.0.1"), Says::NoRecords);
+    let ended = call("crm..example", 80).await;
+    assert_eq!(ended.reason(), "the host name of the url is not one that a name server can be asked for");
+    assert_eq!(names.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_machine_without_name_servers_asks_itself() {
+    alone!("a_machine_without_name_servers_asks_itself", "search example\n", "");
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let names = names(Says::address("127.0.0.1"), Says::NoRecords).await;
+    is_answered(&call("crm", port_of(&webhook)).await);
+    assert_eq!(names.asked(), ["crm.example"]);
+}

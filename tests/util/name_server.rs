@@ -1,0 +1,153 @@
+//! A name server on UDP, for names in a network of a test's own.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+
+use tokio::net::UdpSocket;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Answers questions for addresses on 127.0.0.1, port 53.
+#[derive(Debug)]
+pub struct NameServer {
+    shared: Arc<Mutex<Shared>>,
+    _answering: AbortOnDropHandle<()>,
+}
+
+struct Shared {
+    says: Box<Script>,
+    asked: Vec<Question>,
+}
+
+/// What it says to a name, the type that it is asked for, and how often it was asked so before.
+type Script = dyn Fn(&str, &str, usize) -> Says + Send;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+/// A question: the name without the dot at its end, in lower case, and the record type, `A` or `AAAA`.
+type Question = (String, &'static str);
+
+/// What it says to a question.
+#[derive(Debug, Clone)]
+pub enum Says {
+    /// These addresses.
+    Addresses(Vec<IpAddr>),
+    /// The name has no records of this type.
+    NoRecords,
+    /// There is no such name.
+    NoSuchName,
+    /// SERVFAIL.
+    Fails,
+    /// Nothing.
+    Nothing,
+}
+
+impl Says {
+    /// One address.
+    pub fn address(text: &str) -> Self {
+        Self::Addresses(vec![text.parse().expect("an address")])
+    }
+}
+
+impl NameServer {
+    /// Says nothing yet.
+    pub async fn start() -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.expect("a network of one's own");
+        let shared =
+            Arc::new(Mutex::new(Shared { says: Box::new(|_, _, _| Says::Nothing), asked: Vec::new() }));
+        let answering = Arc::clone(&shared);
+        let answering = tokio::spawn(async move {
+            let mut query = [0; 1500];
+            while let Ok((length, asker)) = socket.recv_from(&mut query).await {
+                let (question, end) = question(&query[..length]);
+                let says = answering.lock().expect("never poisoned").hears(question);
+                if let Some(answer) = answer(&query[..end], &says) {
+                    let _unheard = socket.send_to(&answer, asker).await;
+                }
+            }
+        });
+        Self { shared, _answering: AbortOnDropHandle::new(answering) }
+    }
+
+    /// Says so from now on, and forgets what it was asked for.
+    pub fn says(&self, says: impl Fn(&str, &str, usize) -> Says + Send + 'static) {
+        *self.shared.lock().expect("never poisoned") = Shared { says: Box::new(says), asked: Vec::new() };
+    }
+
+    /// Knows these two for any name from now on.
+    pub fn knows(&self, ipv4: Says, ipv6: Says) {
+        self.says(move |_, kind, _| if kind == "A" { ipv4.clone() } else { ipv6.clone() });
+    }
+
+    /// The names that it was asked for, in order, each once.
+    pub fn asked(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, _) in &self.shared.lock().expect("never poisoned").asked {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The types that it was asked for of this name, sorted.
+    pub fn types(&self, name: &str) -> Vec<&'static str> {
+        let shared = self.shared.lock().expect("never poisoned");
+        let asked = shared.asked.iter().filter(|question| question.0 == name);
+        let mut types: Vec<_> = asked.map(|question| question.1).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
+
+impl Shared {
+    fn hears(&mut self, question: Question) -> Says {
+        let before = self.asked.iter().filter(|other| **other == question).count();
+        let says = (self.says)(&question.0, question.1, before);
+        self.asked.push(question);
+        says
+    }
+}
+
+/// What is asked for, and where the question ends (RFC 1035, section 4.1).
+fn question(query: &[u8]) -> (Question, usize) {
+    let (mut labels, mut at) = (Vec::new(), 12);
+    while query[at] != 0 {
+        let end = at + 1 + usize::from(query[at]);
+        labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_lowercase());
+        at = end;
+    }
+    let kind = match query[at + 2] {
+        1 => "A",
+        28 => "AAAA",
+        other => panic!("a question for records of type {other}"),
+    };
+    ((labels.join("."), kind), at + 5)
+}
+
+fn answer(query: &[u8], says: &Says) -> Option<Vec<u8>> {
+    let (code, addresses) = match says {
+        Says::Addresses(addresses) => (0, addresses.as_slice()),
+        Says::NoRecords => (0, &[][..]),
+        Says::Fails => (2, &[][..]),
+        Says::NoSuchName => (3, &[][..]),
+        Says::Nothing => return None,
+    };
+    let head = [0x81, 0x80 | code, 0, 1, 0, addresses.len() as u8, 0, 0, 0, 0];
+    let mut answer = [&query[..2], &head, &query[12..]].concat();
+    for address in addresses {
+        let (kind, bytes) = match address {
+            IpAddr::V4(address) => (1, address.octets().to_vec()),
+            IpAddr::V6(address) => (28, address.octets().to_vec()),
+        };
+        // of the name in the question, of the Internet, for 0 s
+        answer.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, bytes.len() as u8]);
+        answer.extend(bytes);
+    }
+    Some(answer)
+}
