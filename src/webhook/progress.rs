@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use reqwest::dns::{Name, Resolve, Resolving};
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, ring};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 use tower_service::Service;
 
 use crate::hook::Awaited;
@@ -117,10 +117,11 @@ impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
 
 /// The cryptography of TLS, which notes when a handshake begins.
 pub(super) fn noted_cryptography() -> CryptoProvider {
-    CryptoProvider { secure_random: &*RANDOM, ..ring::default_provider() }
+    CryptoProvider { secure_random: &*RANDOM, ..rustls::crypto::ring::default_provider() }
 }
 
-static RANDOM: LazyLock<NotedRandom> = LazyLock::new(|| NotedRandom(ring::default_provider().secure_random));
+static RANDOM: LazyLock<NotedRandom> =
+    LazyLock::new(|| NotedRandom(rustls::crypto::ring::default_provider().secure_random));
 
 /// A handshake takes random numbers for its first message, as soon as there is a connection.
 #[derive(Debug)]
