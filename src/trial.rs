@@ -17,6 +17,7 @@ use crate::conversation::{identity, in_words};
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
 use crate::redact;
+use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, Value, VariableName, Variables};
@@ -188,12 +189,17 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
     Tried { switch, hook, request: sent, attempts, answer: heard, took, outcome, detached, note, set, words }
 }
 
-/// What a switch of this kind would be told.
+/// Returns the commands that a switch of this kind would be sent, up to the end of the step.
 fn in_words_of(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
     match switch {
-        SwitchKind::Asterisk => in_words(&Agi::new(String::new()), step, outcome),
-        SwitchKind::FreeSwitch => in_words(&Esl::new(0), step, outcome),
+        SwitchKind::Asterisk => whole(&Agi::new(String::new()), step, outcome),
+        SwitchKind::FreeSwitch => whole(&Esl::new(0), step, outcome),
     }
+}
+
+fn whole<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+    let (outcome, commands) = in_words(dialect, step, outcome);
+    (outcome, [commands, dialect.release()].concat())
 }
 
 fn for_a_person(tried: &Tried) -> String {

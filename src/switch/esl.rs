@@ -7,6 +7,7 @@
 pub mod codec;
 mod command;
 mod message;
+mod park;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
+use self::park::{Park, application, dialplan_goes_on, in_dialplan_state, is_held, place};
 use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
 use crate::variable::{Assignment, Unfit, Value, VariableName};
@@ -64,17 +66,6 @@ enum Mode {
     /// The call was parked and has moved. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
     /// on the channel, however the conversation ends (`mod_event_socket.c`, `listener_run`).
     Moved,
-}
-
-/// The park of a call in async mode, as far as channel data tells of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Park {
-    /// The channel data does not tell, or something else than we may run on the call.
-    Unknown,
-    /// Nothing has run on the call since its `socket`.
-    Untouched,
-    /// Our commands have run, so the park has begun; and nothing else runs on the call.
-    Proved,
 }
 
 impl Esl {
@@ -181,51 +172,6 @@ const RESUMES: &str = "socket_resume";
 /// Where FreeSWITCH keeps the argument of the application that runs.
 const ARGUMENT: &str = "current_application_data";
 
-/// The application that runs on the call, or ran last. (One that somebody else lets it run meanwhile, such as music for a parked
-/// call, stands there as well: `src/switch_core_session.c`, `switch_core_session_exec`.)
-fn application<'d>(data: &Headers<'d>) -> Option<&'d [u8]> {
-    data.first(b"variable_current_application")
-}
-
-/// True if a call that was moved is parked there, also by another step in async mode, or may be so in a moment.
-fn is_held(data: &Headers<'_>) -> bool {
-    match data.first(b"Channel-State") {
-        Some(b"CS_PARK" | b"CS_ROUTING") => true,
-        Some(b"CS_EXECUTE") => matches!(application(data), Some(b"park" | b"socket")),
-        Some(_) | None => false,
-    }
-}
-
-/// The park of a call that is still in its step. The last of our commands sets the status.
-fn park(data: &Headers<'_>) -> Park {
-    let argument = data.first(b"variable_current_application_data").unwrap_or_default();
-    match application(data) {
-        Some(b"socket") => Park::Untouched,
-        Some(b"set") if argument.to_ascii_lowercase().starts_with(b"webhook_status%3d") => Park::Proved,
-        Some(_) | None => Park::Unknown,
-    }
-}
-
-/// The headers that change when a parked call is moved: a transfer changes the first one, `uuid_park` and a bridge the second
-/// (`seen`).
-const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"Channel-State"];
-
-fn place(data: &Headers<'_>) -> Vec<u8> {
-    PLACE.map(|name| data.first(name).unwrap_or_default()).join(&b' ')
-}
-
-/// True if the channel is in the state in which a dialplan runs.
-fn in_dialplan_state(data: &Headers<'_>) -> bool {
-    data.first(b"Channel-State").is_none_or(|state| state == b"CS_EXECUTE")
-}
-
-/// True if the dialplan of this call goes on behind `socket`. On a leg that was called there is none; `execute_on_pre_bridge`
-/// and `execute_on_post_originate` run in the dialplan's state, but another leg stands beside them (`seen`). A call whose
-/// earlier `bridge` ended may look the same: it takes no harm from `exit` without `resume`.
-fn dialplan_goes_on(data: &Headers<'_>) -> bool {
-    in_dialplan_state(data) && data.first(b"Other-Type") != Some(b"originatee")
-}
-
 /// The time in which a call parks after `connect`. An end before that leaves it parked, where no `resume` may be sent
 /// (`mod_event_socket.c`, `socket_function`; 2 ms `seen`).
 const PARKING: Duration = Duration::from_millis(50);
@@ -323,10 +269,10 @@ impl Dialect for Esl {
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
             return Location::Unknown;
         }
-        let stayed = self.place.as_ref().is_none_or(|place| *place == self::place(&now));
+        let stayed = self.place.as_ref().is_none_or(|before| *before == place(&now));
         if self.mode != Mode::Moved && stayed {
             self.resumes = is_true(&now.variable(RESUMES));
-            self.park = park(&now);
+            self.park = Park::of(&now);
             return Location::InStep;
         }
         self.moved(&now);

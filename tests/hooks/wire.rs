@@ -106,7 +106,7 @@ async fn header_lines_that_curl_and_browsers_tolerate_do_no_harm() {
 
 #[tokio::test]
 async fn what_tolerated_header_lines_say_counts() {
-    let set = "set = { PART = { header = \"X-Part\" } }";
+    let set = "set = { PART = { header = \"X-Part\", accept = \"text\" } }";
     for (lines, part) in [
         ("X-Part : support\r\n", "support"),
         ("X-Part: two\r\n words\r\n", "two words"),

@@ -413,8 +413,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             Some(_) | None => value,
         };
         let name = name.to_ascii_lowercase();
-        let channel = self.channel.clone().variable("current_application", "set");
-        self.channel = channel.variable("current_application_data", argument);
+        if self.channel.is_async() {
+            let channel = self.channel.clone().variable("current_application", "set");
+            self.channel = channel.variable("current_application_data", argument);
+        }
         self.channel = match value.is_empty() {
             true => {
                 self.channel.variables.remove(&name);
