@@ -249,12 +249,7 @@ fn for_a_person(tried: &Tried) -> String {
         part(&mut text, "note", note);
     }
     if tried.switch == SwitchKind::FreeSwitch {
-        // a body has no line end of its own: the next command follows at once, and is shown on a line of its own
-        let words = String::from_utf8_lossy(&tried.words);
-        let apart = ["sendmsg\n", "resume\n\n", "exit\n\n"]
-            .iter()
-            .fold(words.into_owned(), |words, command| words.replace(command, &format!("\n{command}")));
-        part(&mut text, "wire", apart.trim());
+        part(&mut text, "wire", commands(&tried.words).trim());
     }
     text
 }
@@ -265,6 +260,13 @@ fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
     let target = targets.into_iter().find(|target| target.place == attempt.place);
     let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
     url.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// The commands for FreeSWITCH, each on a line of its own: a body has no line end, and the next command follows at once.
+fn commands(words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words).into_owned();
+    let begin_a_line = |words: String, command: &str| words.replace(command, &format!("\n{command}"));
+    ["sendmsg\n", "resume\n\n", "exit\n\n"].into_iter().fold(words, begin_a_line)
 }
 
 /// One line or more under a title. Control characters of a stranger never reach the terminal.
