@@ -207,13 +207,13 @@ mod tests {
     async fn a_connection_that_the_pool_finishes_belongs_to_no_request() {
         let (tell, told) = oneshot::channel();
         let (progress, mut connector) = (Progress::new(), NotedConnector(Connector(Some(told))));
-        let begun = progress
-            .of(async {
-                let mut connecting = connector.call(());
-                assert!(is_pending(&mut connecting).await);
-                connecting
-            })
-            .await;
+        let mut begun = None;
+        let begin = async {
+            let connecting = begun.insert(connector.call(()));
+            assert!(is_pending(connecting).await);
+        };
+        progress.of(begin).await;
+        let begun = begun.unwrap();
         assert_eq!(progress.awaited(), Awaited::Connection);
         let finished = tokio::spawn(begun);
         tell.send(()).unwrap();

@@ -12,9 +12,9 @@ async fn lines_of(answers: &'static [&'static str], keys: &str, status: &str) ->
         |number| format!("[hook.h{number}]\nurl = \"{}\"\n{keys}\n", webhook.url(&format!("/{number}")));
     let tables: String = (0..answers.len()).map(hook).collect();
     let mut lines = logged(TEXT, "info", &tables, async |daemon| {
-        for number in 0..answers.len() {
+        for (number, answer) in answers.iter().enumerate() {
             let ended = FakeSwitch::call(daemon.address(), Environment::new(format!("h{number}"))).await;
-            assert_eq!(ended.status(), status, "{}", answers[number]);
+            assert_eq!(ended.status(), status, "{answer}");
         }
     })
     .await;
