@@ -7,6 +7,7 @@
 pub mod codec;
 mod command;
 mod environment;
+mod open;
 mod reply;
 
 use std::time::Duration;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
-use self::environment::Environment;
+use self::environment::{Environment, UNKNOWN};
+use self::open::{Open, open};
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
@@ -29,22 +31,6 @@ pub struct Agi {
     open: Vec<Open>,
     /// Bytes of the longest environment taken.
     longest: usize,
-}
-
-/// What the question asks for besides the variables of the hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    /// Stands before the presentation, which may take the number away again.
-    CallerNumber,
-    /// Whether the caller withheld the number.
-    Presentation {
-        /// What the environment says, of number and name together.
-        withheld: bool,
-    },
-    LinkedId,
-    SipCallId,
-    CallerName,
-    Dialled,
 }
 
 impl Agi {
@@ -171,9 +157,6 @@ fn known(text: &[u8]) -> Value {
     if text == UNKNOWN { Value::default() } else { Value::from(text) }
 }
 
-/// What Asterisk writes where it knows no number or name (`res/res_agi.c`, `setup_env`).
-const UNKNOWN: &[u8] = b"unknown";
-
 /// ```text
 /// argument = name [ "=" value ]
 /// ```
@@ -195,61 +178,6 @@ fn created(unique_id: &[u8]) -> Option<Duration> {
     let plausible =
         (9..=11).contains(&seconds.len()) && digits(seconds) && !number.is_empty() && digits(number);
     plausible.then(|| seconds.parse().ok().map(Duration::from_secs))?
-}
-
-/// What is left to ask for.
-fn open(environment: &Environment<'_>) -> Vec<Open> {
-    let unknown = |text: &[u8]| text == UNKNOWN;
-    let all = [
-        (unknown(environment.caller_number), Open::CallerNumber),
-        (true, Open::Presentation { withheld: withheld(environment.presentation) }),
-        (true, Open::LinkedId),
-        (environment.technology == b"PJSIP", Open::SipCallId),
-        (unknown(environment.caller_name), Open::CallerName),
-        (unknown(environment.dialled), Open::Dialled),
-    ];
-    all.into_iter().filter_map(|(asked, open)| asked.then_some(open)).collect()
-}
-
-impl Open {
-    /// Where Asterisk has it.
-    fn function(self) -> &'static str {
-        match self {
-            Self::Presentation { .. } => "CALLERID(num-pres)",
-            Self::LinkedId => "CHANNEL(linkedid)",
-            Self::SipCallId => "CHANNEL(pjsip,call-id)",
-            Self::CallerNumber => "CALLERID(num)",
-            Self::CallerName => "CALLERID(name)",
-            Self::Dialled => "CALLERID(dnid)",
-        }
-    }
-
-    /// Takes in a value. Without it the call stays as the environment has it, which is no reason to send a
-    /// caller away.
-    fn told(self, value: Option<Value>, call: &mut Call) {
-        let place = match self {
-            Self::Presentation { withheld } => {
-                let words = value.filter(|words| !words.is_empty());
-                if words.map_or(withheld, |words| words.as_bytes().starts_with(b"prohib")) {
-                    call.caller_number = Value::default();
-                }
-                return;
-            }
-            Self::LinkedId => &mut call.linked_id,
-            Self::SipCallId => &mut call.sip_call_id,
-            Self::CallerNumber => &mut call.caller_number,
-            Self::CallerName => &mut call.caller_name,
-            Self::Dialled => &mut call.dialled,
-        };
-        *place = value.unwrap_or_default();
-    }
-}
-
-/// Whether a presentation forbids to show the number: its words begin with `prohib`, its bits 6 and 7 are 01
-/// (`main/callerid.c`, `pres_types`; `include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`).
-fn withheld(presentation: &[u8]) -> bool {
-    let bits = std::str::from_utf8(presentation).ok().and_then(|text| text.parse::<u32>().ok());
-    bits.is_some_and(|bits| bits & 0x60 == 0x20)
 }
 
 #[cfg(test)]

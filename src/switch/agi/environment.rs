@@ -43,6 +43,9 @@ impl<'a> Environment<'a> {
     }
 }
 
+/// What Asterisk writes where it knows no number or name (`res/res_agi.c`, `setup_env`).
+pub(super) const UNKNOWN: &[u8] = b"unknown";
+
 fn environment(block: &[u8]) -> IResult<&[u8], Environment<'_>> {
     let (block, _) = tag(&b"agi_network: yes\n"[..])(block)?;
     let (block, script) = opt(line("agi_network_script")).parse(block)?;
