@@ -11,6 +11,7 @@ mod outcome;
 mod parameters;
 mod policy;
 mod redirect;
+mod shown_name;
 mod signature;
 mod standing;
 mod step;
@@ -31,6 +32,7 @@ pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE, SECRET_WORDS, soun
 pub use self::outcome::{Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
+pub use self::shown_name::ShownName;
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::ShownName;
 use crate::variable::Unfit;
 
 /// Why a webhook could not be asked, or did not answer to the end.
@@ -123,11 +124,19 @@ pub enum RequestFault {
     #[error("the address is not a path and a query")]
     Address,
     /// A name that no parameter has.
-    #[error("unknown parameter. the parameters are method url variable and timeout")]
-    UnknownParameter,
+    #[error("unknown parameter{0}. the parameters are method url variable and timeout")]
+    UnknownParameter(ShownName),
+    /// The same behind a url in the arguments of `AGI()`, where a comma may have cut it.
+    #[error(
+        "unknown parameter{0}. the parameters are method url variable and timeout. quote the url if a comma split it"
+    )]
+    UnquotedUrl(ShownName),
+    /// The same behind a url in the query of the address, where an ampersand has cut it.
+    #[error("unknown parameter{0}. an ampersand split the url. quote the url with percent encoding")]
+    UnencodedUrl(ShownName),
     /// A name that no parameter of a configured hook has.
-    #[error("unknown parameter. the call may choose variable and timeout")]
-    UnknownChoice,
+    #[error("unknown parameter{0}. the call may choose variable and timeout")]
+    UnknownChoice(ShownName),
     /// The same parameter twice.
     #[error("a parameter is given more than once")]
     RepeatedParameter,
