@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::variable::{Value, VariableName, Variables};
+use crate::variable::{FetchName, Value, Variables};
 
 /// The switch that a call is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +241,7 @@ pub struct Report<'a> {
     /// The moment of the request.
     pub now: SystemTime,
     /// Which channel variables `variables` shows.
-    pub fetched: &'a [VariableName],
+    pub fetched: &'a [FetchName],
 }
 
 impl<'a> Report<'a> {
@@ -268,7 +268,7 @@ impl<'a> Report<'a> {
 
     /// What a channel variable holds; nothing where it was not asked for or is not set.
     #[must_use]
-    pub fn variable(&self, name: &VariableName) -> &'a [u8] {
+    pub fn variable(&self, name: &FetchName) -> &'a [u8] {
         self.call.variables.get(name).map_or(&[], Value::as_bytes)
     }
 }

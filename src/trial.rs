@@ -18,7 +18,7 @@ use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest,
 use crate::log;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
-use crate::variable::{Assignment, Value, VariableName, Variables};
+use crate::variable::{Assignment, FetchName, Value, Variables};
 use crate::webhook::{Attempt, ErrorPage, Webhook};
 
 /// What to try.
@@ -40,7 +40,7 @@ pub(crate) struct Trial {
     switch: TrialSwitch,
     /// A channel variable of the call, for hooks that fetch it; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    variable: Vec<(VariableName, String)>,
+    variable: Vec<(FetchName, String)>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -64,7 +64,7 @@ impl From<TrialSwitch> for SwitchKind {
     }
 }
 
-fn variable(text: &str) -> Result<(VariableName, String), String> {
+fn variable(text: &str) -> Result<(FetchName, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.parse().map_err(|fault| format!("{name}: {fault}"))?, value.to_owned()))
 }

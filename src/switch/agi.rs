@@ -20,7 +20,7 @@ use self::open::{Open, open};
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
-use crate::variable::{Accept, Assignment, Unfit, Value, VariableName, Variables};
+use crate::variable::{Accept, Assignment, FetchName, Unfit, Value, Variables};
 
 /// One FastAGI conversation.
 #[derive(Debug, Clone)]
@@ -67,13 +67,13 @@ impl Dialect for Agi {
         Ok(Greeting::Call(Box::new(call(&environment))))
     }
 
-    fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
+    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
         let open = self.open.iter().map(|open| command::guarded(open.function(), &self.word));
         let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
         command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
     }
 
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
         let text = match Reply::parse(message) {
             Some(Reply::Hangup) => return Err(SwitchError::HungUpUnproved),
             Some(Reply::Result { code: 1, text: Some(text) }) => text,

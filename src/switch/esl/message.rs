@@ -17,7 +17,7 @@ use nom::sequence::{separated_pair, terminated};
 use nom::{IResult, Parser};
 
 use crate::call::{Call, SwitchKind};
-use crate::variable::{Value, VariableName, Variables};
+use crate::variable::{FetchName, Value, Variables};
 
 /// The headers of one message, as they came.
 #[derive(Debug, Default)]
@@ -143,7 +143,7 @@ fn microseconds(text: &Value) -> Option<Duration> {
 }
 
 /// The channel variables of these names.
-pub(super) fn variables(data: &Headers<'_>, wanted: &[VariableName]) -> Variables {
+pub(super) fn variables(data: &Headers<'_>, wanted: &[FetchName]) -> Variables {
     wanted.iter().map(|name| (name.clone(), data.variable(name.as_str()))).collect()
 }
 
