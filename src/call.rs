@@ -3,11 +3,14 @@
 //! Knows the fields that webhook servers rely on; does not know how a switch delivers them or which of them a
 //! hook wants.
 
+mod withheld;
+
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+pub use self::withheld::Withheld;
 use crate::variable::{FetchName, Value, Variables};
 
 /// The switch that a call is on.
@@ -60,7 +63,7 @@ pub struct Call {
     pub extension: Value,
     /// The number that was dialled from outside, where the switch knows it.
     pub dialled: Value,
-    /// The caller's number; empty when it is withheld.
+    /// The caller's number; empty if it is withheld ([`Call::without_withheld`]).
     pub caller_number: Value,
     /// The caller's name.
     pub caller_name: Value,

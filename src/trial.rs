@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::call::{Call, SwitchKind};
+use crate::call::{Call, SwitchKind, Withheld};
 use crate::cli::{ConfigFile, DONE, FAILED, WRONG, failed, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
@@ -127,7 +127,7 @@ fn call(trial: &Trial) -> Call {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unique_id = Value::from(format!("{}.0", now.as_secs()));
     let variables = trial.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    Call {
+    let call = Call {
         context: Value::from("try"),
         extension: Value::from(trial.callee.as_str()),
         dialled: Value::from(trial.callee.as_str()),
@@ -139,7 +139,8 @@ fn call(trial: &Trial) -> Call {
         created: Some(Duration::from_secs(now.as_secs())),
         variables: Variables::from_iter(variables),
         ..Call::unknown(trial.switch.into(), Value::from(trial.hook.as_str()), Vec::new())
-    }
+    };
+    call.without_withheld(Withheld::default(), &[])
 }
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {

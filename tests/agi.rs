@@ -2,6 +2,8 @@
 
 /// Conversations from files, played back.
 mod transcript;
+/// What a caller withholds.
+mod withheld;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,8 @@ mod expansion;
 mod recorded;
 /// The call must go on, whatever happens.
 mod stuck;
+/// What a caller withholds.
+mod withheld;
 
 use tokio::task::JoinSet;
 

@@ -4,6 +4,8 @@
 mod floods;
 /// The program's own standard error.
 mod program;
+/// What a caller withholds.
+mod withheld;
 
 use std::io;
 use std::net::SocketAddr;

@@ -16,7 +16,7 @@ use bytes::BytesMut;
 
 use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::{Environment, UNKNOWN};
-use self::open::{Open, open};
+use self::open::Opened;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
@@ -28,7 +28,7 @@ pub struct Agi {
     /// What nobody who forged an environment can know.
     word: String,
     /// What the environment left open.
-    open: Vec<Open>,
+    opened: Opened,
     /// Bytes of the longest environment taken.
     longest: usize,
 }
@@ -37,7 +37,7 @@ impl Agi {
     /// A conversation that is proved by this word, which must be random.
     #[must_use]
     pub fn new(word: String) -> Self {
-        Self { word, open: Vec::new(), longest: LONGEST_ENVIRONMENT }
+        Self { word, opened: Opened::default(), longest: LONGEST_ENVIRONMENT }
     }
 
     /// The same, where an environment may have so many bytes.
@@ -63,12 +63,13 @@ impl Dialect for Agi {
         let forged =
             SwitchError::Forged("the environment is not what Asterisk writes: its lines are out of order");
         let environment = Environment::parse(&message).ok_or(forged)?;
-        self.open = open(&environment);
-        Ok(Greeting::Call(Box::new(call(&environment))))
+        let (opened, call) = Opened::of(&environment, call(&environment));
+        self.opened = opened;
+        Ok(Greeting::Call(Box::new(call)))
     }
 
     fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
-        let open = self.open.iter().map(|open| command::guarded(open.function(), &self.word));
+        let open = self.opened.open.iter().map(|open| command::guarded(open.function(), &self.word));
         let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
         command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
     }
@@ -81,14 +82,12 @@ impl Dialect for Agi {
         };
         let mut values = text.split(|&byte| byte == b'|');
         if values.next() != Some(self.word.as_bytes())
-            || values.clone().count() != self.open.len() + wanted.len()
+            || values.clone().count() != self.opened.open.len() + wanted.len()
         {
             return Err(UNPROVED);
         }
         let mut whole = values.map(|value| command::unguarded(value, &self.word));
-        for open in &self.open {
-            open.told(whole.next().flatten(), call);
-        }
+        self.opened.told(&mut whole, call);
         for (name, value) in wanted.iter().zip(whole) {
             match value {
                 Some(value) => call.variables.insert(name.clone(), value),
@@ -141,7 +140,7 @@ fn call(environment: &Environment<'_>) -> Call {
         context: Value::from(environment.context),
         extension: Value::from(environment.extension),
         dialled: known(environment.dialled),
-        caller_number: known(environment.caller_number),
+        caller_number: Value::from(environment.caller_number),
         caller_name: known(environment.caller_name),
         unique_id: Value::from(environment.unique_id),
         linked_id: Value::default(),
@@ -152,7 +151,8 @@ fn call(environment: &Environment<'_>) -> Call {
     }
 }
 
-/// What the environment says of somebody: [`UNKNOWN`] is settled by the question, and until then nothing.
+/// What the environment says of a name or a dialled number: [`UNKNOWN`] is settled by the question, and until then
+/// nothing. As the caller's number it is a word for a withheld one in either case.
 fn known(text: &[u8]) -> Value {
     if text == UNKNOWN { Value::default() } else { Value::from(text) }
 }

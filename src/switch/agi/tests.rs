@@ -57,8 +57,13 @@ fn only_the_exact_order_is_asterisks() {
 #[test]
 fn the_question_asks_for_what_the_environment_leaves_open() {
     let (mut agi, _) = greeted(ORDINARY);
-    let names =
-        ["CALLERID(num-pres)", "CHANNEL(linkedid)", "CHANNEL(pjsip,call-id)", "CALLERID(dnid)", "ACCOUNT"];
+    let names = [
+        "CALLERID(num-pres)",
+        "CHANNEL(linkedid)",
+        "CHANNEL(pjsip,call-id)",
+        "CALLERID(dnid)",
+        "ACCOUNT",
+    ];
     let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
     let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
     assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
@@ -117,9 +122,35 @@ fn only_the_word_proves_the_environment() {
 fn an_asterisk_without_callerid_functions_still_withholds_a_number() {
     let (agi, call) = greeted(&ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35"));
     let mut call = call.unwrap();
-    let told = agi.answer(b"200 result=1 (w0rd||||)", &mut call, &[]);
+    let told = agi.answer(b"200 result=1 (w0rd|||||)", &mut call, &[]);
     assert!(matches!(told, Ok(Ok(()))));
-    assert_eq!(call.caller_number, Value::default());
+    assert_eq!([call.caller_number, call.caller_name], [Value::default(), Value::default()]);
+}
+
+#[test]
+fn number_and_name_are_withheld_each_by_its_own_presentation() {
+    let withheld = ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35");
+    let withheld = withheld
+        .replace("PJSIP/trunk-00000002", "DAHDI/i1/31612345678-2")
+        .replace("type: PJSIP", "type: DAHDI");
+    for (number, name, told) in [
+        ("prohib_not_screened", "allowed", ["", "Ada: the first", "DAHDI/i1/-2"]),
+        ("allowed", "prohib", ["31612345678", "", "DAHDI/i1/31612345678-2"]),
+        ("prohib", "prohib", ["", "", "DAHDI/i1/-2"]),
+    ] {
+        let (agi, call) = greeted(&withheld);
+        let mut call = call.unwrap();
+        // nothing is told before the question is answered, not even to the log
+        assert_eq!(shown(&call), ["", "", "DAHDI/i1/-2"]);
+        let guarded = [number, name, "1.1", ""].map(|text| format!("|(((((((({text}w0rd")).concat();
+        let told_all = agi.answer(format!("200 result=1 (w0rd{guarded})").as_bytes(), &mut call, &[]);
+        assert!(matches!(told_all, Ok(Ok(()))), "{told_all:?}");
+        assert_eq!(shown(&call), told);
+    }
+}
+
+fn shown(call: &Call) -> [String; 3] {
+    [&call.caller_number, &call.caller_name, &call.channel].map(|value| value.lossy().into_owned())
 }
 
 #[test]
