@@ -246,6 +246,7 @@ impl House {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
             Untold::NotExact => RequestFault::UrlNotExact,
+            Untold::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
         })?;
         let identity = identity();
         Span::current().record("trace", identity.trace_id());

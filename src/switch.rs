@@ -108,6 +108,8 @@ pub enum Untold {
     NotWhole,
     /// A URL of which the switch does not tell every byte.
     NotExact,
+    /// Arguments that are too long to be compared with what the dialplan gave.
+    ArgumentsNotWhole,
 }
 
 /// Why a conversation with a switch ended before its farewell.

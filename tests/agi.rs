@@ -1,5 +1,7 @@
 //! FastAGI on the wire.
 
+/// Lines that a caller adds to the environment.
+mod forged;
 /// Conversations from files, played back.
 mod transcript;
 /// What a caller withholds.

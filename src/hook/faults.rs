@@ -181,6 +181,11 @@ pub enum RequestFault {
         "the url is over 511 bytes or has a line feed. too long to be read exactly. name it in the configuration"
     )]
     UrlNotExact,
+    /// Arguments of `AGI()` that Asterisk does not hand out whole, so that forged ones would not be seen.
+    #[error(
+        "the arguments of AGI are over 4000 bytes. too long to be checked. name the url in the configuration"
+    )]
+    ArgumentsNotWhole,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"

@@ -289,6 +289,7 @@ mod tests {
             R::PathDots,
             R::UrlTooLong,
             R::UrlNotExact,
+            R::ArgumentsNotWhole,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];

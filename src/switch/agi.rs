@@ -87,14 +87,14 @@ impl Dialect for Agi {
             return Err(UNPROVED);
         }
         let mut whole = values.map(|value| command::unguarded(value, &self.word));
-        self.opened.told(&mut whole, call);
+        let told = self.opened.told(&mut whole, call)?;
         for (name, value) in wanted.iter().zip(whole) {
             match value {
                 Some(value) => call.variables.insert(name.clone(), value),
                 None => return Ok(Err(Untold::NotWhole)),
             };
         }
-        Ok(Ok(()))
+        Ok(told)
     }
 
     fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
