@@ -3,12 +3,15 @@
 //! Knows the fields that webhook servers rely on; does not know how a switch delivers them or which of them a
 //! hook wants.
 
+mod withheld;
+
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::variable::{Value, VariableName, Variables};
+pub use self::withheld::Withheld;
+use crate::variable::{FetchName, Value, Variables};
 
 /// The switch that a call is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +63,7 @@ pub struct Call {
     pub extension: Value,
     /// The number that was dialled from outside, where the switch knows it.
     pub dialled: Value,
-    /// The caller's number; empty when it is withheld.
+    /// The caller's number; empty if it is withheld ([`Call::without_withheld`]).
     pub caller_number: Value,
     /// The caller's name.
     pub caller_name: Value,
@@ -241,7 +244,7 @@ pub struct Report<'a> {
     /// The moment of the request.
     pub now: SystemTime,
     /// Which channel variables `variables` shows.
-    pub fetched: &'a [VariableName],
+    pub fetched: &'a [FetchName],
 }
 
 impl<'a> Report<'a> {
@@ -268,7 +271,7 @@ impl<'a> Report<'a> {
 
     /// What a channel variable holds; nothing where it was not asked for or is not set.
     #[must_use]
-    pub fn variable(&self, name: &VariableName) -> &'a [u8] {
+    pub fn variable(&self, name: &FetchName) -> &'a [u8] {
         self.call.variables.get(name).map_or(&[], Value::as_bytes)
     }
 }

@@ -245,6 +245,7 @@ impl House {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
             Untold::NotExact => RequestFault::UrlNotExact,
+            Untold::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
         })?;
         let timeout = step.timeout()?.get();
         let identity = identity();

@@ -12,6 +12,7 @@ mod outcome;
 mod parameters;
 mod policy;
 mod redirect;
+mod shown_name;
 mod signature;
 mod standing;
 mod step;
@@ -32,6 +33,7 @@ pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
 pub use self::outcome::{Awaited, Load, Outcome, Status};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
+pub use self::shown_name::ShownName;
 pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn, UNKEPT};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
@@ -39,7 +41,7 @@ pub use self::template::Placeholder;
 pub use self::url::{NotAUrl, UrlTemplate, http_url, shown};
 pub use crate::redact::{SECRET_WORDS, sounds_secret};
 use crate::tls::Tls;
-use crate::variable::{Accept, Value, VariableName};
+use crate::variable::{Accept, FetchName, Value, VariableName};
 
 /// A webhook, and everything that was decided about it before any call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Hook {
     /// What the variables receive when there is no good answer.
     pub otherwise: Value,
     /// Which channel variables the body shows.
-    pub fetch: Vec<VariableName>,
+    pub fetch: Vec<FetchName>,
     /// What a POST tells.
     pub body: Body,
     /// Headers of every request.
@@ -140,7 +142,7 @@ impl Hook {
 
     /// The channel variables that a request needs: those of `fetch`, then those that only placeholders name.
     #[must_use]
-    pub fn wanted(&self) -> Vec<VariableName> {
+    pub fn wanted(&self) -> Vec<FetchName> {
         let mut wanted = self.fetch.clone();
         let in_urls = self.urls.iter().flat_map(UrlTemplate::placeholders).filter_map(Placeholder::variable);
         let in_body = if self.method == Method::POST { self.body.variables() } else { Vec::new() };
@@ -277,6 +279,6 @@ mod tests {
     #[test]
     fn placeholders_are_wanted_once_behind_what_is_fetched() {
         let hook = Hook { fetch: vec!["A".parse().unwrap()], ..hook() };
-        assert_eq!(hook.wanted().iter().map(VariableName::as_str).collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(hook.wanted().iter().map(FetchName::as_str).collect::<Vec<_>>(), ["A", "B"]);
     }
 }

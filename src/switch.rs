@@ -21,7 +21,7 @@ use tokio_util::codec::{Decoder, Framed};
 pub use self::location::Location;
 use self::location::Tracking;
 use crate::call::Call;
-use crate::variable::{Assignment, Unfit, VariableName};
+use crate::variable::{Assignment, FetchName, Unfit};
 
 /// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
 pub trait Dialect: Clone + Sync {
@@ -45,13 +45,13 @@ pub trait Dialect: Clone + Sync {
     ///
     /// # Errors
     /// When there are more names than a command holds.
-    fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold>;
+    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold>;
 
     /// What the switch replied to the question.
     ///
     /// # Errors
     /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError>;
+    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError>;
 
     /// What a message means while nothing is expected: why the conversation must end, if it must.
     fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
@@ -133,6 +133,8 @@ pub enum Untold {
     NotWhole,
     /// A URL of which the switch does not tell every byte.
     NotExact,
+    /// Arguments that are too long to be compared with what the dialplan gave.
+    ArgumentsNotWhole,
 }
 
 /// Why a conversation with a switch ended before its farewell.
@@ -221,7 +223,7 @@ where
     ///
     /// # Errors
     /// When the greeting was forged, the caller hung up, or the connection ended.
-    pub async fn ask(&mut self, call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+    pub async fn ask(&mut self, call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
         let (question, wanted, told) = match self.dialect.question(wanted) {
             Ok(question) => (question, wanted, Ok(())),
             // the proof is due even so

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::call::{Call, SwitchKind};
+use crate::call::{Call, SwitchKind, Withheld};
 use crate::cli::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::config::Config;
 use crate::conversation::{identity, in_words};
@@ -20,7 +20,7 @@ use crate::redact;
 use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
-use crate::variable::{Assignment, Value, VariableName, Variables};
+use crate::variable::{Assignment, FetchName, Value, Variables};
 use crate::webhook::{Attempt, ErrorPage, Webhook};
 
 /// What to try.
@@ -42,7 +42,7 @@ pub(crate) struct Trial {
     switch: TrialSwitch,
     /// A channel variable of the call, for hooks that fetch it; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    variable: Vec<(VariableName, String)>,
+    variable: Vec<(FetchName, String)>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -66,7 +66,7 @@ impl From<TrialSwitch> for SwitchKind {
     }
 }
 
-fn variable(text: &str) -> Result<(VariableName, String), String> {
+fn variable(text: &str) -> Result<(FetchName, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.parse().map_err(|fault| format!("{name}: {fault}"))?, value.to_owned()))
 }
@@ -130,7 +130,7 @@ fn call(trial: &Trial) -> Call {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unique_id = Value::from(format!("{}.0", now.as_secs()));
     let variables = trial.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    Call {
+    let call = Call {
         context: Value::from("try"),
         extension: Value::from(trial.callee.as_str()),
         dialled: Value::from(trial.callee.as_str()),
@@ -142,7 +142,8 @@ fn call(trial: &Trial) -> Call {
         created: Some(Duration::from_secs(now.as_secs())),
         variables: Variables::from_iter(variables),
         ..Call::unknown(trial.switch.into(), Value::from(trial.hook.as_str()), Vec::new())
-    }
+    };
+    call.without_withheld(Withheld::default(), &[])
 }
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {

@@ -66,6 +66,50 @@ impl Serialize for VariableName {
     }
 }
 
+/// The name of a channel variable that is read: ASCII letters, digits, `_`, `-` and `.`.
+///
+/// It may hold more than a [`VariableName`], because FreeSWITCH names variables after SIP headers (`sip_h_X-Customer`).
+/// Neither switch takes these two signs for anything else in a name that it reads; Asterisk does so with `(`, `)`, `:`,
+/// `{` and `}` (`main/pbx_variables.c`, `parse_variable_name`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FetchName(String);
+
+impl FetchName {
+    /// The name as the dialplan writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no name of a channel variable that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a variable that is read has 1 to {LONGEST_NAME} letters, digits, `_`, `-` and `.`")]
+pub struct NotAFetchName;
+
+impl FromStr for FetchName {
+    type Err = NotAFetchName;
+
+    fn from_str(text: &str) -> Result<Self, NotAFetchName> {
+        let fits = (1..=LONGEST_NAME).contains(&text.len());
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        let named = text.bytes().any(|b| b.is_ascii_alphanumeric());
+        if fits && plain && named { Ok(Self(text.to_owned())) } else { Err(NotAFetchName) }
+    }
+}
+
+impl fmt::Display for FetchName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for FetchName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 /// What a channel variable holds: bytes. Usually UTF-8; a switch promises nothing.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value(Vec<u8>);
@@ -135,7 +179,7 @@ impl Serialize for Value {
 }
 
 /// Channel variables by name, in a stable order.
-pub type Variables = BTreeMap<VariableName, Value>;
+pub type Variables = BTreeMap<FetchName, Value>;
 
 /// One variable that is to be set on the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +278,19 @@ mod tests {
         let long = "x".repeat(257);
         for bad in ["", "_", "__", "CALLERID(name)", "a b", "a=b", "ä", "a\n", "a\"", "${X}", &long] {
             assert_eq!(bad.parse::<VariableName>(), Err(NotAVariableName), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_read_may_hold_hyphens_and_points() {
+        for good in ["CRM", "sip_h_X-Customer", "a.b-c", "__ROUTE", "-1", &"x".repeat(256)] {
+            assert_eq!(good.parse::<FetchName>().map(|n| n.to_string()), Ok(good.to_owned()));
+        }
+        let long = "x".repeat(257);
+        for bad in
+            ["", "_", "-", "..", "CALLERID(name)", "a b", "a:1", "ä", "a\n", "a\"", "${X}", "a}", &long]
+        {
+            assert_eq!(bad.parse::<FetchName>(), Err(NotAFetchName), "{bad:?}");
         }
     }
 

@@ -1,7 +1,11 @@
 //! FastAGI on the wire.
 
+/// Lines that a caller adds to the environment.
+mod forged;
 /// Conversations from files, played back.
 mod transcript;
+/// What a caller withholds.
+mod withheld;
 
 use std::fs;
 use std::path::{Path, PathBuf};

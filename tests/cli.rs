@@ -84,7 +84,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (14, "hook.crm.variable", "write a name of letters"),
     (15, "hook.crm.accept", "write \"word\" or \"text\""),
     (16, "hook.crm.answers", "write it without white space"),
-    (17, "hook.crm.fetch", "a variable name has 1 to 256 letters"),
+    (17, "hook.crm.fetch", "the name of a variable that is read has 1 to 256 letters"),
     (18, "hook.crm.timout", "did you mean `timeout`?"),
     (22, "hook.requests.body", "write a placeholder inside of a string"),
     (23, "hook.requests.fields", "leave fields out"),

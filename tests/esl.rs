@@ -8,6 +8,8 @@ mod moved;
 mod recorded;
 /// The call must go on, whatever happens.
 mod stuck;
+/// What a caller withholds.
+mod withheld;
 /// Answers that a dialplan may put anywhere.
 mod words;
 

@@ -3,6 +3,9 @@
 //! Steps are judged by our own policy with the examples' own configuration. Whether FreeSWITCH does with them what
 //! they say is not seen here.
 
+/// What they show in the log.
+mod logged;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

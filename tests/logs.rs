@@ -6,6 +6,8 @@ mod floods;
 mod notes;
 /// The program's own standard error.
 mod program;
+/// What a caller withholds.
+mod withheld;
 
 use std::io;
 use std::net::SocketAddr;

@@ -5,14 +5,14 @@
 use bytes::BytesMut;
 use dialhook::switch::agi::Agi;
 use dialhook::switch::{Dialect, Greeting};
-use dialhook::variable::VariableName;
+use dialhook::variable::FetchName;
 use libfuzzer_sys::fuzz_target;
 use tokio_util::codec::Decoder;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut agi = Agi::new("0123456789abcdef".to_owned());
     let (mut codec, mut stream) = (agi.codec(), BytesMut::from(bytes));
-    let wanted: Vec<VariableName> = ["A", "B_2"].iter().filter_map(|name| name.parse().ok()).collect();
+    let wanted: Vec<FetchName> = ["A", "B_2"].iter().filter_map(|name| name.parse().ok()).collect();
 
     let Ok(Some(environment)) = codec.decode(&mut stream) else { return };
     let Ok(Greeting::Call(mut call)) = agi.greeting(environment) else { return };

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 use super::raw::{Entry, Section};
 use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, Timeout, method};
-use crate::variable::VariableName;
+use crate::variable::FetchName;
 
 /// Every hook of the file by its name.
 pub(super) fn read(section: Section<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
@@ -150,8 +150,8 @@ fn timeout(value: &DeValue<'_>) -> Option<Timeout> {
     text.parse().ok()
 }
 
-fn fetch(entry: &Entry<'_>) -> Option<Vec<VariableName>> {
-    let mut names: Vec<VariableName> = Vec::new();
+fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
+    let mut names: Vec<FetchName> = Vec::new();
     for text in entry.texts()? {
         match text.parse() {
             Ok(name) if names.contains(&name) => {
@@ -159,7 +159,10 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<VariableName>> {
             }
             Ok(name) => names.push(name),
             Err(fault) => {
-                entry.fault(format!("found \"{text}\"; {fault} (of a function, Set() a variable first)"));
+                // only Asterisk has functions
+                let function =
+                    if text.contains('(') { " (of a function, Set() a variable first)" } else { "" };
+                entry.fault(format!("found \"{text}\"; {fault}{function}"));
             }
         }
     }

@@ -129,7 +129,7 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
         "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"`, `$` or `\\` safely",
         "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",
-        "20: hook.crm.fetch: found \"B C\"; a variable name has 1 to 256 letters, digits and `_`",
+        "20: hook.crm.fetch: found \"B C\"; the name of a variable that is read has 1 to 256 letters, digits, `_`, `-` and `.`",
         "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
         "21: hook.crm.headers.b d: not the name of a header; write letters, digits and hyphens",
         "21: hook.crm.headers.X-Key.file: cannot read /nonexistent: No such file",

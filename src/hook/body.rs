@@ -9,7 +9,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::template::{Braces, Place, Placeholder, Template};
 use crate::call::{Fetched, Field, Report};
-use crate::variable::VariableName;
+use crate::variable::FetchName;
 
 /// The body of a POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Body {
 
     /// The channel variables that it asks for besides those of the hook's `fetch`.
     #[must_use]
-    pub fn variables(&self) -> Vec<&VariableName> {
+    pub fn variables(&self) -> Vec<&FetchName> {
         match self {
             Self::Kwebbl(None) | Self::Form(None) => Vec::new(),
             Self::Kwebbl(Some(fields)) | Self::Form(Some(fields)) => fields.variables().collect(),
@@ -137,7 +137,7 @@ impl Fields {
         Self(held.into_iter().chain([(VARIABLES.to_owned(), Item::Fetched)]).collect())
     }
 
-    fn variables(&self) -> impl Iterator<Item = &VariableName> {
+    fn variables(&self) -> impl Iterator<Item = &FetchName> {
         self.0.iter().filter_map(|(_, item)| match item {
             Item::Held(placeholder) => placeholder.variable(),
             Item::Fetched => None,
@@ -260,7 +260,7 @@ impl Node {
         }
     }
 
-    fn variables(&self) -> Vec<&VariableName> {
+    fn variables(&self) -> Vec<&FetchName> {
         self.placeholders().into_iter().filter_map(Placeholder::variable).collect()
     }
 }

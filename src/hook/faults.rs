@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::ShownName;
 use crate::variable::Unfit;
 
 /// Why a webhook could not be asked, or did not answer to the end.
@@ -211,11 +212,19 @@ pub enum RequestFault {
     #[error("the address is not a path and a query")]
     Address,
     /// A name that no parameter has.
-    #[error("unknown parameter. the parameters are method url variable timeout and accept")]
-    UnknownParameter,
+    #[error("unknown parameter{0}. the parameters are method url variable timeout and accept")]
+    UnknownParameter(ShownName),
+    /// The same behind a url in the arguments of `AGI()`, where a comma may have cut it.
+    #[error(
+        "unknown parameter{0}. the parameters are method url variable timeout and accept. quote the url if a comma split it"
+    )]
+    UnquotedUrl(ShownName),
+    /// The same behind a url in the query of the address, where an ampersand has cut it.
+    #[error("unknown parameter{0}. an ampersand split the url. quote the url with percent encoding")]
+    UnencodedUrl(ShownName),
     /// A name that no parameter of a configured hook has.
-    #[error("unknown parameter. the call may choose variable and timeout")]
-    UnknownChoice,
+    #[error("unknown parameter{0}. the call may choose variable and timeout")]
+    UnknownChoice(ShownName),
     /// The same parameter twice.
     #[error("a parameter is given more than once")]
     RepeatedParameter,
@@ -272,6 +281,11 @@ pub enum RequestFault {
         "the url is over 511 bytes or has a line feed. too long to be read exactly. name it in the configuration"
     )]
     UrlNotExact,
+    /// Arguments of `AGI()` that Asterisk does not hand out whole, so that forged ones would not be seen.
+    #[error(
+        "the arguments of AGI are over 4000 bytes. too long to be checked. name the url in the configuration"
+    )]
+    ArgumentsNotWhole,
     /// A channel variable that the switch does not hand out whole.
     #[error(
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"

@@ -327,11 +327,14 @@ mod tests {
             A::Unfit(Unfit::Scope),
             A::Unfit(Unfit::Array),
         ];
+        let name = crate::hook::ShownName::of(&[b'x'; 32]);
         let requests = [
             R::NoSuchHook,
             R::Address,
-            R::UnknownParameter,
-            R::UnknownChoice,
+            R::UnknownParameter(name),
+            R::UnquotedUrl(name),
+            R::UnencodedUrl(name),
+            R::UnknownChoice(name),
             R::RepeatedParameter,
             R::NotForTheCall,
             R::Arguments,
@@ -350,6 +353,7 @@ mod tests {
             R::PathDots,
             R::UrlTooLong,
             R::UrlNotExact,
+            R::ArgumentsNotWhole,
             R::VariableNotWhole,
             R::TooManyVariables,
         ];

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::{RequestFault, Timeout};
+use super::{RequestFault, ShownName, Timeout, nearest};
 use crate::call::Call;
 use crate::variable::{Accept, VariableName};
 
@@ -24,9 +24,20 @@ pub(super) struct Asked {
     pub(super) variable: Option<VariableName>,
     pub(super) timeout: Option<Timeout>,
     pub(super) accept: Option<Accept>,
+    /// The way in which the url before may be cut here, if one was read last.
+    url_before: Option<Cut>,
     /// The first fault, if there is one. What could be read stands beside it, so that the variable can be
     /// cleared even so.
     pub(super) fault: Option<RequestFault>,
+}
+
+/// How a url can be cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// At an `&` of a query that is not percent-encoded.
+    Ampersand,
+    /// At a comma outside of quotes.
+    Comma,
 }
 
 impl Asked {
@@ -40,13 +51,17 @@ impl Asked {
             let (name, value): (Cow<'_, [u8]>, Option<Cow<'_, [u8]>>) =
                 (halves.next().unwrap_or_default(), halves.next());
             asked.take(&name, &value.unwrap_or_default());
+            asked.behind(&name, pair.contains(&b'?').then_some(Cut::Ampersand));
         }
+        asked.url_before = None;
         for parameter in &call.parameters {
             let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
             let left_over = call.parameters_linger && (!call.is_ad_hoc() || asked.says(name));
             // `AGI(…,method=GET,,timeout=3)`: an empty argument says nothing
             if !(left_over || name.is_empty() && value.is_empty()) {
                 asked.take(name, value.trim_ascii());
+                // a comma that stands in it was quoted
+                asked.behind(name, (!value.contains(&b',')).then_some(Cut::Comma));
             }
         }
         asked
@@ -63,6 +78,26 @@ impl Asked {
         }
     }
 
+    /// Keeps in mind that a url was read, until another parameter is; the pieces of a url are none.
+    fn behind(&mut self, name: &[u8], cut: Option<Cut>) {
+        match name {
+            b"url" => self.url_before = cut,
+            _ if KNOWN.iter().any(|known| known.as_bytes() == name) => self.url_before = None,
+            _ => {}
+        }
+    }
+
+    /// The fault of a name that no parameter has. One that is nearly a parameter's is no piece of a url.
+    fn unknown(&self, name: &[u8]) -> RequestFault {
+        let shown = ShownName::of(name);
+        let mistyped = nearest(&String::from_utf8_lossy(name).to_ascii_lowercase(), KNOWN).is_some();
+        match self.url_before.filter(|_| !mistyped) {
+            Some(Cut::Comma) => RequestFault::UnquotedUrl(shown),
+            Some(Cut::Ampersand) => RequestFault::UnencodedUrl(shown),
+            None => RequestFault::UnknownParameter(shown),
+        }
+    }
+
     fn take(&mut self, name: &[u8], value: &[u8]) {
         let taken = match (name, std::str::from_utf8(value)) {
             (b"method", Ok(text)) => put(&mut self.method, text.to_owned()),
@@ -76,7 +111,7 @@ impl Asked {
                 parsed(text).map_or(Err(RequestFault::Timeout), |t| put(&mut self.timeout, t))
             }
             (b"accept", text) => accept(parsed(text)).and_then(|accept| put(&mut self.accept, accept)),
-            _ => Err(RequestFault::UnknownParameter),
+            _ => Err(self.unknown(name)),
         };
         if let Err(fault) = taken {
             self.fault.get_or_insert(fault);
@@ -92,6 +127,9 @@ fn accept(asked: Option<Accept>) -> Result<Accept, RequestFault> {
         None => Err(RequestFault::Accept),
     }
 }
+
+/// The names of all parameters.
+const KNOWN: [&str; 5] = ["method", "url", "variable", "timeout", "accept"];
 
 fn put<T>(place: &mut Option<T>, value: T) -> Result<(), RequestFault> {
     match place {

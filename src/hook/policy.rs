@@ -106,7 +106,12 @@ fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> S
     let of_set = |name: &VariableName| hook.set.iter().any(|part| same(&part.name, name, call.switch));
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),
-        Asked { fault: Some(RequestFault::UnknownParameter), .. } => Some(RequestFault::UnknownChoice),
+        Asked { fault: Some(RequestFault::UnknownParameter(name)), .. } => {
+            Some(RequestFault::UnknownChoice(name))
+        }
+        Asked { fault: Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)), .. } => {
+            Some(RequestFault::NotForTheCall)
+        }
         Asked { fault: Some(fault), .. } => Some(fault),
         Asked { method: Some(_), .. } | Asked { url: Some(_), .. } | Asked { accept: Some(_), .. } => {
             Some(RequestFault::NotForTheCall)

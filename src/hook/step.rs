@@ -13,7 +13,7 @@ use url::Url;
 use super::{Answer, Hook, Outcome, RequestFault, Timeout, shown};
 use crate::call::{Call, Report, SwitchKind};
 use crate::tls::Tls;
-use crate::variable::{Assignment, Value, VariableName};
+use crate::variable::{Assignment, FetchName, Value, VariableName};
 
 /// The variables that report on a step, `WEBHOOK_STATUS` the last: when it is there, all others are.
 pub const REPORT_NAMES: [&str; 3] = ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"];
@@ -132,7 +132,7 @@ impl Step {
 
     /// The channel variables that the request needs.
     #[must_use]
-    pub fn wanted(&self) -> Vec<VariableName> {
+    pub fn wanted(&self) -> Vec<FetchName> {
         self.planned().map(|hook| hook.wanted()).unwrap_or_default()
     }
 

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::nearest;
 use crate::call::{Field, Report};
-use crate::variable::VariableName;
+use crate::variable::FetchName;
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Placeholder {
     /// A field of the call.
     Field(Field),
     /// A channel variable.
-    Variable(VariableName),
+    Variable(FetchName),
 }
 
 /// How a literal brace is written.
@@ -142,7 +142,7 @@ impl Placeholder {
         }
         let names = Field::ALL.map(Field::name);
         Field::named(name).map(Self::Field).ok_or_else(|| match nearest(name, names) {
-            _ if name.parse::<VariableName>().is_ok() && name.bytes().all(|b| !b.is_ascii_lowercase()) => {
+            _ if is_a_variables(name) => {
                 format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
             }
             Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
@@ -174,12 +174,18 @@ impl Placeholder {
     }
 
     /// The channel variable that it asks for.
-    pub(super) fn variable(&self) -> Option<&VariableName> {
+    pub(super) fn variable(&self) -> Option<&FetchName> {
         match self {
             Self::Field(_) => None,
             Self::Variable(name) => Some(name),
         }
     }
+}
+
+/// True if a name that is no field looks like a channel variable: `ACCOUNT` or `sip_h_X-Customer`.
+fn is_a_variables(name: &str) -> bool {
+    let small = name.bytes().any(|byte| byte.is_ascii_lowercase());
+    name.parse::<FetchName>().is_ok() && (!small || name.contains(['-', '.']))
 }
 
 impl fmt::Display for Placeholder {

@@ -284,7 +284,8 @@ mod tests {
         let fault = |text: &str| UrlTemplate::parse(text).unwrap_err().join("\n");
         assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
         assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
-        assert!(fault("https://h/{variables.A-B}").contains("letters, digits"));
+        assert!(fault("https://h/{variables.A B}").contains("letters, digits, `_`, `-` and `.`"));
+        assert!(fault("https://h/{sip_h_X-Customer}").contains("`{variables.sip_h_X-Customer}`"));
         assert!(fault("https://h/{uuid").contains("%7B"));
         assert!(fault("https://h/uuid}").contains("%7D"));
         for place in [

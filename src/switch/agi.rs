@@ -7,6 +7,7 @@
 pub mod codec;
 mod command;
 mod environment;
+mod open;
 mod reply;
 
 use std::time::Duration;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
-use self::environment::Environment;
+use self::environment::{Environment, UNKNOWN};
+use self::open::Opened;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
-use crate::variable::{Assignment, Unfit, Value, VariableName, Variables};
+use crate::variable::{Assignment, FetchName, Unfit, Value, Variables};
 
 /// One FastAGI conversation.
 #[derive(Debug, Clone)]
@@ -26,32 +28,16 @@ pub struct Agi {
     /// What nobody who forged an environment can know.
     word: String,
     /// What the environment left open.
-    open: Vec<Open>,
+    opened: Opened,
     /// Bytes of the longest environment taken.
     longest: usize,
-}
-
-/// What the question asks for besides the variables of the hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    /// Stands before the presentation, which may take the number away again.
-    CallerNumber,
-    /// Whether the caller withheld the number.
-    Presentation {
-        /// What the environment says, of number and name together.
-        withheld: bool,
-    },
-    LinkedId,
-    SipCallId,
-    CallerName,
-    Dialled,
 }
 
 impl Agi {
     /// A conversation that is proved by this word, which must be random.
     #[must_use]
     pub fn new(word: String) -> Self {
-        Self { word, open: Vec::new(), longest: LONGEST_ENVIRONMENT }
+        Self { word, opened: Opened::default(), longest: LONGEST_ENVIRONMENT }
     }
 
     /// The same, where an environment may have so many bytes.
@@ -77,17 +63,18 @@ impl Dialect for Agi {
         let forged =
             SwitchError::Forged("the environment is not what Asterisk writes: its lines are out of order");
         let environment = Environment::parse(&message).ok_or(forged)?;
-        self.open = open(&environment);
-        Ok(Greeting::Call(Box::new(call(&environment))))
+        let (opened, call) = Opened::of(&environment, call(&environment));
+        self.opened = opened;
+        Ok(Greeting::Call(Box::new(call)))
     }
 
-    fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
-        let open = self.open.iter().map(|open| command::guarded(open.function(), &self.word));
+    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
+        let open = self.opened.open.iter().map(|open| command::guarded(open.function(), &self.word));
         let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
         command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
     }
 
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
         let text = match Reply::parse(message) {
             Some(Reply::Hangup) => return Err(SwitchError::HungUpUnproved),
             Some(Reply::Result { code: 1, text: Some(text) }) => text,
@@ -95,21 +82,19 @@ impl Dialect for Agi {
         };
         let mut values = text.split(|&byte| byte == b'|');
         if values.next() != Some(self.word.as_bytes())
-            || values.clone().count() != self.open.len() + wanted.len()
+            || values.clone().count() != self.opened.open.len() + wanted.len()
         {
             return Err(UNPROVED);
         }
         let mut whole = values.map(|value| command::unguarded(value, &self.word));
-        for open in &self.open {
-            open.told(whole.next().flatten(), call);
-        }
+        let told = self.opened.told(&mut whole, call)?;
         for (name, value) in wanted.iter().zip(whole) {
             match value {
                 Some(value) => call.variables.insert(name.clone(), value),
                 None => return Ok(Err(Untold::NotWhole)),
             };
         }
-        Ok(Ok(()))
+        Ok(told)
     }
 
     fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
@@ -160,7 +145,7 @@ fn call(environment: &Environment<'_>) -> Call {
         context: Value::from(environment.context),
         extension: Value::from(environment.extension),
         dialled: known(environment.dialled),
-        caller_number: known(environment.caller_number),
+        caller_number: Value::from(environment.caller_number),
         caller_name: known(environment.caller_name),
         unique_id: Value::from(environment.unique_id),
         linked_id: Value::default(),
@@ -171,13 +156,11 @@ fn call(environment: &Environment<'_>) -> Call {
     }
 }
 
-/// What the environment says of somebody: [`UNKNOWN`] is settled by the question, and until then nothing.
+/// What the environment says of a name or a dialled number: [`UNKNOWN`] is settled by the question, and until then
+/// nothing. As the caller's number it is a word for a withheld one in either case.
 fn known(text: &[u8]) -> Value {
     if text == UNKNOWN { Value::default() } else { Value::from(text) }
 }
-
-/// What Asterisk writes where it knows no number or name (`res/res_agi.c`, `setup_env`).
-const UNKNOWN: &[u8] = b"unknown";
 
 /// ```text
 /// argument = name [ "=" value ]
@@ -200,61 +183,6 @@ fn created(unique_id: &[u8]) -> Option<Duration> {
     let plausible =
         (9..=11).contains(&seconds.len()) && digits(seconds) && !number.is_empty() && digits(number);
     plausible.then(|| seconds.parse().ok().map(Duration::from_secs))?
-}
-
-/// What is left to ask for.
-fn open(environment: &Environment<'_>) -> Vec<Open> {
-    let unknown = |text: &[u8]| text == UNKNOWN;
-    let all = [
-        (unknown(environment.caller_number), Open::CallerNumber),
-        (true, Open::Presentation { withheld: withheld(environment.presentation) }),
-        (true, Open::LinkedId),
-        (environment.technology == b"PJSIP", Open::SipCallId),
-        (unknown(environment.caller_name), Open::CallerName),
-        (unknown(environment.dialled), Open::Dialled),
-    ];
-    all.into_iter().filter_map(|(asked, open)| asked.then_some(open)).collect()
-}
-
-impl Open {
-    /// Where Asterisk has it.
-    fn function(self) -> &'static str {
-        match self {
-            Self::Presentation { .. } => "CALLERID(num-pres)",
-            Self::LinkedId => "CHANNEL(linkedid)",
-            Self::SipCallId => "CHANNEL(pjsip,call-id)",
-            Self::CallerNumber => "CALLERID(num)",
-            Self::CallerName => "CALLERID(name)",
-            Self::Dialled => "CALLERID(dnid)",
-        }
-    }
-
-    /// Takes in a value. Without it the call stays as the environment has it, which is no reason to send a
-    /// caller away.
-    fn told(self, value: Option<Value>, call: &mut Call) {
-        let place = match self {
-            Self::Presentation { withheld } => {
-                let words = value.filter(|words| !words.is_empty());
-                if words.map_or(withheld, |words| words.as_bytes().starts_with(b"prohib")) {
-                    call.caller_number = Value::default();
-                }
-                return;
-            }
-            Self::LinkedId => &mut call.linked_id,
-            Self::SipCallId => &mut call.sip_call_id,
-            Self::CallerNumber => &mut call.caller_number,
-            Self::CallerName => &mut call.caller_name,
-            Self::Dialled => &mut call.dialled,
-        };
-        *place = value.unwrap_or_default();
-    }
-}
-
-/// Whether a presentation forbids to show the number: its words begin with `prohib`, its bits 6 and 7 are 01
-/// (`main/callerid.c`, `pres_types`; `include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`).
-fn withheld(presentation: &[u8]) -> bool {
-    let bits = std::str::from_utf8(presentation).ok().and_then(|text| text.parse::<u32>().ok());
-    bits.is_some_and(|bits| bits & 0x60 == 0x20)
 }
 
 #[cfg(test)]

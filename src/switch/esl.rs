@@ -19,7 +19,7 @@ use self::message::Headers;
 use self::park::{Park, application, dialplan_goes_on, in_dialplan_state, is_held, place};
 use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
-use crate::variable::{Assignment, Unfit, Value, VariableName};
+use crate::variable::{Assignment, FetchName, Unfit, Value};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
 #[must_use]
@@ -232,11 +232,11 @@ impl Dialect for Esl {
     }
 
     /// The channel data told all.
-    fn question(&mut self, _wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
+    fn question(&mut self, _wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
         Ok(Vec::new())
     }
 
-    fn answer(&self, _message: &[u8], call: &mut Call, wanted: &[VariableName]) -> Result<Told, SwitchError> {
+    fn answer(&self, _message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
         if !wanted.is_empty() {
             call.variables = message::variables(&Headers::parse(&self.data), wanted);
         }

@@ -133,7 +133,8 @@ async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];
         let screened: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(num-pres)", b"prohib_passed_screen")];
-        let name_withheld: Sets<'_> = &[("CALLERID(num)", b"4711"), ("CALLERID(name-pres)", b"prohib")];
+        let name_withheld: Sets<'_> =
+            &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(name-pres)", b"prohib")];
         for agi in [HOOK, AD_HOC] {
             let told = Told::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
             let nothing = told.hears(0).await;
@@ -143,8 +144,48 @@ async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
             let withheld = told.hears(1).await;
             assert_eq!([&withheld["caller_number"], &withheld["phonebook_caller_name"]], ["", "Ada"]);
             assert_eq!(told.hears(2).await["caller_number"], "");
-            assert_eq!(told.hears(3).await["caller_number"], "4711");
+            let name_withheld = told.hears(3).await;
+            assert_eq!(
+                [&name_withheld["caller_number"], &name_withheld["phonebook_caller_name"]],
+                ["4711", ""]
+            );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
+    on_each_release(async |release| {
+        let words = ["anonymous", "Anonymous", "Restricted", "unavailable", "unknown", "PRIVATE", "withheld"];
+        let sets =
+            words.map(|word| [("CALLERID(num)", word.as_bytes()), ("CALLERID(name)", word.as_bytes())]);
+        let told = Told::start(release, HOOK, &sets.each_ref().map(|sets| &sets[..])).await;
+        for (number, word) in words.iter().enumerate() {
+            let json = told.hears(number).await;
+            assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], ["", ""], "{word}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_variable_whose_name_holds_hyphens_and_points_is_fetched() {
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let url = webhook.url("/r?c={variables.sip_h_X-Customer}");
+        let daemon = Daemon::start(&format!(
+            "[hook.route]\nurl = \"{url}\"\nfetch = [\"sip_h_X-Customer\", \"a.b-1\"]\n"
+        ))
+        .await;
+        let sets: Sets<'_> = &[("sip_h_X-Customer", b"4): 2"), ("a.b-1", b"x"), ("a", b"no"), ("X", b"no")];
+        let asterisk = asterisk(release, &daemon, &dialplan(HOOK, &[sets])).await;
+        assert_eq!(asterisk.call("0@test").await.last("WEBHOOK_STATUS"), Some("OK"));
+        let received = webhook.requested().await;
+        assert_eq!(received.target, "/r?c=4%29%3A%202");
+        let variables = serde_json::json!({"sip_h_X-Customer": "4): 2", "a.b-1": "x"});
+        assert_eq!(received.json()["variables"], variables);
+        assert_eq!(asterisk.complaints().await, [""; 0]);
     })
     .await;
 }
@@ -190,6 +231,7 @@ async fn a_callers_number_and_name_are_told_exactly() {
                 Told::start(release, agi, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
             for (number, text) in texts.iter().enumerate() {
                 let json = told.hears(number).await;
+                let text = if *text == "unknown" { "" } else { text };
                 assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], [text, text]);
             }
         }
@@ -308,6 +350,59 @@ async fn an_argument_that_a_caller_adds_makes_no_request() {
             let ended = told.call(0).await;
             assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
             assert_eq!(told.webhook.received(), []);
+        }
+    })
+    .await;
+}
+
+/// A line feed ends the line of the last argument, and what follows it looks like one more.
+#[tokio::test]
+async fn an_argument_that_a_line_feed_adds_makes_no_request() {
+    on_each_release(async |release| {
+        let forged: [&[u8]; 4] = [
+            b"x\nagi_arg_4: variable=EVIL",
+            b"x\nagi_arg_4: timeout=10",
+            b"x)))))))))):0:0\nagi_arg_4: variable=EVIL",
+            b"x):1:2\nagi_arg_4: timeout=10",
+        ];
+        let long = [&[b'"'; 2000][..], b"x\nagi_arg_4: variable=EVIL"].concat();
+        let sets = forged.map(|name| [("CALLERID(name)", name)]);
+        let mut sets: Vec<Sets<'_>> = sets.iter().map(|sets| &sets[..]).collect();
+        let long: Sets<'_> = &[("CALLERID(name)", &long)];
+        sets.push(long);
+        for argument in
+            ["\"url=http://webhook/r?name=${CALLERID(name)}\"", "url=http://webhook/r?name=${CALLERID(name)}"]
+        {
+            let agi = format!("AGI(agi://dialhook/webhook,method=GET,,{argument})");
+            let told = Told::start(release, &agi, &sets).await;
+            for number in 0..sets.len() {
+                let ended = told.call(number).await;
+                assert_ne!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");
+                assert_eq!((ended.last("EVIL"), ended.last("WENT_ON")), (None, Some("yes")));
+            }
+            assert_eq!(told.webhook.received(), []);
+            assert_eq!(told.asterisk.complaints().await, [""; 0]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_arguments_are_taken_up_to_what_asterisk_shows_of_them() {
+    on_each_release(async |release| {
+        for (length, status) in
+            [(900, "OK"), (1900, "OK"), (3800, "OK"), (4000, "BAD_REQUEST"), (7000, "BAD_REQUEST")]
+        {
+            let url = format!("http://webhook/r?x={}", "a,".repeat(length / 2));
+            let told = Told::start(release, &AD_HOC.replace("http://webhook/route", &url), &[&[]]).await;
+            let ended = told.call(0).await;
+            assert_eq!(
+                ended.last("WEBHOOK_STATUS"),
+                Some(status),
+                "{length}: {:?}",
+                ended.last("WEBHOOK_REASON")
+            );
+            assert_eq!(told.webhook.received().len(), usize::from(status == "OK"));
         }
     })
     .await;

@@ -24,10 +24,15 @@ fn address(release: Release) -> Ipv4Addr {
 }
 
 async fn asterisk(release: Release, daemon: &Daemon) -> Asterisk {
+    trusting(release, daemon, "no").await
+}
+
+/// The same, which may believe the headers in which a trunk says who calls.
+async fn trusting(release: Release, daemon: &Daemon, trust: &str) -> Asterisk {
     let extensions = DIALPLAN.replace("//dialhook/", &format!("//{}/", daemon.address()));
     let pjsip = format!(
         "[udp]\ntype = transport\nprotocol = udp\nbind = {}\n\
-         [anonymous]\ntype = endpoint\ncontext = test\nallow = !all,ulaw\n",
+         [anonymous]\ntype = endpoint\ncontext = test\nallow = !all,ulaw\ntrust_id_inbound = {trust}\n",
         address(release)
     );
     Asterisk::start_with(release, &[("extensions.conf", &extensions), ("pjsip.conf", &pjsip)]).await
@@ -93,6 +98,46 @@ async fn a_sip_call_is_told_with_its_call_id() {
             let began: u64 = told["call_start_time"].as_str().unwrap().parse().unwrap();
             assert!((before * 1000..=before * 1000 + 30_000).contains(&began), "{began}");
         }
+    })
+    .await;
+}
+
+/// What the network sends for callers who withhold their number, with and without `Privacy: id`, from an endpoint that is
+/// trusted and from one that is not.
+#[tokio::test]
+async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
+    if !alone(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {
+        return;
+    }
+    on_each_release(async |release| {
+        let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+        let daemon = Daemon::start(&hook(&webhook)).await;
+        let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+        let asserted = "P-Asserted-Identity: \"Ada\" <sip:31612345678@trunk.example>\r\n";
+        let (private, both) = ("Privacy: id\r\n", format!("{asserted}Privacy: id\r\n"));
+        for (trust, from, headers) in [
+            ("no", anonymous, ""),
+            ("no", anonymous, private),
+            ("no", "<sip:Restricted@trunk.example>", private),
+            ("no", "<sip:unavailable@trunk.example>", ""),
+            ("no", anonymous, both.as_str()),
+            ("yes", anonymous, private),
+            ("yes", anonymous, both.as_str()),
+            ("yes", "\"Ada\" <sip:31612345678@trunk.example>", both.as_str()),
+        ] {
+            let _asterisk = trusting(release, &daemon, trust).await;
+            assert_eq!(invite_with(release, from, "withheld@trunk.example", headers).await, 486);
+            let told = webhook.received().pop().unwrap().json();
+            let caller = [&told["caller_number"], &told["phonebook_caller_name"]];
+            assert_eq!(caller, ["", ""], "trust {trust}, {from}, {headers}");
+            assert!(!told.to_string().contains("12345678"), "{told}");
+        }
+        // who withholds nothing is told
+        let _asterisk = trusting(release, &daemon, "yes").await;
+        let none = format!("{asserted}Privacy: none\r\n");
+        assert_eq!(invite_with(release, anonymous, "shown@trunk.example", &none).await, 486);
+        let told = webhook.received().pop().unwrap().json();
+        assert_eq!([&told["caller_number"], &told["phonebook_caller_name"]], ["31612345678", "Ada"]);
     })
     .await;
 }

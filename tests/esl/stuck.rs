@@ -7,7 +7,7 @@ use dialhook::conversation;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
-use dialhook::variable::{Assignment, Unfit, VariableName};
+use dialhook::variable::{Assignment, FetchName, Unfit};
 use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -277,17 +277,12 @@ mod panics {
             self.0.greeting(message)
         }
 
-        fn question(&mut self, wanted: &[VariableName]) -> Result<Vec<u8>, Untold> {
+        fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
             self.at(Place::Question);
             self.0.question(wanted)
         }
 
-        fn answer(
-            &self,
-            message: &[u8],
-            call: &mut Call,
-            wanted: &[VariableName],
-        ) -> Result<Told, SwitchError> {
+        fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
             self.at(Place::Answer);
             self.0.answer(message, call, wanted)
         }

@@ -31,9 +31,16 @@ async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
         (&["url=http://127.0.0.1:9/{variables.ACCOUNT}/x"], BRACES),
         (&["url=http://127.0.0.1:9/?number={caler_number}"], BRACES),
         (&[url, url], "a parameter is given more than once"),
-        (&[url, "urls=x"], "unknown parameter. the parameters are method url variable timeout and accept"),
-        (&[url, "Timeout=2"], "unknown parameter. the parameters are method url variable timeout and accept"),
-        (&[url, "=x"], "unknown parameter. the parameters are method url variable timeout and accept"),
+        (
+            &[url, "urls=x"],
+            "unknown parameter urls. the parameters are method url variable timeout and accept",
+        ),
+        (
+            &[url, "Timeout=2"],
+            "unknown parameter Timeout. the parameters are method url variable timeout and accept",
+        ),
+        (&["=x", url], "unknown parameter. the parameters are method url variable timeout and accept"),
+        (&["a b=x", url], "unknown parameter. the parameters are method url variable timeout and accept"),
         (&[url, "method=PUT"], "method is neither GET nor POST"),
         (&[url, "method="], "method is neither GET nor POST"),
         (&[url, "timeout=0"], "timeout is not within 1s to 10s"),
@@ -50,6 +57,33 @@ async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
     ] {
         assert_eq!(refused(&daemon, "webhook", arguments).await.reason(), reason, "{arguments:?}");
     }
+}
+
+/// The url of these steps ends at a comma or an ampersand of its own.
+#[tokio::test]
+async fn a_url_that_is_split_is_to_be_quoted() {
+    let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;
+    let (comma, ampersand) =
+        (". quote the url if a comma split it", ". an ampersand split the url. quote the url");
+    let url = "url=http://127.0.0.1:9/r?a=1";
+    for (script, arguments, name, remedy) in [
+        ("webhook", &["method=GET", url, "2&b=3", "variable=R"][..], "unknown parameter", comma),
+        ("webhook", &[url, "b=3"], "unknown parameter b", comma),
+        ("webhook", &[url, "2", "timeout=3"], "unknown parameter 2", comma),
+        ("webhook", &[url, "tiemout=3"], "unknown parameter tiemout", ""),
+        ("webhook", &[url, "timeout=3", "b=3"], "unknown parameter b", ""),
+        ("webhook", &["url=http://127.0.0.1:9/r?a=1,2", "b=3"], "unknown parameter b", ""),
+        ("webhook?url=http://127.0.0.1:9/r?a=1&b=2&timeout=3", &[], "unknown parameter b", ampersand),
+        ("webhook?url=http%3A%2F%2F127.0.0.1:9/r%3Fa=1&b=2", &[], "unknown parameter b", ""),
+        ("webhook?url=http://127.0.0.1:9/r?a=1&variabel=2", &[], "unknown parameter variabel", ""),
+    ] {
+        let reason = refused(&daemon, script, arguments).await.reason().to_owned();
+        assert!(reason.starts_with(&format!("{name}.")), "{script} {arguments:?}: {reason}");
+        assert_eq!(reason.contains("quote the url"), !remedy.is_empty(), "{script} {arguments:?}: {reason}");
+        assert!(reason.contains(remedy), "{reason}");
+    }
+    let reason = refused(&daemon, "crm?url=http://h/?a=1&b=2", &[]).await.reason().to_owned();
+    assert!(reason.starts_with("a configured hook has its own url"), "{reason}");
 }
 
 #[tokio::test]
@@ -79,7 +113,7 @@ async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
         ),
         ("crm?timeout=3&timeout=3", &[], "a parameter is given more than once"),
         ("crm?timeout=60", &[], "timeout is not within 1s to 10s"),
-        ("crm?timeouts=3", &[], "unknown parameter. the call may choose variable and timeout"),
+        ("crm?timeouts=3", &[], "unknown parameter timeouts. the call may choose variable and timeout"),
         (
             "crm?variable=WEBHOOK_CODE",
             &[],

@@ -129,11 +129,24 @@ impl Environment {
         for expression in expressions {
             let (name, word) = expression.split_once('}').expect("the end of a name");
             reply.extend(b"|((((((((");
-            reply.extend(uri_encode(self.variables.get(name).map_or(&[], Vec::as_slice)));
+            let piece = || name.strip_prefix("CHANNEL(appdata):").map(|place| self.appdata(place));
+            let value = self.variables.get(name).cloned().or_else(piece).unwrap_or_default();
+            reply.extend(uri_encode(&value));
             reply.extend(word.strip_suffix(")}").expect("the end of an expression").as_bytes());
         }
         reply.extend(b")\n");
         reply
+    }
+
+    /// `OFFSET:LENGTH` of what the dialplan gave to `AGI()`, as far as Asterisk shows it.
+    fn appdata(&self, place: &str) -> Vec<u8> {
+        let given = |name: &str| name == "agi_request" || name.starts_with("agi_arg_");
+        let given = self.lines.iter().filter(|(name, _)| given(name)).map(|(_, value)| value.as_slice());
+        let mut text = given.collect::<Vec<_>>().join(&b',');
+        text.truncate(4095);
+        let (offset, length) = place.split_once(':').expect("an offset and a length");
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        text.into_iter().skip(number(offset)).take(number(length)).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
     AllowedUrls, Answer, Awaited, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
-    RequestFault, Source, Step, Target, UrlTemplate,
+    RequestFault, ShownName, Source, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
@@ -170,7 +170,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("crm?url=http://h/", &[], F::NotForTheCall),
         ("crm?method=GET", &[], F::NotForTheCall),
         ("crm?timeout=3&timeout=3", &[], F::RepeatedParameter),
-        ("crm?retries=3", &[], F::UnknownChoice),
+        ("crm?retries=3", &[], F::UnknownChoice(ShownName::of(b"retries"))),
         ("crm?timeout=11", &[], F::Timeout),
         ("crm?variable=CALLERID(name)", &[], F::Variable),
         ("crm?variable=", &[], F::Variable),
@@ -194,7 +194,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("webhook", &[url, ("variable", "a=b")], F::Variable),
         ("webhook", &[url, ("variable", &long)], F::Variable),
         ("webhook", &[url, url], F::RepeatedParameter),
-        ("webhook", &[url, ("Ada", "")], F::UnknownParameter),
+        ("webhook", &[url, ("Ada", "")], F::UnquotedUrl(ShownName::of(b"Ada"))),
         ("webhook?timeout=2", &[url, ("timeout", "2")], F::RepeatedParameter),
     ] {
         assert_eq!(request(address, arguments).unwrap_err(), fault, "{address} {arguments:?}");

@@ -1,14 +1,14 @@
 //! Where one FastAGI message ends and the next begins.
 //!
-//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply; does
-//! not know what any of them means.
+//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply behind the
+//! proof; does not know what any of them means.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use crate::switch::SwitchError;
 
-/// Cuts the stream: first the environment, then replies, each without the line feed at its end.
+/// Cuts the stream: first the environment, then the proof, then replies, each without the line feed at its end.
 #[derive(Debug)]
 pub struct AgiCodec {
     /// Bytes of the longest environment taken.
@@ -24,6 +24,8 @@ pub struct AgiCodec {
 enum Stage {
     #[default]
     Environment,
+    /// The reply to the question, of one line: whoever forged the environment may say `520-`, and its end never comes.
+    Proof,
     Replies,
 }
 
@@ -55,13 +57,18 @@ impl Decoder for AgiCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let (end, longest) = match self.stage {
             Stage::Environment => (end_of_environment(buffer, self.seen), self.longest),
+            Stage::Proof => (end_of_line(buffer, self.seen), LONGEST_REPLY),
             Stage::Replies => (end_of_reply(buffer, self.seen, &mut self.line), LONGEST_REPLY),
         };
         match end {
             Some(end) if end <= longest => {
                 let mut message = buffer.split_to(end);
                 message.truncate(end - 1);
-                *self = Self { stage: Stage::Replies, ..Self::taking(self.longest) };
+                let stage = match self.stage {
+                    Stage::Environment => Stage::Proof,
+                    Stage::Proof | Stage::Replies => Stage::Replies,
+                };
+                *self = Self { stage, ..Self::taking(self.longest) };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -92,6 +99,11 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
     Some(from + end + 2)
 }
 
+/// Behind the line that ends behind the bytes seen.
+fn end_of_line(buffer: &[u8], seen: usize) -> Option<usize> {
+    Some(seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1)
+}
+
 /// Behind the first line, or behind the line that ends a reply of several lines.
 ///
 /// ```text
@@ -101,7 +113,7 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
 fn end_of_reply(buffer: &[u8], mut seen: usize, line: &mut usize) -> Option<usize> {
     let many_lines = buffer.starts_with(b"520-");
     loop {
-        let end = seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1;
+        let end = end_of_line(buffer, seen)?;
         if !many_lines || buffer.get(*line..)?.starts_with(b"520 ") {
             return Some(end);
         }
@@ -145,6 +157,12 @@ mod tests {
     }
 
     #[test]
+    fn a_usage_text_in_place_of_the_proof_is_not_waited_for() {
+        let mut buffer = BytesMut::from(&b"agi_network: yes\n\n520-x\n"[..]);
+        assert_eq!(messages(&mut AgiCodec::default(), &mut buffer), ["agi_network: yes\n", "520-x"]);
+    }
+
+    #[test]
     fn an_empty_environment_is_a_message_too() {
         let mut buffer = BytesMut::from(&b"\nx\n"[..]);
         assert_eq!(messages(&mut AgiCodec::default(), &mut buffer), ["", "x"]);
@@ -152,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_has_no_end_is_too_long() {
-        for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n520-x\n"] {
+        for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n200 x\n520-x\n"] {
             let (mut codec, mut buffer) = (AgiCodec::default(), BytesMut::from(start));
             messages(&mut codec, &mut buffer);
             buffer.extend_from_slice(&vec![b'x'; LONGEST_ENVIRONMENT.max(LONGEST_REPLY) + 1]);

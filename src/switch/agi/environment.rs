@@ -20,6 +20,8 @@ use nom::{IResult, Parser};
 pub(super) struct Environment<'a> {
     /// What follows host and first `/` of the address; empty where nothing follows.
     pub(super) script: &'a [u8],
+    /// The address as the dialplan has it.
+    pub(super) request: &'a [u8],
     pub(super) channel: &'a [u8],
     /// The channel's technology, such as `PJSIP`.
     pub(super) technology: &'a [u8],
@@ -43,10 +45,13 @@ impl<'a> Environment<'a> {
     }
 }
 
+/// What Asterisk writes where it knows no number or name (`res/res_agi.c`, `setup_env`).
+pub(super) const UNKNOWN: &[u8] = b"unknown";
+
 fn environment(block: &[u8]) -> IResult<&[u8], Environment<'_>> {
     let (block, _) = tag(&b"agi_network: yes\n"[..])(block)?;
     let (block, script) = opt(line("agi_network_script")).parse(block)?;
-    let (block, _request) = line("agi_request").parse(block)?;
+    let (block, request) = line("agi_request").parse(block)?;
     let (block, channel) = line("agi_channel").parse(block)?;
     let (block, _language) = line("agi_language").parse(block)?;
     let (block, technology) = line("agi_type").parse(block)?;
@@ -72,6 +77,7 @@ fn environment(block: &[u8]) -> IResult<&[u8], Environment<'_>> {
         block,
         Environment {
             script,
+            request,
             channel,
             technology,
             unique_id,

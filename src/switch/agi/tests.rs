@@ -57,8 +57,14 @@ fn only_the_exact_order_is_asterisks() {
 #[test]
 fn the_question_asks_for_what_the_environment_leaves_open() {
     let (mut agi, _) = greeted(ORDINARY);
-    let names =
-        ["CALLERID(num-pres)", "CHANNEL(linkedid)", "CHANNEL(pjsip,call-id)", "CALLERID(dnid)", "ACCOUNT"];
+    let names = [
+        "CALLERID(num-pres)",
+        "CHANNEL(linkedid)",
+        "CHANNEL(pjsip,call-id)",
+        "CALLERID(dnid)",
+        "CHANNEL(appdata):0:1000",
+        "ACCOUNT",
+    ];
     let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
     let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
     assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
@@ -75,7 +81,7 @@ fn answered(values: &[&str]) -> (Call, Result<Told, SwitchError>) {
 #[test]
 fn the_answer_completes_the_call() {
     let guarded = |text: &str| format!("(((((((({text}w0rd");
-    let values = ["allowed", "1795416038.1", "a%40b", "unknown", "%29%3A1%0A"].map(guarded);
+    let values = ["allowed", "1795416038.1", "a%40b", "unknown", APPDATA, "%29%3A1%0A"].map(guarded);
     let mut reply = vec!["w0rd"];
     reply.extend(values.iter().map(String::as_str));
     let (call, told) = answered(&reply);
@@ -88,16 +94,16 @@ fn the_answer_completes_the_call() {
 
     reply[1] = "((((((((prohib_passed_screenw0rd";
     assert_eq!(answered(&reply).0.caller_number, Value::default());
-    reply[5] = "((((((((cut";
+    reply[6] = "((((((((cut";
     assert!(matches!(answered(&reply).1, Ok(Err(Untold::NotWhole))));
 }
 
 #[test]
 fn only_the_word_proves_the_environment() {
     for reply in [
-        &["word", "", "", "", "", ""][..],
-        &["w0rd", "", "", "", ""],
-        &["w0rd", "", "", "", "", "", ""],
+        &["word", "", "", "", "", "", ""][..],
+        &["w0rd", "", "", "", "", ""],
+        &["w0rd", "", "", "", "", "", "", ""],
         &[""],
     ] {
         assert!(matches!(answered(reply).1, Err(SwitchError::Forged(_))), "{reply:?}");
@@ -107,7 +113,7 @@ fn only_the_word_proves_the_environment() {
     let mut heard = |message: &[u8]| agi.answer(message, &mut call, &[]).unwrap_err();
     assert!(matches!(heard(b"HANGUP"), SwitchError::HungUpUnproved));
     for message in
-        [&b"200 result=1"[..], b"510 Invalid", b"agi_extension: 109", b"", b"200 result=0 (w0rd||||)"]
+        [&b"200 result=1"[..], b"510 Invalid", b"agi_extension: 109", b"", b"200 result=0 (w0rd|||||)"]
     {
         assert!(matches!(heard(message), SwitchError::Forged(_)));
     }
@@ -117,9 +123,76 @@ fn only_the_word_proves_the_environment() {
 fn an_asterisk_without_callerid_functions_still_withholds_a_number() {
     let (agi, call) = greeted(&ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35"));
     let mut call = call.unwrap();
-    let told = agi.answer(b"200 result=1 (w0rd||||)", &mut call, &[]);
+    let told = agi.answer(b"200 result=1 (w0rd||||||)", &mut call, &[]);
     assert!(matches!(told, Ok(Ok(()))));
-    assert_eq!(call.caller_number, Value::default());
+    assert_eq!([call.caller_number, call.caller_name], [Value::default(), Value::default()]);
+}
+
+#[test]
+fn number_and_name_are_withheld_each_by_its_own_presentation() {
+    let withheld = ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35");
+    let withheld = withheld
+        .replace("PJSIP/trunk-00000002", "DAHDI/i1/31612345678-2")
+        .replace("type: PJSIP", "type: DAHDI");
+    for (number, name, told) in [
+        ("prohib_not_screened", "allowed", ["", "Ada: the first", "DAHDI/i1/-2"]),
+        ("allowed", "prohib", ["31612345678", "", "DAHDI/i1/31612345678-2"]),
+        ("prohib", "prohib", ["", "", "DAHDI/i1/-2"]),
+    ] {
+        let (agi, call) = greeted(&withheld);
+        let mut call = call.unwrap();
+        // nothing is told before the question is answered, not even to the log
+        assert_eq!(shown(&call), ["", "", "DAHDI/i1/-2"]);
+        let guarded = [number, name, "1.1", "", ""].map(|text| format!("|(((((((({text}w0rd")).concat();
+        let told_all = agi.answer(format!("200 result=1 (w0rd{guarded})").as_bytes(), &mut call, &[]);
+        assert!(matches!(told_all, Ok(Ok(()))), "{told_all:?}");
+        assert_eq!(shown(&call), told);
+    }
+}
+
+fn shown(call: &Call) -> [String; 3] {
+    [&call.caller_number, &call.caller_name, &call.channel].map(|value| value.lossy().into_owned())
+}
+
+/// The text of `AGI()` of [`ORDINARY`], percent-encoded.
+const APPDATA: &str = "agi%3A%2F%2F127.0.0.1%2Fcrm%3Ftimeout%3D3%2C%22url%3Dhttp%3A%2F%2Fh%2F%3Fa%3Db%22%2C";
+
+/// What is made of the pieces of `AGI()`'s text in an answer.
+fn told_of(pieces: &[&str], environment: &str) -> Result<Told, SwitchError> {
+    let (agi, call) = greeted(environment);
+    let asked = ["allowed", "1.1", "", ""].iter().chain(pieces);
+    let values = asked.map(|text| match *text {
+        "cut" => "|((((((((".to_owned(),
+        whole => format!("|(((((((({whole}w0rd"),
+    });
+    let values = values.collect::<String>();
+    agi.answer(format!("200 result=1 (w0rd{values})").as_bytes(), &mut call.unwrap(), &[])
+}
+
+#[test]
+fn a_line_feed_in_the_arguments_is_a_forgery() {
+    assert!(matches!(told_of(&[APPDATA], ORDINARY), Ok(Ok(()))));
+    let forged = format!("{APPDATA}x%0Aagi_arg_3%3A%20variable%3DEVIL");
+    assert!(matches!(told_of(&[&forged], ORDINARY), Err(SwitchError::Forged(_))));
+    assert!(matches!(told_of(&["cut"], ORDINARY), Ok(Err(Untold::ArgumentsNotWhole))));
+    // an Asterisk that does not tell its arguments
+    assert!(matches!(told_of(&[""], ORDINARY), Ok(Ok(()))));
+}
+
+#[test]
+fn long_arguments_are_read_in_pieces_up_to_their_end() {
+    let full = "x".repeat(1000);
+    for (length, pieces, whole) in [
+        (300, &[full.as_str()][..], false),
+        (1000, &[&full, "y"], true),
+        (1000, &[&full, &full], false),
+        (3600, &[&full, &full, &full, "y"], true),
+        (7800, &[&full, &full, &full, &full], false),
+    ] {
+        let long = ORDINARY.replace("agi_arg_2: \n", &format!("agi_arg_2: {}\n", "x".repeat(length)));
+        let told = told_of(pieces, &long);
+        assert_eq!(told.unwrap().is_ok(), whole, "{length}");
+    }
 }
 
 #[test]

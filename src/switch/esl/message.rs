@@ -16,8 +16,8 @@ use nom::multi::fold_many0;
 use nom::sequence::{separated_pair, terminated};
 use nom::{IResult, Parser};
 
-use crate::call::{Call, SwitchKind};
-use crate::variable::{Value, VariableName, Variables};
+use crate::call::{Call, SwitchKind, Withheld};
+use crate::variable::{FetchName, Value, Variables};
 
 /// The headers of one message, as they came.
 #[derive(Debug, Default)]
@@ -106,10 +106,28 @@ pub(super) fn is_plain(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte) && !unsafe_in_a_url.contains(&byte)
 }
 
-/// The call that the channel data tells of, but for address and parameters.
+/// The call that the channel data tells of, but for address and parameters, and without what the caller withholds.
+///
+/// The flags of the caller profile say what that is: `Privacy: id`, `privacy=` of a Remote-Party-ID, the application
+/// `privacy` (`mod_sofia/sofia.c`, `sofia_handle_sip_i_invite`; `mod_dptools.c`, `privacy_function`). The number stands in
+/// the profile all the same, and the user part of `From` where there is no name, in the name of the channel too.
 pub(super) fn call(data: &Headers<'_>) -> Call {
-    let withheld = data.text("Caller-Privacy-Hide-Number").as_bytes() == b"true";
-    let number = if withheld { Value::default() } else { data.text("Caller-Caller-ID-Number") };
+    let hides = |header: &str| data.text(header).as_bytes() == b"true";
+    let withheld =
+        Withheld { number: hides("Caller-Privacy-Hide-Number"), name: hides("Caller-Privacy-Hide-Name") };
+    whole_call(data).without_withheld(withheld, &ALSO_THE_CALLER.map(|header| data.text(header)))
+}
+
+/// Where the number of a caller stands besides `Caller-Caller-ID-Number`, in another notation perhaps.
+const ALSO_THE_CALLER: [&str; 5] = [
+    "Caller-Orig-Caller-ID-Number",
+    "Caller-ANI",
+    "Caller-Username",
+    "variable_sip_from_user",
+    "variable_sip_from_user_stripped",
+];
+
+fn whole_call(data: &Headers<'_>) -> Call {
     let destination = data.text("Caller-Destination-Number");
     let unique_id = data.text("Unique-ID");
     let linked_id = Some(data.variable("call_uuid")).filter(|id| !id.is_empty());
@@ -122,7 +140,7 @@ pub(super) fn call(data: &Headers<'_>) -> Call {
         context: data.text("Caller-Context"),
         extension: destination.clone(),
         dialled: destination,
-        caller_number: number,
+        caller_number: data.text("Caller-Caller-ID-Number"),
         caller_name: data.text("Caller-Caller-ID-Name"),
         linked_id: linked_id.unwrap_or_else(|| unique_id.clone()),
         unique_id,
@@ -143,7 +161,7 @@ fn microseconds(text: &Value) -> Option<Duration> {
 }
 
 /// The channel variables of these names.
-pub(super) fn variables(data: &Headers<'_>, wanted: &[VariableName]) -> Variables {
+pub(super) fn variables(data: &Headers<'_>, wanted: &[FetchName]) -> Variables {
     wanted.iter().map(|name| (name.clone(), data.variable(name.as_str()))).collect()
 }
 

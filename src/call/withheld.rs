@@ -1,0 +1,243 @@
+//! What a caller withholds, and the places of a call that would tell it all the same.
+//!
+//! Knows the words that trunks send in place of a number; does not know how a switch says that a number is withheld.
+
+use std::mem;
+
+use super::{Call, SwitchKind};
+use crate::variable::Value;
+
+/// What the switch says of a caller's presentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Withheld {
+    /// True if the number must not be shown.
+    pub number: bool,
+    /// True if the name must not be shown.
+    pub name: bool,
+}
+
+/// The words that trunks send in place of a withheld number.
+const WORDS: [&str; 6] = ["anonymous", "restricted", "unavailable", "unknown", "private", "withheld"];
+
+/// The fewest digits of a number that is looked for in an id, where shorter runs of digits stand by chance.
+const SHORTEST_IN_ID: usize = 7;
+
+/// How many last digits two notations of one number share (`0612345678`, `+31612345678`).
+const SHARED: usize = 8;
+
+impl Call {
+    /// The call without what its caller withholds: by its presentation, or because the number is a word that stands for
+    /// a withheld one. `others` are further texts of the switch in which the same number or user stands.
+    #[must_use]
+    pub fn without_withheld(mut self, withheld: Withheld, others: &[Value]) -> Self {
+        if withheld.name {
+            self.caller_name = Value::default();
+        }
+        if !withheld.number && !stands_for_withheld(&self.caller_number, self.switch) {
+            return self;
+        }
+        let mut known = vec![mem::take(&mut self.caller_number)];
+        known.extend(others.iter().filter(|other| !other.is_empty()).cloned());
+        if names_the_number(&self.caller_name, &known) {
+            self.caller_name = Value::default();
+        }
+        let numbers = Numbers::of(&known, 1);
+        self.channel = match self.switch {
+            SwitchKind::Asterisk => numbers.removed_from(&self.channel),
+            SwitchKind::FreeSwitch => numbers.removed_from(&without_user(&self.channel)),
+        };
+        let numbers = Numbers::of(&known, SHORTEST_IN_ID);
+        self.sip_call_id = numbers.removed_from(&self.sip_call_id);
+        // a profile of FreeSWITCH may take the Call-ID for the unique id; Asterisk makes its ids of the time
+        if self.switch == SwitchKind::FreeSwitch {
+            self.unique_id = numbers.removed_from(&self.unique_id);
+            self.linked_id = numbers.removed_from(&self.linked_id);
+        }
+        self
+    }
+}
+
+/// True if a number is one of [`WORDS`], or on FreeSWITCH nothing but zeros, which it sends for a caller without number.
+fn stands_for_withheld(number: &Value, switch: SwitchKind) -> bool {
+    let text = number.as_bytes().trim_ascii();
+    let zeros = !text.is_empty() && text.iter().all(|&byte| byte == b'0');
+    is_word(text) || switch == SwitchKind::FreeSwitch && zeros
+}
+
+fn is_word(text: &[u8]) -> bool {
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// True if a name tells one of these numbers, is written like a number, or says itself that the number is withheld.
+fn names_the_number(name: &Value, known: &[Value]) -> bool {
+    let text = name.as_bytes().trim_ascii();
+    let equal = |number: &Value| text.eq_ignore_ascii_case(number.as_bytes().trim_ascii());
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    let dialled = text.iter().any(u8::is_ascii_digit) && !text.iter().any(letter);
+    is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).stand_in(text)
+}
+
+/// The name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
+///
+/// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`, `sofia_glue_set_name`).
+fn without_user(channel: &Value) -> Value {
+    let name = channel.as_bytes();
+    let host = name.iter().rposition(|&byte| byte == b'@');
+    let user = match name.strip_prefix(b"sofia/") {
+        Some(rest) => rest.iter().position(|&byte| byte == b'/').map(|slash| b"sofia/".len() + slash + 1),
+        None => {
+            host.map(|host| name.iter().take(host).rposition(|&byte| byte == b'/').map_or(0, |at| at + 1))
+        }
+    };
+    let Some(user) = user else { return channel.clone() };
+    let before = name.get(..user).unwrap_or_default();
+    let behind = host.and_then(|host| name.get(host.max(user)..)).unwrap_or_default();
+    Value::from([before, behind].concat())
+}
+
+/// The digits of the withheld numbers.
+struct Numbers(Vec<Vec<u8>>);
+
+impl Numbers {
+    /// Those among these texts that have so many digits at least and no letters.
+    fn of(known: &[Value], fewest: usize) -> Self {
+        let digits = |text: &Value| -> Vec<u8> {
+            let bytes = text.as_bytes();
+            match bytes.iter().any(u8::is_ascii_alphabetic) {
+                true => Vec::new(),
+                false => bytes.iter().copied().filter(u8::is_ascii_digit).collect(),
+            }
+        };
+        Self(known.iter().map(digits).filter(|digits| digits.len() >= fewest.max(1)).collect())
+    }
+
+    fn hold(&self, run: &[u8]) -> bool {
+        let end = |digits: &[u8]| {
+            digits.len().checked_sub(SHARED).and_then(|at| digits.get(at..).map(<[u8]>::to_vec))
+        };
+        self.0.iter().any(|own| own == run || end(own).is_some_and(|shared| end(run) == Some(shared)))
+    }
+
+    fn stand_in(&self, text: &[u8]) -> bool {
+        text.split(|byte| !byte.is_ascii_digit()).any(|run| self.hold(run))
+    }
+
+    /// A text without the runs of digits that are one of these numbers.
+    fn removed_from(&self, text: &Value) -> Value {
+        if !self.stand_in(text.as_bytes()) {
+            return text.clone();
+        }
+        let same_kind = |a: &u8, b: &u8| a.is_ascii_digit() == b.is_ascii_digit();
+        let kept = text.as_bytes().chunk_by(same_kind).filter(|run| !self.hold(run));
+        Value::from(kept.flatten().copied().collect::<Vec<u8>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::tests::known_caller;
+
+    const NUMBER: Withheld = Withheld { number: true, name: false };
+
+    fn caller(switch: SwitchKind, number: &str, name: &str, channel: &str) -> Call {
+        let [caller_number, caller_name, channel] = [number, name, channel].map(Value::from);
+        Call { switch, caller_number, caller_name, channel, ..known_caller() }
+    }
+
+    fn told(call: Call, withheld: Withheld) -> [String; 3] {
+        let call = call.without_withheld(withheld, &[]);
+        [call.caller_number, call.caller_name, call.channel].map(|value| value.lossy().into_owned())
+    }
+
+    #[test]
+    fn a_number_that_is_a_word_for_none_is_withheld() {
+        for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
+            for word in
+                ["anonymous", "Anonymous", "RESTRICTED", "unavailable", "Unknown", " private ", "withheld"]
+            {
+                let call = caller(switch, word, "Ada", "x");
+                assert_eq!(told(call, Withheld::default()), ["", "Ada", "x"], "{word}");
+            }
+            for number in ["31612345678", "anonymous1", "0031", "+0", "00 1", "Ada"] {
+                let call = caller(switch, number, "Ada", "x");
+                assert_eq!(told(call, Withheld::default()), [number, "Ada", "x"]);
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_are_withheld_on_freeswitch_alone() {
+        let number = |switch, number| told(caller(switch, number, "", ""), Withheld::default())[0].clone();
+        for zeros in ["0", "0000000000"] {
+            assert_eq!(number(SwitchKind::FreeSwitch, zeros), "");
+            assert_eq!(number(SwitchKind::Asterisk, zeros), zeros);
+        }
+    }
+
+    #[test]
+    fn a_name_is_empty_where_it_is_withheld_or_tells_the_withheld_number() {
+        let name = |number, name, withheld| {
+            told(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
+        };
+        let both = Withheld { number: true, name: true };
+        assert_eq!(name("31612345678", "Ada", both), "");
+        assert_eq!(name("31612345678", "Ada", Withheld { number: false, name: true }), "");
+        for tells in ["31612345678", "+31612345678", "06-1234 5678", "Ada 0612345678", "Anonymous", "112"] {
+            assert_eq!(name("31612345678", tells, NUMBER), "", "{tells}");
+        }
+        for harmless in ["Ada", "Ada 2", "Zoë", "日本 3", ""] {
+            assert_eq!(name("31612345678", harmless, NUMBER), harmless);
+        }
+        assert_eq!(name("anonymous", "Anonymous", Withheld::default()), "");
+        assert_eq!(name("ada", "Ada", NUMBER), "");
+        assert_eq!(name("31612345678", "31612345678", Withheld::default()), "31612345678");
+    }
+
+    #[test]
+    fn the_user_of_a_channel_goes_with_the_number() {
+        let channel = |name| told(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
+        for (name, shown) in [
+            ("sofia/ext/31612345678@192.0.2.1:5060", "sofia/ext/@192.0.2.1:5060"),
+            ("sofia/ext/a/b@c@host", "sofia/ext/@host"),
+            ("sofia/ext/31612345678", "sofia/ext/"),
+            ("sofia/ext/", "sofia/ext/"),
+            ("sofia/", "sofia/"),
+            ("verto.rtc/1008@host", "verto.rtc/@host"),
+            ("FreeTDM/1:1/0612345678", "FreeTDM/1:1/"),
+            ("loopback/100-a", "loopback/100-a"),
+            ("", ""),
+        ] {
+            assert_eq!(channel(name), shown);
+        }
+        let shown = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
+        assert_eq!(told(shown, Withheld::default())[2], "sofia/ext/31612345678@host");
+    }
+
+    #[test]
+    fn the_number_goes_from_a_channel_of_asterisk_too() {
+        let channel = |number, name| told(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
+        assert_eq!(channel("31612345678", "PJSIP/trunk-00000002"), "PJSIP/trunk-00000002");
+        assert_eq!(channel("31612345678", "DAHDI/i1/0612345678-2"), "DAHDI/i1/-2");
+        assert_eq!(channel("201", "PJSIP/201-00000201"), "PJSIP/-00000201");
+        assert_eq!(channel("anonymous", "PJSIP/anonymous-00000001"), "PJSIP/anonymous-00000001");
+    }
+
+    #[test]
+    fn the_number_goes_from_ids_that_callers_choose() {
+        let ids = |switch, number: &str| {
+            let call = Call {
+                sip_call_id: Value::from("316123456789_31612345678_8665@192.0.2.1"),
+                unique_id: Value::from("x-31612345678"),
+                linked_id: Value::from("y-31612345678"),
+                ..caller(switch, number, "", "")
+            };
+            let call = call.without_withheld(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
+            [call.sip_call_id, call.unique_id, call.linked_id].map(|id| id.lossy().into_owned())
+        };
+        let without = "316123456789__8665@192.0.2.1";
+        assert_eq!(ids(SwitchKind::FreeSwitch, "31612345678"), [without, "x-", "y-"]);
+        assert_eq!(ids(SwitchKind::Asterisk, "31612345678"), [without, "x-31612345678", "y-31612345678"]);
+        assert_eq!(ids(SwitchKind::FreeSwitch, "8665")[0], "316123456789_31612345678_8665@192.0.2.1");
+    }
+}
