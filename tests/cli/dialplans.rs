@@ -208,6 +208,23 @@ async fn a_socket_where_the_call_has_no_dialplan_is_told() {
 }
 
 #[tokio::test]
+async fn the_steps_of_a_file_say_more_of_a_variable_than_those_of_another() {
+    let free = "exten => 1,1,AGI(agi://127.0.0.1/crm?variable=ROUTE)\n";
+    let checked = Checked::new(HOOKS, "free.conf", free);
+    let other = checked.dialplan.with_file_name("other.conf");
+    let paths = [&checked.configuration, &checked.dialplan, &other].map(|path| path.to_str().unwrap());
+    for (dialplan, notices) in [
+        ("exten => 1,1,AGI(agi://127.0.0.1/route)\n same => n,Goto(${ROUTE},1)\n", 0),
+        ("exten => 1,1,Goto(${ROUTE},1)\n", 1),
+        ("exten => 1,1,AGI(agi://127.0.0.1/${HOOK})\n same => n,Goto(${ROUTE},1)\n", 1),
+    ] {
+        fs::write(&other, dialplan).unwrap();
+        let (status, out, _) = run(&["check", "--config", paths[0], paths[1], paths[2]]).await;
+        assert_eq!((status, out.matches("\nnote ").count()), (0, notices), "{out}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_hides_no_notice() {
     let conf = "exten => 1,1,AGI(agi://127.0.0.1/cmr)\n same => n,Dial(PJSIP/${CRM})\n";
     let (status, out, err) = Checked::new(HOOKS, "extensions.conf", conf).told().await;

@@ -117,10 +117,11 @@ fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
     text
 }
 
-/// What the program understands, without the file's name.
+/// What the program understands, without the file's name and without which values the file says itself.
 fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;
+    config.says_limits = false;
     Ok(format!("{config:?}"))
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::steps::said;
-use crate::call::{AD_HOC, SwitchKind};
+use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::dialplan::{self, Dialplan, Role, Use};
 use crate::hook::{Hook, Receiver, Source};
@@ -20,56 +20,89 @@ type Texts = BTreeMap<String, Origin>;
 enum Origin {
     /// A configured hook's.
     Hook(String),
-    /// An ad hoc step's, in this line.
-    AdHoc(usize),
+    /// An ad hoc step's, in this line of this file.
+    AdHoc(String),
 }
 
 /// Returns every notice of these dialplans, with file and line.
 pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<String> {
-    let texts = [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| {
-        let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
-        (switch, texts(of_switch.map(|(_, dialplan)| dialplan), switch, config))
-    });
+    let everywhere =
+        [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| everywhere(dialplans, switch, config));
     let mut all = Vec::new();
     for (path, dialplan) in dialplans {
         let switch = dialplan::switch_of(path);
-        let texts = texts.iter().find(|(of, _)| *of == switch).map(|(_, texts)| texts.clone());
+        let [asterisk, freeswitch] = &everywhere;
+        let mut texts = match switch {
+            SwitchKind::Asterisk => asterisk.clone(),
+            SwitchKind::FreeSwitch => freeswitch.clone(),
+        };
+        own_steps_first(&mut texts, path, dialplan, config);
         let mut found: BTreeSet<(usize, String)> = dialplan.notices.iter().cloned().collect();
-        found.extend(of_uses(dialplan, switch, texts.unwrap_or_default()));
+        found.extend(of_uses(dialplan, switch, texts));
         all.extend(found.into_iter().map(|(line, notice)| format!("{}:{line}: {notice}", path.display())));
     }
     all
 }
 
-/// The variables that hold a free text: those of the hooks, and those that the steps choose.
-fn texts<'d>(dialplans: impl Iterator<Item = &'d Dialplan>, switch: SwitchKind, config: &Config) -> Texts {
-    let mut texts = Texts::new();
-    for (name, hook) in &config.hooks {
-        let parts = hook.set.iter().filter(|part| is_free_text(hook, Some(part))).map(|part| &part.name);
-        let whole = hook.variable.iter().filter(|_| is_free_text(hook, None));
-        for variable in whole.chain(parts) {
-            texts.insert(named(variable.bare(), switch), Origin::Hook(name.clone()));
-        }
-    }
-    for step in dialplans.flat_map(|dialplan| &dialplan.steps) {
-        let Some(Ok(call)) = &step.call else { continue };
-        let Some(variable) = said(call, "variable") else { continue };
-        let (path, _) = call.path_and_query();
-        let name = String::from_utf8_lossy(path);
-        let origin = match config.hooks.get(&*name) {
-            Some(hook) => is_free_text(hook, None).then(|| Origin::Hook(name.into_owned())),
-            None => (call.is_ad_hoc() && ad_hoc_is_free_text(said(call, "accept").as_deref()))
-                .then_some(Origin::AdHoc(step.line)),
-        };
-        texts.extend(origin.map(|origin| (named(variable.trim_start_matches('_'), switch), origin)));
-    }
-    texts
+/// The variables that hold a free text: those of the hooks, and those that the steps of any file choose.
+fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> Texts {
+    let of_hooks = config.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
+    let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
+    let of_steps = of_switch.flat_map(|(path, dialplan)| set_by_steps(path, dialplan, config));
+    of_hooks.chain(of_steps).filter_map(|(variable, origin)| Some((variable, origin?))).collect()
 }
 
-/// FreeSWITCH compares names without regard to case.
+/// A file's own steps say more of a variable than those of other files, unless one of them may mean any hook.
+fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: &Config) {
+    if dialplan.steps.iter().any(|step| step.call.is_none()) {
+        return;
+    }
+    let own = set_by_steps(path, dialplan, config);
+    for (variable, _) in &own {
+        texts.remove(variable);
+    }
+    texts.extend(own.into_iter().filter_map(|(variable, origin)| Some((variable, origin?))));
+}
+
+/// The variables that the steps of a dialplan set, each with its origin if it holds a free text.
+fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(String, Option<Origin>)> {
+    let mut all = Vec::new();
+    for step in &dialplan.steps {
+        let Some(Ok(call)) = &step.call else { continue };
+        let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), said(call, "variable"));
+        if let Some(configured) = config.hooks.get(&*hook) {
+            all.extend(set_by_hook(&hook, configured, chosen.as_deref(), step.switch));
+        } else if let Some(variable) = chosen.filter(|_| call.is_ad_hoc()) {
+            let origin = Origin::AdHoc(format!("{}:{}", path.display(), step.line));
+            let free = ad_hoc_is_free_text(said(call, "accept").as_deref());
+            all.push((named(&variable, step.switch), free.then_some(origin)));
+        }
+    }
+    all
+}
+
+/// The variables that a hook sets, where the call chooses this one or none.
+fn set_by_hook(
+    name: &str,
+    hook: &Hook,
+    chosen: Option<&str>,
+    switch: SwitchKind,
+) -> Vec<(String, Option<Origin>)> {
+    let origin = |part| is_free_text(hook, part).then(|| Origin::Hook(name.to_owned()));
+    let whole = chosen.or(hook.variable.as_ref().map(|variable| variable.as_str()));
+    let whole = whole.map(|variable| (named(variable, switch), origin(None)));
+    let parts = hook.set.iter().map(|part| (named(part.name.as_str(), switch), origin(Some(part))));
+    whole.into_iter().chain(parts).collect()
+}
+
+/// A variable by the name that the dialplan reads it by: Asterisk takes `_` and `__` away, FreeSWITCH compares without regard
+/// to case.
 fn named(variable: &str, switch: SwitchKind) -> String {
     match switch {
-        SwitchKind::Asterisk => variable.to_owned(),
+        SwitchKind::Asterisk => {
+            let once = variable.strip_prefix('_').unwrap_or(variable);
+            once.strip_prefix('_').unwrap_or(once).to_owned()
+        }
         SwitchKind::FreeSwitch => variable.to_ascii_lowercase(),
     }
 }
@@ -133,8 +166,8 @@ fn command(found: &Use, origin: &Origin) -> String {
             format!("[hook.{name}]"),
             format!("give [hook.{name}] answers = [\"…\"], or accept = \"word\""),
         ),
-        Origin::AdHoc(line) => (
-            format!("the {AD_HOC} of line {line}"),
+        Origin::AdHoc(step) => (
+            format!("the ad hoc step in {step}"),
             "compare it with the words that you expect, or name the hook in the configuration and give it answers"
                 .to_owned(),
         ),

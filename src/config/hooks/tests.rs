@@ -279,7 +279,7 @@ fn an_otherwise_without_a_variable_is_noticed() {
 
 #[test]
 fn every_key_of_a_hook_is_known_for_one_where_the_hook_has_no_name() {
-    let faults = crate::config::tests::parse("[hook.a]\nurl = \"http://h/\"\nqqqq = 1\n").unwrap_err();
+    let faults = faults("url = \"http://h/\"\nqqqq = 1\n");
     let (_, known) = faults[0].split_once(" knows ").unwrap();
     for key in known.split(", ") {
         assert!(super::KEYS.contains(&key), "{key}");
