@@ -66,6 +66,8 @@ struct Shared {
 #[derive(Debug)]
 struct Current {
     file: Option<PathBuf>,
+    /// The names of the hooks.
+    hooks: Vec<String>,
     house: Arc<House>,
     listen: Listen,
     connections: usize,
@@ -239,6 +241,7 @@ impl Current {
         let numbers = if config.numbers { Numbers::Shown } else { Numbers::Masked };
         Self {
             file: config.file.clone(),
+            hooks: config.hooks.keys().cloned().collect(),
             house: Arc::new(house.showing(numbers)),
             listen: config.listen.clone(),
             connections: connections(&config.limits),
@@ -286,10 +289,6 @@ impl Shared {
 
     fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.borrow())
-    }
-
-    fn file(&self) -> Option<PathBuf> {
-        self.current().file.clone()
     }
 
     /// What holds for every connection from now on.
