@@ -213,7 +213,7 @@ impl Config {
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
         let listen = listen(root.section("listen"));
         let urls = calls(root.section("calls"), &listen);
-        let limits = limits::read(root.section("limits"));
+        let limits = limits::read(root.section("limits"), &listen);
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();

@@ -41,6 +41,12 @@ const IDLE: Duration = Duration::from_secs(4);
 /// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
 const MOST_IDLE: usize = 256;
 
+/// The same where the system allows few open files: a sixteenth of them, so that some are left for calls.
+fn most_idle() -> usize {
+    let limit = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+    usize::try_from(limit / 16).unwrap_or(MOST_IDLE).min(MOST_IDLE)
+}
+
 /// How often a connection that is kept is asked whether its other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -107,7 +113,7 @@ impl Clients {
             .connector_layer(layer_fn(|inner| Noticed { inner }))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
+            .pool_max_idle_per_host(most_idle())
             .tcp_keepalive(KEEPALIVE)
     }
 }
