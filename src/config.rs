@@ -3,6 +3,7 @@
 //! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
 //! there are the default listeners and ad hoc steps.
 
+mod completeness;
 mod hooks;
 mod limits;
 mod raw;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
+pub use self::completeness::Completeness;
 use self::raw::{Document, Entry, Section};
 use crate::call::SwitchKind;
 use crate::files;
@@ -50,6 +52,8 @@ pub struct Config {
     pub numbers: bool,
     /// What is right, but does nothing, or not what one may think.
     pub notices: Vec<String>,
+    /// How far the file was written, as far as its text tells.
+    pub completeness: Completeness,
 }
 
 /// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
@@ -157,6 +161,7 @@ impl Default for Config {
             hooks: BTreeMap::new(),
             numbers: false,
             notices: Vec::new(),
+            completeness: Completeness::default(),
         }
     }
 }
@@ -188,7 +193,9 @@ impl Config {
 
     fn of(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
         let bytes = read.map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
-        Self::parse(&decoded(&bytes, file)?, file)
+        let mut config = Self::parse(&decoded(&bytes, file)?, file)?;
+        config.notices.extend(config.completeness.notice());
+        Ok(config)
     }
 
     /// Reads the text of a file; what the text says of other files is relative to `file`.
@@ -197,7 +204,7 @@ impl Config {
     /// Every fault of the text.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let document = Document::new(text);
-        let config = Self::read(&document, file);
+        let config = Self { completeness: Completeness::of(text), ..Self::read(&document, file) };
         match document.faults() {
             faults if faults.is_empty() => Ok(config),
             faults => Err(ConfigError::Faults(Faults { file: file.to_owned(), faults })),
@@ -211,22 +218,13 @@ impl Config {
         let urls = calls(root.section("calls"), &listen);
         let section = root.section("limits");
         let says_limits = section.had(&["calls", "detached"]);
-        let limits = limits::read(section);
+        let limits = limits::read(section, &listen);
         let numbers = log(root.section("log"));
         let hooks = hooks::read(root.section("hook"), file, limits.answer);
         root.end();
         let notices = document.notices();
-        Self {
-            file: Some(file.to_owned()),
-            company,
-            listen,
-            urls,
-            limits,
-            says_limits,
-            hooks,
-            numbers,
-            notices,
-        }
+        let (file, completeness) = (Some(file.to_owned()), Completeness::default());
+        Self { file, company, listen, urls, limits, says_limits, hooks, numbers, notices, completeness }
     }
 
     /// The hooks without their names.

@@ -1,5 +1,6 @@
 //! The life of one call, from the switch's first word to its last, and the time limits on it.
 
+mod admission;
 mod report;
 
 use std::future::Future;
@@ -16,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, error_span, field};
 
+pub use self::admission::Admission;
 use self::report::{AtWill, report_detached};
 use crate::call::Call;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
-use crate::limits::{Attendance, Full, Limits};
+use crate::limits::{Attendance, Limits, OpenFiles, Place};
 use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
@@ -37,6 +39,9 @@ pub struct House {
     calls: Attendance,
     /// The requests that no call waits for.
     detached: Attendance,
+    /// Both together, for which there must be open files.
+    requests: Attendance,
+    open_files: OpenFiles,
     errands: TaskTracker,
     at_will: Arc<AtWill>,
     metrics: Arc<Metrics>,
@@ -54,10 +59,23 @@ impl House {
     /// A house with this policy.
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
-        let (calls, detached) = (Attendance::default(), Attendance::default());
+        let [calls, detached, requests] = [(); 3].map(|()| Attendance::default());
+        let open_files = OpenFiles::default();
         let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
         let numbers = Numbers::default();
-        Self { policy, limits, webhook, calls, detached, errands, at_will, metrics, numbers }
+        Self {
+            policy,
+            limits,
+            webhook,
+            calls,
+            detached,
+            requests,
+            open_files,
+            errands,
+            at_will,
+            metrics,
+            numbers,
+        }
     }
 
     /// The same house under another configuration: the calls and requests of both are counted together, and what is known
@@ -70,6 +88,8 @@ impl House {
             webhook: self.webhook.clone(),
             calls: self.calls.clone(),
             detached: self.detached.clone(),
+            requests: self.requests.clone(),
+            open_files: self.open_files,
             errands: self.errands.clone(),
             at_will: Arc::clone(&self.at_will),
             metrics: Arc::clone(&self.metrics),
@@ -95,6 +115,12 @@ impl House {
         Self { numbers, ..self }
     }
 
+    /// The same, with no more requests at once than these open files allow.
+    #[must_use]
+    pub fn within(self, open_files: OpenFiles) -> Self {
+        Self { open_files, ..self }
+    }
+
     /// How many requests there are that no call waits for.
     #[must_use]
     pub fn errands(&self) -> usize {
@@ -108,35 +134,39 @@ impl House {
     }
 }
 
-/// Holds the conversation about one call to its end. A switch that has told of no call is not waited for much longer once
-/// `hurry` is cancelled.
-pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>, hurry: CancellationToken)
+/// Holds the conversation about one call to its end.
+pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>, admission: impl Into<Admission>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let patience = house.limits.patience;
+    let (patience, mut admission) = (house.limits.patience, admission.into());
     // of the highest level, so that a log of warnings tells the call too
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
-        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house, &hurry)).catch_unwind().await else {
+        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house, &mut admission)).catch_unwind().await
+        else {
             error!("a step panicked, see above; its call goes on without an answer");
             house.metrics.refused(Refusal::Panicked);
-            give_back(&mut switch, patience, &hurry).await;
+            give_back(&mut switch, patience, &admission).await;
             return;
         };
         let Err(error) = ended else { return };
         house.refused(&error, switch.peer());
         match error {
             // a switch that was waited for long enough is not waited for again
-            SwitchError::Silent(_) => give_back(&mut switch, LAST_WORD, &hurry).await,
+            SwitchError::Silent(_) | SwitchError::Displaced(_) => {
+                let refused = within(LAST_WORD, switch.refuse()).await;
+                refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
+            }
             SwitchError::Moved => match switch.until_end_is_harmless().await {
-                Ok(()) => give_back(&mut switch, patience, &hurry).await,
+                Ok(()) => give_back(&mut switch, patience, &admission).await,
                 Err(ended) => debug!("the call that was moved: {ended}"),
             },
             SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
-                give_back(&mut switch, patience, &hurry).await;
+                admission.refused();
+                give_back(&mut switch, patience, &admission).await;
             }
             SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
         }
@@ -146,19 +176,23 @@ where
 }
 
 /// Gives a call back without an answer.
-async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration, hurry: &CancellationToken)
+async fn give_back<S, D>(switch: &mut Switch<S, D>, patience: Duration, admission: &Admission)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let refused = in_haste(patience, hurry, switch.refuse()).await;
+    let refused = tokio::select! {
+        biased;
+        refused = in_haste(patience, &admission.hurry, switch.refuse()) => refused,
+        () = admission.gives_way() => Ok(()),
+    };
     refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
 }
 
 async fn converse<S, D>(
     switch: &mut Switch<S, D>,
     house: &Arc<House>,
-    hurry: &CancellationToken,
+    admission: &mut Admission,
 ) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -167,7 +201,12 @@ where
     let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
     // the call is kept from here on, its greeting and its farewell included
     let arrived = Instant::now();
-    let mut call = in_haste(patience, hurry, switch.greet()).await?;
+    let mut call = tokio::select! {
+        biased;
+        greeted = in_haste(patience, &admission.hurry, switch.greet()) => greeted?,
+        () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
+    };
+    admission.told();
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
     house.name(&call);
@@ -218,24 +257,23 @@ impl House {
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
         let nowhere = |outcome| (outcome, step.asks().map(str::to_owned));
-        let _place = match self.calls.enter(peer, self.limits.calls, self.limits.calls_per_peer) {
-            Ok(place) => place,
-            Err(Full::All(limit)) => return nowhere(Outcome::Overloaded(Load::Calls(limit))),
-            Err(Full::OfPeer(limit)) => return nowhere(Outcome::Overloaded(Load::CallsOfPeer(limit))),
+        let (_call, request_place) = match self.admit(peer) {
+            Ok(places) => places,
+            Err(load) => return nowhere(Outcome::Overloaded(load)),
         };
         let (request, timeout) = match self.request(step, call, told) {
             Ok(request) => request,
             Err(fault) => return nowhere(Outcome::BadRequest(fault)),
         };
         if step.is_detached() {
-            return nowhere(self.hand_over(step, request, timeout));
+            return nowhere(self.hand_over(step, request, timeout, request_place));
         }
         let telling = |outcome| in_words(dialect, step, outcome).0;
         let until = began + timeout;
         let asked = self.webhook.ask(step, &request, until, timeout, ErrorPage::Skip, &telling).await;
         self.tell(&asked);
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (asked.outcome, to)
+        (self.blamed(asked.outcome), to)
     }
 
     /// A step's request, and how long it may take.
@@ -255,7 +293,13 @@ impl House {
     }
 
     /// Makes a request behind the call, which goes on at once.
-    fn hand_over(self: &Arc<Self>, step: &Step, request: Request, timeout: Duration) -> Outcome {
+    fn hand_over(
+        self: &Arc<Self>,
+        step: &Step,
+        request: Request,
+        timeout: Duration,
+        request_place: Place,
+    ) -> Outcome {
         let most = self.limits.detached;
         let Ok(place) = self.detached.enter(None, most, None) else {
             return Outcome::Overloaded(Load::Detached(most));
@@ -269,7 +313,7 @@ impl House {
             let asked = house.webhook.ask(&step, &request, until, timeout, page, &|outcome| outcome).await;
             house.tell(&asked);
             report_detached(&step, &asked, began.elapsed());
-            drop((place, under_way));
+            drop((place, request_place, under_way));
         };
         self.errands.spawn(errand.in_current_span());
         Outcome::Detached
@@ -306,6 +350,10 @@ fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option
     let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set)).is_err();
     let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
     name.filter(|name| !step.receives_text(name)).cloned()
+}
+
+fn whole_milliseconds(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 async fn within<T>(

@@ -2,11 +2,14 @@
 //!
 //! Counts calls by where they come from; does not know what a call is.
 
+mod slots;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use self::slots::{ConnectionSlot, ConnectionSlots};
 use crate::hook::LONGEST_ANSWER;
 use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
 use crate::switch::esl::codec::LONGEST_BLOCK;
@@ -16,7 +19,7 @@ use crate::switch::esl::codec::LONGEST_BLOCK;
 pub struct Limits {
     /// How many calls may ask webhooks at once.
     pub calls: usize,
-    /// How many of them one address may make; all of them where nothing is said.
+    /// How many of them one address may make; all of them if there is no limit.
     pub calls_per_peer: Option<usize>,
     /// How many requests there may be at once that no call waits for.
     pub detached: usize,
@@ -32,12 +35,27 @@ pub struct Limits {
     pub answer: usize,
 }
 
+/// How many requests the open files allow that the system grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// Requests to webhooks at once, of calls and detached ones.
+    pub requests: usize,
+    /// The system's limit of open files.
+    pub limit: u64,
+}
+
+impl Default for OpenFiles {
+    fn default() -> Self {
+        Self { requests: usize::MAX, limit: u64::MAX }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             // as many as one PBX will ever have
             calls: 10_000,
-            // mostly there is one switch, and a limit for it would be the limit for all
+            // on loopback there is one machine, and a limit for it would be the limit for all
             calls_per_peer: None,
             // as many as a web server of some size takes at once
             detached: 1_000,
@@ -49,6 +67,15 @@ impl Default for Limits {
             channel_data: LONGEST_BLOCK,
             answer: LONGEST_ANSWER,
         }
+    }
+}
+
+impl Limits {
+    /// How many calls one address may make if the configuration does not say it and more than this machine may connect: half
+    /// of all, so that a peer that goes wild leaves the other half to the others.
+    #[must_use]
+    pub fn share_of_peer(calls: usize) -> usize {
+        calls.div_ceil(2)
     }
 }
 

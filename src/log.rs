@@ -1,5 +1,6 @@
 //! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
 
+mod escape;
 mod journal;
 mod length;
 mod lost;
@@ -19,6 +20,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use self::escape::{Escapes, Escaping};
 pub use self::journal::{Journal, SOCKET};
 pub use self::length::brief;
 pub use self::lost::lines_lost;
@@ -92,15 +94,26 @@ pub fn dispatch<W>(format: Format, filter: EnvFilter, writer: W) -> Dispatch
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .with_target(false)
-        .log_internal_errors(false);
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
+    let escaping = |writer, escapes| Escaping { writer, escapes };
     match format {
-        Format::Text { coloured } => subscriber.with_ansi(coloured).into(),
-        Format::Json => subscriber.json().flatten_event(true).with_span_list(false).into(),
-        Format::Journald => subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).into(),
+        Format::Text { coloured: true } => {
+            subscriber.with_ansi(true).with_writer(escaping(writer, Escapes::ColouredText)).into()
+        }
+        Format::Text { coloured: false } => {
+            subscriber.with_ansi(false).with_writer(escaping(writer, Escapes::Text)).into()
+        }
+        Format::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_writer(escaping(writer, Escapes::Json))
+            .into(),
+        // each field is escaped by itself: a line feed ends it
+        Format::Journald => {
+            subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).with_writer(writer).into()
+        }
     }
 }
 

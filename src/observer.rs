@@ -36,6 +36,7 @@ pub struct Observer {
     listen: watch::Receiver<Listen>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    connections: usize,
 }
 
 /// Whether calls are wanted: until the daemon is told to end.
@@ -75,13 +76,19 @@ impl Observer {
         metrics: Arc<Metrics>,
         readiness: Readiness,
     ) -> Self {
-        Self { listener, listen, metrics, readiness }
+        Self { listener, listen, metrics, readiness, connections: CONNECTIONS }
+    }
+
+    /// The same with so many connections at once, where the system allows few open files.
+    #[must_use]
+    pub fn holding(self, connections: usize) -> Self {
+        Self { connections, ..self }
     }
 
     /// Answers for ever; also while the daemon drains, which is when it is asked.
     pub async fn serve(self) {
         let (errors, strangers) = (Seldom::default(), Seldom::default());
-        let mut present = VecDeque::with_capacity(CONNECTIONS);
+        let mut present = VecDeque::with_capacity(self.connections);
         loop {
             match self.listener.accept().await {
                 Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
@@ -94,7 +101,7 @@ impl Observer {
                 }
                 Ok((stream, _)) => {
                     present.retain(|connection: &AbortHandle| !connection.is_finished());
-                    if present.len() == CONNECTIONS
+                    if present.len() >= self.connections
                         && let Some(longest) = present.pop_front()
                     {
                         longest.abort();

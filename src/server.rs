@@ -2,6 +2,7 @@
 
 mod entrance;
 mod observed;
+mod open_files;
 mod reload;
 
 use std::io;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,11 +20,12 @@ use tracing::{debug, info, warn};
 
 use self::entrance::{Entrance, Open, Sign};
 use self::observed::Observed;
+use self::open_files::Shares;
 pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
 use crate::config::{Config, Listen};
-use crate::conversation::{self, House};
-use crate::limits::{Attendance, Limits};
+use crate::conversation::{self, Admission, House};
+use crate::limits::{Attendance, ConnectionSlot, ConnectionSlots, Limits};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
 use crate::observer;
@@ -54,7 +56,7 @@ struct Shared {
     draining: CancellationToken,
     /// Cancelled when nobody is let in any more, and the next daemon waits for those who are there.
     closing: CancellationToken,
-    connections: Arc<Semaphore>,
+    slots: ConnectionSlots,
     /// The connections that have all the patience there is, by peer.
     at_leisure: Attendance,
     entrances: TaskTracker,
@@ -66,9 +68,11 @@ struct Shared {
 #[derive(Debug)]
 struct Current {
     file: Option<PathBuf>,
+    /// The names of the hooks.
+    hooks: Vec<String>,
     house: Arc<House>,
     listen: Listen,
-    connections: usize,
+    shares: Shares,
     /// How many of one peer may take their time.
     at_leisure: Option<usize>,
     drain_notice: Duration,
@@ -237,11 +241,13 @@ impl Server {
 impl Current {
     fn new(config: &Config, house: House) -> Self {
         let numbers = if config.numbers { Numbers::Shown } else { Numbers::Masked };
+        let shares = Shares::now(config);
         Self {
             file: config.file.clone(),
-            house: Arc::new(house.showing(numbers)),
+            hooks: config.hooks.keys().cloned().collect(),
+            house: Arc::new(house.showing(numbers).within(shares.requests)),
             listen: config.listen.clone(),
-            connections: connections(&config.limits),
+            shares,
             at_leisure: config
                 .limits
                 .calls_per_peer
@@ -275,7 +281,7 @@ impl Shared {
             listen: watch::Sender::new(current.listen.clone()),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
-            connections: Arc::new(Semaphore::new(current.connections)),
+            slots: ConnectionSlots::new(current.shares.connections, current.shares.most_connections),
             at_leisure: Attendance::default(),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
@@ -288,25 +294,13 @@ impl Shared {
         Arc::clone(&self.current.borrow())
     }
 
-    fn file(&self) -> Option<PathBuf> {
-        self.current().file.clone()
-    }
-
     /// What holds for every connection from now on.
     fn renew(&self, config: &Config) {
         expect_calls(&self.metrics, config);
         let before = self.current();
         let house = before.house.renewed(config.policy(), config.limits.clone());
         let current = Current::new(config, house);
-        let (were, are) = (before.connections, current.connections);
-        self.connections.add_permits(are.saturating_sub(were));
-        if let Ok(fewer @ 1..) = u32::try_from(were.saturating_sub(are)) {
-            let connections = Arc::clone(&self.connections);
-            // those that are there may stay; nobody new comes in before enough of them have gone
-            tokio::spawn(async move {
-                connections.acquire_many_owned(fewer).await.map(OwnedSemaphorePermit::forget)
-            });
-        }
+        self.slots.limit_to(current.shares.connections, current.shares.most_connections);
         self.listen.send_replace(current.listen.clone());
         self.current.send_replace(Arc::new(current));
     }
@@ -324,14 +318,8 @@ impl Shared {
         }
     }
 
-    /// Waits until there is room for a connection.
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        // it is never closed
-        Arc::clone(&self.connections).acquire_owned().await.ok()
-    }
-
     /// Starts a conversation with whoever may have one.
-    fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, permit: Option<OwnedSemaphorePermit>) {
+    fn welcome(&self, at: &Sign, stream: TcpStream, peer: SocketAddr, mut slot: Option<ConnectionSlot>) {
         // as it is to be written into listen.allow
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let current = self.current();
@@ -350,6 +338,10 @@ impl Shared {
         }
         let leisure = self.at_leisure.enter(Some(peer.ip()), usize::MAX, current.at_leisure);
         let hurry = if leisure.is_ok() { self.closing.clone() } else { at_once() };
+        if let Some(slot) = &mut slot {
+            slot.connected(leisure.is_err());
+        }
+        let admission = Admission { hurry, slot };
         let house = Arc::clone(&current.house);
         let (switch, port) = (at.switch, at.address.port());
         self.calls.spawn(async move {
@@ -357,14 +349,14 @@ impl Shared {
             match switch {
                 SwitchKind::Asterisk => {
                     let agi = Agi::new(word::random::<8>()).taking(environment);
-                    conversation::hold(Switch::new(stream, agi).of(peer), house, hurry).await;
+                    conversation::hold(Switch::new(stream, agi).of(peer), house, admission).await;
                 }
                 SwitchKind::FreeSwitch => {
                     let esl = Esl::new(port).taking(channel_data);
-                    conversation::hold(Switch::new(stream, esl).of(peer), house, hurry).await;
+                    conversation::hold(Switch::new(stream, esl).of(peer), house, admission).await;
                 }
             }
-            drop((permit, leisure));
+            drop(leisure);
         });
     }
 }

@@ -166,6 +166,9 @@ pub enum SwitchError {
     /// A message that did not come in time.
     #[error("the switch said nothing for {0:?}")]
     Silent(std::time::Duration),
+    /// No message so far, while others waited for a connection.
+    #[error("the switch said nothing for {0:?}, and its connection was needed for others; see limits.calls")]
+    Displaced(std::time::Duration),
 }
 
 /// One connection of a switch.

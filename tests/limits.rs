@@ -1,5 +1,12 @@
 //! How long, how much, how many: every limit has its end, and what is behind it goes on.
 
+/// A lower limit that a reload brings.
+mod lowered;
+/// Few open files.
+mod open_files;
+/// Peers that connect and say nothing.
+mod silent_peers;
+
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;

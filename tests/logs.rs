@@ -1,5 +1,7 @@
 //! What the person on call reads: one line a call whatever the format, and what never stands in it.
 
+/// Characters that would change how a line reads.
+mod escapes;
 /// What whoever can connect may cause at will.
 mod floods;
 /// What a line says besides status and reason.

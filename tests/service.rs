@@ -2,6 +2,8 @@
 
 /// The end, and who cannot wait for it.
 mod end;
+/// A configuration that is read while somebody writes it.
+mod half_written;
 /// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
 mod inherited;
 /// What the service manager is told.

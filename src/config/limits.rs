@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::Listen;
 use super::raw::Section;
 use crate::files::{KIB, MIB, in_kib_or_mib};
 use crate::limits::Limits;
 
-pub(super) fn read(mut section: Section<'_>) -> Limits {
+pub(super) fn read(mut section: Section<'_>, listen: &Listen) -> Limits {
     let mut number = |name| {
         let entry = section.take(name)?;
         let number = entry.number(1..=MOST, "write a number from 1 to 1000000")?;
@@ -27,9 +29,11 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
     let (channel_data, answer) = (size("channel_data", &CHANNEL_DATA), size("answer", &ANSWER));
     section.end();
     let default = Limits::default();
+    let calls = calls.unwrap_or(default.calls);
+    let share = may_come_from_several(listen).then(|| Limits::share_of_peer(calls));
     Limits {
-        calls: calls.unwrap_or(default.calls),
-        calls_per_peer,
+        calls,
+        calls_per_peer: calls_per_peer.or(share),
         detached: detached.unwrap_or(default.detached),
         patience: patience.unwrap_or(default.patience),
         drain_notice: drain_notice.unwrap_or(default.drain_notice),
@@ -37,6 +41,14 @@ pub(super) fn read(mut section: Section<'_>) -> Limits {
         channel_data: channel_data.unwrap_or(default.channel_data),
         answer: answer.unwrap_or(default.answer),
     }
+}
+
+/// True if calls may come from several addresses besides this machine. Where there is only one, a limit for it would be the
+/// limit for all.
+fn may_come_from_several(listen: &Listen) -> bool {
+    let several = |network: &&IpNet| network.prefix_len() < network.max_prefix_len();
+    let others = || listen.allow.iter().flatten().filter(|network| !network.addr().is_loopback());
+    !listen.only_loopback() && (others().count() > 1 || others().any(|network| several(&network)))
 }
 
 /// More than a machine has ports for.
@@ -100,6 +112,30 @@ fn size(value: &DeValue<'_>) -> Option<usize> {
 mod tests {
     use super::super::tests::parse;
     use super::*;
+
+    #[test]
+    fn one_address_may_make_half_of_the_calls_where_several_machines_may_connect() {
+        let of_peer = |listen: &str| {
+            let text = format!("[listen]\nfreeswitch = false\n{listen}\n[limits]\ncalls = 101\n");
+            parse(&text).unwrap().limits.calls_per_peer
+        };
+        let open = "asterisk = \"10.1.0.1:4573\"\nallow";
+        for (listen, most) in [
+            ("asterisk = \"127.0.0.1:4573\"", None),
+            ("asterisk = \"127.0.0.1:4573\"\nallow = [\"127.0.0.0/8\", \"10.1.0.0/16\"]", None),
+            (&format!("{open} = [\"10.1.0.2\"]"), None),
+            (&format!("{open} = [\"127.0.0.1\", \"10.1.0.2/32\", \"::1\"]"), None),
+            (&format!("{open} = [\"10.1.0.2\", \"10.1.0.3\"]"), Some(51)),
+            (&format!("{open} = [\"10.1.0.0/31\"]"), Some(51)),
+            (&format!("{open} = [\"2001:db8::/64\"]"), Some(51)),
+        ] {
+            assert_eq!(of_peer(listen), most, "{listen}");
+        }
+        let written = parse(
+            "[listen]\nasterisk = \"10.1.0.1:4573\"\nallow = [\"10.1.0.0/16\"]\n[limits]\ncalls_per_peer = 9\n",
+        );
+        assert_eq!(written.unwrap().limits.calls_per_peer, Some(9));
+    }
 
     #[test]
     fn sizes_are_said_in_bytes_or_larger_units() {

@@ -21,6 +21,7 @@ pub(super) struct AtWill {
     forged: Seldom,
     too_long: Seldom,
     silent: Seldom,
+    displaced: Seldom,
     bad_request: Seldom,
     overloaded: Seldom,
     left: Seldom,
@@ -35,6 +36,7 @@ impl Default for AtWill {
             forged: Seldom::default(),
             too_long: Seldom::default(),
             silent: Seldom::default(),
+            displaced: Seldom::default(),
             bad_request: step(),
             overloaded: step(),
             left: step(),
@@ -68,6 +70,7 @@ impl House {
             SwitchError::Forged(_) => (Refusal::Forged, &self.at_will.forged),
             SwitchError::TooLong => (Refusal::TooLong, &self.at_will.too_long),
             SwitchError::Silent(_) => (Refusal::Silent, &self.at_will.silent),
+            SwitchError::Displaced(_) => (Refusal::Silent, &self.at_will.displaced),
             SwitchError::HungUpUnproved => {
                 self.metrics.refused(Refusal::Unproved);
                 return debug!("call refused: {error}");

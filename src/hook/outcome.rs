@@ -84,6 +84,9 @@ pub enum Load {
     /// Requests that no call waits for.
     #[error("more detached requests at once than the limit of {0}")]
     Detached(usize),
+    /// Calls and detached requests for which the system allows open files.
+    #[error("more calls at once than the limit of {0} open files allows")]
+    OpenFiles(u64),
 }
 
 /// The word for the dialplan's `WEBHOOK_STATUS`.
@@ -273,6 +276,7 @@ mod tests {
             Outcome::Overloaded(Load::Calls(10_000)),
             Outcome::Overloaded(Load::CallsOfPeer(100)),
             Outcome::Overloaded(Load::Detached(1000)),
+            Outcome::Overloaded(Load::OpenFiles(1024)),
         ];
         let unreachable = [
             U::Name,

@@ -19,6 +19,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::escape::misleads;
 use super::length::cut;
 
 /// Where journald listens (`systemd-journald.service(8)`).
@@ -173,9 +174,9 @@ impl Visit for Fields {
     }
 }
 
-/// A character as it is, or an escape for one that would begin a field of a stranger's own.
+/// A character as it is, or an escape for one that would begin a field of a stranger's own or mislead a reader.
 fn on_one_line(character: char) -> impl Iterator<Item = char> {
-    let escaped = character.is_control().then(|| character.escape_default());
+    let escaped = misleads(character).then(|| character.escape_default());
     let plain = escaped.is_none().then_some(character);
     escaped.into_iter().flatten().chain(plain)
 }

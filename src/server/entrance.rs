@@ -109,9 +109,9 @@ impl Entrance {
     /// they would hold up the end, and the next daemon serves them.
     async fn serve(self, shared: Arc<Shared>, closing: CancellationToken) {
         let errors = Seldom::default();
-        while let Some(permit) = closing.run_until_cancelled(shared.permit()).await {
+        while let Some(slot) = closing.run_until_cancelled(shared.slots.enter()).await {
             match closing.run_until_cancelled(self.listener.accept()).await {
-                Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, permit),
+                Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, Some(slot)),
                 Some(Err(error)) => {
                     shared.metrics.not_accepted();
                     errors.warn(|unlogged| {
@@ -120,6 +120,8 @@ impl Entrance {
                             "cannot accept a connection: {error}; calls wait; see LimitNOFILE or ulimit -n"
                         );
                     });
+                    // with it one descriptor at least comes back
+                    shared.slots.displace();
                     sleep(RECOVERY).await;
                 }
                 None => break,

@@ -42,7 +42,8 @@ impl Listening {
         let Self { listener, wanted, address } = self;
         let readiness = Readiness::until(shared.draining.clone());
         let observer =
-            Observer::new(listener, shared.listen.subscribe(), Arc::clone(&shared.metrics), readiness);
+            Observer::new(listener, shared.listen.subscribe(), Arc::clone(&shared.metrics), readiness)
+                .holding(shared.current().shares.observer);
         Observed { wanted, address, _answering: AbortOnDropHandle::new(tokio::spawn(observer.serve())) }
     }
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
+use tracing::warn;
+
 use super::entrance::{Entrance, Keeper, Open};
-use super::{Server, StartError, observed};
-use crate::config::{Config, ConfigError, Listen};
+use super::{Current, Server, StartError, observed};
+use crate::config::{Completeness, Config, ConfigError, Listen};
 
 /// Why everything is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,26 @@ pub enum ReloadError {
         "{} is gone; put it back, or restart dialhook if it shall go on without a configuration", .0.display()
     )]
     Gone(PathBuf),
+    /// The file is empty, as it is when somebody has just begun to write it.
+    #[error(
+        "{} is empty, as a file is that is being written; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
+    )]
+    Empty(PathBuf),
+    /// The file may be half-written.
+    #[error(
+        "the last line of {} does not end with a line feed, as in a file that is half-written; end the last line with one and reload again", .0.display()
+    )]
+    NoLineFeed(PathBuf),
+    /// There were hooks, and there is none any more: the file may be half-written.
+    #[error(
+        "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it shall go on without hooks", file.display()
+    )]
+    NoHooks {
+        /// Which file.
+        file: PathBuf,
+        /// How many hooks there were.
+        before: usize,
+    },
     /// A listener cannot be had.
     #[error("{0}{remedy}", remedy = in_the_way(.0))]
     Listener(#[from] StartError),
@@ -62,9 +84,8 @@ impl Server {
     fn take(&self, config: &Config) -> Result<(), ReloadError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = open.as_mut() else { return Err(ReloadError::Stopping) };
-        if let (Some(file), None) = (self.shared.file(), &config.file) {
-            return Err(ReloadError::Gone(file));
-        }
+        let before = self.shared.current();
+        complete(&before, config)?;
         let new = missing(open, &config.listen)?;
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let stays = observed.as_ref().map(|observed| observed.wanted) == config.listen.observer;
@@ -76,7 +97,28 @@ impl Server {
             *observed = observer.map(|listening| listening.open(&self.shared));
         }
         open.extend(new.into_iter().map(|entrance| entrance.open(&self.shared)));
+        let lost: Vec<_> = before.hooks.iter().filter(|hook| !config.hooks.contains_key(*hook)).collect();
+        if !lost.is_empty() {
+            let hooks = lost.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            warn!(hooks, "the configuration does not have these hooks any more; their steps are BAD_REQUEST");
+        }
         Ok(())
+    }
+}
+
+/// Refuses a file that may be half-written. A file whose end is missing from the beginning of some line on, and that still has
+/// a hook, cannot be told from one that somebody has shortened.
+fn complete(before: &Current, config: &Config) -> Result<(), ReloadError> {
+    let Some(file) = config.file.clone() else {
+        return before.file.clone().map_or(Ok(()), |file| Err(ReloadError::Gone(file)));
+    };
+    match config.completeness {
+        Completeness::Empty => Err(ReloadError::Empty(file)),
+        Completeness::NoLineFeed => Err(ReloadError::NoLineFeed(file)),
+        Completeness::Complete if config.hooks.is_empty() && !before.hooks.is_empty() => {
+            Err(ReloadError::NoHooks { file, before: before.hooks.len() })
+        }
+        Completeness::Complete => Ok(()),
     }
 }
 

@@ -60,6 +60,12 @@ const IDLE: Duration = Duration::from_secs(4);
 /// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
 const MOST_IDLE: usize = 256;
 
+/// The same where the system allows few open files: a sixteenth of them, so that some are left for calls.
+fn most_idle() -> usize {
+    let limit = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
+    usize::try_from(limit / 16).unwrap_or(MOST_IDLE).min(MOST_IDLE)
+}
+
 /// How often a connection that is kept is asked whether its other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -120,7 +126,7 @@ impl Clients {
     fn builder(&self, connect_timeout: Duration, pool: Pool) -> ClientBuilder {
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let most_idle = match pool {
-            Pool::Trusted | Pool::Quarantine => MOST_IDLE,
+            Pool::Trusted | Pool::Quarantine => most_idle(),
             Pool::Unkept => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 0

@@ -14,7 +14,7 @@ struct Troubled {
     asterisk: SocketAddr,
     observer: SocketAddr,
     said: Lines<BufReader<ChildStderr>>,
-    _process: (Child, tempfile::TempDir),
+    process: (Child, tempfile::TempDir),
 }
 
 impl Troubled {
@@ -37,7 +37,15 @@ impl Troubled {
             word.and_then(|address| address.parse().ok()).expect("an address")
         };
         let (asterisk, observer) = (address("asterisk"), address("observer"));
-        Self { asterisk, observer, said, _process: (process, folder) }
+        Self { asterisk, observer, said, process: (process, folder) }
+    }
+
+    /// Changes the limit of open files of the daemon.
+    async fn limit_open_files_to(&self, number: u32) {
+        let process = self.process.0.id().expect("it runs").to_string();
+        let changed =
+            Command::new("prlimit").args(["--pid", &process, &format!("--nofile={number}:")]).status();
+        assert!(changed.await.expect("prlimit, of Debian's package util-linux").success());
     }
 }
 
@@ -71,19 +79,18 @@ async fn counts(observer: SocketAddr, counter: &str) {
 
 #[tokio::test]
 async fn connections_that_cannot_be_accepted_are_counted() {
-    let mut daemon = Troubled::serve(32).await;
-    let mut strangers = Vec::new();
-    for _ in 0..40 {
-        strangers.push(TcpStream::connect(daemon.asterisk).await.unwrap());
-    }
+    let mut daemon = Troubled::serve(256).await;
+    // so few from now on that there is none for anybody
+    daemon.limit_open_files_to(3).await;
+    let _stranger = TcpStream::connect(daemon.asterisk).await.unwrap();
     hears(&mut daemon.said, "cannot accept a connection").await;
-    drop(strangers);
+    daemon.limit_open_files_to(256).await;
     counts(daemon.observer, "dialhook_accept_failures_total").await;
 }
 
 #[tokio::test]
 async fn lines_of_the_log_that_nobody_takes_are_counted() {
-    let Troubled { asterisk, observer, said, _process } = Troubled::serve(256).await;
+    let Troubled { asterisk, observer, said, process: _process } = Troubled::serve(256).await;
     // from now on every write is refused
     drop(said);
     assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use dialhook::config::{Config, ConfigError};
+use dialhook::config::{Completeness, Config, ConfigError};
 use tempfile::TempDir;
 
 use crate::manual::{known_keys, root, with_files};
@@ -122,6 +122,8 @@ fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;
     config.says_limits = false;
+    // these texts are put together, and written to no file
+    config.completeness = Completeness::default();
     Ok(format!("{config:?}"))
 }
 

@@ -157,7 +157,8 @@ async fn a_reload_that_would_strand_one_changes_nothing() {
     let mut daemon = manager.start();
     manager.hears("READY=1").await;
     manager.configure(&format!(
-        "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n"
+        "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n{}",
+        hook(&webhook)
     ));
     daemon.signal("HUP").await;
     let line = daemon.logs("reload refused").await;

@@ -34,6 +34,18 @@ async fn called(address: SocketAddr) -> crate::util::Ended {
     FakeSwitch::call(address, Environment::new("crm")).await
 }
 
+/// Connections that have told of their calls, and keep their places by not answering.
+async fn told_of_calls(daemon: &Daemon, count: usize) -> Vec<FakeSwitch> {
+    let mut switches = Vec::new();
+    for _ in 0..count {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.say(&Environment::new("crm").bytes()).await;
+        switch.hear().await.expect("a question");
+        switches.push(switch);
+    }
+    switches
+}
+
 fn both(daemon: &Daemon) -> [Option<SocketAddr>; 2] {
     [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| daemon.server().address(switch))
 }
@@ -210,14 +222,12 @@ mod of_listeners {
 
     #[tokio::test]
     async fn who_waits_at_one_that_did_not_change_stays_there() {
-        const AS_MANY_AS_ARE_LET_IN: usize = 102;
+        // 102, but for the one that the other listener keeps ready
+        const AS_MANY_AS_ARE_LET_IN: usize = 101;
         const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
         let webhook = webhook().await;
         let daemon = Daemon::start(&format!("{}{FEW}", hook(&webhook, "OLD"))).await;
-        let mut strangers = Vec::new();
-        for _ in 0..AS_MANY_AS_ARE_LET_IN {
-            strangers.push(FakeSwitch::connect(daemon.address()).await);
-        }
+        let strangers = told_of_calls(&daemon, AS_MANY_AS_ARE_LET_IN).await;
         let waiting = FakeSwitch::connect(daemon.address()).await;
         daemon.server().reload(configuration(&format!("{}{FEW}", hook(&webhook, "NEW")))).unwrap();
         assert_eq!(both(&daemon)[0], Some(daemon.address()));
@@ -271,10 +281,7 @@ mod of_limits {
         let of =
             |calls: usize| format!("{}[limits]\ncalls = {calls}\npatience = 30\n", hook(&webhook, "CRM"));
         let daemon = Daemon::start(&of(1)).await;
-        let mut strangers = Vec::new();
-        for _ in 0..102 {
-            strangers.push(FakeSwitch::connect(daemon.address()).await);
-        }
+        let _strangers = told_of_calls(&daemon, 101).await;
         let waiting = FakeSwitch::connect(daemon.address()).await;
         daemon.server().reload(configuration(&of(2))).unwrap();
         assert_eq!(waiting.converse(&Environment::new("crm")).await.status(), "OK");

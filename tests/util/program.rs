@@ -64,7 +64,26 @@ impl Program {
         Self::start(&[], files, tables, environment).await
     }
 
+    /// The same with so many open files at most.
+    pub async fn serve_within(open_files: u32, tables: &str) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {open_files}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook"), "serve", "--config"]);
+        command.env_remove("DIALHOOK_LOG").stdin(Stdio::null()).kill_on_drop(true);
+        Self::begin(command, &[], &[], tables, &[]).await
+    }
+
     async fn start(
+        arguments: &[&str],
+        files: &[(&str, &str)],
+        tables: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::begin(dialhook(&["serve", "--config"]), arguments, files, tables, environment).await
+    }
+
+    async fn begin(
+        mut command: Command,
         arguments: &[&str],
         files: &[(&str, &str)],
         tables: &str,
@@ -75,7 +94,7 @@ impl Program {
         for (name, content) in files {
             fs::write(folder.path().join(name), content).expect("a file");
         }
-        let mut child = dialhook(&["serve", "--config"])
+        let mut child = command
             .arg(&file)
             .args(arguments)
             .env_remove("JOURNAL_STREAM")

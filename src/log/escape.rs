@@ -1,0 +1,141 @@
+//! Characters that change how a line reads: a stranger's text must neither move a terminal's cursor, begin a line of its own,
+//! nor turn the order of letters round.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// True for controls (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
+pub(super) fn misleads(character: char) -> bool {
+    let separator = matches!(character, '\u{2028}' | '\u{2029}');
+    let bidirectional = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || separator || bidirectional
+}
+
+/// How an escape is written, and which escapes of terminals are our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// `\u{202e}`.
+    Text,
+    /// The same; colours of terminals stay.
+    ColouredText,
+    /// `\u202e`, as JSON has it.
+    Json,
+}
+
+/// A writer whose lines hold no such character.
+#[derive(Debug, Clone)]
+pub(super) struct Escaping<W> {
+    pub(super) writer: W,
+    pub(super) escapes: Escapes,
+}
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
+    type Writer = Escaping<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        Escaping { writer: self.writer.make_writer(), escapes: self.escapes }
+    }
+
+    fn make_writer_for(&'w self, meta: &tracing::Metadata<'_>) -> Self::Writer {
+        Escaping { writer: self.writer.make_writer_for(meta), escapes: self.escapes }
+    }
+}
+
+impl<W: Write> Write for Escaping<W> {
+    /// Each write is one line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self.escapes.within(line) {
+            Some(escaped) => self.writer.write_all(escaped.as_bytes())?,
+            None => self.writer.write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Escapes {
+    /// The line with escapes, where it needs some.
+    fn within(self, line: &[u8]) -> Option<String> {
+        let line = String::from_utf8_lossy(line);
+        let (text, end) = line.strip_suffix('\n').map_or((&*line, ""), |text| (text, "\n"));
+        if !text.contains(misleads) {
+            return None;
+        }
+        let mut escaped = String::with_capacity(line.len() + 64);
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            let colour = if self == Self::ColouredText { colour(rest) } else { 0 };
+            let length = colour.max(character.len_utf8());
+            let (own, behind) = rest.split_at(length);
+            if colour > 0 || !misleads(character) {
+                escaped.push_str(own);
+            } else {
+                self.write(character, &mut escaped);
+            }
+            rest = behind;
+        }
+        escaped.push_str(end);
+        Some(escaped)
+    }
+
+    fn write(self, character: char, escaped: &mut String) {
+        let number = u32::from(character);
+        // a string takes everything
+        let _written = match self {
+            Self::Text | Self::ColouredText => write!(escaped, "\\u{{{number:x}}}"),
+            Self::Json => write!(escaped, "\\u{number:04x}"),
+        };
+    }
+}
+
+/// How long the colour is with which a text begins; 0 if it is none.
+///
+/// ```text
+/// colour = ESC "[" *( DIGIT / ";" ) "m"
+/// ```
+fn colour(text: &str) -> usize {
+    let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let end = numbers.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b';'));
+    end.filter(|end| numbers.as_bytes().get(*end) == Some(&b'm')).map_or(0, |end| end + 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_separators_and_bidirectional_controls_are_escaped_and_letters_are_not() {
+        let escaped = |character: char| Escapes::Text.within(format!("a{character}b\n").as_bytes());
+        for character in ['\0', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}', '\u{9f}']
+            .into_iter()
+            .chain([
+                '\u{61c}', '\u{200e}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}',
+            ])
+        {
+            let number = u32::from(character);
+            assert_eq!(escaped(character).unwrap(), format!("a\\u{{{number:x}}}b\n"));
+            let json = Escapes::Json.within(format!("\"{character}\"\n").as_bytes()).unwrap();
+            let read: String = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, character.to_string(), "JSON says the same as before");
+        }
+        for character in [' ', '\u{a0}', 'é', 'ш', 'ع', '☎', '\u{200d}', '\u{10ffff}'] {
+            assert_eq!(escaped(character), None, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn colours_stay_where_the_log_is_coloured_and_no_other_escape_of_a_terminal_does() {
+        let line = b"\x1b[2mtime\x1b[0m \x1b[1;31mred\x1b[2J \x1b]0;title\x07\n";
+        let coloured = Escapes::ColouredText.within(line).unwrap();
+        assert_eq!(coloured, "\x1b[2mtime\x1b[0m \x1b[1;31mred\\u{1b}[2J \\u{1b}]0;title\\u{7}\n");
+        assert!(!Escapes::Text.within(line).unwrap().contains('\x1b'));
+    }
+}

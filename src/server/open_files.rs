@@ -1,0 +1,95 @@
+//! How the open files that the system allows are shared out among connections of switches, requests to webhooks, and the
+//! observer, where they are fewer than the configuration may need.
+
+use rlimit::Resource;
+
+use super::{connections, descriptors};
+use crate::config::Config;
+use crate::limits::OpenFiles;
+use crate::observer;
+
+/// How many of each kind there may be at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shares {
+    /// Connections of switches.
+    pub(super) connections: usize,
+    /// The same while the limit has just been lowered.
+    pub(super) most_connections: usize,
+    pub(super) requests: OpenFiles,
+    /// Connections of the observer.
+    pub(super) observer: usize,
+}
+
+/// Open files of a daemon that has no calls (19 with all three listeners, the journal and a service manager), and of what comes now and then: a
+/// configuration and secrets that are read, and a few questions to name servers.
+const RUNNING: usize = 26;
+
+impl Shares {
+    /// What the system allows now.
+    pub(super) fn now(config: &Config) -> Self {
+        Self::of(config, Resource::NOFILE.get_soft().unwrap_or(u64::MAX))
+    }
+
+    /// Calls are admitted only as far as there are open files for their requests: half of the files are for connections of
+    /// switches, an eighth for connections to webhooks that are kept and not in use, and the rest for requests. So
+    /// a call beyond that still finds a connection, on which it hears `OVERLOADED`.
+    fn of(config: &Config, limit: u64) -> Self {
+        let files = usize::try_from(limit).unwrap_or(usize::MAX);
+        let wanted = connections(&config.limits);
+        if files >= descriptors(config) {
+            return Self {
+                connections: wanted,
+                most_connections: usize::MAX,
+                requests: OpenFiles { requests: usize::MAX, limit },
+                observer: observer::CONNECTIONS,
+            };
+        }
+        let observer = config.listen.observer.map_or(0, |_| (files / 16).clamp(2, observer::CONNECTIONS));
+        let left = files.saturating_sub(RUNNING + observer);
+        let most_connections = (left / 2).max(2);
+        let connections = wanted.min(most_connections);
+        let requests = left.saturating_sub(connections + left / 8).max(1);
+        Self { connections, most_connections, requests: OpenFiles { requests, limit }, observer }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(limits: &str, limit: u64) -> Shares {
+        let config = Config::parse(&format!("[limits]\n{limits}\n"), "dialhook.toml".as_ref()).unwrap();
+        Shares::of(&config, limit)
+    }
+
+    #[test]
+    fn enough_open_files_bound_nothing() {
+        let service = shares("", 65_536);
+        assert_eq!((service.connections, service.requests.requests), (20_100, usize::MAX));
+        let one_call = shares("calls = 1\ndetached = 1", 300);
+        assert_eq!((one_call.connections, one_call.observer), (102, observer::CONNECTIONS));
+        assert_eq!(one_call.requests.requests, usize::MAX);
+    }
+
+    #[test]
+    fn few_open_files_are_shared_out_and_never_given_twice() {
+        for limit in 32..40_000 {
+            let shares = shares("", limit);
+            let Shares { connections, most_connections, requests, observer } = shares;
+            if requests.requests == usize::MAX {
+                continue;
+            }
+            let given = most_connections.max(connections) + requests.requests + observer + RUNNING;
+            let least = RUNNING + 2 + 2 + 1;
+            assert!(given <= usize::try_from(limit).unwrap().max(least), "{limit}: {shares:?}");
+            assert!(connections > requests.requests || limit < 64, "who hears OVERLOADED has no connection");
+        }
+    }
+
+    #[test]
+    fn connections_that_the_configuration_does_not_want_are_left_to_requests() {
+        let shares = shares("calls = 10", 1024);
+        assert_eq!(shares.connections, 120);
+        assert!(shares.requests.requests > 600, "{shares:?}");
+    }
+}

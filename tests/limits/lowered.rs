@@ -1,0 +1,50 @@
+//! A lower limit that a reload brings: nobody waits until the calls of before have ended.
+
+use std::net::SocketAddr;
+
+use tokio::task::JoinSet;
+
+use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Gate, Reply};
+
+const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
+
+/// More calls than there may be connections after the reload.
+const MANY: usize = 110;
+
+async fn called(address: SocketAddr) -> crate::util::Ended {
+    FakeSwitch::call(address, Environment::new("crm")).await
+}
+
+#[tokio::test]
+async fn a_new_call_hears_at_once_that_there_are_too_many_and_those_of_before_end_well() {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let manager = FakeManager::new();
+    let configure = |calls: usize| {
+        let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
+        manager.configure(&format!("{LISTEN}{hook}[limits]\ncalls = {calls}\n"));
+    };
+    configure(MANY);
+    // a process of its own: there may be no more than 1,024 descriptors in one
+    let mut daemon = manager.start();
+    let listening = daemon.logs("listening").await;
+    let address = crate::util::listening(&listening).unwrap();
+    let mut calls: JoinSet<_> = (0..MANY).map(|_| called(address)).collect();
+    webhook.request(MANY).await;
+    configure(1);
+    daemon.signal("HUP").await;
+    daemon.logs("reloaded").await;
+    for _ in 0..10 {
+        let ended = called(address).await;
+        assert_eq!(
+            (ended.status(), ended.reason()),
+            ("OVERLOADED", "more calls at once than the limit of 1")
+        );
+    }
+    gate.open();
+    while let Some(ended) = calls.join_next().await {
+        assert_eq!(ended.unwrap().status(), "OK", "the new calls waited for those of before");
+    }
+    assert_eq!(called(address).await.status(), "OK");
+}

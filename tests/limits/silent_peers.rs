@@ -1,0 +1,108 @@
+//! Peers that connect and say nothing: the connection that has been silent longest gives its place to the next.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::{daemon_for, good_webhook};
+use crate::util::{Daemon, Environment, FakeSwitch, configured, metrics, run};
+
+/// As many connections as there may be with this configuration, but for the one that the other listener keeps ready. The
+/// time for a message is longer than any test waits.
+const ALL: usize = 101;
+const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
+
+fn is_still_waited_for(stranger: &FakeSwitch) -> bool {
+    stranger.stream.try_read(&mut [0]).map_err(|error| error.kind()) == Err(ErrorKind::WouldBlock)
+}
+
+#[tokio::test]
+async fn the_connection_that_is_silent_longest_gives_its_place_to_a_call() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, FEW).await;
+    let mut strangers = Vec::new();
+    for _ in 0..ALL {
+        strangers.push(FakeSwitch::connect(daemon.address()).await);
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    assert_eq!(strangers.remove(0).hear_all().await, b"failure\n");
+    assert!(is_still_waited_for(strangers.last().unwrap()));
+    let counted = metrics(&daemon).await;
+    assert!(!counted.contains("dialhook_refused_total{reason=\"silent\"} 0\n"), "{counted}");
+}
+
+#[tokio::test]
+async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, FEW).await;
+    let mut strangers = Vec::new();
+    for _ in 0..ALL {
+        strangers.push(FakeSwitch::connect(daemon.freeswitch()).await);
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    let heard = strangers.remove(0).hear_all().await;
+    assert!(heard.starts_with(b"connect\n") && heard.ends_with(b"\nexit\n\n"), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_told_of_its_call_never_gives_its_place() {
+    let daemon = Daemon::start(FEW).await;
+    let mut calls = Vec::new();
+    for _ in 0..ALL {
+        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        switch.say(&Environment::new("webhook").bytes()).await;
+        let question = String::from_utf8(switch.hear().await.expect("a question")).unwrap();
+        calls.push((switch, question));
+    }
+    let waiting = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("webhook")));
+    // far longer than a silent connection would keep its place
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!waiting.is_finished());
+    for (mut switch, question) in calls {
+        switch.say(&Environment::new("webhook").reply(&question)).await;
+        assert_eq!(switch.obey().await.status(), "BAD_REQUEST");
+    }
+    assert_eq!(waiting.await.unwrap().status(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_refused_and_stays_gives_its_place_before_silent_ones() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, FEW).await;
+    let first = FakeSwitch::connect(daemon.address()).await;
+    let mut refused = Vec::new();
+    for _ in 1..ALL {
+        let mut stranger = FakeSwitch::connect(daemon.address()).await;
+        stranger.say(b"nonsense\n\n").await;
+        assert_eq!(stranger.hear().await.as_deref(), Some(&b"failure"[..]));
+        refused.push(stranger);
+    }
+    for _ in 0..20 {
+        assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    }
+    assert!(is_still_waited_for(&first));
+}
+
+#[tokio::test]
+async fn one_machine_of_several_may_make_half_of_the_calls_if_nothing_else_is_said() {
+    let webhook = good_webhook().await;
+    let open = "[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\", \"10.1.0.0/16\"]\n";
+    let hook = format!("[hook.crm]\nurl = \"{}\"\n[limits]\ncalls = 1\npatience = 30\n", webhook.url("/"));
+    let daemon = Daemon::with(&format!("{open}{hook}")).await;
+    let address = ([127, 0, 0, 1], daemon.address().port()).into();
+    // one call, and 22 connections that have all their time: those beyond are refused soon
+    let mut strangers = Vec::new();
+    for _ in 0..23 {
+        strangers.push(FakeSwitch::connect(address).await);
+    }
+    assert_eq!(strangers.pop().unwrap().hear_all().await, b"failure\n");
+    assert!(strangers.iter().all(is_still_waited_for));
+    assert_eq!(FakeSwitch::call(address, Environment::new("crm")).await.status(), "OK");
+}
+
+#[tokio::test]
+async fn check_shows_how_many_calls_one_address_may_make() {
+    let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n";
+    let (_folder, file) = configured(open);
+    let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert!(status == 0 && said.contains("10000 calls at once, 5000 of one address"), "{said}");
+}

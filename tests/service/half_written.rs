@@ -1,0 +1,121 @@
+//! A configuration that is read while somebody writes it: a reload refuses what shows it, and says why.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use dialhook::config::{Config, ConfigError};
+
+use crate::manual::root;
+use crate::util::{Daemon, Ended, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, configured, run};
+
+const LISTEN: &str =
+    "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
+
+const HOOK: &str = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("dialhook.toml"))
+}
+
+async fn called(address: SocketAddr) -> Ended {
+    FakeSwitch::call(address, Environment::new("crm")).await
+}
+
+/// Why a reload with this text is refused.
+fn refused(daemon: &Daemon, text: &str) -> String {
+    daemon.server().reload(parse(text)).unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn each_sign_of_it_is_refused_with_what_would_be_right() {
+    let daemon = Daemon::start(HOOK).await;
+    let before = daemon.address();
+    for empty in ["", "\n", " \r\n\t\n"] {
+        let told = refused(&daemon, empty);
+        assert!(
+            told.starts_with("dialhook.toml is empty, as a file is that is being written; write"),
+            "{told}"
+        );
+    }
+    let told = refused(&daemon, &format!("{LISTEN}{}", HOOK.trim_end()));
+    assert!(told.starts_with("the last line of dialhook.toml does not end with a line feed"), "{told}");
+    assert!(told.ends_with("end the last line with one and reload again"), "{told}");
+    for lost in [LISTEN, "# nothing but a comment\n"] {
+        let told = refused(&daemon, lost);
+        assert!(told.starts_with("dialhook.toml has no hook, and there were 1; put one back"), "{told}");
+    }
+    assert_eq!(called(before).await.status(), "UNREACHABLE", "the old configuration holds");
+    daemon.server().reload(parse(&format!("{LISTEN}{HOOK}"))).unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_without_hooks_goes_on_without_them() {
+    let daemon = Daemon::start("").await;
+    daemon.server().reload(parse(LISTEN)).unwrap();
+    let told = refused(&daemon, "");
+    assert!(told.contains(" is empty"), "{told}");
+}
+
+#[tokio::test]
+async fn a_start_takes_it() {
+    for text in ["", "[listen]\nasterisk = \"127.0.0.1:0\""] {
+        assert!(parse(text).is_ok(), "{text:?}");
+    }
+    Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"").await;
+}
+
+#[tokio::test]
+async fn of_the_beginnings_of_a_file_only_whole_lines_with_a_hook_are_taken() {
+    let text = fs::read_to_string(root().join("dialplan-examples/dialhook.toml")).unwrap();
+    let text = text.replacen("[listen]\n", LISTEN, 1);
+    let daemon = Daemon::start(HOOK).await;
+    let (mut taken, mut hooks) = (0, BTreeSet::new());
+    for (end, _) in text.char_indices() {
+        let beginning = &text[..end];
+        if daemon.server().reload(parse(beginning)).is_ok() {
+            taken += 1;
+            hooks.insert(beginning.matches("\n[hook.").count());
+            assert!(beginning.ends_with('\n'), "{beginning}");
+        }
+    }
+    assert!(!hooks.contains(&0) && taken < text.lines().count(), "{taken}");
+    daemon.server().reload(parse(&text)).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_says_why() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let manager = FakeManager::new();
+    let right = format!("{LISTEN}[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
+    manager.configure(&right);
+    let mut daemon = manager.start();
+    let [asterisk, _] = super::notices::addresses(&manager.hears("READY=1").await);
+    for (text, why) in [
+        ("", "is empty"),
+        (right.trim_end(), "does not end with a line feed"),
+        (LISTEN, "has no hook, and there were 1"),
+    ] {
+        manager.configure(text);
+        daemon.signal("HUP").await;
+        let line = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        assert!(line.contains(why), "{line}");
+        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+    }
+    manager.configure(&format!("{LISTEN}{HOOK}").replace("crm", "other"));
+    daemon.signal("HUP").await;
+    let line = daemon.logs("does not have these hooks any more").await;
+    assert!(line.contains("hooks=\"crm\""), "{line}");
+}
+
+#[tokio::test]
+async fn check_says_beforehand_what_a_reload_would_refuse() {
+    for (text, noted) in [(HOOK, false), (HOOK.trim_end(), true)] {
+        let (_folder, file) = configured(text);
+        let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+        assert_eq!(status, 0, "{said}");
+        let note = "note       the last line does not end with a line feed, so that a reload takes the file for half-written";
+        assert_eq!(said.contains(note), noted, "{said}");
+    }
+}
