@@ -93,6 +93,9 @@ impl Search {
     /// A name with a dot at its end is complete. None for what cannot be a name.
     fn candidates(&self, host: &str) -> Vec<Name> {
         let Ok(name) = Name::from_ascii(host) else { return Vec::new() };
+        if name.num_labels() == 0 {
+            return Vec::new();
+        }
         if name.is_fqdn() {
             return vec![name];
         }
