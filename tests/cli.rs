@@ -49,6 +49,16 @@ async fn check_says_what_it_understood_a_line_a_hook() {
 }
 
 #[tokio::test]
+async fn check_says_what_each_variable_of_set_accepts() {
+    let (_folder, file) = configured(
+        "[hook.crm]\nurl = \"http://h/\"\n[hook.crm.set]\nNAME = { json = \"/name\", accept = \"text\" }\nQUEUE = \"/queue\"\n",
+    );
+    let (status, out, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(status, 0);
+    assert!(out.contains("; NAME from /name (a text); QUEUE from /queue; accepted: a word"), "{out}");
+}
+
+#[tokio::test]
 async fn check_says_what_is_not_observed_and_what_the_log_shows() {
     let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;

@@ -107,9 +107,7 @@ fn of_hook(hook: &Hook) -> String {
         match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
             (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
             (true, _, false) => None,
-            (true, Accept::Word, true) => Some("accepted: a word".to_owned()),
-            (true, Accept::Text, true) => Some("accepted: a text".to_owned()),
-            (true, Accept::Any, true) => Some("accepted: anything that the switch can carry".to_owned()),
+            (true, accept, true) => Some(format!("accepted: {}", of_accept(accept))),
         },
     );
     if !hook.otherwise.is_empty() {
@@ -147,6 +145,14 @@ fn asked_at(hook: &Hook) -> String {
     format!("{} {}", hook.method, urls.join(", then "))
 }
 
+fn of_accept(accept: Accept) -> &'static str {
+    match accept {
+        Accept::Word => "a word",
+        Accept::Text => "a text",
+        Accept::Any => "anything that the switch can carry",
+    }
+}
+
 fn of_part(part: &Receiver) -> String {
     let source = match &part.source {
         Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
@@ -154,12 +160,13 @@ fn of_part(part: &Receiver) -> String {
         Source::Header(name) => format!("the header {name}"),
         Source::Status => "the HTTP status".to_owned(),
     };
-    let answers = match part.answers.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", part.answers.join(", ")),
+    let accepted = match (part.answers.is_empty(), part.accept) {
+        (false, _) => format!(" ({})", part.answers.join(", ")),
+        (true, Some(accept)) => format!(" ({})", of_accept(accept)),
+        (true, None) => String::new(),
     };
     let otherwise = part.otherwise.as_ref().map(|text| format!(", otherwise {}", text.lossy()));
-    format!("{} from {source}{answers}{}", part.name, otherwise.unwrap_or_default())
+    format!("{} from {source}{accepted}{}", part.name, otherwise.unwrap_or_default())
 }
 
 /// What is not as it is everywhere.
