@@ -40,7 +40,7 @@ pub struct Esl {
     passes: Passes,
     /// The channel data, once it has come.
     data: Bytes,
-    /// The [`PLACE`] of a call that must not be ended elsewhere; none where the state of its leg changes by itself.
+    /// The place of a call that must not be ended elsewhere, by its headers; none where the state of its leg changes by itself.
     place: Option<Vec<u8>>,
     /// True if the call, elsewhere, is in an application that the end of our connection would end.
     held_elsewhere: bool,

@@ -103,7 +103,7 @@ where
     /// reply to an older question does not count.
     ///
     /// An ordinary switch replies within a millisecond. One that is too busy for that is waited for, because the final commands
-    /// would reach it late as well; after [`REPLY`] it is trusted.
+    /// would reach it late as well; after two seconds it is trusted.
     ///
     /// # Errors
     /// [`SwitchError::Moved`], or the end of the conversation.
