@@ -77,6 +77,11 @@ pub trait Dialect: Clone + Sync {
         Vec::new()
     }
 
+    /// The time until the first question about the place of the call, where it should come sooner than as a rule.
+    fn first_question(&self) -> Option<Duration> {
+        None
+    }
+
     /// The time that a call must have waited before the connection may end.
     fn shortest_wait(&self) -> Duration {
         Duration::ZERO

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use self::codec::{EslCodec, LONGEST_BLOCK};
 use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
-use self::park::{Park, application, dialplan_goes_on, in_dialplan_state, is_held, place};
+use self::park::{Park, application, dialplan_goes_on, in_dialplan_state, is_fresh, is_held, place};
 use crate::call::{Call, Parameter};
 use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
 use crate::variable::{Assignment, FetchName, Unfit, Value};
@@ -45,6 +45,8 @@ pub struct Esl {
     /// True if the call, elsewhere, is in an application that the end of our connection would end.
     held_elsewhere: bool,
     park: Park,
+    /// True as long as the call may have been moved before the channel data came. Then it must not hear `resume`.
+    fresh: bool,
     /// Variables of which the channel data does not tell enough; the channel is asked for the last one.
     doubtful: Vec<&'static str>,
     /// What it said of those before.
@@ -82,6 +84,7 @@ impl Esl {
             place: None,
             held_elsewhere: false,
             park: Park::Unknown,
+            fresh: false,
             doubtful: Vec::new(),
             exact: Vec::new(),
             inexact: false,
@@ -126,6 +129,7 @@ impl Esl {
             return Err(SwitchError::Moved);
         }
         self.place = in_dialplan_state(&headers).then(|| place(&headers));
+        self.fresh = self.mode != Mode::Static && is_fresh(&headers);
         self.doubtful = doubtful(&headers, &self.call(&headers));
         self.data = data.clone();
         Ok(())
@@ -273,6 +277,8 @@ impl Dialect for Esl {
         if self.mode != Mode::Moved && stayed {
             self.resumes = is_true(&now.variable(RESUMES));
             self.park = Park::of(&now);
+            // a dialplan that the call was moved to would have begun by now
+            self.fresh &= self.park != Park::Untouched;
             return Location::InStep;
         }
         self.moved(&now);
@@ -310,7 +316,7 @@ impl Dialect for Esl {
     /// begins later, and whatever else runs on the call.
     fn release(&self) -> Vec<u8> {
         match self.mode {
-            Mode::Async if !self.end_is_proved() => [RESUME, EXIT].concat(),
+            Mode::Async if !self.end_is_proved() && !self.fresh => [RESUME, EXIT].concat(),
             Mode::Static | Mode::Async | Mode::AsyncLeg | Mode::Moved => EXIT.to_vec(),
         }
     }
@@ -318,8 +324,13 @@ impl Dialect for Esl {
     fn shortest_wait(&self) -> Duration {
         match self.mode {
             Mode::AsyncLeg => PARKING,
+            Mode::Async if self.fresh => PARKING,
             Mode::Static | Mode::Async | Mode::Moved => Duration::ZERO,
         }
+    }
+
+    fn first_question(&self) -> Option<Duration> {
+        self.fresh.then_some(PARKING)
     }
 
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {

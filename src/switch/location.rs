@@ -61,7 +61,7 @@ where
     /// The time of the next question about the place of the call; none while one is open, or where none is needed.
     pub(super) fn next_question(&self) -> Option<Instant> {
         let asks = self.asks_for_location() && !self.tracking.location_is_due();
-        asks.then(|| self.tracking.located + BETWEEN_QUESTIONS)
+        asks.then(|| self.tracking.located + self.dialect.first_question().unwrap_or(BETWEEN_QUESTIONS))
     }
 
     fn asks_for_location(&self) -> bool {

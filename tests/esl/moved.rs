@@ -116,6 +116,49 @@ async fn a_call_whose_thread_is_busy_goes_on_with_its_answer() {
     }
 }
 
+/// The channel data of a call that was transferred so many microseconds before.
+fn transferred(call: ChannelData, before: u64) -> ChannelData {
+    let now = 1_795_415_981_920_077_u64;
+    call.header("Caller-Profile-Index", "2")
+        .header("Event-Date-Timestamp", now.to_string())
+        .header("Caller-Profile-Created-Time", (now - before).to_string())
+}
+
+#[tokio::test]
+async fn a_call_that_may_have_been_moved_before_its_first_word_hears_no_resume() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for (before, resumes) in [(0, false), (20_000, false), (400_000, true)] {
+        let call = transferred(call(&daemon, SocketMode::Async, "/crm"), before);
+        let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+        freeswitch.greet().await;
+        // the dialplan that it was moved to, or music that somebody lets it hear
+        let channel = freeswitch.channel();
+        *channel = channel.clone().variable("current_application", "playback");
+        let given_back = freeswitch.obey().await;
+        assert_eq!(given_back.orders().contains(&"resume"), resumes, "transferred {before} µs before");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_transferred_to_its_step_goes_on_as_every_other() {
+    let (gate, webhook) = gated().await;
+    let daemon = daemon_for(&webhook, "timeout = 10").await;
+    let call = transferred(call(&daemon, SocketMode::Async, "/crm"), 0);
+    let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
+    freeswitch.greet().await;
+    webhook.requested().await;
+    // it is still in its step, so music that begins later is music
+    freeswitch.expect_connect().await;
+    freeswitch.locate().await;
+    let channel = freeswitch.channel();
+    *channel = channel.clone().variable("current_application", "playback");
+    gate.open();
+    let given_back = freeswitch.obey().await;
+    assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
+    assert!(given_back.orders().contains(&"resume"), "resume ends the music");
+}
+
 /// Lets a call that is held elsewhere be looked for some times, then changes it, and says what becomes of it.
 async fn until_released(
     mut freeswitch: FakeFreeSwitch,

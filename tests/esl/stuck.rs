@@ -307,6 +307,10 @@ mod panics {
             self.0.disarming()
         }
 
+        fn first_question(&self) -> Option<Duration> {
+            self.0.first_question()
+        }
+
         fn shortest_wait(&self) -> Duration {
             self.0.shortest_wait()
         }

@@ -61,3 +61,15 @@ pub(super) fn in_dialplan_state(data: &Headers<'_>) -> bool {
 pub(super) fn dialplan_goes_on(data: &Headers<'_>) -> bool {
     in_dialplan_state(data) && data.first(b"Other-Type") != Some(b"originatee")
 }
+
+/// True if the call was transferred so shortly before the channel data that this may have been after its `socket` began.
+/// FreeSWITCH's clock goes on in steps of 20 ms (`seen`).
+pub(super) fn is_fresh(data: &Headers<'_>) -> bool {
+    let time = |name: &[u8]| std::str::from_utf8(data.first(name)?).ok()?.parse::<u64>().ok();
+    let ages = time(b"Event-Date-Timestamp").zip(time(b"Caller-Profile-Created-Time"));
+    let transferred = time(b"Caller-Profile-Index").is_some_and(|index| index > 1);
+    transferred && ages.is_none_or(|(now, created)| now.saturating_sub(created) <= FRESH)
+}
+
+/// Microseconds: two steps of the clock, and some for a daemon that is slow to say `connect`.
+const FRESH: u64 = 100_000;
