@@ -160,10 +160,13 @@ where
                 let refused = within(LAST_WORD, switch.refuse()).await;
                 refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
             }
-            SwitchError::Moved => match switch.until_end_is_harmless().await {
-                Ok(()) => give_back(&mut switch, patience, &admission).await,
-                Err(ended) => debug!("the call that was moved: {ended}"),
-            },
+            SwitchError::Moved => {
+                admission.told();
+                match switch.until_end_is_harmless().await {
+                    Ok(()) => give_back(&mut switch, patience, &admission).await,
+                    Err(ended) => debug!("the call that was moved: {ended}"),
+                }
+            }
             SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
                 admission.refused();
                 give_back(&mut switch, patience, &admission).await;
@@ -206,13 +209,19 @@ where
         greeted = in_haste(patience, &admission.hurry, switch.greet()) => greeted?,
         () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
     };
-    admission.told();
     let began = Instant::now();
     let _in_flight = house.metrics.call_began();
     house.name(&call);
 
     let step = house.policy.step(&call);
-    let told = within(patience, switch.ask(&mut call, &step.wanted())).await?;
+    let wanted = step.wanted();
+    // what has not been authenticated may be a stranger's, who stays silent from here on
+    let told = tokio::select! {
+        biased;
+        told = within(patience, switch.ask(&mut call, &wanted)) => told?,
+        () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
+    };
+    admission.told();
     house.show(&call);
     let dialect = switch.dialect().clone();
     // who has left by now has asked nobody

@@ -18,6 +18,18 @@ pub fn url(text: &str) -> String {
 /// Returns a URL as it may be shown; this mark in it stays, wherever it stands.
 #[must_use]
 pub fn url_but(text: &str, mark: Option<&str>) -> String {
+    url_at(text, mark, Depth::Outermost)
+}
+
+/// A URL in the query of another one is shown as the other is. What stands in a third one is hidden, because a stranger could nest
+/// them without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Outermost,
+    Nested,
+}
+
+fn url_at(text: &str, mark: Option<&str>, depth: Depth) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let authority = match authority.rsplit_once('@') {
@@ -25,13 +37,17 @@ pub fn url_but(text: &str, mark: Option<&str>) -> String {
         None => authority.to_owned(),
     };
     let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-    let query = query.map(|query| format!("?{}", self::query(query, mark))).unwrap_or_default();
-    format!("{scheme}://{authority}{}{query}", self::path(path, mark))
+    let query = query.map(|query| format!("?{}", self::query(query, mark, depth))).unwrap_or_default();
+    format!("{scheme}://{authority}{}{query}", self::path(path, mark, depth))
 }
 
 /// Returns a text in which every URL is as it may be shown.
 #[must_use]
 pub fn within(text: &str) -> Cow<'_, str> {
+    within_at(text, Depth::Outermost)
+}
+
+fn within_at(text: &str, depth: Depth) -> Cow<'_, str> {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("://") {
         let begins =
@@ -41,7 +57,7 @@ pub fn within(text: &str) -> Cow<'_, str> {
         let end = found.find([' ', '\t', '\n', '"', '\'', '<', '>']).unwrap_or(found.len());
         let (found, behind) = found.split_at(end);
         shown.push_str(before);
-        shown.push_str(&url(found));
+        shown.push_str(&url_at(found, None, depth));
         rest = behind;
     }
     if shown.is_empty() {
@@ -52,7 +68,7 @@ pub fn within(text: &str) -> Cow<'_, str> {
 }
 
 /// The segments of a path. A segment is hidden where it looks random, or where the one before says that it is a secret.
-fn path(path: &str, mark: Option<&str>) -> String {
+fn path(path: &str, mark: Option<&str>, depth: Depth) -> String {
     let mut announced = false;
     let segments = path.split('/').map(|segment| {
         let secret =
@@ -60,7 +76,7 @@ fn path(path: &str, mark: Option<&str>) -> String {
         announced = ANNOUNCE.contains(&segment.to_ascii_lowercase().as_str());
         match secret {
             true => hidden(segment, mark),
-            false => segment.split(';').map(|part| pair(part, mark)).collect::<Vec<_>>().join(";"),
+            false => segment.split(';').map(|part| pair(part, mark, depth)).collect::<Vec<_>>().join(";"),
         }
     });
     segments.collect::<Vec<_>>().join("/")
@@ -83,9 +99,9 @@ const ANNOUNCE: [&str; 13] = [
     "sig",
 ];
 
-fn query(query: &str, mark: Option<&str>) -> String {
+fn query(query: &str, mark: Option<&str>, depth: Depth) -> String {
     let parameter = |text: &str| match text.contains('=') {
-        true => pair(text, mark),
+        true => pair(text, mark, depth),
         // `?9f8a…` alone is a secret as often as a name
         false if random(text) => hidden(text, mark),
         false => text.to_owned(),
@@ -94,15 +110,21 @@ fn query(query: &str, mark: Option<&str>) -> String {
 }
 
 /// `name=value`, the value hidden where the name says that it is a secret.
-fn pair(text: &str, mark: Option<&str>) -> String {
+fn pair(text: &str, mark: Option<&str>, depth: Depth) -> String {
     let Some((name, value)) = text.split_once('=') else { return text.to_owned() };
     if is_secret(&percent_decode_str(name).decode_utf8_lossy()) {
         return format!("{name}={}", hidden(value, mark));
     }
     // a URL in the query of another one
     let decoded = percent_decode_str(value).decode_utf8_lossy();
-    match decoded.contains("://").then(|| within(&decoded)) {
-        Some(shown) if shown != decoded => format!("{name}={shown}"),
+    if !decoded.contains("://") {
+        return text.to_owned();
+    }
+    if depth == Depth::Nested {
+        return format!("{name}={HIDDEN}");
+    }
+    match within_at(&decoded, Depth::Nested) {
+        shown if shown != decoded => format!("{name}={shown}"),
         _ => text.to_owned(),
     }
 }
@@ -216,6 +238,17 @@ fn expression(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_that_are_nested_without_end_cost_no_stack() {
+        for nested in ["://?=", "%3A%2F%2F%3F%3D", "http://h/?u="] {
+            let text = format!("http://h/?a={}", nested.repeat(200_000));
+            assert!(url(&text).len() <= text.len());
+            assert!(within(&text).len() <= text.len());
+        }
+        assert_eq!(url("http://h/?a=http://i/?token=b"), "http://h/?a=http://i/?token=…");
+        assert_eq!(url("http://h/?a=http://i/?b=http://j/?c=d"), "http://h/?a=http://i/?b=…");
+    }
 
     #[test]
     fn secrets_in_a_query_are_hidden_by_their_names() {

@@ -105,6 +105,11 @@ pub trait Dialect: Clone + Sync {
         false
     }
 
+    /// True as long as a further reply may show it.
+    fn proof_is_due(&self) -> bool {
+        false
+    }
+
     /// True if such a reply has shown it.
     fn end_is_proved(&self) -> bool {
         false

@@ -137,9 +137,13 @@ impl Esl {
 
     /// Takes in the channel data of a call that has moved.
     fn moved(&mut self, now: &Headers<'_>) {
+        let elsewhere = Some(place(now));
+        // music that somebody lets the parked call hear stands in the place of its application
+        let still_held = self.held_elsewhere && self.mode == Mode::Moved && self.place == elsewhere;
         self.mode = Mode::Moved;
+        self.place = elsewhere;
         self.resumes = is_true(&now.variable(RESUMES));
-        self.held_elsewhere = is_held(now);
+        self.held_elsewhere = still_held || is_held(now);
     }
 
     fn call(&self, headers: &Headers<'_>) -> Call {
@@ -271,7 +275,10 @@ impl Dialect for Esl {
     fn location(&mut self, message: &[u8]) -> Location {
         let now = Headers::parse(message);
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
-            return Location::Unknown;
+            let cut = now.first(b"Socket-Mode").is_some();
+            // what is not known may be a move
+            self.fresh |= cut;
+            return if cut { Location::InStep } else { Location::Unknown };
         }
         let stayed = self.place.as_ref().is_none_or(|before| *before == place(&now));
         if self.mode != Mode::Moved && stayed {
@@ -308,6 +315,10 @@ impl Dialect for Esl {
         matches!(self.mode, Mode::Async | Mode::AsyncLeg) && self.park == Park::Untouched
     }
 
+    fn proof_is_due(&self) -> bool {
+        matches!(self.park, Park::Untouched | Park::Running)
+    }
+
     fn end_is_proved(&self) -> bool {
         self.park == Park::Proved && !self.resumes
     }
@@ -337,10 +348,9 @@ impl Dialect for Esl {
         let mut words = self.rescue(self.resumes)?;
         for assignment in assignments {
             words.extend(command::set(assignment, self.passes)?);
+            // whatever the answer for it was
+            words.extend(self.rescue(assignment.name.as_str().eq_ignore_ascii_case(RESUMES))?);
         }
-        // whatever the answer for it was
-        let resumes = |set: &Assignment| set.name.as_str().eq_ignore_ascii_case(RESUMES);
-        words.extend(self.rescue(assignments.iter().any(resumes))?);
         Ok(words)
     }
 

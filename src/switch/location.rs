@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::debug;
 
 use super::{Dialect, Switch, SwitchError};
 
@@ -119,6 +120,8 @@ where
             if self.dialect.end_is_harmless() {
                 return Ok(());
             }
+            // somebody may have set the variable since the greeting
+            self.disarm().await?;
             sleep(SHORTEST_PAUSE).await;
         }
         Ok(())
@@ -135,7 +138,7 @@ where
     /// [`SwitchError::Moved`], or the end of the conversation.
     pub(super) async fn prove_end(&mut self) -> Result<usize, SwitchError> {
         let mut unconfirmed = 0;
-        while self.dialect.proves_end() && Instant::now() < self.tracking.held_until {
+        while self.dialect.proof_is_due() && Instant::now() < self.tracking.held_until {
             match timeout(REPLY, self.proof(&mut unconfirmed)).await {
                 Ok(proof) => proof?,
                 Err(_elapsed) => break,
@@ -168,14 +171,18 @@ where
     /// When the conversation ends before.
     pub async fn until_end_is_harmless(&mut self) -> Result<(), SwitchError> {
         self.disarm().await?;
+        if !self.dialect.end_is_harmless() {
+            debug!("the call was moved and is parked there; its connection stays open until that park ends");
+        }
         let mut pause = SHORTEST_PAUSE;
         while !self.dialect.end_is_harmless() && self.asks_for_location() {
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-            match self.located_now().await {
+            match timeout(REPLY, self.located_now()).await {
                 // it was moved, and it still is
-                Ok(()) | Err(SwitchError::Moved) => {}
-                Err(ended) => return Err(ended),
+                Ok(Ok(()) | Err(SwitchError::Moved)) => {}
+                Ok(Err(ended)) => return Err(ended),
+                Err(_elapsed) => return Err(SwitchError::Silent(REPLY)),
             }
         }
         Ok(())

@@ -47,9 +47,9 @@ pub(super) enum Pool {
 }
 
 impl Pool {
-    /// The pools of a hook, but for the time in which its webhook closes connections without notice.
+    /// The pools of a hook. Any webhook may turn out to close connections without notice.
     pub(super) fn of(keep_alive: bool) -> &'static [Self] {
-        if keep_alive { &[Self::Trusted, Self::Quarantine] } else { &[Self::Unkept] }
+        if keep_alive { &[Self::Trusted, Self::Quarantine, Self::Unkept] } else { &[Self::Unkept] }
     }
 }
 

@@ -164,7 +164,14 @@ async fn until_released(
     mut freeswitch: FakeFreeSwitch,
     release: impl FnOnce(ChannelData) -> ChannelData,
 ) -> GivenBack {
-    for _ in 0..4 {
+    for _ in 0..3 {
+        freeswitch.expect_connect().await;
+        freeswitch.locate().await;
+    }
+    // music that it hears there changes nothing
+    let channel = freeswitch.channel();
+    *channel = channel.clone().variable("current_application", "playback");
+    for _ in 0..2 {
         freeswitch.expect_connect().await;
         freeswitch.locate().await;
     }
@@ -183,7 +190,7 @@ async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
             channel.clone().header("Channel-State", state).variable("current_application", application);
         *channel = parked;
         let given_back = until_released(freeswitch, |parked| {
-            parked.header("Channel-State", "CS_EXECUTE").variable("current_application", "playback")
+            parked.header("Channel-State", "CS_EXECUTE").header("Caller-Profile-Index", "3")
         })
         .await;
         assert_eq!(given_back.state, CallState::Elsewhere, "{state}");
@@ -198,8 +205,32 @@ async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
     freeswitch.taken_elsewhere();
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "socket").variable(argument, same);
-    let given_back = until_released(freeswitch, |asked| asked.variable("current_application", "set")).await;
+    let given_back = until_released(freeswitch, |asked| asked.header("Caller-Profile-Index", "3")).await;
     assert_eq!(given_back.state, CallState::Elsewhere);
+}
+
+#[tokio::test]
+async fn a_hook_that_sets_socket_resume_itself_ends_as_safely() {
+    let webhook = FakeWebhook::start(|_| Reply::text("true")).await;
+    let keys = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"socket_resume\"", webhook.url("/"));
+    let daemon = Daemon::start(&keys).await;
+    let given_back =
+        FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, SocketMode::Async, "/crm")).await;
+    let first = ["set socket_resume=true", "set socket_resume=false", "set webhook_code=200"];
+    assert_eq!(given_back.orders()[..3], first);
+    assert_eq!(given_back.orders().last(), Some(&"exit"));
+    assert!(!given_back.orders().contains(&"resume"));
+    assert_eq!(given_back.state, CallState::GoesOn);
+}
+
+#[tokio::test]
+async fn a_leg_of_which_the_state_is_not_told_hears_no_resume() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    let leg = call(&daemon, SocketMode::Async, "/crm").without("Channel-State");
+    let given_back = FakeFreeSwitch::call(daemon.freeswitch(), leg).await;
+    assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
+    assert!(!given_back.orders().contains(&"resume"));
 }
 
 /// The channel data of the legs on which `execute_on_…` and `uuid_broadcast` run a step.

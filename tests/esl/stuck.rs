@@ -332,6 +332,10 @@ mod panics {
             self.0.proves_end()
         }
 
+        fn proof_is_due(&self) -> bool {
+            self.0.proof_is_due()
+        }
+
         fn end_is_proved(&self) -> bool {
             self.0.end_is_proved()
         }

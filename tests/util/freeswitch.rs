@@ -446,7 +446,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
                 (false, false) => CallState::Parked,
             },
             (true, true) | (false, false) => CallState::GoesOn,
-            (true, false) if self.park_began && !plays => CallState::GoesOn,
+            (true, false) if (self.park_began || parked) && !plays => CallState::GoesOn,
             (true, false) => CallState::Parked,
             (false, true) => CallState::StuckInReset,
         };

@@ -11,6 +11,8 @@ pub(super) enum Park {
     Unknown,
     /// Nothing has run on the call since its `socket`.
     Untouched,
+    /// One of our commands runs, or a command of somebody else that takes no time.
+    Running,
     /// Our commands have run, so the park has begun; and nothing else runs on the call.
     Proved,
 }
@@ -22,6 +24,7 @@ impl Park {
         match application(data) {
             Some(b"socket") => Self::Untouched,
             Some(b"set") if argument.to_ascii_lowercase().starts_with(b"webhook_status%3d") => Self::Proved,
+            Some(b"set") => Self::Running,
             Some(_) | None => Self::Unknown,
         }
     }
@@ -52,7 +55,7 @@ pub(super) fn place(data: &Headers<'_>) -> Vec<u8> {
 
 /// True if the channel is in the state in which a dialplan runs.
 pub(super) fn in_dialplan_state(data: &Headers<'_>) -> bool {
-    data.first(b"Channel-State").is_none_or(|state| state == b"CS_EXECUTE")
+    data.first(b"Channel-State") == Some(b"CS_EXECUTE")
 }
 
 /// True if the dialplan of this call goes on behind `socket`. On a leg that was called there is none; `execute_on_pre_bridge`

@@ -2,7 +2,6 @@
 //!
 //! Knows what to do where one of them has not been answered; does not know which name comes next.
 
-use std::future::pending;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::Name;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::NoAddress;
 
@@ -24,7 +23,8 @@ type Answer = Result<Vec<IpAddr>, NoAddress>;
 
 /// Which addresses lead somewhere.
 trait Reach {
-    /// Returns what can be connected to, as soon as that is known; never, where none can be.
+    /// Returns what can be connected to, as soon as that is known. Where every address has refused, that is all of them, a moment
+    /// later, so that the connection itself tells the reason.
     async fn reached(&self, addresses: &[IpAddr]) -> Vec<IpAddr>;
 }
 
@@ -118,11 +118,17 @@ impl Reach for Port {
             match timeout(ATTEMPT_DELAY, connecting.next()).await {
                 Ok(Some(Ok(address))) => return vec![address],
                 Ok(Some(Err(_))) | Err(_) => {}
-                Ok(None) => return pending().await,
+                Ok(None) => {
+                    sleep(AFTER_REFUSALS).await;
+                    return addresses.to_vec();
+                }
             }
         }
     }
 }
+
+/// The time that a silent family has once every address of the other has refused.
+const AFTER_REFUSALS: Duration = Duration::from_millis(500);
 
 /// Between the attempts at one address and at the next (RFC 8305, section 8: "Connection Attempt Delay").
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -131,7 +137,9 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 mod tests {
     use hickory_resolver::net::{DnsError, NoRecords};
     use hickory_resolver::proto::op::{Query, ResponseCode};
-    use tokio::time::{Instant, sleep};
+    use std::future::pending;
+
+    use tokio::time::Instant;
 
     use super::*;
 
