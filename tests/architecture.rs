@@ -49,8 +49,8 @@ const DOORS: [(&str, &[&str]); 25] = [
     (
         "cli",
         &[
-            "call", "config", "demo", "dialplan", "hook", "limits", "log", "notify", "server", "trial",
-            "variable",
+            "call", "config", "demo", "dialplan", "files", "hook", "limits", "log", "notify", "server",
+            "trial", "variable",
         ],
     ),
     ("lib", &[]),

@@ -4,8 +4,7 @@ mod steps;
 mod understood;
 mod values;
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,8 +12,9 @@ use self::steps::{fault, is_ours};
 use self::understood::understood;
 use self::values::notices;
 use super::{ConfigFile, DONE, FAILED, ended, failed, print};
-use crate::config::{Config, in_kib_or_mib};
+use crate::config::Config;
 use crate::dialplan::{self, Dialplan};
+use crate::files;
 
 /// Says what was understood and what may go wrong, and every fault. A notice does not change the exit status.
 pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
@@ -50,23 +50,13 @@ fn of_file(file: &Path) -> Result<Dialplan, String> {
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(format!("{name}: a configuration, not a dialplan; write --config {name}"));
     }
-    let bytes = bytes(file).map_err(|error| match error.kind() {
+    let bytes = files::anything(file, LONGEST).map_err(|error| match error.kind() {
         ErrorKind::IsADirectory => format!("{name}: a folder; name the files in it"),
+        ErrorKind::InvalidData => format!("{name}: {error}; write it in UTF-8"),
         _ => format!("cannot read {name}: {error}"),
     })?;
     let read = dialplan::read(file, &String::from_utf8_lossy(&bytes));
     read.map_err(|(line, fault)| format!("{name}:{line}: {fault}"))
-}
-
-fn bytes(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let one_more = u64::try_from(LONGEST).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(file)?.take(one_more).read_to_end(&mut bytes)?;
-    if bytes.len() > LONGEST {
-        let more = format!("it has more than {}", in_kib_or_mib(LONGEST));
-        return Err(io::Error::new(ErrorKind::FileTooLarge, more));
-    }
-    Ok(bytes)
 }
 
 /// The longest dialplan that is read: a large generated one has some MiB.

@@ -67,6 +67,16 @@ async fn a_comment_in_latin_1_hides_no_step() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_hides_no_step() {
+    let conf = "\u{feff}exten => 1,1,AGI(agi://127.0.0.1/cmr)\n".as_bytes().to_vec();
+    let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
+    assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
+    let wide = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let fault = "FILE: it is in UTF-16; write it in UTF-8";
+    assert_eq!(Checked::new(HOOKS, "extensions.conf", wide).faults().await, [fault]);
+}
+
+#[tokio::test]
 async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
     let listen = "[listen]\nasterisk = \"[::1]:4573\"\nfreeswitch = \"[::1]:8084\"\n";
     let configuration = format!("{listen}{HOOKS}");
