@@ -4,6 +4,8 @@
 
 use std::mem;
 
+use percent_encoding::percent_decode;
+
 use super::{Call, SwitchKind};
 use crate::variable::Value;
 
@@ -47,11 +49,15 @@ impl Call {
             SwitchKind::FreeSwitch => numbers.removed_from(&without_user(&self.channel)),
         };
         let numbers = Numbers::of(&known, SHORTEST_IN_ID);
-        self.sip_call_id = numbers.removed_from(&self.sip_call_id);
+        let without = |id: &Value| {
+            let removed = numbers.removed_from(id);
+            if is_told_by(&removed, &known) { Value::default() } else { removed }
+        };
+        self.sip_call_id = without(&self.sip_call_id);
         // a profile of FreeSWITCH may take the Call-ID for the unique id; Asterisk makes its ids of the time
         if self.switch == SwitchKind::FreeSwitch {
-            self.unique_id = numbers.removed_from(&self.unique_id);
-            self.linked_id = numbers.removed_from(&self.linked_id);
+            self.unique_id = without(&self.unique_id);
+            self.linked_id = without(&self.linked_id);
         }
         self
     }
@@ -75,6 +81,31 @@ fn names_the_number(name: &Value, known: &[Value]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
     let dialled = text.iter().any(u8::is_ascii_digit) && !text.iter().any(letter);
     is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).stand_in(text)
+}
+
+/// True if an id still tells one of these numbers or users, however it is punctuated or percent-encoded.
+fn is_told_by(id: &Value, known: &[Value]) -> bool {
+    let id: Vec<u8> = percent_decode(id.as_bytes()).collect();
+    let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
+    known.iter().filter(|text| !is_word(text.as_bytes().trim_ascii())).any(|text| {
+        let (plain, digits) = (plain(text.as_bytes()), digits(text.as_bytes()));
+        let named = plain.iter().any(u8::is_ascii_alphabetic) && plain.len() >= SHORTEST_USER;
+        let from = digits.len().saturating_sub(SHARED);
+        named && holds(&self::plain(&id), &plain)
+            || digits.len() >= SHORTEST_IN_ID
+                && holds(&self::digits(&id), digits.get(from..).unwrap_or_default())
+    })
+}
+
+/// The fewest letters and digits of a user that is looked for in an id.
+const SHORTEST_USER: usize = 4;
+
+fn plain(text: &[u8]) -> Vec<u8> {
+    text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+}
+
+fn digits(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(u8::is_ascii_digit).collect()
 }
 
 /// The name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
@@ -148,6 +179,24 @@ mod tests {
     fn told(call: Call, withheld: Withheld) -> [String; 3] {
         let call = call.without_withheld(withheld, &[]);
         [call.caller_number, call.caller_name, call.channel].map(|value| value.lossy().into_owned())
+    }
+
+    #[test]
+    fn an_id_that_tells_the_number_in_another_way_is_empty() {
+        for (user, id, kept) in [
+            ("ada.lovelace", "ada.lovelace-1@x", ""),
+            ("t31612345678", "t31612345678@x", "t@x"),
+            ("31612345678", "31-6-1234-5678@x", ""),
+            ("31612345678", "316%31%32345678-9@x", ""),
+            ("31612345678", "0f3a-77@anonymous.invalid", "0f3a-77@anonymous.invalid"),
+            ("anonymous", "0f3a-77@anonymous.invalid", "0f3a-77@anonymous.invalid"),
+        ] {
+            let call =
+                Call { sip_call_id: Value::from(id), switch: SwitchKind::FreeSwitch, ..known_caller() };
+            let withheld = Withheld { number: true, name: false };
+            let call = call.without_withheld(withheld, &[Value::from(user)]);
+            assert_eq!(call.sip_call_id, Value::from(kept), "{user} {id}");
+        }
     }
 
     #[test]
@@ -235,7 +284,8 @@ mod tests {
             let call = call.without_withheld(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
             [call.sip_call_id, call.unique_id, call.linked_id].map(|id| id.lossy().into_owned())
         };
-        let without = "316123456789__8665@192.0.2.1";
+        // what is left holds the number within a longer one, so nothing is told
+        let without = "";
         assert_eq!(ids(SwitchKind::FreeSwitch, "31612345678"), [without, "x-", "y-"]);
         assert_eq!(ids(SwitchKind::Asterisk, "31612345678"), [without, "x-31612345678", "y-31612345678"]);
         assert_eq!(ids(SwitchKind::FreeSwitch, "8665")[0], "316123456789_31612345678_8665@192.0.2.1");

@@ -93,6 +93,10 @@ impl Policy {
 
 /// The URL of an ad hoc step, unless it says something that nobody can mean.
 fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
+    // a tab or a carriage return would be dropped without a word
+    if text.contains(|character: char| character.is_ascii_control()) {
+        return Err(RequestFault::Url);
+    }
     let url = http_url(text).map_err(|fault| match fault {
         NotAUrl::Fragment => RequestFault::UrlFragment,
         NotAUrl::Scheme | NotAUrl::Unreadable(_) => RequestFault::Url,

@@ -1,10 +1,9 @@
 //! Peers that connect and say nothing: the connection that has been silent longest gives its place to the next.
 
 use std::io::ErrorKind;
-use std::time::Duration;
 
 use super::{daemon_for, good_webhook};
-use crate::util::{Daemon, Environment, FakeSwitch, configured, metrics, run};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, metrics, run};
 
 /// As many connections as there may be with this configuration, but for the one that the other listener keeps ready. The
 /// time for a message is longer than any test waits.
@@ -43,25 +42,36 @@ async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place
     assert!(heard.starts_with(b"connect\n") && heard.ends_with(b"\nexit\n\n"), "{heard:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_has_told_of_its_call_never_gives_its_place() {
-    let daemon = Daemon::start(FEW).await;
-    let mut calls = Vec::new();
+#[tokio::test]
+async fn a_connection_whose_call_is_authenticated_never_gives_its_place() {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{FEW}")).await;
+    let call = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
+    webhook.requested().await;
+    let mut strangers = Vec::new();
     for _ in 0..ALL {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.say(&Environment::new("webhook").bytes()).await;
-        let question = String::from_utf8(switch.hear().await.expect("a question")).unwrap();
-        calls.push((switch, question));
+        strangers.push(FakeSwitch::connect(daemon.address()).await);
     }
-    let waiting = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("webhook")));
-    // far longer than a silent connection would keep its place
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(!waiting.is_finished());
-    for (mut switch, question) in calls {
-        switch.say(&Environment::new("webhook").reply(&question)).await;
-        assert_eq!(switch.obey().await.status(), "BAD_REQUEST");
+    // the oldest of the silent ones has given its place to this call, which was not the first to come
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OVERLOADED");
+    gate.open();
+    assert_eq!(call.await.unwrap().status(), "OK");
+}
+
+#[tokio::test]
+async fn a_connection_that_only_wrote_an_environment_gives_its_place() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, FEW).await;
+    let mut strangers = Vec::new();
+    for _ in 0..ALL {
+        let mut stranger = FakeSwitch::connect(daemon.address()).await;
+        stranger.say(&Environment::new("crm").bytes()).await;
+        stranger.hear().await.expect("a question");
+        strangers.push(stranger);
     }
-    assert_eq!(waiting.await.unwrap().status(), "BAD_REQUEST");
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
 }
 
 #[tokio::test]

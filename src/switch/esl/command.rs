@@ -56,7 +56,7 @@ fn refuse(value: &[u8], accept: Accept) -> Result<(), Unfit> {
     if value.contains(&0) {
         return Err(Unfit::Nul);
     }
-    if value.starts_with(b"ARRAY::") {
+    if begins_as_array(value) {
         return Err(Unfit::Array);
     }
     if accept != Accept::Any && sets_scope(value) {
@@ -82,6 +82,14 @@ fn refuse(value: &[u8], accept: Accept) -> Result<(), Unfit> {
 fn ends_in_line_feed(value: &[u8]) -> bool {
     value.iter().rev().find(|byte| !matches!(byte, b'\\' | b'\'')) == Some(&b'\n')
 }
+
+/// True if a value begins as an array, also behind what a pass drops.
+fn begins_as_array(value: &[u8]) -> bool {
+    let seen = value.iter().filter(|byte| !matches!(byte, b'\\' | b'\''));
+    seen.take(ARRAY.len()).eq(ARRAY)
+}
+
+const ARRAY: &[u8] = b"ARRAY::";
 
 /// Whether an application whose whole argument this is would take its beginning for variables:
 ///
@@ -111,6 +119,16 @@ fn protected(value: &[u8], passes: Passes) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variable::Value;
+
+    #[test]
+    fn an_array_is_seen_behind_what_a_pass_drops() {
+        for value in [&b"ARRAY::a|:b"[..], b"\\'ARRAY::a|:b", b"'ARR\\'AY::a"] {
+            let set =
+                Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+            assert_eq!(super::set(&set, Passes::Two), Err(Unfit::Array), "{}", value.escape_ascii());
+        }
+    }
 
     #[test]
     fn what_would_set_variables_of_an_application_is_refused() {
