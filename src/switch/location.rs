@@ -138,10 +138,14 @@ where
     /// [`SwitchError::Moved`], or the end of the conversation.
     pub(super) async fn prove_end(&mut self) -> Result<usize, SwitchError> {
         let mut unconfirmed = 0;
-        while self.dialect.proof_is_due() && Instant::now() < self.tracking.held_until {
+        while self.dialect.proof_is_due() {
             match timeout(REPLY, self.proof(&mut unconfirmed)).await {
                 Ok(proof) => proof?,
                 Err(_elapsed) => break,
+            }
+            // one look in any case
+            if Instant::now() >= self.tracking.held_until {
+                break;
             }
         }
         Ok(unconfirmed)

@@ -74,7 +74,8 @@ async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, path)).await;
             let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
-            assert_eq!(asked, if mode.is_async() { 2 } else { 0 }, "{mode:?} {path}");
+            // once more for each 0.9 s that the machine takes
+            assert!(if mode.is_async() { asked >= 2 } else { asked == 0 }, "{mode:?} {path}: {asked}");
             assert_eq!(given_back.orders().last(), Some(&"exit"));
             assert!(!given_back.orders().contains(&"resume"), "the park is known to have begun");
             assert_eq!(given_back.state, CallState::GoesOn);
