@@ -73,7 +73,7 @@ async fn round(daemon: &Child, address: SocketAddr, calls: usize, at_once: usize
     (used * 1e6 / calls as f64, calls as f64 / began.elapsed().as_secs_f64())
 }
 
-const ENVIRONMENT: &str = include_str!("../src/demo/environment.txt");
+const ENVIRONMENT: &str = include_str!("../src/cli/demo/environment.txt");
 
 /// A call as Asterisk makes it.
 async fn call(address: SocketAddr) {

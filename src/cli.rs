@@ -1,8 +1,10 @@
 //! The command line: `serve`, `check`, `try`, `demo`.
 
 mod check;
+mod demo;
 mod output;
 mod serve;
+mod try_hook;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +13,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::output::{ended, print};
+use self::try_hook::Trial;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::log::Format;
-use crate::trial::Trial;
-use crate::{demo, trial};
 
 /// A webhook step for the dialplans of Asterisk and FreeSWITCH.
 ///
@@ -145,7 +146,7 @@ pub fn run() -> ExitCode {
     let status = match arguments.command {
         Command::Serve(how) => runtime.block_on(serve::run(&how)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
-        Command::Try(trial) => runtime.block_on(trial::run(&trial)),
+        Command::Try(trial) => runtime.block_on(try_hook::run(&trial)),
         Command::Demo => runtime.block_on(demo::run()),
     };
     // dropping it would wait for a reload that waits for its folder

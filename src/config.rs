@@ -21,12 +21,12 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 pub use self::completeness::Completeness;
+pub use self::limits::Limits;
 use self::raw::{Document, Entry, Section};
 use crate::call::SwitchKind;
 use crate::files;
 pub(crate) use crate::files::in_kib_or_mib;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
-use crate::limits::Limits;
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/dialhook/dialhook.toml";

@@ -4,43 +4,33 @@
 //! [`UrlTemplate`] makes a URL of a call, [`Outcome`] has the words for how a step ended.
 
 mod answer;
-mod body;
-mod faults;
-mod headers;
+mod delivery;
 mod note;
-mod outcome;
 mod parameters;
 mod policy;
-mod redirect;
+mod request;
 mod shown_name;
-mod signature;
-mod standing;
 mod step;
-mod template;
-mod url;
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
+pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
+pub use self::answer::outcome::{Awaited, Load, Outcome, Status};
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
-pub use self::body::{Body, Fields, JsonTemplate};
-pub use self::faults::{AnswerFault, Coding, RequestFault, Unreachable};
-pub use self::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
-pub use self::outcome::{Awaited, Load, Outcome, Status};
+pub use self::delivery::{Breaker, Keeping, Manner, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
-pub use self::redirect::{RedirectFault, Redirects, redirected_headers, redirected_method};
+pub use self::request::body::{Body, Fields, JsonTemplate};
+pub use self::request::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
+pub use self::request::signature::{NotASigningSecret, Signer, SigningSecret};
+pub use self::request::template::Placeholder;
+pub use self::request::url::{NotAUrl, UrlTemplate, http_url, shown};
 pub use self::shown_name::ShownName;
-pub use self::signature::{NotASigningSecret, Signer, SigningSecret};
-pub use self::standing::{Admission, Breaker, Probe, Stage, Standing, Turn, UNKEPT};
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
-pub use self::template::Placeholder;
-pub use self::url::{NotAUrl, UrlTemplate, http_url, shown};
 pub use crate::redact::{SECRET_WORDS, sounds_secret};
-use crate::tls::Tls;
 use crate::variable::{Accept, FetchName, Value, VariableName};
 
 /// A webhook, and everything that was decided about it before any call.
@@ -74,48 +64,6 @@ pub struct Hook {
     pub sign: Option<Signer>,
     /// How it is asked.
     pub manner: Manner,
-}
-
-/// How a webhook is asked, and what happens when it does not answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manner {
-    /// Whom to trust and who to be over https, where that is not the machine's default.
-    pub tls: Option<Arc<Tls>>,
-    /// Whether the webhook may receive the same request twice.
-    pub idempotent: bool,
-    /// True if a connection may serve more than one request.
-    pub keep_alive: bool,
-    /// When callers are no longer kept waiting for it; none: never.
-    pub breaker: Option<Breaker>,
-    /// For how long an answer is taken for calls that would ask the same.
-    pub cache: Option<Keeping>,
-    /// Which redirects are followed.
-    pub redirects: Redirects,
-    /// Whether the dialplan goes on at once, without an answer.
-    pub detach: bool,
-}
-
-/// How long an answer is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeping {
-    /// For so long it is taken for the webhook's.
-    pub fresh: Duration,
-    /// And for so much longer where the webhook has no good answer.
-    pub stale: Duration,
-}
-
-impl Default for Manner {
-    fn default() -> Self {
-        Self {
-            tls: None,
-            idempotent: false,
-            keep_alive: true,
-            breaker: Some(Breaker::default()),
-            cache: None,
-            redirects: Redirects::default(),
-            detach: false,
-        }
-    }
 }
 
 impl Hook {

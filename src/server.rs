@@ -1,7 +1,7 @@
 //! The listeners: how calls come in, how many at once, what a reload changes, and how the daemon ends.
 
-mod entrance;
-mod observed;
+mod listener;
+mod observer_listener;
 mod open_files;
 mod reload;
 
@@ -18,22 +18,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use self::entrance::{Entrance, Open, Sign};
-use self::observed::Observed;
+use self::listener::{Entrance, Open, Sign};
+use self::observer_listener::Observed;
 use self::open_files::Shares;
 pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
-use crate::config::{Config, Listen};
-use crate::conversation::{self, Admission, House};
-use crate::limits::{Attendance, ConnectionSlot, ConnectionSlots, Limits};
+use crate::config::{Config, Limits, Listen};
 use crate::log::{Numbers, Seldom};
 use crate::metrics::{Metrics, Refusal};
+use crate::nonce;
 use crate::observer;
+use crate::session::{self, Admission, House};
+use crate::slots::{Attendance, ConnectionSlot, ConnectionSlots};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::webhook::{NoClient, Webhook};
-use crate::word;
 
 /// A daemon that serves until it is dropped; [`Server::run`] waits for its end and makes that a good one.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl Server {
         if entrances.is_empty() {
             return Err(StartError::NoListener);
         }
-        let observer = config.listen.observer.map(observed::listen).transpose()?;
+        let observer = config.listen.observer.map(observer_listener::listen).transpose()?;
         let metrics = Arc::new(Metrics::default());
         let webhook = Webhook::new(config.every_hook(), Arc::clone(&metrics))?;
         if let Some(warning) = webhook.warning() {
@@ -348,12 +348,12 @@ impl Shared {
             let Limits { environment, channel_data, .. } = *house.limits();
             match switch {
                 SwitchKind::Asterisk => {
-                    let agi = Agi::new(word::random::<8>()).taking(environment);
-                    conversation::hold(Switch::new(stream, agi).of(peer), house, admission).await;
+                    let agi = Agi::new(nonce::random::<8>()).taking(environment);
+                    session::hold(Switch::new(stream, agi).of(peer), house, admission).await;
                 }
                 SwitchKind::FreeSwitch => {
                     let esl = Esl::new(port).taking(channel_data);
-                    conversation::hold(Switch::new(stream, esl).of(peer), house, admission).await;
+                    session::hold(Switch::new(stream, esl).of(peer), house, admission).await;
                 }
             }
             drop(leisure);

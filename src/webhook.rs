@@ -5,14 +5,11 @@
 //! is cancelled, down to its socket.
 
 mod attempt;
-mod clients;
-mod connections;
-mod errand;
-mod failure;
-mod kept;
-mod names;
-mod progress;
-mod standings;
+mod cache;
+mod client;
+mod endpoint;
+mod redirect;
+mod time_slice;
 
 use std::io;
 use std::sync::Arc;
@@ -22,11 +19,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use self::attempt::Heard;
-use self::clients::{Clients, Pool};
-use self::errand::{Errand, OneTurn, share};
-use self::kept::KeptAnswers;
-pub use self::kept::Origin;
-use self::standings::{Admitted, Standings};
+use self::cache::KeptAnswers;
+pub use self::cache::Origin;
+use self::client::{Clients, Pool};
+use self::endpoint::registry::{Admitted, Standings};
+use self::time_slice::{Errand, OneTurn, share};
 use crate::hook::{Answer, Awaited, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
@@ -326,7 +323,7 @@ impl Webhook {
             };
             let outcome = failure.outcome.clone();
             // not the path: it may hold a secret
-            debug!(to = standings::origin(&target.place), "{outcome}");
+            debug!(to = endpoint::registry::origin(&target.place), "{outcome}");
             if first
                 && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
                 && Instant::now() < turn.until
@@ -361,7 +358,7 @@ impl Attempt {
     /// Scheme, host and port of the URL, for the log: its path may hold a secret.
     #[must_use]
     pub fn origin(&self) -> &str {
-        standings::origin(&self.place)
+        endpoint::registry::origin(&self.place)
     }
 }
 

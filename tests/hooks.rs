@@ -53,8 +53,8 @@ use std::time::{Duration, SystemTime};
 
 use dialhook::call::{Call, SwitchKind};
 use dialhook::config::Config;
-use dialhook::conversation::identity;
 use dialhook::hook::{Outcome, Request, Step};
+use dialhook::session::identity;
 use dialhook::variable::Value;
 use dialhook::webhook::{ErrorPage, Telling, Webhook};
 use tokio::time::Instant;

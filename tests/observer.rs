@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dialhook::config::Config;
-use dialhook::conversation;
 use dialhook::metrics::Metrics;
+use dialhook::session;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -167,11 +167,8 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
     let metrics = Arc::new(Metrics::default());
     let house = Arc::into_inner(house("")).expect("nobody else has it").counted_in(Arc::clone(&metrics));
     let dialect = Agi::new("0123456789abcdef".to_owned());
-    let held = tokio::spawn(conversation::hold(
-        Switch::new(there, dialect),
-        Arc::new(house),
-        CancellationToken::new(),
-    ));
+    let held =
+        tokio::spawn(session::hold(Switch::new(there, dialect), Arc::new(house), CancellationToken::new()));
     let mut here = FakeSwitch::over(here);
     switch(&mut here).await;
     here.hear_all().await;

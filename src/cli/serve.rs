@@ -15,8 +15,8 @@ use tracing::{error, info, warn};
 
 use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
 use crate::call::SwitchKind;
+use crate::config::Limits;
 use crate::config::{Config, ConfigError};
-use crate::limits::Limits;
 use crate::log::Format;
 use crate::notify::Notices;
 use crate::server::{ReloadError, Server, StartError};

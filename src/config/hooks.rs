@@ -1,7 +1,7 @@
 //! The tables `[hook.NAME]`.
 
 mod answers;
-mod manner;
+mod delivery;
 mod request;
 
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
     let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
     let request = request::read(section, method, file);
     let answers = answers::read(section);
-    let manner = manner::read(section, request.all_urls(), file);
+    let manner = delivery::read(section, request.all_urls(), file);
     let body_is_known = request.body.is_some();
 
     let hook = Hook {

@@ -8,7 +8,59 @@ use toml::de::DeValue;
 use super::Listen;
 use super::raw::Section;
 use crate::files::{KIB, MIB, in_kib_or_mib};
-use crate::limits::Limits;
+use crate::hook::LONGEST_ANSWER;
+use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
+use crate::switch::esl::codec::LONGEST_BLOCK;
+
+/// What the configuration allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How many calls may ask webhooks at once.
+    pub calls: usize,
+    /// How many of them one address may make; all of them if there is no limit.
+    pub calls_per_peer: Option<usize>,
+    /// How many requests there may be at once that no call waits for.
+    pub detached: usize,
+    /// How long a switch may take for one message.
+    pub patience: Duration,
+    /// How long a daemon that was told to stop still takes calls, while it says that it wants no more.
+    pub drain_notice: Duration,
+    /// Bytes of the longest AGI environment taken.
+    pub environment: usize,
+    /// Bytes of the longest channel data of FreeSWITCH taken, percent-encoded as they come.
+    pub channel_data: usize,
+    /// Bytes of the longest answer of a webhook taken.
+    pub answer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // as many as one PBX will ever have
+            calls: 10_000,
+            // on loopback there is one machine, and a limit for it would be the limit for all
+            calls_per_peer: None,
+            // as many as a web server of some size takes at once
+            detached: 1_000,
+            // a switch beside us answers within milliseconds; this is for one that is swapping
+            patience: Duration::from_secs(5),
+            // without a load balancer nobody would notice
+            drain_notice: Duration::ZERO,
+            environment: LONGEST_ENVIRONMENT,
+            channel_data: LONGEST_BLOCK,
+            answer: LONGEST_ANSWER,
+        }
+    }
+}
+
+impl Limits {
+    /// How many calls one address may make if the configuration does not say it and more than this machine may connect: half
+    /// of all, so that a peer that goes wild leaves the other half to the others.
+    #[must_use]
+    pub fn share_of_peer(calls: usize) -> usize {
+        calls.div_ceil(2)
+    }
+}
 
 pub(super) fn read(mut section: Section<'_>, listen: &Listen) -> Limits {
     let mut number = |name| {

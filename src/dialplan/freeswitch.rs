@@ -2,12 +2,12 @@
 //! applications do with values.
 
 mod condition;
-mod place;
+mod socket;
 
 use roxmltree::{Document, Node};
 
 use self::condition::{captured, guarded};
-use self::place::{address_fault, broadcast, of_events};
+use self::socket::{address_fault, broadcast, of_events};
 use super::expansion::references;
 use super::{Copied, Dialplan, Role, Use, WrittenStep, address, parameter, shown};
 use crate::call::{Call, Parameter, SwitchKind};

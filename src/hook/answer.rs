@@ -2,7 +2,9 @@
 //!
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
+pub(super) mod faults;
 mod json;
+pub(super) mod outcome;
 mod text;
 
 use std::borrow::Cow;

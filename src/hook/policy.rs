@@ -8,8 +8,8 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::parameters::Asked;
+use super::request::url::{NotAUrl, names_a_placeholder};
 use super::step::{Step, reserved};
-use super::url::{NotAUrl, names_a_placeholder};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::variable::VariableName;

@@ -5,8 +5,8 @@ use rlimit::Resource;
 
 use super::{connections, descriptors};
 use crate::config::Config;
-use crate::limits::OpenFiles;
 use crate::observer;
+use crate::slots::OpenFiles;
 
 /// How many of each kind there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

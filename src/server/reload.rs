@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use tracing::warn;
 
-use super::entrance::{Entrance, Keeper, Open};
-use super::{Current, Server, StartError, observed};
+use super::listener::{Entrance, Keeper, Open};
+use super::{Current, Server, StartError, observer_listener};
 use crate::config::{Completeness, Config, ConfigError, Listen};
 
 /// Why everything is as it was before.
@@ -89,7 +89,8 @@ impl Server {
         let new = missing(open, &config.listen)?;
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         let stays = observed.as_ref().map(|observed| observed.wanted) == config.listen.observer;
-        let observer = config.listen.observer.filter(|_| !stays).map(observed::listen).transpose()?;
+        let observer =
+            config.listen.observer.filter(|_| !stays).map(observer_listener::listen).transpose()?;
         self.shared.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
         self.shared.renew(config);
         open.retain(|open| open.is_wanted(&config.listen));

@@ -6,14 +6,13 @@ use http::{HeaderMap, Method};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::clients::Pool;
-use super::errand::{Errand, OneTurn};
-use super::progress::Progress;
-use super::{ErrorPage, Shared, failure, names};
-use crate::hook::{
-    Answer, AnswerFault, Awaited, Outcome, RedirectFault, Stage, Target, Unreachable, redirected_headers,
-    redirected_method,
-};
+use super::client::progress::Progress;
+use super::client::{Pool, dns, failure};
+use super::endpoint::Stage;
+use super::redirect::{redirected_headers, redirected_method};
+use super::time_slice::{Errand, OneTurn};
+use super::{ErrorPage, Shared};
+use crate::hook::{Answer, AnswerFault, Awaited, Outcome, RedirectFault, Target, Unreachable};
 
 /// An answer, whatever it says.
 #[derive(Debug)]
@@ -155,7 +154,7 @@ impl Hop {
         if let Some(body) = errand.request.body.clone().filter(|_| self.with_body) {
             sent = sent.body(body);
         }
-        names::towards(self.url.port_or_known_default(), sent.send()).await
+        dns::towards(self.url.port_or_known_default(), sent.send()).await
     }
 
     fn failed(&self, error: &reqwest::Error, reused: bool) -> Failure {

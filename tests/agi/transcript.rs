@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dialhook::conversation::{self, House};
+use dialhook::nonce;
+use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
-use dialhook::word;
 use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
 use tokio_util::sync::CancellationToken;
 
@@ -157,10 +157,10 @@ impl Stage {
             Cut::Bytes => (duplex(1), duplex(ROOM)),
             Cut::Whole | Cut::At(_) => (duplex(ROOM), duplex(ROOM)),
         };
-        let agi = Agi::new(word::random::<8>());
+        let agi = Agi::new(nonce::random::<8>());
         let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
         let conversation =
-            tokio::spawn(conversation::hold(conversation, Arc::clone(&self.house), CancellationToken::new()));
+            tokio::spawn(session::hold(conversation, Arc::clone(&self.house), CancellationToken::new()));
         let switch = FakeSwitch::over(join(here, there));
         Player { switch, stage: self, transcript, cut, word: String::new() }.play().await;
         within_patience("the end of the conversation", conversation).await.unwrap();

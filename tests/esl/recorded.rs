@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
-use dialhook::conversation::{self, House};
+use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
@@ -59,10 +59,7 @@ fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
     // made once: it reads the machine's trust store
     static HOUSE: LazyLock<Arc<House>> = LazyLock::new(|| house(""));
-    (
-        join(here, there),
-        tokio::spawn(conversation::hold(switch, Arc::clone(&HOUSE), CancellationToken::new())),
-    )
+    (join(here, there), tokio::spawn(session::hold(switch, Arc::clone(&HOUSE), CancellationToken::new())))
 }
 
 /// Plays a recording in these pieces, and shows that the daemon says what it must.

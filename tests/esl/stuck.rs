@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use dialhook::call::Call;
-use dialhook::conversation;
+use dialhook::session;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
@@ -352,7 +352,7 @@ mod panics {
     async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Panicking(Esl::new(8084), place));
-        let end = tokio::spawn(conversation::hold(switch, Arc::clone(&house("")), CancellationToken::new()));
+        let end = tokio::spawn(session::hold(switch, Arc::clone(&house("")), CancellationToken::new()));
         let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
         let given_back = FakeFreeSwitch::over(here, call).converse().await;
         end.await.unwrap();
@@ -377,7 +377,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let end = tokio::spawn(conversation::hold(
+        let end = tokio::spawn(session::hold(
             Switch::new(there, Esl::new(8084)),
             house(""),
             CancellationToken::new(),
@@ -394,7 +394,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_says_nothing_is_let_go_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let _end = tokio::spawn(conversation::hold(
+        let _end = tokio::spawn(session::hold(
             Switch::new(there, Esl::new(8084)),
             house(""),
             CancellationToken::new(),
@@ -416,7 +416,7 @@ mod slow_switches {
             let (here, there) = duplex(64 * 1024);
             let hurry = CancellationToken::new();
             hurry.cancel();
-            tokio::spawn(conversation::hold(Switch::new(there, Esl::new(8084)), house(""), hurry));
+            tokio::spawn(session::hold(Switch::new(there, Esl::new(8084)), house(""), hurry));
             let call =
                 ChannelData::new(mode, "127.0.0.1:8084").variable("webhook_url", "http://127.0.0.1:1/%41");
             let mut freeswitch = FakeFreeSwitch::over(here, call);
@@ -434,7 +434,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_never_reads_is_left() {
         let (here, there) = duplex(1);
-        let end = tokio::spawn(conversation::hold(
+        let end = tokio::spawn(session::hold(
             Switch::new(there, Esl::new(8084)),
             house(""),
             CancellationToken::new(),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use dialhook::conversation::{self, House};
 use dialhook::metrics::Metrics;
+use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use dialhook::switch::esl::Esl;
@@ -71,7 +71,7 @@ async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() 
     for _ in 0..MANY {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Esl::new(8084));
-        let end = tokio::spawn(conversation::hold(switch, Arc::clone(&house), CancellationToken::new()));
+        let end = tokio::spawn(session::hold(switch, Arc::clone(&house), CancellationToken::new()));
         FakeFreeSwitch::over(here, ChannelData::new(SocketMode::Full, "127.0.0.1:8084")).greet().await;
         end.await.unwrap();
     }
@@ -88,7 +88,7 @@ async fn one_kind_of_stranger_hides_no_other() {
     for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
         let (here, there) = duplex(128 * 1024);
         let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        let end = tokio::spawn(conversation::hold(agi, Arc::clone(&house), CancellationToken::new()));
+        let end = tokio::spawn(session::hold(agi, Arc::clone(&house), CancellationToken::new()));
         let mut stranger = FakeSwitch::over(here);
         stranger.say(said).await;
         stranger.hear_all().await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use dialhook::call::SwitchKind;
 use dialhook::config::Config;
-use dialhook::conversation::House;
 use dialhook::server::Server;
+use dialhook::session::House;
 use dialhook::webhook::Webhook;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};

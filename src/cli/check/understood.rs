@@ -6,9 +6,9 @@ use http::Method;
 
 use super::counted;
 use crate::cli::ConfigFile;
+use crate::config::Limits;
 use crate::config::{Config, in_kib_or_mib};
 use crate::hook::{AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, Source};
-use crate::limits::Limits;
 use crate::variable::Accept;
 
 pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {

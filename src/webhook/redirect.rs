@@ -3,41 +3,14 @@
 use http::{HeaderMap, HeaderName, Method, header};
 use url::Url;
 
-/// Which redirects a hook follows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Redirects {
-    /// How many, one after the other; 0: none.
-    pub most: u8,
-    /// To which hosts besides the one that redirects, as a URL has them; with a port: to that port alone.
-    pub hosts: Vec<String>,
-}
-
-/// Why a redirect is not followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RedirectFault {
-    /// It does not say where to.
-    #[error("names no http or https URL to redirect to")]
-    NoTarget,
-    /// Another host, which the hook does not list.
-    #[error("redirects to a host that redirect_hosts does not list")]
-    Host,
-    /// Another port or scheme of the same host, which the hook does not list.
-    #[error("redirects to another port or scheme of its host that redirect_hosts does not list")]
-    Port,
-    /// What was confidential would not be any more.
-    #[error("redirects from https to http")]
-    Downgrade,
-    /// There would be no end to it.
-    #[error("redirects more often than the hook allows")]
-    TooMany,
-}
+use crate::hook::{RedirectFault, Redirects};
 
 impl Redirects {
     /// Where an answer with this status redirects to; nothing where it is no redirect, or none is to be followed.
     ///
     /// # Errors
     /// Why it is not followed.
-    pub fn target(
+    pub(super) fn target(
         &self,
         code: u16,
         headers: &HeaderMap,
@@ -81,7 +54,7 @@ impl Redirects {
 
 /// The method behind a redirect with this status (Fetch standard, HTTP-redirect fetch, 12).
 #[must_use]
-pub fn redirected_method(code: u16, method: &Method) -> Method {
+pub(super) fn redirected_method(code: u16, method: &Method) -> Method {
     match code {
         301..=303 => Method::GET,
         _ => method.clone(),
@@ -90,7 +63,7 @@ pub fn redirected_method(code: u16, method: &Method) -> Method {
 
 /// The headers behind a redirect: without anything that says who we are to the one that was meant.
 #[must_use]
-pub fn redirected_headers(headers: &HeaderMap, with_body: bool) -> HeaderMap {
+pub(super) fn redirected_headers(headers: &HeaderMap, with_body: bool) -> HeaderMap {
     let kept = |name: &HeaderName| with_body || *name != header::CONTENT_TYPE;
     let credentials = |name: &HeaderName| {
         [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name)

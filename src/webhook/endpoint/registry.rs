@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use crate::hook::{Admission, Breaker, Probe, Standing, Turn, UNKEPT, Unreachable};
+use super::{Admission, Probe, Standing, Turn, UNKEPT};
+use crate::hook::{Breaker, Unreachable};
 use crate::metrics::Metrics;
 
 /// What is remembered of URLs; of one that does well, nothing but that.
 #[derive(Debug, Default)]
-pub(super) struct Standings {
+pub(in crate::webhook) struct Standings {
     of: Mutex<HashMap<Arc<str>, Standing>>,
     /// The URLs that have answered.
     answered: Mutex<HashSet<Arc<str>>>,
@@ -25,12 +26,12 @@ pub(super) struct Standings {
 const MOST_REMEMBERED: usize = 1024;
 
 impl Standings {
-    pub(super) fn counted_in(metrics: Arc<Metrics>) -> Self {
+    pub(in crate::webhook) fn counted_in(metrics: Arc<Metrics>) -> Self {
         Self { metrics, ..Self::default() }
     }
 
     /// Counts these URLs from now on, and no others.
-    pub(super) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
+    pub(in crate::webhook) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
         let counted: BTreeSet<_> = places.collect();
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).retain(|place| counted.contains(place));
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
@@ -50,7 +51,7 @@ impl Standings {
     }
 
     /// Whether a caller's request may try a URL now; as the only one, perhaps.
-    pub(super) fn admit<'a>(
+    pub(in crate::webhook) fn admit<'a>(
         &'a self,
         place: &'a str,
         breaker: Option<&Breaker>,
@@ -69,23 +70,23 @@ impl Standings {
     }
 
     /// Whether a URL would not be asked now.
-    pub(super) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
+    pub(in crate::webhook) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
         breaker.is_some_and(|breaker| self.with(place, false, |standing| standing.rests(breaker, now)))
     }
 
     /// Whether nothing is known of a URL yet, or it did not answer a while ago.
-    pub(super) fn suspects(&self, place: &str, now: Instant) -> bool {
+    pub(in crate::webhook) fn suspects(&self, place: &str, now: Instant) -> bool {
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
         !answered || self.with(place, false, |standing| standing.is_suspect(now))
     }
 
     /// False for ten minutes after a URL closed a kept connection instead of an answer.
-    pub(super) fn keeps_connections(&self, place: &str, now: Instant) -> bool {
+    pub(in crate::webhook) fn keeps_connections(&self, place: &str, now: Instant) -> bool {
         self.with(place, true, |standing| standing.keeps_connections(now))
     }
 
     /// A kept connection to a URL of this hook died before any byte of an answer came.
-    pub(super) fn closed_a_kept_connection(&self, place: &Arc<str>, hook: &str, now: Instant) {
+    pub(in crate::webhook) fn closed_a_kept_connection(&self, place: &Arc<str>, hook: &str, now: Instant) {
         if self.remembered(place, |standing| standing.closed_a_kept_connection(now)) {
             warn!(
                 hook,
@@ -98,17 +99,17 @@ impl Standings {
     }
 
     /// A request goes out to a URL.
-    pub(super) fn asked(&self, place: &str) {
+    pub(in crate::webhook) fn asked(&self, place: &str) {
         self.with(place, (), |standing| standing.asked());
     }
 
     /// Whether a request to a URL may be repeated.
-    pub(super) fn repeats(&self, place: &Arc<str>) -> bool {
+    pub(in crate::webhook) fn repeats(&self, place: &Arc<str>) -> bool {
         self.remembered(place, Standing::repeats)
     }
 
     /// An answer came from a URL of this hook.
-    pub(super) fn answered(&self, place: &Arc<str>, hook: &str, now: Instant) {
+    pub(in crate::webhook) fn answered(&self, place: &Arc<str>, hook: &str, now: Instant) {
         self.trust(place);
         let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(standing) = standings.get_mut(place) else { return };
@@ -124,7 +125,7 @@ impl Standings {
     }
 
     /// Of URLs that come from dialplans no more are trusted than can be remembered: the others stay suspects.
-    pub(super) fn trust(&self, place: &Arc<str>) {
+    pub(in crate::webhook) fn trust(&self, place: &Arc<str>) {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         if !answered.contains(place) {
             let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
@@ -135,12 +136,18 @@ impl Standings {
     }
 
     /// No answer came from a URL in the time that it had.
-    pub(super) fn was_silent(&self, place: &Arc<str>, now: Instant) {
+    pub(in crate::webhook) fn was_silent(&self, place: &Arc<str>, now: Instant) {
         self.remembered(place, |standing| standing.was_silent(now));
     }
 
     /// No answer came from a URL of this hook, although there was time for it.
-    pub(super) fn failed(&self, place: &Arc<str>, hook: &str, breaker: Option<&Breaker>, now: Instant) {
+    pub(in crate::webhook) fn failed(
+        &self,
+        place: &Arc<str>,
+        hook: &str,
+        breaker: Option<&Breaker>,
+        now: Instant,
+    ) {
         let (turn, failures) =
             self.remembered(place, |standing| (standing.failed(breaker, now), standing.failures()));
         if let (Some(Turn::Opened), Some(breaker)) = (turn, breaker) {
@@ -181,7 +188,7 @@ impl Standings {
 /// A request that may try a URL. As a probe it must be [used](Admitted::used), or the turn is the next caller's: one who
 /// hangs up, or who had no time, has told nothing about the webhook.
 #[derive(Debug)]
-pub(super) struct Admitted<'a> {
+pub(in crate::webhook) struct Admitted<'a> {
     standings: &'a Standings,
     place: &'a str,
     probe: Option<Probe>,
@@ -189,7 +196,7 @@ pub(super) struct Admitted<'a> {
 
 impl Admitted<'_> {
     /// Something came of it.
-    pub(super) fn used(mut self) {
+    pub(in crate::webhook) fn used(mut self) {
         self.probe = None;
     }
 }
@@ -203,7 +210,7 @@ impl Drop for Admitted<'_> {
 }
 
 /// Scheme, host and port: a path may hold a secret.
-pub(super) fn origin(place: &str) -> &str {
+pub(in crate::webhook) fn origin(place: &str) -> &str {
     let behind = place.find("://").map_or(0, |at| at + 3);
     let path = place.get(behind..).and_then(|rest| rest.find('/'));
     path.and_then(|at| place.get(..behind + at)).unwrap_or(place)

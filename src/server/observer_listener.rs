@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Shared, StartError, entrance};
+use super::{Shared, StartError, listener};
 use crate::observer::{Observer, Readiness};
 
 /// A listener at which nobody is answered yet.
@@ -29,7 +29,7 @@ pub(super) struct Observed {
 
 /// Listens for those who ask for health and metrics.
 pub(super) fn listen(wanted: SocketAddr) -> Result<Listening, StartError> {
-    let listening = entrance::listen(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let listening = listener::listen(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
     match listening {
         Ok((address, listener)) => Ok(Listening { listener, wanted, address }),
         Err(error) => Err(StartError::Listen { listener: "observer", address: wanted, error }),

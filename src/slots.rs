@@ -1,39 +1,14 @@
-//! How much: what the configuration allows at once and in one message, and how many calls there are now.
+//! How many calls and connections there are now, and whether one more may come.
 //!
 //! Counts calls by where they come from; does not know what a call is.
 
-mod slots;
+mod connections;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-pub use self::slots::{ConnectionSlot, ConnectionSlots};
-use crate::hook::LONGEST_ANSWER;
-use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
-use crate::switch::esl::codec::LONGEST_BLOCK;
-
-/// What the configuration allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// How many calls may ask webhooks at once.
-    pub calls: usize,
-    /// How many of them one address may make; all of them if there is no limit.
-    pub calls_per_peer: Option<usize>,
-    /// How many requests there may be at once that no call waits for.
-    pub detached: usize,
-    /// How long a switch may take for one message.
-    pub patience: Duration,
-    /// How long a daemon that was told to stop still takes calls, while it says that it wants no more.
-    pub drain_notice: Duration,
-    /// Bytes of the longest AGI environment taken.
-    pub environment: usize,
-    /// Bytes of the longest channel data of FreeSWITCH taken, percent-encoded as they come.
-    pub channel_data: usize,
-    /// Bytes of the longest answer of a webhook taken.
-    pub answer: usize,
-}
+pub use self::connections::{ConnectionSlot, ConnectionSlots};
 
 /// How many requests the open files allow that the system grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,35 +22,6 @@ pub struct OpenFiles {
 impl Default for OpenFiles {
     fn default() -> Self {
         Self { requests: usize::MAX, limit: u64::MAX }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            // as many as one PBX will ever have
-            calls: 10_000,
-            // on loopback there is one machine, and a limit for it would be the limit for all
-            calls_per_peer: None,
-            // as many as a web server of some size takes at once
-            detached: 1_000,
-            // a switch beside us answers within milliseconds; this is for one that is swapping
-            patience: Duration::from_secs(5),
-            // without a load balancer nobody would notice
-            drain_notice: Duration::ZERO,
-            environment: LONGEST_ENVIRONMENT,
-            channel_data: LONGEST_BLOCK,
-            answer: LONGEST_ANSWER,
-        }
-    }
-}
-
-impl Limits {
-    /// How many calls one address may make if the configuration does not say it and more than this machine may connect: half
-    /// of all, so that a peer that goes wild leaves the other half to the others.
-    #[must_use]
-    pub fn share_of_peer(calls: usize) -> usize {
-        calls.div_ceil(2)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::RequestFault;
 use super::template::{Braces, Place, Placeholder, Template};
 use crate::call::Report;
+use crate::hook::RequestFault;
 use crate::redact;
 
 /// A URL with placeholders. Its `Display` is for a person: as written, but without the secrets in it.
@@ -171,7 +171,7 @@ fn begins_as_http(text: &str) -> Result<(), NotAUrl> {
 
 /// True if a text holds `{caller_number}` or another placeholder, or a slip of one. In an ad hoc URL it would be sent as it
 /// stands there.
-pub(super) fn names_a_placeholder(text: &str) -> bool {
+pub(in crate::hook) fn names_a_placeholder(text: &str) -> bool {
     let inside = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     inside.map(|(name, _)| name).any(Placeholder::is_meant)
 }

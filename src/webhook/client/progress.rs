@@ -16,7 +16,7 @@ use crate::hook::Awaited;
 
 /// The stage of one request.
 #[derive(Debug)]
-pub(super) struct Progress(Mutex<Reached>);
+pub(in crate::webhook) struct Progress(Mutex<Reached>);
 
 #[derive(Debug, Clone, Copy)]
 struct Reached {
@@ -31,22 +31,22 @@ tokio::task_local! {
 
 impl Progress {
     /// The progress of a request that finds a kept connection, until something else is noted.
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::webhook) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Reached { awaited: Awaited::Answer, reused: true })))
     }
 
     /// Sends a request and notes its progress.
-    pub(super) async fn of<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
+    pub(in crate::webhook) async fn of<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
         PROGRESS.scope(Arc::clone(self), sending).await
     }
 
     /// The stage that is not complete yet.
-    pub(super) fn awaited(&self) -> Awaited {
+    pub(in crate::webhook) fn awaited(&self) -> Awaited {
         self.reached().awaited
     }
 
     /// True if the request went out on a connection that had served another one before.
-    pub(super) fn reused(&self) -> bool {
+    pub(in crate::webhook) fn reused(&self) -> bool {
         self.reached().reused
     }
 
@@ -66,7 +66,7 @@ fn note(awaited: Awaited) {
 
 /// A connector that notes the stages of its connections.
 #[derive(Debug, Clone)]
-pub(super) struct NotedConnector<S>(pub(super) S);
+pub(in crate::webhook) struct NotedConnector<S>(pub(in crate::webhook) S);
 
 impl<S, R> Service<R> for NotedConnector<S>
 where
@@ -101,7 +101,7 @@ where
 
 /// A resolver that notes when it is asked and when it has answered.
 #[derive(Debug)]
-pub(super) struct NotedResolver<R>(pub(super) Arc<R>);
+pub(in crate::webhook) struct NotedResolver<R>(pub(in crate::webhook) Arc<R>);
 
 impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
     fn resolve(&self, name: Name) -> Resolving {
@@ -116,7 +116,7 @@ impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
 }
 
 /// The cryptography of TLS, which notes when a handshake begins.
-pub(super) fn noted_cryptography() -> CryptoProvider {
+pub(in crate::webhook) fn noted_cryptography() -> CryptoProvider {
     CryptoProvider { secure_random: &*RANDOM, ..rustls::crypto::ring::default_provider() }
 }
 

@@ -4,8 +4,28 @@
 
 use std::time::Duration;
 
-use super::ShownName;
+use crate::hook::ShownName;
 use crate::variable::Unfit;
+
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectFault {
+    /// It does not say where to.
+    #[error("names no http or https URL to redirect to")]
+    NoTarget,
+    /// Another host, which the hook does not list.
+    #[error("redirects to a host that redirect_hosts does not list")]
+    Host,
+    /// Another port or scheme of the same host, which the hook does not list.
+    #[error("redirects to another port or scheme of its host that redirect_hosts does not list")]
+    Port,
+    /// What was confidential would not be any more.
+    #[error("redirects from https to http")]
+    Downgrade,
+    /// There would be no end to it.
+    #[error("redirects more often than the hook allows")]
+    TooMany,
+}
 
 /// Why a webhook could not be asked, or did not answer to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::House;
 use crate::hook::{Load, Outcome};
-use crate::limits::{ConnectionSlot, Full, OpenFiles, Place};
+use crate::slots::{ConnectionSlot, Full, OpenFiles, Place};
 
 /// What may end the wait for a switch that has told of no call, besides `limits.patience`.
 #[derive(Debug)]

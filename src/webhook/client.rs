@@ -1,5 +1,10 @@
 //! The HTTP clients: one for each way to trust and each limit for a connection, and with it a pool of connections.
 
+pub(super) mod dns;
+pub(super) mod failure;
+pub(super) mod progress;
+mod quarantine;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +16,9 @@ use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 
-use super::connections::Connections;
-use super::names::Names;
-use super::progress::{NotedConnector, NotedResolver, noted_cryptography};
+use self::dns::Names;
+use self::progress::{NotedConnector, NotedResolver, noted_cryptography};
+use self::quarantine::Connections;
 use crate::tls::Tls;
 
 /// The clients that were made so far.

@@ -6,11 +6,11 @@ use std::io;
 use hickory_resolver::net::NetError;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use super::names::NoAddress;
+use super::dns::NoAddress;
 use crate::hook::Unreachable;
 
 /// The cause that tells an administrator where to look.
-pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
+pub(in crate::webhook) fn cause(error: &reqwest::Error) -> Unreachable {
     let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
     match causes().find_map(telling) {
         // nothing is sent before it, and nothing closed while TCP itself is connecting
@@ -25,7 +25,7 @@ pub(super) fn cause(error: &reqwest::Error) -> Unreachable {
 }
 
 /// The whole chain for the log, without the URL, which can hold secrets.
-pub(super) fn chain(error: &reqwest::Error) -> String {
+pub(in crate::webhook) fn chain(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| beneath(*error));
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

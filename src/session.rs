@@ -20,14 +20,15 @@ use tracing::{Instrument, Span, debug, error, error_span, field};
 pub use self::admission::Admission;
 use self::report::{AtWill, report_detached};
 use crate::call::Call;
+use crate::config::Limits;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
-use crate::limits::{Attendance, Limits, OpenFiles, Place};
 use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
+use crate::nonce;
+use crate::slots::{Attendance, OpenFiles, Place};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
 use crate::webhook::{ErrorPage, Webhook};
-use crate::word;
 
 /// What every conversation under one configuration shares.
 #[derive(Debug)]
@@ -332,7 +333,7 @@ impl House {
 /// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
 #[must_use]
 pub fn identity() -> Identity {
-    let random = word::random::<40>();
+    let random = nonce::random::<40>();
     let (webhook, rest) = random.split_at(32);
     let (trace, span) = rest.split_at(32);
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }

@@ -16,13 +16,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Connections {
+pub(in crate::webhook) struct Connections {
     there: Handle,
     _end: DropGuard,
 }
 
 impl Connections {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::webhook) fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (there, end) = (runtime.handle().clone(), CancellationToken::new());
         let ended = end.clone();
@@ -33,7 +33,7 @@ impl Connections {
     }
 
     /// Polls a future; apart: the sockets and tasks that it makes belong to the thread.
-    pub(super) async fn polled<T>(&self, apart: bool, future: impl Future<Output = T>) -> T {
+    pub(in crate::webhook) async fn polled<T>(&self, apart: bool, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         poll_fn(|context| {
             let _there = apart.then(|| self.there.enter());

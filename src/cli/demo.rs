@@ -19,8 +19,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use self::webhook::Manner;
+use super::{DONE, FAILED, ended, failed, print};
 use crate::call::SwitchKind;
-use crate::cli::{DONE, FAILED, ended, failed, print};
 use crate::config::Config;
 use crate::server::Server;
 

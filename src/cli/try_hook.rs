@@ -10,13 +10,13 @@ use http::HeaderMap;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::call::{Call, SwitchKind, Withheld};
-use crate::cli::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::config::Config;
-use crate::conversation::{identity, in_words};
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
 use crate::redact;
+use crate::session::{identity, in_words};
 use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;

@@ -51,12 +51,12 @@ impl Headers {
     }
 
     /// What they ask of the call.
-    pub(super) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+    pub(in crate::hook) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.made.iter().flat_map(|(_, made)| &made.0.placeholders)
     }
 
     /// Adds what they are for this call.
-    pub(super) fn add_to(&self, headers: &mut HeaderMap, report: &Report<'_>) {
+    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, report: &Report<'_>) {
         headers.extend(self.fixed.clone());
         for (name, HeaderTemplate(template)) in &self.made {
             // its literals were tried, and what placeholders hold is percent-encoded

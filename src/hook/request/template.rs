@@ -9,16 +9,16 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use super::nearest;
 use crate::call::{Field, Report};
+use crate::hook::nearest;
 use crate::variable::FetchName;
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template {
+pub(in crate::hook) struct Template {
     /// The literal texts, one more than there are placeholders.
-    pub(super) literals: Vec<String>,
-    pub(super) placeholders: Vec<Placeholder>,
+    pub(in crate::hook) literals: Vec<String>,
+    pub(in crate::hook) placeholders: Vec<Placeholder>,
 }
 
 /// What a placeholder stands for.
@@ -32,7 +32,7 @@ pub enum Placeholder {
 
 /// How a literal brace is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Braces {
+pub(in crate::hook) enum Braces {
     /// `%7B` and `%7D`, as in any URL.
     Encoded,
     /// `{{` and `}}`.
@@ -41,7 +41,7 @@ pub(super) enum Braces {
 
 /// Where a placeholder stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::hook) enum Place {
     /// A path segment or a query value: percent-encoded but for what RFC 3986, section 2.3, calls unreserved.
     Url,
     /// The value of a header: percent-encoded but for the `attr-char` of RFC 8187, so that it can never become
@@ -56,7 +56,7 @@ impl Template {
     ///
     /// # Errors
     /// Says of every placeholder what is wrong with it and what would be right.
-    pub(super) fn parse(text: &str, braces: Braces) -> Result<Self, Vec<String>> {
+    pub(in crate::hook) fn parse(text: &str, braces: Braces) -> Result<Self, Vec<String>> {
         let (mut literals, mut placeholders) = (vec![String::new()], Vec::new());
         let (mut rest, mut faults) = (text, Vec::new());
         while let Some(at) = rest.find(['{', '}']) {
@@ -80,7 +80,7 @@ impl Template {
     }
 
     /// The text for one call.
-    pub(super) fn render(&self, report: &Report<'_>, place: Place) -> String {
+    pub(in crate::hook) fn render(&self, report: &Report<'_>, place: Place) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
@@ -135,7 +135,7 @@ impl Placeholder {
     ///
     /// # Errors
     /// Says which names there are.
-    pub(super) fn parse(name: &str) -> Result<Self, String> {
+    pub(in crate::hook) fn parse(name: &str) -> Result<Self, String> {
         if let Some(variable) = name.strip_prefix("variables.") {
             let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
             return Ok(Self::Variable(variable));
@@ -153,12 +153,12 @@ impl Placeholder {
     }
 
     /// True if somebody who writes this between braces means a placeholder.
-    pub(super) fn is_meant(name: &str) -> bool {
+    pub(in crate::hook) fn is_meant(name: &str) -> bool {
         Self::parse(name).is_ok() || nearest(name, Field::ALL.map(Field::name)).is_some()
     }
 
     /// What it stands for in this call.
-    pub(super) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
+    pub(in crate::hook) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
         match self {
             Self::Field(field) => report.field(*field),
             Self::Variable(name) => Cow::Borrowed(report.variable(name)),
@@ -166,7 +166,7 @@ impl Placeholder {
     }
 
     /// Whether no two calls have the same in it.
-    pub(super) fn differs_by_call(&self) -> bool {
+    pub(in crate::hook) fn differs_by_call(&self) -> bool {
         match self {
             Self::Field(field) => field.differs_by_call(),
             Self::Variable(_) => false,
@@ -174,7 +174,7 @@ impl Placeholder {
     }
 
     /// The channel variable that it asks for.
-    pub(super) fn variable(&self) -> Option<&FetchName> {
+    pub(in crate::hook) fn variable(&self) -> Option<&FetchName> {
         match self {
             Self::Field(_) => None,
             Self::Variable(name) => Some(name),

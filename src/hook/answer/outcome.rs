@@ -6,8 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::answer::json_instead;
-use super::{AnswerFault, RedirectFault, RequestFault, Unreachable};
+use super::faults::{AnswerFault, RedirectFault, RequestFault, Unreachable};
+use super::json_instead;
 use crate::variable::{Assignment, Unfit, VariableName};
 
 /// How one webhook step ended.
@@ -251,7 +251,7 @@ impl fmt::Display for Awaited {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::Coding;
+    use super::super::faults::Coding;
     use super::*;
 
     fn every_stage() -> [Awaited; 6] {

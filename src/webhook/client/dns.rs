@@ -21,7 +21,7 @@ use self::system::{HOSTS, RESOLV_CONF, System};
 
 /// The machine's name servers and host table.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(in crate::webhook) struct Names {
     current: Mutex<Option<(Edition, Arc<System>)>>,
     /// How many names were looked up.
     lookups: AtomicUsize,
@@ -29,7 +29,7 @@ pub(super) struct Names {
 
 /// Why there is no address for a host name.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum NoAddress {
+pub(in crate::webhook) enum NoAddress {
     /// It is not a name that a name server could be asked for; nobody was asked.
     #[error("the host name is not made of labels of letters, digits, - and _")]
     Malformed,
@@ -47,7 +47,7 @@ tokio::task_local! {
 }
 
 /// Sends a request to this port: names that are looked up meanwhile are for connections to it.
-pub(super) async fn towards<T>(port: Option<u16>, sending: impl Future<Output = T>) -> T {
+pub(in crate::webhook) async fn towards<T>(port: Option<u16>, sending: impl Future<Output = T>) -> T {
     match port {
         Some(port) => PORT.scope(port, sending).await,
         None => sending.await,

@@ -2,15 +2,17 @@
 //!
 //! Pure: the time comes in from outside.
 
+pub(super) mod registry;
+
 use std::time::{Duration, Instant};
 
 use http::Method;
 
-use super::Unreachable;
+use crate::hook::{Breaker, Unreachable};
 
 /// How far a request had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(super) enum Stage {
     /// There was no connection yet: the webhook has heard nothing.
     NotConnected,
     /// No byte of an answer had come.
@@ -26,7 +28,7 @@ impl Stage {
     /// Whether the same request may be sent again, when it failed for this reason. Never a POST that the webhook may have
     /// received, unless it takes no harm from that.
     #[must_use]
-    pub fn allows_repetition(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
+    pub(super) fn allows_repetition(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
             Self::NotConnected => why.may_pass(),
             Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.may_pass()),
@@ -35,24 +37,9 @@ impl Stage {
     }
 }
 
-/// When callers are no longer kept waiting for a URL that does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Breaker {
-    /// After so many failures in a row; failures are requests without an answer.
-    pub failures: u32,
-    /// One caller's request tries it again, each time that so much has passed.
-    pub probe: Duration,
-}
-
-impl Default for Breaker {
-    fn default() -> Self {
-        Self { failures: 5, probe: Duration::from_secs(10) }
-    }
-}
-
 /// What is remembered of one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub(super) struct Standing {
     /// Requests without an answer since the last one with an answer.
     failures: u32,
     /// When it was last tried, while one caller alone may try it now and then; none while all may.
@@ -69,11 +56,11 @@ pub struct Standing {
 const SUSPICION: Duration = Duration::from_secs(600);
 
 /// For so long no connection is kept to a URL that closes them without notice.
-pub const UNKEPT: Duration = Duration::from_secs(600);
+pub(super) const UNKEPT: Duration = Duration::from_secs(600);
 
 /// Whether a caller's request may try a URL now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub(super) enum Admission {
     /// Everybody's may.
     All,
     /// This one may, and nobody else's for a while.
@@ -84,7 +71,7 @@ pub enum Admission {
 
 /// The turn of the one caller whose request tries a URL that is left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
+pub(super) struct Probe {
     at: Instant,
     /// When it was tried before.
     before: Instant,
@@ -92,7 +79,7 @@ pub struct Probe {
 
 /// A change that somebody should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(super) enum Turn {
     /// The URL is left alone from now on.
     Opened,
     /// It answers again.
@@ -114,12 +101,12 @@ impl Default for Standing {
 impl Standing {
     /// What is known of a URL for which there is no room: nothing may be repeated there.
     #[must_use]
-    pub fn unknown() -> Self {
+    pub(super) fn unknown() -> Self {
         Self { budget: 0, ..Self::default() }
     }
 
     /// Whether a caller's request may try it now, by the breaker of the hook that asks: hooks of the same URL may differ.
-    pub fn admits(&mut self, breaker: &Breaker, now: Instant) -> Admission {
+    pub(super) fn admits(&mut self, breaker: &Breaker, now: Instant) -> Admission {
         match self.tried {
             None => Admission::All,
             Some(_) if self.rests(breaker, now) => Admission::None,
@@ -132,42 +119,42 @@ impl Standing {
 
     /// Whether it would not be asked now. Unlike [`Standing::admits`] this promises nobody a turn.
     #[must_use]
-    pub fn rests(&self, breaker: &Breaker, now: Instant) -> bool {
+    pub(super) fn rests(&self, breaker: &Breaker, now: Instant) -> bool {
         self.tried.is_some_and(|tried| now.saturating_duration_since(tried) < breaker.probe)
     }
 
     /// A probe of which nothing came, because its caller left or had no time: the next caller may try in its place.
-    pub fn unused(&mut self, probe: Probe) {
+    pub(super) fn unused(&mut self, probe: Probe) {
         if self.tried == Some(probe.at) {
             self.tried = Some(probe.before);
         }
     }
 
     /// A request goes out.
-    pub fn asked(&mut self) {
+    pub(super) fn asked(&mut self) {
         self.budget = (self.budget + DEPOSIT).min(MOST_SAVED);
     }
 
     /// Whether a request may be repeated; it is paid for then.
-    pub fn repeats(&mut self) -> bool {
+    pub(super) fn repeats(&mut self) -> bool {
         let paid = self.budget.checked_sub(PRICE);
         self.budget = paid.unwrap_or(self.budget);
         paid.is_some()
     }
 
     /// An answer came, whatever it said.
-    pub fn answered(&mut self) -> Option<Turn> {
+    pub(super) fn answered(&mut self) -> Option<Turn> {
         self.failures = 0;
         self.tried.take().map(|_| Turn::Closed)
     }
 
     /// No answer came in the time that it had, which may have been too short for any.
-    pub fn was_silent(&mut self, now: Instant) {
+    pub(super) fn was_silent(&mut self, now: Instant) {
         self.silent = Some(now);
     }
 
     /// No answer came, although there was time for it. Without a breaker this counts for nobody.
-    pub fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Turn> {
+    pub(super) fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Turn> {
         self.failures = self.failures.saturating_add(1);
         breaker.filter(|breaker| self.failures >= breaker.failures && self.tried.is_none())?;
         self.tried = Some(now);
@@ -176,24 +163,24 @@ impl Standing {
 
     /// Requests without an answer since the last one with an answer.
     #[must_use]
-    pub fn failures(&self) -> u32 {
+    pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// Whether callers are not kept waiting for it.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.tried.is_some()
     }
 
     /// Whether it did not answer a while ago: whatever it did instead, it may do again.
     #[must_use]
-    pub fn is_suspect(&self, now: Instant) -> bool {
+    pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.silent.is_some_and(|at| now.saturating_duration_since(at) < SUSPICION)
     }
 
     /// A kept connection died before any byte of an answer came. Returns true if that is news.
-    pub fn closed_a_kept_connection(&mut self, now: Instant) -> bool {
+    pub(super) fn closed_a_kept_connection(&mut self, now: Instant) -> bool {
         let news = self.keeps_connections(now);
         self.closed = Some(now);
         news
@@ -201,13 +188,13 @@ impl Standing {
 
     /// False for ten minutes after it closed a kept connection instead of an answer.
     #[must_use]
-    pub fn keeps_connections(&self, now: Instant) -> bool {
+    pub(super) fn keeps_connections(&self, now: Instant) -> bool {
         self.closed.is_none_or(|at| now.saturating_duration_since(at) >= UNKEPT)
     }
 
     /// Whether there is nothing to remember.
     #[must_use]
-    pub fn is_good(&self, now: Instant) -> bool {
+    pub(super) fn is_good(&self, now: Instant) -> bool {
         let silent = self.silent.filter(|_| self.is_suspect(now));
         let closed = self.closed.filter(|_| !self.keeps_connections(now));
         Self { silent, closed, ..self.clone() } == Self::default()
