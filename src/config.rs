@@ -14,7 +14,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -36,18 +35,14 @@ pub const DEFAULT_PATH: &str = "/etc/dialhook/dialhook.toml";
 pub struct Config {
     /// The file that it comes from; none where there was no file.
     pub file: Option<PathBuf>,
-    /// `com_id` where a call has no account code.
-    pub company: String,
+    /// The hooks, and what an ad hoc step may do.
+    pub policy: Policy,
     /// Who may connect, and where to.
     pub listen: Listen,
-    /// Which URLs an ad hoc step may ask.
-    pub urls: AllowedUrls,
     /// How much at once, and how long a switch may take.
     pub limits: Limits,
     /// True if the file itself says how many calls or detached requests there may be.
     pub says_limits: bool,
-    /// The hooks by name.
-    pub hooks: BTreeMap<String, Arc<Hook>>,
     /// Whether the log shows telephone numbers whole.
     pub numbers: bool,
     /// What is right, but does nothing, or not what one may think.
@@ -148,17 +143,20 @@ impl Default for Config {
         let loopback = |port| Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
         Self {
             file: None,
-            company: String::new(),
+            policy: Policy {
+                company: String::new(),
+                hooks: BTreeMap::new(),
+                urls: AllowedUrls::Any,
+                longest_answer: Limits::default().answer,
+            },
             listen: Listen {
                 asterisk: loopback(4573),
                 freeswitch: loopback(8084),
                 observer: loopback(9573),
                 allow: None,
             },
-            urls: AllowedUrls::Any,
             limits: Limits::default(),
             says_limits: false,
-            hooks: BTreeMap::new(),
             numbers: false,
             notices: Vec::new(),
             completeness: Completeness::default(),
@@ -224,23 +222,13 @@ impl Config {
         root.end();
         let notices = document.notices();
         let (file, completeness) = (Some(file.to_owned()), Completeness::default());
-        Self { file, company, listen, urls, limits, says_limits, hooks, numbers, notices, completeness }
+        let policy = Policy { company, hooks, urls, longest_answer: limits.answer };
+        Self { file, policy, listen, limits, says_limits, numbers, notices, completeness }
     }
 
     /// The hooks without their names.
     pub fn every_hook(&self) -> impl Iterator<Item = &Hook> {
-        self.hooks.values().map(|hook| &**hook)
-    }
-
-    /// What calls are judged by.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy {
-            company: self.company.clone(),
-            hooks: self.hooks.clone(),
-            urls: self.urls.clone(),
-            longest_answer: self.limits.answer,
-        }
+        self.policy.hooks.values().map(|hook| &**hook)
     }
 }
 

@@ -18,6 +18,7 @@
 pub mod cli;
 pub mod server;
 
+pub mod daemon;
 pub mod session;
 pub mod switch;
 

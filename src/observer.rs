@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::config::Listen;
+use crate::config::Config;
 use crate::log::{Seldom, lines_lost};
 use crate::metrics::{self, Metrics, Refusal};
 
@@ -33,7 +33,7 @@ use crate::metrics::{self, Metrics, Refusal};
 #[derive(Debug)]
 pub struct Observer {
     listener: TcpListener,
-    listen: watch::Receiver<Listen>,
+    config: watch::Receiver<Arc<Config>>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     connections: usize,
@@ -72,11 +72,11 @@ impl Observer {
     #[must_use]
     pub fn new(
         listener: TcpListener,
-        listen: watch::Receiver<Listen>,
+        config: watch::Receiver<Arc<Config>>,
         metrics: Arc<Metrics>,
         readiness: Readiness,
     ) -> Self {
-        Self { listener, listen, metrics, readiness, connections: CONNECTIONS }
+        Self { listener, config, metrics, readiness, connections: CONNECTIONS }
     }
 
     /// The same with so many connections at once, where the system allows few open files.
@@ -91,7 +91,7 @@ impl Observer {
         let mut present = VecDeque::with_capacity(self.connections);
         loop {
             match self.listener.accept().await {
-                Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
+                Ok((_, peer)) if !self.config.borrow().listen.observer_allows(peer.ip()) => {
                     self.metrics.refused(Refusal::NotAllowed);
                     // as it is to be written into listen.allow
                     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());

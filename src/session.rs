@@ -1,4 +1,4 @@
-//! The life of one call, from the switch's first word to its last, and the time limits on it.
+//! The life of one connection of a switch, from its first byte to its last, and the time limits on it.
 
 mod admission;
 mod report;
@@ -14,169 +14,95 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, error_span, field};
 
 pub use self::admission::Admission;
-use self::report::{AtWill, report_detached};
+use self::report::report_detached;
 use crate::call::Call;
-use crate::config::Limits;
-use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
-use crate::log::Numbers;
-use crate::metrics::{Metrics, Refusal};
+use crate::config::Config;
+use crate::daemon::{CallSlots, Daemon};
+use crate::hook::{Identity, Outcome, Request, RequestFault, Step};
+use crate::metrics::Refusal;
 use crate::nonce;
-use crate::slots::{Attendance, OpenFiles, Place};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
-use crate::webhook::{ErrorPage, Webhook};
+use crate::webhook::ErrorPage;
 
-/// What every conversation under one configuration shares.
-#[derive(Debug)]
-pub struct House {
-    policy: Policy,
-    limits: Limits,
-    webhook: Webhook,
-    /// The calls that may ask their webhook now.
-    calls: Attendance,
-    /// The requests that no call waits for.
-    detached: Attendance,
-    /// Both together, for which there must be open files.
-    requests: Attendance,
-    open_files: OpenFiles,
-    errands: TaskTracker,
-    at_will: Arc<AtWill>,
-    metrics: Arc<Metrics>,
-    numbers: Numbers,
+/// The daemon, and the configuration that holds for this session to its end.
+#[derive(Debug, Clone)]
+struct Shared {
+    daemon: Arc<Daemon>,
+    config: Arc<Config>,
 }
 
-/// How long a switch has for its greeting where others wait for it: it needs milliseconds. A call of FreeSWITCH that is
+/// The time that a switch has for its greeting while others wait for it: it needs milliseconds. A call of FreeSWITCH that is
 /// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
-const HASTE: Duration = Duration::from_millis(500);
+const SHORT_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long a silent switch has to take in that its call is given back.
-const LAST_WORD: Duration = Duration::from_millis(20);
+/// The time that a silent switch has to read that its call is given back.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(20);
 
-impl House {
-    /// A house with this policy.
-    #[must_use]
-    pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
-        let [calls, detached, requests] = [(); 3].map(|()| Attendance::default());
-        let open_files = OpenFiles::default();
-        let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
-        let numbers = Numbers::default();
-        Self {
-            policy,
-            limits,
-            webhook,
-            calls,
-            detached,
-            requests,
-            open_files,
-            errands,
-            at_will,
-            metrics,
-            numbers,
-        }
-    }
-
-    /// The same house under another configuration: the calls and requests of both are counted together, and what is known
-    /// of webhooks is kept.
-    #[must_use]
-    pub fn renewed(&self, policy: Policy, limits: Limits) -> Self {
-        Self {
-            policy,
-            limits,
-            webhook: self.webhook.clone(),
-            calls: self.calls.clone(),
-            detached: self.detached.clone(),
-            requests: self.requests.clone(),
-            open_files: self.open_files,
-            errands: self.errands.clone(),
-            at_will: Arc::clone(&self.at_will),
-            metrics: Arc::clone(&self.metrics),
-            numbers: self.numbers,
-        }
-    }
-
-    /// What the configuration allows.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// The same, with what happens counted here.
-    #[must_use]
-    pub fn counted_in(self, metrics: Arc<Metrics>) -> Self {
-        Self { metrics, ..self }
-    }
-
-    /// The same, with telephone numbers in the log so.
-    #[must_use]
-    pub fn showing(self, numbers: Numbers) -> Self {
-        Self { numbers, ..self }
-    }
-
-    /// The same, with no more requests at once than these open files allow.
-    #[must_use]
-    pub fn within(self, open_files: OpenFiles) -> Self {
-        Self { open_files, ..self }
-    }
-
-    /// How many requests there are that no call waits for.
-    #[must_use]
-    pub fn errands(&self) -> usize {
-        self.errands.len()
-    }
-
-    /// Waits for the requests that no call waits for. None is made any more once the last call has ended.
-    pub async fn errands_done(&self) {
-        self.errands.close();
-        self.errands.wait().await;
-    }
-}
-
-/// Holds the conversation about one call to its end.
-pub async fn hold<S, D>(mut switch: Switch<S, D>, house: Arc<House>, admission: impl Into<Admission>)
-where
+/// Serves one connection of a switch to its end, under one configuration.
+pub async fn run<S, D>(
+    mut switch: Switch<S, D>,
+    daemon: Arc<Daemon>,
+    config: Arc<Config>,
+    admission: impl Into<Admission>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let (patience, mut admission) = (house.limits.patience, admission.into());
-    // of the highest level, so that a log of warnings tells the call too
+    let (shared, mut admission) = (Shared { daemon, config }, admission.into());
+    // an error span, so that a log of warnings names the call too
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // whatever happens in here, the call must be given back
-        let Ok(ended) = AssertUnwindSafe(converse(&mut switch, &house, &mut admission)).catch_unwind().await
-        else {
-            error!("a step panicked, see above; its call goes on without an answer");
-            house.metrics.refused(Refusal::Panicked);
-            give_back(&mut switch, patience, &admission).await;
-            return;
-        };
-        let Err(error) = ended else { return };
-        house.refused(&error, switch.peer());
-        match error {
-            // a switch that was waited for long enough is not waited for again
-            SwitchError::Silent(_) | SwitchError::Displaced(_) => {
-                let refused = within(LAST_WORD, switch.refuse()).await;
-                refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
+        let served = AssertUnwindSafe(serve(&mut switch, &shared, &mut admission)).catch_unwind().await;
+        match served {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => end_early(error, &mut switch, &shared, &mut admission).await,
+            Err(_panic) => {
+                error!("a step panicked, see above; its call goes on without an answer");
+                shared.daemon.metrics.refused(Refusal::Panicked);
+                give_back(&mut switch, shared.config.limits.patience, &admission).await;
             }
-            SwitchError::Moved => {
-                admission.told();
-                match switch.until_end_is_harmless().await {
-                    Ok(()) => give_back(&mut switch, patience, &admission).await,
-                    Err(ended) => debug!("the call that was moved: {ended}"),
-                }
-            }
-            SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
-                admission.refused();
-                give_back(&mut switch, patience, &admission).await;
-            }
-            SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
         }
     }
     .instrument(span)
     .await;
+}
+
+/// Ends a session without final commands, in the way that its error asks for.
+async fn end_early<S, D>(
+    error: SwitchError,
+    switch: &mut Switch<S, D>,
+    shared: &Shared,
+    admission: &mut Admission,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Dialect,
+{
+    let patience = shared.config.limits.patience;
+    shared.refused(&error, switch.peer());
+    match error {
+        // such a switch has had all its time
+        SwitchError::Silent(_) | SwitchError::Displaced(_) => {
+            let refused = within(SHORTEST_PATIENCE, switch.refuse()).await;
+            refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
+        }
+        SwitchError::Moved => {
+            admission.told();
+            match switch.until_end_is_harmless().await {
+                Ok(()) => give_back(switch, patience, admission).await,
+                Err(ended) => debug!("the call that was moved: {ended}"),
+            }
+        }
+        SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
+            admission.refused();
+            give_back(switch, patience, admission).await;
+        }
+        SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
+    }
 }
 
 /// Gives a call back without an answer.
@@ -187,108 +113,112 @@ where
 {
     let refused = tokio::select! {
         biased;
-        refused = in_haste(patience, &admission.hurry, switch.refuse()) => refused,
+        refused = until_shutdown(patience, &admission.shutdown, switch.refuse()) => refused,
         () = admission.gives_way() => Ok(()),
     };
-    refused.unwrap_or_else(|error| debug!("the refusal was not heard: {error}"));
+    refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
 }
 
-async fn converse<S, D>(
+/// Serves one call: greeting, authentication, webhook, final commands.
+///
+/// Each arm of its `select!`s is cancel safe: the arm of the switch wins before bytes are lost, and a dropped request is
+/// cancelled.
+async fn serve<S, D>(
     switch: &mut Switch<S, D>,
-    house: &Arc<House>,
+    shared: &Shared,
     admission: &mut Admission,
 ) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    let (patience, peer) = (house.limits.patience, switch.peer().map(|peer| peer.ip()));
-    // the call is kept from here on, its greeting and its farewell included
+    let (patience, peer) = (shared.config.limits.patience, switch.peer().map(|peer| peer.ip()));
+    // the duration that is logged includes greeting and final commands
     let arrived = Instant::now();
+    let displaced = || SwitchError::Displaced(whole_milliseconds(arrived.elapsed()));
     let mut call = tokio::select! {
         biased;
-        greeted = in_haste(patience, &admission.hurry, switch.greet()) => greeted?,
-        () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
+        greeted = until_shutdown(patience, &admission.shutdown, switch.greet()) => greeted?,
+        () = admission.gives_way() => return Err(displaced()),
     };
-    let began = Instant::now();
-    let _in_flight = house.metrics.call_began();
-    house.name(&call);
+    let greeted = Instant::now();
+    let _in_flight = shared.daemon.metrics.call_began();
+    shared.name_span(&call);
 
-    let step = house.policy.step(&call);
+    let step = shared.config.policy.step(&call);
     let wanted = step.wanted();
-    // what has not been authenticated may be a stranger's, who stays silent from here on
+    // until it is authenticated, the call may be a stranger's who stays silent from here on
     let told = tokio::select! {
         biased;
         told = within(patience, switch.ask(&mut call, &wanted)) => told?,
-        () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
+        () = admission.gives_way() => return Err(displaced()),
     };
     admission.told();
-    house.show(&call);
+    shared.trace_call(&call);
     let dialect = switch.dialect().clone();
-    // who has left by now has asked nobody
+    // no request for a caller who is gone by now
     if let Some(gone) = switch.hung_up().now_or_never() {
-        house.left(&step, call.switch, arrived.elapsed(), &gone);
+        shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
-            house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
+            shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
-        outcome = house.outcome(&dialect, &step, &call, told, began, peer) => outcome,
+        outcome = shared.outcome(&dialect, &step, &call, told, greeted, peer) => outcome,
     };
 
     if let Err(gone) = switch.locate().await {
-        house.cancelled(&step, call.switch, arrived.elapsed(), &gone);
+        shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
-    let (outcome, words) = in_words(switch.dialect(), &step, outcome);
-    let heard = within(patience, switch.farewell(&words)).await;
-    if let Err(SwitchError::Moved) = heard {
-        house.cancelled(&step, call.switch, arrived.elapsed(), &SwitchError::Moved);
+    let (outcome, commands) = final_commands(switch.dialect(), &step, outcome);
+    let confirmed = within(patience, switch.farewell(&commands)).await;
+    if let Err(SwitchError::Moved) = confirmed {
+        shared.cancelled(&step, call.switch, arrived.elapsed(), &SwitchError::Moved);
         return Err(SwitchError::Moved);
     }
-    house.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
-    house.taken(heard);
+    shared.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
+    shared.confirmed(confirmed);
     Ok(())
 }
 
-impl House {
-    /// What comes of a step, and where it was asked last; bounded by its timeout, counted from when the call was
-    /// heard of.
+impl Shared {
+    /// Returns the outcome of a step, and the origin that was asked last. The deadline is the step's timeout after `greeted`.
     async fn outcome<D: Dialect>(
-        self: &Arc<Self>,
+        &self,
         dialect: &D,
         step: &Step,
         call: &Call,
         told: Told,
-        began: Instant,
+        greeted: Instant,
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
-        let nowhere = |outcome| (outcome, step.asks().map(str::to_owned));
-        let (_call, request_place) = match self.admit(peer) {
-            Ok(places) => places,
-            Err(load) => return nowhere(Outcome::Overloaded(load)),
+        let not_asked = |outcome| (outcome, step.asks().map(str::to_owned));
+        let slots = match self.daemon.admit_call(peer, &self.config.limits) {
+            Ok(slots) => slots,
+            Err(load) => return not_asked(Outcome::Overloaded(load)),
         };
         let (request, timeout) = match self.request(step, call, told) {
             Ok(request) => request,
-            Err(fault) => return nowhere(Outcome::BadRequest(fault)),
+            Err(fault) => return not_asked(Outcome::BadRequest(fault)),
         };
         if step.is_detached() {
-            return nowhere(self.hand_over(step, request, timeout, request_place));
+            return not_asked(self.detach(step, request, timeout, slots));
         }
-        let telling = |outcome| in_words(dialect, step, outcome).0;
-        let until = began + timeout;
-        let asked = self.webhook.ask(step, &request, until, timeout, ErrorPage::Skip, &telling).await;
-        self.tell(&asked);
+        let telling = |outcome| final_commands(dialect, step, outcome).0;
+        let deadline = greeted + timeout;
+        let webhook = &self.daemon.webhook;
+        let asked = webhook.ask(step, &request, deadline, timeout, ErrorPage::Skip, &telling).await;
+        self.trace_answer(&asked);
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.blamed(asked.outcome), to)
+        (self.daemon.with_own_faults(asked.outcome), to)
     }
 
-    /// A step's request, and how long it may take.
+    /// Returns a step's request and its timeout.
     fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
-        // what the call asks for cannot be judged where its text is not known
         told.map_err(|untold| match untold {
             Untold::TooManyNames => RequestFault::TooManyVariables,
             Untold::NotWhole => RequestFault::VariableNotWhole,
@@ -298,39 +228,34 @@ impl House {
         let timeout = step.timeout()?.get();
         let identity = identity();
         Span::current().record("trace", identity.trace_id());
-        let request = step.request(call, &self.policy.company, SystemTime::now(), &identity)?;
+        let request = step.request(call, &self.config.policy.company, SystemTime::now(), &identity)?;
         Ok((request, timeout))
     }
 
-    /// Makes a request behind the call, which goes on at once.
-    fn hand_over(
-        self: &Arc<Self>,
-        step: &Step,
-        request: Request,
-        timeout: Duration,
-        request_place: Place,
-    ) -> Outcome {
-        let most = self.limits.detached;
-        let Ok(place) = self.detached.enter(None, most, None) else {
-            return Outcome::Overloaded(Load::Detached(most));
+    /// Makes a detached request: the call goes on at once. The request keeps its slots, the call's slot is freed.
+    fn detach(&self, step: &Step, request: Request, timeout: Duration, slots: CallSlots) -> Outcome {
+        let slot = match self.daemon.admit_detached(&self.config.limits) {
+            Ok(slot) => slot,
+            Err(load) => return Outcome::Overloaded(load),
         };
-        let under_way = self.metrics.detached_began();
-        let (house, step) = (Arc::clone(self), step.clone());
-        let errand = async move {
+        let in_flight = self.daemon.metrics.detached_began();
+        let (shared, step, request_slot) = (self.clone(), step.clone(), slots.request);
+        let detached = async move {
             let began = Instant::now();
-            let (until, page) = (began + timeout, ErrorPage::Skip);
-            // nobody is told
-            let asked = house.webhook.ask(&step, &request, until, timeout, page, &|outcome| outcome).await;
-            house.tell(&asked);
+            let (deadline, page) = (began + timeout, ErrorPage::Skip);
+            let webhook = &shared.daemon.webhook;
+            // no switch is told the outcome
+            let asked = webhook.ask(&step, &request, deadline, timeout, page, &|outcome| outcome).await;
+            shared.trace_answer(&asked);
             report_detached(&step, &asked, began.elapsed());
-            drop((place, request_place, under_way));
+            drop((slot, request_slot, in_flight));
         };
-        self.errands.spawn(errand.in_current_span());
+        self.daemon.detached_requests.spawn(detached.in_current_span());
         Outcome::Detached
     }
 }
 
-/// What a new request is known by: 16 random bytes for the webhook, 16 and 8 for the trace.
+/// Returns the identity of a new request: 16 random bytes for the webhook, 16 and 8 for the trace.
 #[must_use]
 pub fn identity() -> Identity {
     let random = nonce::random::<40>();
@@ -339,23 +264,22 @@ pub fn identity() -> Identity {
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
-/// The farewell for an outcome; where the switch cannot carry the answer, that is the outcome.
-pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let words = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome));
-    match words(&outcome) {
-        Ok(words) => (outcome, words),
+/// Returns the final commands for an outcome. If the switch cannot carry the answer, that is the outcome.
+pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+    let commands = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome));
+    match commands(&outcome) {
+        Ok(commands) => (outcome, commands),
         Err(unfit) => {
             let part = unfit_part(dialect, step, &outcome);
             let outcome = outcome.but_unfit(unfit, part);
-            // the configuration lets no `otherwise` in that a switch cannot carry; should one be there, the call goes
-            // on even so
-            let words = words(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
-            (outcome, words)
+            // the configuration refuses an `otherwise` that a switch cannot carry; without this the call would not go on
+            let commands = commands(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
+            (outcome, commands)
         }
     }
 }
 
-/// Which part of the answer the switch cannot carry, where it is not the text as a whole.
+/// Returns the variable of the part that the switch cannot carry; none if it is the text as a whole.
 fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option<VariableName> {
     let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set)).is_err();
     let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
@@ -366,6 +290,7 @@ fn whole_milliseconds(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Returns [`SwitchError::Silent`] if the switch takes longer than this.
 async fn within<T>(
     patience: Duration,
     doing: impl Future<Output = Result<T, SwitchError>>,
@@ -373,19 +298,19 @@ async fn within<T>(
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
 }
 
-/// The same, and within [`HASTE`] once others wait.
-async fn in_haste<T>(
+/// The same, but only [`SHORT_PATIENCE`] from the shutdown signal on.
+async fn until_shutdown<T>(
     patience: Duration,
-    hurry: &CancellationToken,
+    shutdown: &CancellationToken,
     doing: impl Future<Output = Result<T, SwitchError>>,
 ) -> Result<T, SwitchError> {
     let too_late = async {
-        hurry.cancelled().await;
-        sleep(HASTE).await;
+        shutdown.cancelled().await;
+        sleep(SHORT_PATIENCE).await;
     };
     tokio::select! {
         biased;
         done = within(patience, doing) => done,
-        () = too_late => Err(SwitchError::Silent(HASTE)),
+        () = too_late => Err(SwitchError::Silent(SHORT_PATIENCE)),
     }
 }

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("redact", &[]),
     ("variable", &["redact"]),
+    ("daemon", &["config", "hook", "log", "metrics", "slots", "webhook"]),
     ("nonce", &[]),
     ("slots", &[]),
     ("files", &[]),
@@ -27,11 +28,17 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("observer", &["config", "log", "metrics"]),
     (
         "session",
-        &["call", "config", "hook", "slots", "log", "metrics", "switch", "variable", "webhook", "nonce"],
+        &[
+            "call", "config", "daemon", "hook", "slots", "log", "metrics", "switch", "variable", "webhook",
+            "nonce",
+        ],
     ),
     (
         "server",
-        &["call", "config", "session", "slots", "log", "metrics", "observer", "switch", "webhook", "nonce"],
+        &[
+            "call", "config", "daemon", "session", "slots", "log", "metrics", "observer", "switch",
+            "webhook", "nonce",
+        ],
     ),
     (
         "cli",

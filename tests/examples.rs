@@ -331,7 +331,7 @@ enum Used<'a> {
 }
 
 fn policy() -> Policy {
-    Config::load(Some(&folder().join("dialhook.toml"))).unwrap().policy()
+    Config::load(Some(&folder().join("dialhook.toml"))).unwrap().policy
 }
 
 fn folder() -> PathBuf {

@@ -107,7 +107,7 @@ impl Asking {
     fn of(configuration: &str) -> Self {
         let config = Config::parse(configuration, Path::new("dialhook.toml")).expect("no faults");
         let call = Call::unknown(SwitchKind::Asterisk, Value::from("crm"), Vec::new());
-        let step = config.policy().step(&call);
+        let step = config.policy.step(&call);
         let request = step.request(&call, "", SystemTime::now(), &identity()).expect("a request");
         let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a client");
         Self { webhook, step, request }

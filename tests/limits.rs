@@ -11,7 +11,6 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dialhook::session;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use dialhook::switch::agi::codec::LONGEST_REPLY;
@@ -22,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, house, nobody_listens,
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, Sessions, nobody_listens,
     within_patience,
 };
 
@@ -46,7 +45,7 @@ async fn from(address: &str, to: SocketAddr) -> TcpStream {
 fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-    (FakeSwitch::over(here), tokio::spawn(session::hold(switch, house(""), CancellationToken::new())))
+    (FakeSwitch::over(here), Sessions::under("").start(switch))
 }
 
 mod slow_switches {
@@ -73,7 +72,7 @@ mod slow_switches {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
         let began = Instant::now();
-        tokio::spawn(session::hold(switch, house("[limits]\npatience = \"2s\""), CancellationToken::new()));
+        Sessions::under("[limits]\npatience = \"2s\"").start(switch);
         assert_eq!(FakeSwitch::over(here).hear_all().await, b"failure\n");
         let past = began.elapsed();
         assert!((Duration::from_secs(2)..Duration::from_millis(2010)).contains(&past), "{past:?}");
@@ -149,7 +148,7 @@ mod slow_switches {
     async fn one_that_never_reads_what_it_hears_is_left() {
         let (here, there) = duplex(1);
         let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        let end = tokio::spawn(session::hold(switch, house(""), CancellationToken::new()));
+        let end = Sessions::under("").start(switch);
         let began = Instant::now();
         FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
         end.await.unwrap();
@@ -597,7 +596,7 @@ mod the_end {
             let (here, there) = duplex(64 * 1024);
             let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
             let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-            let end = tokio::spawn(session::hold(agi, house(""), hurry.clone()));
+            let end = Sessions::under("").start_until(agi, hurry.clone());
             switch.say(in_the_middle).await;
             tokio::time::sleep(Duration::from_secs(2)).await;
             let began = Instant::now();
@@ -613,7 +612,7 @@ mod the_end {
         let (here, there) = duplex(64 * 1024);
         let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
         let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        let end = tokio::spawn(session::hold(agi, house(""), hurry.clone()));
+        let end = Sessions::under("").start_until(agi, hurry.clone());
         switch.say(b"nonsense\n\n").await;
         assert_eq!(switch.hear_all().await, b"failure\n");
         let began = Instant::now();
@@ -629,7 +628,7 @@ mod the_end {
         let (mut switch, hurry) = (FakeSwitch::over(here), CancellationToken::new());
         let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
         let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        tokio::spawn(session::hold(agi, house(&hook), hurry.clone()));
+        Sessions::under(&hook).start_until(agi, hurry.clone());
         switch.greet(&Environment::new("crm")).await.expect("a question");
         hurry.cancel();
         assert_eq!(switch.obey().await.status(), "TIMEOUT");

@@ -14,17 +14,15 @@ use std::time::Duration;
 
 use dialhook::config::Config;
 use dialhook::metrics::Metrics;
-use dialhook::session;
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::util::{
-    Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
-    SocketMode, house, metrics, nobody_listens, within_patience,
+    Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply, Sessions,
+    SocketMode, metrics, nobody_listens, within_patience,
 };
 
 /// The samples of a family, in their order.
@@ -165,10 +163,9 @@ async fn who_is_refused_is_counted_by_reason() {
 async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> String {
     let (here, there) = duplex(64 * 1024);
     let metrics = Arc::new(Metrics::default());
-    let house = Arc::into_inner(house("")).expect("nobody else has it").counted_in(Arc::clone(&metrics));
+    let sessions = Sessions::counted_in(Arc::clone(&metrics), "");
     let dialect = Agi::new("0123456789abcdef".to_owned());
-    let held =
-        tokio::spawn(session::hold(Switch::new(there, dialect), Arc::new(house), CancellationToken::new()));
+    let held = sessions.start(Switch::new(there, dialect));
     let mut here = FakeSwitch::over(here);
     switch(&mut here).await;
     here.hear_all().await;

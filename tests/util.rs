@@ -28,7 +28,7 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
 pub use self::asked::{Asked, metrics};
-pub use self::daemon::{Daemon, house};
+pub use self::daemon::{Daemon, Sessions};
 pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
 pub use self::manager::{FakeManager, Service};
 pub use self::program::{Program, configured, dialhook, listening, run, told};

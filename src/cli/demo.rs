@@ -13,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -170,7 +171,7 @@ fn daemon(
         "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = false\n\
          [hook.crm]\nurl = \"http://{webhook}/route\"\nvariable = \"CRM\"\ntimeout = \"1s\"\n"
     );
-    let server = Server::start(&Config::parse(&configuration, Path::new("demo.toml"))?)?;
+    let server = Server::start(Arc::new(Config::parse(&configuration, Path::new("demo.toml"))?))?;
     let address = server.address(switch).ok_or("this listener is off")?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();

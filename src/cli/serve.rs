@@ -72,7 +72,7 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     let mut signals = Signals::listen()
         .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
     let config = tokio::select! {
-        config = read(file, |_| {}) => config?,
+        config = read(file, |_| {}) => Arc::new(config?),
         () = signals.end.wanted() => {
             info!("stopped before the configuration was read");
             return Ok(());
@@ -80,10 +80,10 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     };
     announce(&config);
     raise_descriptors(&config);
-    let server = Arc::new(Server::start_with(&config, passed)?);
+    let server = Arc::new(Server::start_with(Arc::clone(&config), passed)?);
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
-    info!(asterisk, freeswitch, observer, hooks = config.hooks.len(), "listening");
+    info!(asterisk, freeswitch, observer, hooks = config.policy.hooks.len(), "listening");
     let notices = Notices::begin();
     notices.ready(&status(&server, &config));
     tokio::spawn(notices.clone().keep_awake());
@@ -153,7 +153,7 @@ fn notice(config: &Config) {
     for notice in &config.notices {
         warn!("{notice}");
     }
-    for (name, _) in config.hooks.iter().filter(|(_, hook)| hook.is_insecure()) {
+    for (name, _) in config.policy.hooks.iter().filter(|(_, hook)| hook.is_insecure()) {
         warn!(hook = name, "insecure = true: certificates are not verified, anybody in between can answer");
     }
 }
@@ -239,7 +239,7 @@ fn status(server: &Server, config: &Config) -> String {
         "Asterisk at {}, FreeSWITCH at {}; hooks: {}",
         at(SwitchKind::Asterisk),
         at(SwitchKind::FreeSwitch),
-        config.hooks.len()
+        config.policy.hooks.len()
     )
 }
 
@@ -298,7 +298,7 @@ impl Daemon {
                 info!(
                     asterisk,
                     freeswitch,
-                    hooks = config.hooks.len(),
+                    hooks = config.policy.hooks.len(),
                     "reloaded; calls in flight keep what they began with"
                 );
                 self.notices.ready(&status(&self.server, &config));

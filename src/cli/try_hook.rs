@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
 use crate::redact;
-use crate::session::{identity, in_words};
+use crate::session::{final_commands, identity};
 use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -103,7 +103,7 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
         Err(error) => return failed(WRONG, &error.to_string()),
     };
     let call = call(trial);
-    let step = config.policy().step(&call);
+    let step = config.policy.step(&call);
     if step.timeout() == Err(RequestFault::NoSuchHook) {
         return failed(WRONG, &no_such_hook(trial, &config));
     }
@@ -117,7 +117,7 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
     if let Some(hook) = step.insecure() {
         warned(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
-    let tried = tried(&call, step, &config.company, &webhook).await;
+    let tried = tried(&call, step, &config.policy.company, &webhook).await;
     let text = match trial.json {
         true => format!("{}\n", for_a_script(&tried)),
         false => for_a_person(&tried),
@@ -154,7 +154,7 @@ fn no_such_hook(trial: &Trial, config: &Config) -> String {
             trial.hook
         );
     }
-    let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
+    let names: Vec<_> = config.policy.hooks.keys().map(String::as_str).collect();
     let there = match nearest(&trial.hook, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None if names.is_empty() => "it has none; add a table [hook.NAME] with a url".to_owned(),
@@ -173,7 +173,7 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         Err(fault) => Outcome::BadRequest(fault),
         Ok((timeout, request)) => {
             let request = sent.insert(request);
-            let telling = |outcome| in_words_of(call.switch, &step, outcome).0;
+            let telling = |outcome| final_commands_of(call.switch, &step, outcome).0;
             let until = began + timeout;
             let asked = webhook.ask(&step, request, until, timeout, ErrorPage::Read, &telling).await;
             (heard, attempts) = (asked.answer, asked.attempts);
@@ -183,7 +183,7 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
     let took = began.elapsed();
     let detached = step.is_detached();
     let told = if detached { Outcome::Detached } else { outcome.clone() };
-    let (told, words) = in_words_of(call.switch, &step, told);
+    let (told, words) = final_commands_of(call.switch, &step, told);
     let (set, note) = (step.assignments(&told), step.note(&told));
     let outcome = if detached { outcome } else { told };
     let (switch, hook) = (call.switch, step.name);
@@ -191,7 +191,7 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
 }
 
 /// Returns the commands that a switch of this kind would be sent, up to the end of the step.
-fn in_words_of(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
+fn final_commands_of(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
     match switch {
         SwitchKind::Asterisk => whole(&Agi::new(String::new()), step, outcome),
         SwitchKind::FreeSwitch => whole(&Esl::new(0), step, outcome),
@@ -199,7 +199,7 @@ fn in_words_of(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, V
 }
 
 fn whole<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let (outcome, commands) = in_words(dialect, step, outcome);
+    let (outcome, commands) = final_commands(dialect, step, outcome);
     (outcome, [commands, dialect.release()].concat())
 }
 

@@ -195,7 +195,7 @@ mod tests {
         let config = parse(&format!("{limits}[hook.crm]\nurl = \"http://h/\"\n")).unwrap();
         let Limits { environment, channel_data, .. } = config.limits;
         assert_eq!([environment, channel_data], [131_072, 8_388_608]);
-        assert_eq!([config.hooks["crm"].longest_answer, config.policy().longest_answer], [2048, 2048]);
+        assert_eq!([config.policy.hooks["crm"].longest_answer, config.policy.longest_answer], [2048, 2048]);
     }
 
     #[test]

@@ -18,8 +18,8 @@ fn an_empty_file_is_the_default() {
     let config = parse("").unwrap();
     assert_eq!(config.listen.asterisk.unwrap().to_string(), "127.0.0.1:4573");
     assert_eq!(config.listen.freeswitch.unwrap().to_string(), "127.0.0.1:8084");
-    assert_eq!((config.limits.clone(), &config.urls), (Limits::default(), &AllowedUrls::Any));
-    assert!(config.hooks.is_empty() && config.notices.is_empty());
+    assert_eq!((config.limits.clone(), &config.policy.urls), (Limits::default(), &AllowedUrls::Any));
+    assert!(config.policy.hooks.is_empty() && config.notices.is_empty());
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn every_key_means_what_the_contract_says() {
     .unwrap();
     assert_eq!(config.listen.freeswitch, None);
     assert_eq!(config.listen.allow.as_ref().unwrap().len(), 3);
-    assert_eq!(config.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
-    assert_eq!(config.company, "acme");
+    assert_eq!(config.policy.urls, AllowedUrls::Prefixes(vec!["https://crm.example.com/".parse().unwrap()]));
+    assert_eq!(config.policy.company, "acme");
     let patience = Duration::from_millis(7500);
     let drain_notice = Duration::from_secs(3);
     let limits = Limits { calls: 50, calls_per_peer: Some(20), patience, drain_notice, ..Limits::default() };
     assert_eq!(config.limits, limits);
-    let hook = &config.hooks["crm"];
+    let hook = &config.policy.hooks["crm"];
     assert_eq!((hook.method.as_str(), hook.accept), ("GET", Accept::Any));
     assert_eq!(hook.timeout, "3".parse::<Timeout>().unwrap());
     assert_eq!(hook.answers, ["sales", "support"]);
@@ -73,7 +73,7 @@ fn a_timeout_may_be_a_text_or_a_number() {
     for (written, seconds) in [("2", 2.0), ("2.5", 2.5), ("\"2s\"", 2.0), ("\"1500ms\"", 1.5)] {
         let config = parse(&format!("[hook.x]\nurl = \"http://h/\"\ntimeout = {written}\n")).unwrap();
         assert_eq!(
-            config.hooks["x"].timeout.get().as_secs_f64().to_string(),
+            config.policy.hooks["x"].timeout.get().as_secs_f64().to_string(),
             f64::to_string(&seconds),
             "{written}"
         );
@@ -150,7 +150,11 @@ fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\n";
     assert!(parse(open).unwrap_err()[0].contains("needs listen.allow, such as [\"10.1.0.0/16\"]"));
     let config = parse(&format!("{open}allow = [\"10.1.0.0/16\"]\n")).unwrap();
-    assert_eq!(config.urls, AllowedUrls::Prefixes(Vec::new()), "then no ad hoc URL is asked unless allowed");
+    assert_eq!(
+        config.policy.urls,
+        AllowedUrls::Prefixes(Vec::new()),
+        "then no ad hoc URL is asked unless allowed"
+    );
 }
 
 #[test]
@@ -208,7 +212,7 @@ fn a_file_in_another_encoding_is_told_with_its_line() {
     let fault = Config::load(Some(&file)).unwrap_err().to_string();
     assert!(fault.ends_with("dialhook.toml:2: not UTF-8; save the file in UTF-8"), "{fault}");
     fs::write(&file, "\u{feff}company = \"a\"\n").unwrap();
-    assert_eq!(Config::load(Some(&file)).unwrap().company, "a");
+    assert_eq!(Config::load(Some(&file)).unwrap().policy.company, "a");
 }
 
 #[test]
@@ -263,7 +267,7 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
     let config =
         Config::parse(&hook("{ X-Key = { file = \"crm.key\" }, X-Path = { env = \"PATH\" } }"), &file)
             .unwrap();
-    let headers = &config.hooks["crm"].headers.fixed;
+    let headers = &config.policy.hooks["crm"].headers.fixed;
     assert_eq!(headers["x-key"], "geheim");
     fs::write(folder.path().join("empty.key"), "\n").unwrap();
     let empty = Config::parse(&hook("{ X-Key = { file = \"empty.key\" } }"), &file).unwrap_err().to_string();

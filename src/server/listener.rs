@@ -1,4 +1,4 @@
-//! One listener: where it comes from, who is let in, and how it closes.
+//! One listening socket with its switch: from the kernel or the service manager, to its end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,134 +10,153 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
-use super::{Shared, StartError};
+use super::StartError;
+use super::acceptor::Acceptor;
 use crate::call::SwitchKind;
 use crate::config::Listen;
 use crate::log::Seldom;
 
-/// A listener, and the switch that comes to it. Nobody is let in yet.
+/// A listening socket that accepts no connection yet.
 #[derive(Debug)]
-pub(super) struct Entrance {
-    listener: TcpListener,
-    sign: Sign,
+pub(super) struct Listener {
+    socket: TcpListener,
+    bound: Bound,
 }
 
-/// A listener at which everybody is let in, until this is dropped.
+/// A listener that accepts connections until this is dropped.
 #[derive(Debug)]
-pub(super) struct Open {
-    pub(super) sign: Sign,
+pub(super) struct OpenListener {
+    pub(super) bound: Bound,
     _closing: DropGuard,
 }
 
-/// What is to be known of a listener.
+/// The switch, the addresses and the owner of a listener.
 #[derive(Debug, Clone)]
-pub(super) struct Sign {
+pub(super) struct Bound {
     pub(super) switch: SwitchKind,
-    /// Where the configuration wants it.
-    pub(super) wanted: SocketAddr,
-    /// Where it is: the port too where the configuration left it open.
+    /// The address of the configuration.
+    pub(super) configured: SocketAddr,
+    /// The address of the socket, with its port also if the configuration left that open.
     pub(super) address: SocketAddr,
-    pub(super) keeper: Keeper,
+    pub(super) owner: Owner,
 }
 
-/// Who keeps a listener.
+/// The owner of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keeper {
-    /// This daemon: when it lets go, whoever waits there is reset.
+pub(super) enum Owner {
+    /// This daemon. When it closes the socket, connections that wait there are reset.
     Daemon,
-    /// The service manager: whoever waits there is served by the next daemon.
+    /// The service manager. The next daemon serves connections that wait there.
     ServiceManager,
 }
 
-/// How many connections wait in the kernel until they are accepted: a burst of calls must not be lost.
+/// The number of connections that may wait in the kernel: a burst of calls must not be lost.
 const BACKLOG: u32 = 4096;
 
-/// How long a full descriptor table is left alone.
+/// The pause before the next `accept` if there was no file descriptor.
 const RECOVERY: Duration = Duration::from_millis(50);
 
-/// How long a listener that closes still takes in those who are at the door.
-const LAST_CALL: Duration = Duration::from_millis(20);
+/// The time for which a listener that closes still accepts connections that wait there.
+const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 
-impl Entrance {
+/// Returns a listener for each switch of the configuration: those that the service manager passed on, and new ones.
+pub(super) fn all(
+    passed: Vec<(String, std::net::TcpListener)>,
+    listen: &Listen,
+) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for (name, socket) in passed {
+        listeners.push(Listener::inherit(&name, socket, listen)?);
+    }
+    for (switch, configured) in listen.switches() {
+        if !listeners.iter().any(|listener| listener.bound.switch == switch) {
+            listeners.push(Listener::listen(switch, configured)?);
+        }
+    }
+    if listeners.is_empty() { Err(StartError::NoListener) } else { Ok(listeners) }
+}
+
+impl Listener {
     /// Listens for a switch.
-    pub(super) fn listen(switch: SwitchKind, wanted: SocketAddr) -> Result<Self, StartError> {
-        let listening = listen(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    pub(super) fn listen(switch: SwitchKind, configured: SocketAddr) -> Result<Self, StartError> {
+        let listening = listen(configured).and_then(|socket| Ok((socket.local_addr()?, socket)));
         match listening {
-            Ok((address, listener)) => {
-                Ok(Self { listener, sign: Sign { switch, wanted, address, keeper: Keeper::Daemon } })
+            Ok((address, socket)) => {
+                Ok(Self { socket, bound: Bound { switch, configured, address, owner: Owner::Daemon } })
             }
-            Err(error) => Err(StartError::Listen { listener: switch.as_str(), address: wanted, error }),
+            Err(error) => Err(StartError::Listen { listener: switch.as_str(), address: configured, error }),
         }
     }
 
-    /// Takes over a listener of the service manager. It belongs to the switch for which the configuration wants its
-    /// address; a name that is a switch's must say the same.
-    pub(super) fn inherit(
-        name: &str,
-        listener: std::net::TcpListener,
-        listen: &Listen,
-    ) -> Result<Self, StartError> {
+    /// Takes over a listener of the service manager. It belongs to the switch that has its address in the configuration. If
+    /// its name is a switch's, it must be the same switch's.
+    fn inherit(name: &str, socket: std::net::TcpListener, listen: &Listen) -> Result<Self, StartError> {
         let unusable = |error| StartError::Unusable { name: name.to_owned(), error };
-        let address = listener.local_addr().map_err(unusable)?;
-        let found = listen.switches().find(|(_, wanted)| *wanted == address);
-        let misnamed = |switch: SwitchKind| switch.as_str() != name;
-        let named = [SwitchKind::Asterisk, SwitchKind::FreeSwitch].iter().any(|switch| !misnamed(*switch));
-        match found {
-            Some((switch, wanted)) if !(named && misnamed(switch)) => {
-                listener.set_nonblocking(true).map_err(unusable)?;
-                let listener = TcpListener::from_std(listener).map_err(unusable)?;
-                Ok(Self { listener, sign: Sign { switch, wanted, address, keeper: Keeper::ServiceManager } })
-            }
-            Some(_) | None => Err(StartError::not_wanted(address)),
+        let address = socket.local_addr().map_err(unusable)?;
+        let Some((switch, configured)) = listen.switches().find(|(_, configured)| *configured == address)
+        else {
+            return Err(StartError::not_wanted(address));
+        };
+        let is_a_switch =
+            [SwitchKind::Asterisk, SwitchKind::FreeSwitch].iter().any(|any| any.as_str() == name);
+        if is_a_switch && switch.as_str() != name {
+            return Err(StartError::not_wanted(address));
         }
+        socket.set_nonblocking(true).map_err(unusable)?;
+        let socket = TcpListener::from_std(socket).map_err(unusable)?;
+        Ok(Self { socket, bound: Bound { switch, configured, address, owner: Owner::ServiceManager } })
     }
 
-    pub(super) fn sign(&self) -> &Sign {
-        &self.sign
-    }
-
-    /// Lets everybody in from now on.
-    pub(super) fn open(self, shared: &Arc<Shared>) -> Open {
+    /// Accepts connections from now on.
+    pub(super) fn open(self, acceptor: &Arc<Acceptor>) -> OpenListener {
         let closing = CancellationToken::new();
-        let open = Open { sign: self.sign.clone(), _closing: closing.clone().drop_guard() };
-        shared.entrances.spawn(self.serve(Arc::clone(shared), closing));
+        let open = OpenListener { bound: self.bound.clone(), _closing: closing.clone().drop_guard() };
+        acceptor.listeners.spawn(self.serve(Arc::clone(acceptor), closing));
         open
     }
 
-    /// Serves everybody who comes, until it closes. Who waits at a listener of our own then is served too: a connection
-    /// that is just dropped can leave a call of FreeSWITCH parked. At one of the service manager's nobody else is taken in:
-    /// they would hold up the end, and the next daemon serves them.
-    async fn serve(self, shared: Arc<Shared>, closing: CancellationToken) {
-        let errors = Seldom::default();
-        while let Some(slot) = closing.run_until_cancelled(shared.slots.enter()).await {
-            match closing.run_until_cancelled(self.listener.accept()).await {
-                Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, Some(slot)),
+    /// Accepts connections until the listener closes. Connections that wait at a listener of our own then are accepted too: one
+    /// that is just dropped can leave a call of FreeSWITCH parked. At a listener of the service manager none is accepted any
+    /// more: it would hold up the end, and the next daemon serves it.
+    async fn serve(self, acceptor: Arc<Acceptor>, closing: CancellationToken) {
+        let accept_errors = Seldom::default();
+        while let Some(slot) = closing.run_until_cancelled(acceptor.slots.enter()).await {
+            match closing.run_until_cancelled(self.socket.accept()).await {
+                Some(Ok((stream, peer))) => acceptor.accept(&self.bound, stream, peer, Some(slot)),
                 Some(Err(error)) => {
-                    shared.metrics.not_accepted();
-                    errors.warn(|unlogged| {
+                    acceptor.daemon.metrics.not_accepted();
+                    accept_errors.warn(|unlogged| {
                         warn!(
                             unlogged,
                             "cannot accept a connection: {error}; calls wait; see LimitNOFILE or ulimit -n"
                         );
                     });
-                    // with it one descriptor at least comes back
-                    shared.slots.displace();
+                    // this frees one descriptor at least
+                    acceptor.slots.displace();
                     sleep(RECOVERY).await;
                 }
                 None => break,
             }
         }
-        if self.sign.keeper == Keeper::Daemon {
-            let welcome_the_last = async {
-                while let Ok((stream, peer)) = self.listener.accept().await {
-                    shared.welcome(&self.sign, stream, peer, None);
+        if self.bound.owner == Owner::Daemon {
+            let accept_the_last = async {
+                while let Ok((stream, peer)) = self.socket.accept().await {
+                    acceptor.accept(&self.bound, stream, peer, None);
                 }
             };
-            let _over = timeout(LAST_CALL, welcome_the_last).await;
+            let _over = timeout(LAST_ACCEPTS, accept_the_last).await;
         }
     }
 }
 
+impl OpenListener {
+    /// True if the configuration has this listener.
+    pub(super) fn is_configured(&self, listen: &Listen) -> bool {
+        listen.switches().any(|configured| configured == (self.bound.switch, self.bound.configured))
+    }
+}
+
+/// Returns a listening socket with our backlog.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;

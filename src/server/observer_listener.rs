@@ -1,4 +1,4 @@
-//! The observer's listener. It goes on while the daemon ends: to say that it does is a part of its work.
+//! The observer's listener. It answers while the daemon drains, too, because load balancers ask it then.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,44 +6,47 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Shared, StartError, listener};
+use super::acceptor::Acceptor;
+use super::open_files::Shares;
+use super::{StartError, listener};
 use crate::observer::{Observer, Readiness};
 
-/// A listener at which nobody is answered yet.
+/// A listening socket on which no request is answered yet.
 #[derive(Debug)]
-pub(super) struct Listening {
-    listener: TcpListener,
-    wanted: SocketAddr,
+pub(super) struct ObserverListener {
+    socket: TcpListener,
+    configured: SocketAddr,
     address: SocketAddr,
 }
 
 /// An observer that answers until this is dropped.
 #[derive(Debug)]
-pub(super) struct Observed {
-    /// Where the configuration wants it.
-    pub(super) wanted: SocketAddr,
-    /// Where it is: the port too where the configuration left it open.
+pub(super) struct OpenObserver {
+    /// The address of the configuration.
+    pub(super) configured: SocketAddr,
+    /// The address of the socket, with its port also if the configuration left that open.
     pub(super) address: SocketAddr,
     _answering: AbortOnDropHandle<()>,
 }
 
-/// Listens for those who ask for health and metrics.
-pub(super) fn listen(wanted: SocketAddr) -> Result<Listening, StartError> {
-    let listening = listener::listen(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
+/// Listens for requests of health and metrics.
+pub(super) fn listen(configured: SocketAddr) -> Result<ObserverListener, StartError> {
+    let listening = listener::listen(configured).and_then(|socket| Ok((socket.local_addr()?, socket)));
     match listening {
-        Ok((address, listener)) => Ok(Listening { listener, wanted, address }),
-        Err(error) => Err(StartError::Listen { listener: "observer", address: wanted, error }),
+        Ok((address, socket)) => Ok(ObserverListener { socket, configured, address }),
+        Err(error) => Err(StartError::Listen { listener: "observer", address: configured, error }),
     }
 }
 
-impl Listening {
+impl ObserverListener {
     /// Answers from now on.
-    pub(super) fn open(self, shared: &Shared) -> Observed {
-        let Self { listener, wanted, address } = self;
-        let readiness = Readiness::until(shared.draining.clone());
-        let observer =
-            Observer::new(listener, shared.listen.subscribe(), Arc::clone(&shared.metrics), readiness)
-                .holding(shared.current().shares.observer);
-        Observed { wanted, address, _answering: AbortOnDropHandle::new(tokio::spawn(observer.serve())) }
+    pub(super) fn open(self, acceptor: &Acceptor) -> OpenObserver {
+        let Self { socket, configured, address } = self;
+        let (readiness, metrics) =
+            (Readiness::until(acceptor.draining.clone()), Arc::clone(&acceptor.daemon.metrics));
+        let connections = Shares::now(&acceptor.config()).observer;
+        let observer = Observer::new(socket, acceptor.subscribe(), metrics, readiness).holding(connections);
+        let answering = AbortOnDropHandle::new(tokio::spawn(observer.serve()));
+        OpenObserver { configured, address, _answering: answering }
     }
 }

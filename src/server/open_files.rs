@@ -1,19 +1,19 @@
-//! How the open files that the system allows are shared out among connections of switches, requests to webhooks, and the
-//! observer, where they are fewer than the configuration may need.
+//! The shares of connections of switches, requests to webhooks and the observer in the open files that the system allows, if
+//! these are fewer than the configuration may need.
 
 use rlimit::Resource;
 
-use super::{connections, descriptors};
-use crate::config::Config;
+use super::acceptor::connections;
+use crate::config::{Config, Limits};
 use crate::observer;
 use crate::slots::OpenFiles;
 
-/// How many of each kind there may be at once.
+/// The most open files of each kind at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shares {
     /// Connections of switches.
     pub(super) connections: usize,
-    /// The same while the limit has just been lowered.
+    /// The most connections of switches while the limit has just been lowered.
     pub(super) most_connections: usize,
     pub(super) requests: OpenFiles,
     /// Connections of the observer.
@@ -24,15 +24,27 @@ pub(super) struct Shares {
 /// configuration and secrets that are read, and a few questions to name servers.
 const RUNNING: usize = 26;
 
+/// The number of file descriptors that a daemon may need under this configuration: for every connection of a switch, for the
+/// request of each call and each detached one, for the observer, and for the rest.
+#[must_use]
+pub fn descriptors(config: &Config) -> usize {
+    let Limits { calls, detached, .. } = config.limits;
+    let observer = config.listen.observer.map_or(0, |_| observer::CONNECTIONS);
+    connections(&config.limits) + calls + detached + observer + OTHER_DESCRIPTORS
+}
+
+/// Listeners, the log, files that are read, and questions to name servers.
+const OTHER_DESCRIPTORS: usize = 50;
+
 impl Shares {
-    /// What the system allows now.
+    /// Returns the shares in what the system allows now.
     pub(super) fn now(config: &Config) -> Self {
         Self::of(config, Resource::NOFILE.get_soft().unwrap_or(u64::MAX))
     }
 
-    /// Calls are admitted only as far as there are open files for their requests: half of the files are for connections of
-    /// switches, an eighth for connections to webhooks that are kept and not in use, and the rest for requests. So
-    /// a call beyond that still finds a connection, on which it hears `OVERLOADED`.
+    /// Calls are admitted only as far as there are open files for their requests. Half of the files are for connections of
+    /// switches, an eighth for idle connections to webhooks, and the rest for requests. A call beyond that still finds a
+    /// connection, on which it is told `OVERLOADED`.
     fn of(config: &Config, limit: u64) -> Self {
         let files = usize::try_from(limit).unwrap_or(usize::MAX);
         let wanted = connections(&config.limits);

@@ -1,28 +1,27 @@
-//! Another configuration for a daemon that serves: all of it for the calls that come now, or nothing.
+//! The reload: a daemon takes another configuration whole, or keeps the one that it has.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use tracing::warn;
 
-use super::listener::{Entrance, Keeper, Open};
-use super::{Current, Server, StartError, observer_listener};
+use super::listener::{Listener, OpenListener, Owner};
+use super::{Server, StartError, observer_listener};
 use crate::config::{Completeness, Config, ConfigError, Listen};
 
-/// Why everything is as it was before.
+/// The daemon goes on with the configuration that it had.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// The configuration is not right.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The file is gone with which the daemon was running; without one there would be no hooks.
+    /// The file of the running configuration is gone. Without a file there would be no hooks.
     #[error(
         "{} is gone; put it back, or restart dialhook if it shall go on without a configuration", .0.display()
     )]
     Gone(PathBuf),
-    /// The file is empty, as it is when somebody has just begun to write it.
+    /// The file is empty, as a file is while a program begins to write it.
     #[error(
         "{} is empty, as a file is that is being written; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
     )]
@@ -32,26 +31,24 @@ pub enum ReloadError {
         "the last line of {} does not end with a line feed, as in a file that is half-written; end the last line with one and reload again", .0.display()
     )]
     NoLineFeed(PathBuf),
-    /// There were hooks, and there is none any more: the file may be half-written.
+    /// There were hooks, and now there are none: the file may be half-written.
     #[error(
         "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it shall go on without hooks", file.display()
     )]
     NoHooks {
-        /// Which file.
         file: PathBuf,
-        /// How many hooks there were.
+        /// The number of hooks before.
         before: usize,
     },
-    /// A listener cannot be had.
-    #[error("{0}{remedy}", remedy = in_the_way(.0))]
+    #[error("{0}{remedy}", remedy = own_conflict(.0))]
     Listener(#[from] StartError),
-    /// It is too late.
     #[error("dialhook is stopping")]
     Stopping,
 }
 
-/// Two listeners of one daemon can be in each other's way: one address, and all addresses with the same port.
-fn in_the_way(error: &StartError) -> &'static str {
+/// Returns the remedy for two listeners of one daemon that exclude each other: one on an address, one on all addresses with
+/// the same port.
+fn own_conflict(error: &StartError) -> &'static str {
     match error {
         StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
             "; where dialhook itself listens there, restart it instead"
@@ -65,78 +62,88 @@ fn in_the_way(error: &StartError) -> &'static str {
 }
 
 impl Server {
-    /// Makes what takes long, on a thread that serves no calls. What cannot be made is told by [`Server::reload`].
+    /// Makes the clients for webhooks that this configuration needs: on a thread that serves no calls, because it takes
+    /// milliseconds. [`Server::reload`] returns the error if one cannot be made.
     pub fn prepare(&self, config: &Config) {
-        let _told_by_reload = self.shared.webhook.make_clients(config.every_hook());
+        let _returned_by_reload = self.acceptor.daemon.webhook.make_clients(config.every_hook());
     }
 
-    /// Takes this configuration for every connection from now on; calls in flight keep the one that they began with.
-    /// Listeners whose address did not change are not touched.
+    /// Takes this configuration for every connection from now on. Calls in flight keep the one that they began with. A listener
+    /// whose address did not change is not touched.
     ///
     /// # Errors
-    /// When the configuration is not right, or not all of its listeners can be had: nothing has changed then.
-    pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Config, ReloadError> {
-        let done = config.map_err(ReloadError::from).and_then(|config| self.take(&config).map(|()| config));
-        self.shared.metrics.reloaded(done.is_ok(), SystemTime::now());
-        done
+    /// Returns an error, and changes nothing, if the configuration is wrong or one of its listeners cannot be had.
+    pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Arc<Config>, ReloadError> {
+        let taken = config.map_err(ReloadError::from).and_then(|config| self.take(Arc::new(config)));
+        self.acceptor.daemon.metrics.reloaded(taken.is_ok(), SystemTime::now());
+        taken
     }
 
-    fn take(&self, config: &Config) -> Result<(), ReloadError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(open) = open.as_mut() else { return Err(ReloadError::Stopping) };
-        let before = self.shared.current();
-        complete(&before, config)?;
-        let new = missing(open, &config.listen)?;
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = observed.as_ref().map(|observed| observed.wanted) == config.listen.observer;
-        let observer =
-            config.listen.observer.filter(|_| !stays).map(observer_listener::listen).transpose()?;
-        self.shared.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
-        self.shared.renew(config);
-        open.retain(|open| open.is_wanted(&config.listen));
-        if !stays {
-            *observed = observer.map(|listening| listening.open(&self.shared));
+    fn take(&self, config: Arc<Config>) -> Result<Arc<Config>, ReloadError> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listeners) = listeners.as_mut() else { return Err(ReloadError::Stopping) };
+        let before = self.acceptor.config();
+        is_complete(&before, &config)?;
+        let new = missing(listeners, &config.listen)?;
+        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
+        let observer_stays = observer.as_ref().map(|open| open.configured) == config.listen.observer;
+        let new_observer = match config.listen.observer {
+            Some(address) if !observer_stays => Some(observer_listener::listen(address)?),
+            Some(_) | None => None,
+        };
+        self.acceptor.daemon.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
+        // nothing can fail from here on
+        self.acceptor.swap_config(Arc::clone(&config));
+        listeners.retain(|listener| listener.is_configured(&config.listen));
+        if !observer_stays {
+            *observer = new_observer.map(|listener| listener.open(&self.acceptor));
         }
-        open.extend(new.into_iter().map(|entrance| entrance.open(&self.shared)));
-        let lost: Vec<_> = before.hooks.iter().filter(|hook| !config.hooks.contains_key(*hook)).collect();
-        if !lost.is_empty() {
-            let hooks = lost.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            warn!(hooks, "the configuration does not have these hooks any more; their steps are BAD_REQUEST");
-        }
-        Ok(())
+        listeners.extend(new.into_iter().map(|listener| listener.open(&self.acceptor)));
+        warn_of_lost_hooks(&before, &config);
+        Ok(config)
     }
 }
 
-/// Refuses a file that may be half-written. A file whose end is missing from the beginning of some line on, and that still has
-/// a hook, cannot be told from one that somebody has shortened.
-fn complete(before: &Current, config: &Config) -> Result<(), ReloadError> {
+fn warn_of_lost_hooks(before: &Config, config: &Config) {
+    let lost: Vec<_> =
+        before.policy.hooks.keys().filter(|hook| !config.policy.hooks.contains_key(*hook)).collect();
+    if !lost.is_empty() {
+        let hooks = lost.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        warn!(hooks, "the configuration does not have these hooks any more; their steps are BAD_REQUEST");
+    }
+}
+
+/// Refuses a file that may be half-written. A file that lacks its last lines, and still has a hook, cannot be told from one that
+/// somebody has shortened.
+fn is_complete(before: &Config, config: &Config) -> Result<(), ReloadError> {
     let Some(file) = config.file.clone() else {
         return before.file.clone().map_or(Ok(()), |file| Err(ReloadError::Gone(file)));
     };
+    let hooks_before = before.policy.hooks.len();
     match config.completeness {
         Completeness::Empty => Err(ReloadError::Empty(file)),
         Completeness::NoLineFeed => Err(ReloadError::NoLineFeed(file)),
-        Completeness::Complete if config.hooks.is_empty() && !before.hooks.is_empty() => {
-            Err(ReloadError::NoHooks { file, before: before.hooks.len() })
+        Completeness::Complete if config.policy.hooks.is_empty() && hooks_before > 0 => {
+            Err(ReloadError::NoHooks { file, before: hooks_before })
         }
         Completeness::Complete => Ok(()),
     }
 }
 
-/// The listeners that are wanted and not open yet, all of them listening.
-fn missing(open: &[Open], listen: &Listen) -> Result<Vec<Entrance>, StartError> {
-    let kept = open.iter().filter(|open| open.sign.keeper == Keeper::ServiceManager);
-    if let Some(stranded) = kept.into_iter().find(|open| !open.is_wanted(listen)) {
-        return Err(StartError::not_wanted(stranded.sign.address));
+/// Returns the listeners of the configuration that are not open yet, all of them listening.
+fn missing(open: &[OpenListener], listen: &Listen) -> Result<Vec<Listener>, StartError> {
+    for listener in open {
+        if listener.bound.owner == Owner::ServiceManager && !listener.is_configured(listen) {
+            return Err(StartError::not_wanted(listener.bound.address));
+        }
     }
-    let is_open =
-        |switch, wanted| open.iter().any(|open| (open.sign.switch, open.sign.wanted) == (switch, wanted));
-    let missing = listen.switches().filter(|(switch, wanted)| !is_open(*switch, *wanted));
-    missing.map(|(switch, wanted)| Entrance::listen(switch, wanted)).collect()
-}
-
-impl Open {
-    fn is_wanted(&self, listen: &Listen) -> bool {
-        listen.switches().any(|wanted| wanted == (self.sign.switch, self.sign.wanted))
+    let mut missing = Vec::new();
+    for (switch, configured) in listen.switches() {
+        let is_open =
+            |open: &OpenListener| (open.bound.switch, open.bound.configured) == (switch, configured);
+        if !open.iter().any(is_open) {
+            missing.push(Listener::listen(switch, configured)?);
+        }
     }
+    Ok(missing)
 }

@@ -1,16 +1,13 @@
 //! Conversations from files, played back; their format: `tests/data/agi/README.md`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use dialhook::nonce;
-use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
-use tokio_util::sync::CancellationToken;
 
-use crate::util::{Daemon, FakeSwitch, FakeWebhook, Received, Reply, house, within_patience};
+use crate::util::{Daemon, FakeSwitch, FakeWebhook, Received, Reply, Sessions, within_patience};
 
 /// One file.
 #[derive(Debug)]
@@ -126,7 +123,7 @@ fn unescaped(text: &str, line: bool) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct Stage {
     webhook: FakeWebhook,
-    house: Arc<House>,
+    sessions: Sessions,
     tables: String,
     requests: usize,
 }
@@ -136,7 +133,7 @@ impl Stage {
         let reply = transcript.reply.clone();
         let webhook = FakeWebhook::start(move |_| reply.clone().expect("no request")).await;
         let tables = transcript.configuration.replace("%WEBHOOK%", &webhook.url(""));
-        Self { webhook, house: house(&tables), tables, requests: 0 }
+        Self { webhook, sessions: Sessions::under(&tables), tables, requests: 0 }
     }
 
     /// Plays it to a daemon over TCP.
@@ -159,8 +156,7 @@ impl Stage {
         };
         let agi = Agi::new(nonce::random::<8>());
         let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
-        let conversation =
-            tokio::spawn(session::hold(conversation, Arc::clone(&self.house), CancellationToken::new()));
+        let conversation = self.sessions.start(conversation);
         let switch = FakeSwitch::over(join(here, there));
         Player { switch, stage: self, transcript, cut, word: String::new() }.play().await;
         within_patience("the end of the conversation", conversation).await.unwrap();

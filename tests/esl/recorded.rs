@@ -1,18 +1,17 @@
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use bytes::BytesMut;
-use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
 use tokio::task::JoinHandle;
 use tokio_util::codec::Decoder;
-use tokio_util::sync::CancellationToken;
 
 use super::{daemon_for, good_webhook};
 use crate::util::{
-    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, house, recording, within_patience,
+    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, recording,
+    within_patience,
 };
 
 const RECORDINGS: [&str; 11] = [
@@ -58,8 +57,8 @@ fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let ((there, daemon_hears), (here, daemon_says)) = (duplex(width), duplex(64 * 1024));
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
     // made once: it reads the machine's trust store
-    static HOUSE: LazyLock<Arc<House>> = LazyLock::new(|| house(""));
-    (join(here, there), tokio::spawn(session::hold(switch, Arc::clone(&HOUSE), CancellationToken::new())))
+    static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| Sessions::under(""));
+    (join(here, there), SESSIONS.start(switch))
 }
 
 /// Plays a recording in these pieces, and shows that the daemon says what it must.

@@ -1,9 +1,7 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use dialhook::call::Call;
-use dialhook::session;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
@@ -14,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{call, daemon_for, gated, good_webhook};
 use crate::util::{
-    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode, house,
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, Sessions, SocketMode,
     nobody_listens,
 };
 
@@ -352,7 +350,7 @@ mod panics {
     async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Panicking(Esl::new(8084), place));
-        let end = tokio::spawn(session::hold(switch, Arc::clone(&house("")), CancellationToken::new()));
+        let end = Sessions::under("").start(switch);
         let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
         let given_back = FakeFreeSwitch::over(here, call).converse().await;
         end.await.unwrap();
@@ -377,11 +375,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let end = tokio::spawn(session::hold(
-            Switch::new(there, Esl::new(8084)),
-            house(""),
-            CancellationToken::new(),
-        ));
+        let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
         let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
         let mut freeswitch = FakeFreeSwitch::over(here, call);
         freeswitch.greet().await;
@@ -394,11 +388,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_says_nothing_is_let_go_after_five_seconds() {
         let (here, there) = duplex(64 * 1024);
-        let _end = tokio::spawn(session::hold(
-            Switch::new(there, Esl::new(8084)),
-            house(""),
-            CancellationToken::new(),
-        ));
+        let _end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
         let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
         let mut freeswitch = FakeFreeSwitch::over(here, call);
         freeswitch.expect_connect().await;
@@ -416,7 +406,7 @@ mod slow_switches {
             let (here, there) = duplex(64 * 1024);
             let hurry = CancellationToken::new();
             hurry.cancel();
-            tokio::spawn(session::hold(Switch::new(there, Esl::new(8084)), house(""), hurry));
+            Sessions::under("").start_until(Switch::new(there, Esl::new(8084)), hurry);
             let call =
                 ChannelData::new(mode, "127.0.0.1:8084").variable("webhook_url", "http://127.0.0.1:1/%41");
             let mut freeswitch = FakeFreeSwitch::over(here, call);
@@ -434,11 +424,7 @@ mod slow_switches {
     #[tokio::test(start_paused = true)]
     async fn one_that_never_reads_is_left() {
         let (here, there) = duplex(1);
-        let end = tokio::spawn(session::hold(
-            Switch::new(there, Esl::new(8084)),
-            house(""),
-            CancellationToken::new(),
-        ));
+        let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
         let began = Instant::now();
         end.await.unwrap();
         assert!(began.elapsed() < Duration::from_millis(10_010), "{:?}", began.elapsed());

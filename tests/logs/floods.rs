@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use dialhook::metrics::Metrics;
-use dialhook::session::{self, House};
 use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use dialhook::switch::esl::Esl;
 use tokio::io::duplex;
-use tokio_util::sync::CancellationToken;
 
 use super::{TEXT, listening, logged, tables, webhook};
 use crate::util::{
-    ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode, house, metrics,
+    ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, Sessions, SocketMode, metrics,
 };
 
 #[tokio::test]
@@ -66,12 +64,11 @@ async fn steps_that_ask_somebody_are_all_logged() {
 async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() {
     let (_this_thread, written) = listening(TEXT, "info");
     let metrics = Arc::new(Metrics::default());
-    let house: House = Arc::into_inner(house("")).expect("nobody else has it");
-    let house = Arc::new(house.counted_in(Arc::clone(&metrics)));
+    let sessions = Sessions::counted_in(Arc::clone(&metrics), "");
     for _ in 0..MANY {
         let (here, there) = duplex(64 * 1024);
         let switch = Switch::new(there, Esl::new(8084));
-        let end = tokio::spawn(session::hold(switch, Arc::clone(&house), CancellationToken::new()));
+        let end = sessions.start(switch);
         FakeFreeSwitch::over(here, ChannelData::new(SocketMode::Full, "127.0.0.1:8084")).greet().await;
         end.await.unwrap();
     }
@@ -84,11 +81,11 @@ async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() 
 #[tokio::test(start_paused = true)]
 async fn one_kind_of_stranger_hides_no_other() {
     let (_this_thread, written) = listening(TEXT, "info");
-    let house = house("");
+    let sessions = Sessions::under("");
     for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
         let (here, there) = duplex(128 * 1024);
         let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-        let end = tokio::spawn(session::hold(agi, Arc::clone(&house), CancellationToken::new()));
+        let end = sessions.start(agi);
         let mut stranger = FakeSwitch::over(here);
         stranger.say(said).await;
         stranger.hear_all().await;

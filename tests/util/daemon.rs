@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use dialhook::call::SwitchKind;
 use dialhook::config::Config;
+use dialhook::metrics::Metrics;
 use dialhook::server::Server;
-use dialhook::session::House;
+use dialhook::session;
+use dialhook::switch::{Dialect, Switch};
 use dialhook::webhook::Webhook;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -47,7 +50,7 @@ impl Daemon {
         if config.listen.observer == Config::default().listen.observer {
             config.listen.observer = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         }
-        let server = Arc::new(Server::start(&config).expect("free ports"));
+        let server = Arc::new(Server::start(Arc::new(config)).expect("free ports"));
         let [address, freeswitch] = [SwitchKind::Asterisk, SwitchKind::FreeSwitch]
             .map(|switch| server.address(switch).expect("a listener"));
         let observer = server.observer();
@@ -84,9 +87,44 @@ impl Daemon {
     }
 }
 
-/// What conversations need where there is no listener.
-pub fn house(tables: &str) -> Arc<House> {
-    let config = Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
-    let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a trust store");
-    Arc::new(House::new(config.policy(), webhook, config.limits))
+/// A daemon without listeners: its sessions run on pipes.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    daemon: Arc<dialhook::daemon::Daemon>,
+    config: Arc<Config>,
+}
+
+impl Sessions {
+    /// Sessions under a configuration with these tables.
+    pub fn under(tables: &str) -> Self {
+        Self::counted_in(Arc::default(), tables)
+    }
+
+    /// The same, counted in these metrics.
+    pub fn counted_in(metrics: Arc<Metrics>, tables: &str) -> Self {
+        let config =
+            Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
+        let webhook = Webhook::new(config.every_hook(), Arc::clone(&metrics)).expect("a trust store");
+        let daemon = dialhook::daemon::Daemon::new(webhook, metrics);
+        Self { daemon: Arc::new(daemon), config: Arc::new(config) }
+    }
+
+    /// Starts the session of this connection.
+    pub fn start<S, D>(&self, switch: Switch<S, D>) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        D: Dialect<Codec: Send> + Send + 'static,
+    {
+        self.start_until(switch, CancellationToken::new())
+    }
+
+    /// The same, with a shutdown signal.
+    pub fn start_until<S, D>(&self, switch: Switch<S, D>, shutdown: CancellationToken) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        D: Dialect<Codec: Send> + Send + 'static,
+    {
+        let (daemon, config) = (Arc::clone(&self.daemon), Arc::clone(&self.config));
+        tokio::spawn(session::run(switch, daemon, config, shutdown))
+    }
 }

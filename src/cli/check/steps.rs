@@ -58,8 +58,8 @@ fn of_call(call: &Call, config: &Config, file: &ConfigFile) -> Option<String> {
     if let Some(fault) = url.and_then(|url| of_url(&url)) {
         return Some(fault);
     }
-    let fault = config.policy().step(call).timeout().err()?;
-    let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
+    let fault = config.policy.step(call).timeout().err()?;
+    let names: Vec<_> = config.policy.hooks.keys().map(String::as_str).collect();
     let (path, _) = call.path_and_query();
     let near = nearest(&String::from_utf8_lossy(path), names.iter().copied());
     Some(match (fault, near) {

@@ -14,7 +14,7 @@ use crate::variable::Accept;
 pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
     let path = file.path().display();
     let mut lines = vec![match &config.file {
-        Some(_) => format!("{path}: no fault, {}", counted(config.hooks.len(), "hook")),
+        Some(_) => format!("{path}: no fault, {}", counted(config.policy.hooks.len(), "hook")),
         None => format!("{path}: there is no such file; without one, this holds"),
     }];
     lines.push(match config.listen.asterisk {
@@ -31,7 +31,7 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
         }
         None => "observer   not at all".to_owned(),
     });
-    lines.push(match &config.urls {
+    lines.push(match &config.policy.urls {
         AllowedUrls::Any => "ad hoc     any URL (every listener is on loopback)".to_owned(),
         AllowedUrls::Prefixes(none) if none.is_empty() => {
             "ad hoc     no URL; calls.urls would allow some".to_owned()
@@ -45,7 +45,9 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
     if config.numbers {
         lines.push("log        telephone numbers whole".to_owned());
     }
-    lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
+    lines.extend(
+        config.policy.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))),
+    );
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines
 }

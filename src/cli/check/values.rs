@@ -46,7 +46,7 @@ pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<S
 
 /// The variables that hold a free text: those of the hooks, and those that the steps of any file choose.
 fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> Texts {
-    let of_hooks = config.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
+    let of_hooks = config.policy.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
     let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
     let of_steps = of_switch.flat_map(|(path, dialplan)| set_by_steps(path, dialplan, config));
     of_hooks.chain(of_steps).filter_map(|(variable, origin)| Some((variable, origin?))).collect()
@@ -70,7 +70,7 @@ fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(Strin
     for step in &dialplan.steps {
         let Some(Ok(call)) = &step.call else { continue };
         let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), said(call, "variable"));
-        if let Some(configured) = config.hooks.get(&*hook) {
+        if let Some(configured) = config.policy.hooks.get(&*hook) {
             all.extend(set_by_hook(&hook, configured, chosen.as_deref(), step.switch));
         } else if let Some(variable) = chosen.filter(|_| call.is_ad_hoc()) {
             let origin = Origin::AdHoc(format!("{}:{}", path.display(), step.line));

@@ -1,0 +1,148 @@
+//! The running program, as far as it outlives a configuration: what the calls before and after a reload share.
+//!
+//! Knows how many calls and requests there are; does not know what a call is.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use crate::config::Limits;
+use crate::hook::{Load, Outcome};
+use crate::log::Seldom;
+use crate::metrics::Metrics;
+use crate::slots::{Attendance, Full, OpenFiles, Place};
+use crate::webhook::Webhook;
+
+/// Everything that is shared by the calls of all configurations.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The client for webhooks, with its connections, its cache and the state of each endpoint.
+    pub webhook: Webhook,
+    /// The counters that the observer shows.
+    pub metrics: Arc<Metrics>,
+    /// Log lines with a rate limit.
+    pub(crate) rate_limits: RateLimits,
+    /// The detached requests under way.
+    pub(crate) detached_requests: TaskTracker,
+    /// The slots of the calls that ask a webhook.
+    calls: Attendance,
+    /// The slots of detached requests.
+    detached: Attendance,
+    /// The slots of all requests together. Each request needs an open file.
+    requests: Attendance,
+    open_files: Mutex<OpenFiles>,
+}
+
+/// The rate limits of log lines that whoever can connect may cause. Each kind of line has a limit of its own, so that none
+/// hides another. The metrics count all of them.
+#[derive(Debug)]
+pub(crate) struct RateLimits {
+    pub(crate) not_allowed: Seldom,
+    pub(crate) forged: Seldom,
+    pub(crate) too_long: Seldom,
+    pub(crate) silent: Seldom,
+    pub(crate) displaced: Seldom,
+    pub(crate) bad_request: Seldom,
+    pub(crate) overloaded: Seldom,
+    pub(crate) gone_early: Seldom,
+    pub(crate) unconfirmed: Seldom,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        // a fault in a dialplan, or a busy hour, causes these lines too, and each line is about a call
+        let step = || Seldom::at_most(10, Duration::from_secs(1));
+        Self {
+            not_allowed: Seldom::default(),
+            forged: Seldom::default(),
+            too_long: Seldom::default(),
+            silent: Seldom::default(),
+            displaced: Seldom::default(),
+            bad_request: step(),
+            overloaded: step(),
+            gone_early: step(),
+            unconfirmed: Seldom::default(),
+        }
+    }
+}
+
+/// The slots of a call that asks its webhook. Dropping them frees them.
+#[derive(Debug)]
+pub(crate) struct CallSlots {
+    _call: Place,
+    pub(crate) request: Place,
+}
+
+impl Daemon {
+    /// A daemon that has no calls yet.
+    #[must_use]
+    pub fn new(webhook: Webhook, metrics: Arc<Metrics>) -> Self {
+        Self {
+            webhook,
+            metrics,
+            rate_limits: RateLimits::default(),
+            detached_requests: TaskTracker::new(),
+            calls: Attendance::default(),
+            detached: Attendance::default(),
+            requests: Attendance::default(),
+            open_files: Mutex::default(),
+        }
+    }
+
+    /// Bounds the requests from now on by the open files that the system allows.
+    pub fn limit_requests(&self, open_files: OpenFiles) {
+        *self.open_files.lock().unwrap_or_else(PoisonError::into_inner) = open_files;
+    }
+
+    fn open_files(&self) -> OpenFiles {
+        *self.open_files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the slots for one more call that asks its webhook.
+    ///
+    /// # Errors
+    /// Returns the limit that the call would exceed.
+    pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Load> {
+        let call =
+            self.calls.enter(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
+                Full::All(limit) => Load::Calls(limit),
+                Full::OfPeer(limit) => Load::CallsOfPeer(limit),
+            })?;
+        let OpenFiles { requests, limit } = self.open_files();
+        let request = self.requests.enter(None, requests, None).map_err(|_full| Load::OpenFiles(limit))?;
+        Ok(CallSlots { _call: call, request })
+    }
+
+    /// Takes the slot for one more detached request.
+    ///
+    /// # Errors
+    /// Returns the limit that the request would exceed.
+    pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Place, Load> {
+        let most = limits.detached;
+        self.detached.enter(None, most, None).map_err(|_full| Load::Detached(most))
+    }
+
+    /// Returns the outcome that the dialplan is told. If this machine had no open file left for a request, there were too many
+    /// calls, and the webhook is not to blame.
+    pub(crate) fn with_own_faults(&self, outcome: Outcome) -> Outcome {
+        let OpenFiles { limit, .. } = self.open_files();
+        match outcome.is_our_own_fault() && limit < u64::MAX {
+            true => Outcome::Overloaded(Load::OpenFiles(limit)),
+            false => outcome,
+        }
+    }
+
+    /// The number of detached requests under way.
+    #[must_use]
+    pub fn detached_requests(&self) -> usize {
+        self.detached_requests.len()
+    }
+
+    /// Waits for the detached requests. None begins any more once the last call has ended.
+    pub async fn detached_requests_done(&self) {
+        self.detached_requests.close();
+        self.detached_requests.wait().await;
+    }
+}

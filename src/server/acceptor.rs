@@ -1,0 +1,172 @@
+//! Connections of switches: their limits, and the start of a session for each.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use super::listener::Bound;
+use super::open_files::Shares;
+use crate::call::SwitchKind;
+use crate::config::{Config, Limits};
+use crate::daemon::Daemon;
+use crate::metrics::{Metrics, Refusal};
+use crate::nonce;
+use crate::session::{self, Admission};
+use crate::slots::{Attendance, ConnectionSlot, ConnectionSlots};
+use crate::switch::Switch;
+use crate::switch::agi::Agi;
+use crate::switch::esl::Esl;
+
+/// Starts a session for each connection of a switch, under the configuration that holds then.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    pub(super) daemon: Arc<Daemon>,
+    config: watch::Sender<Arc<Config>>,
+    /// Cancelled when the daemon ends and only finishes its calls.
+    pub(super) draining: CancellationToken,
+    /// Cancelled when no connection is accepted any more, and the next daemon waits for the sessions.
+    pub(super) closing: CancellationToken,
+    pub(super) slots: ConnectionSlots,
+    /// The connections that have the whole of `limits.patience`, by peer.
+    patient: Attendance,
+    pub(super) listeners: TaskTracker,
+    pub(super) sessions: TaskTracker,
+}
+
+/// Connections for each call that may ask its webhook. Calls beyond the limit are still told `OVERLOADED`; connections beyond
+/// that wait in the kernel.
+pub(super) const CONNECTIONS_PER_CALL: usize = 2;
+
+/// Connections besides, so that a few silent peers cannot keep a call waiting where the limit is low.
+pub(super) const SPARE_CONNECTIONS: usize = 100;
+
+/// Connections besides of one peer, if `limits.calls_per_peer` is set. Those beyond have less time for their greeting, so that
+/// silent connections of one peer do not take all slots.
+const SPARE_CONNECTIONS_OF_PEER: usize = 20;
+
+impl Acceptor {
+    pub(super) fn new(daemon: Daemon, config: Arc<Config>) -> Self {
+        let shares = Shares::now(&config);
+        daemon.limit_requests(shares.requests);
+        expect_calls(&daemon.metrics, &config);
+        Self {
+            daemon: Arc::new(daemon),
+            config: watch::Sender::new(config),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            slots: ConnectionSlots::new(shares.connections, shares.most_connections),
+            patient: Attendance::default(),
+            listeners: TaskTracker::new(),
+            sessions: TaskTracker::new(),
+        }
+    }
+
+    /// The configuration for a session that begins now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// Returns a receiver of every later configuration.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
+        self.config.subscribe()
+    }
+
+    /// Takes this configuration for every session that begins from now on.
+    pub(super) fn swap_config(&self, config: Arc<Config>) {
+        let shares = Shares::now(&config);
+        expect_calls(&self.daemon.metrics, &config);
+        self.slots.limit_to(shares.connections, shares.most_connections);
+        self.daemon.limit_requests(shares.requests);
+        self.config.send_replace(config);
+    }
+
+    /// Starts to drain. Serves connections for `limits.drain_notice` more, while the observer says that none should come: a
+    /// connection that is on its way when its listener closes would be reset, and a load balancer takes that for an answer.
+    pub(super) async fn give_notice(&self) {
+        self.draining.cancel();
+        let drain_notice = self.config().limits.drain_notice;
+        if !drain_notice.is_zero() {
+            info!(
+                seconds = drain_notice.as_secs_f64(),
+                "stopping; calls are still taken for so long, and /health/ready says no (limits.drain_notice)"
+            );
+            sleep(drain_notice).await;
+        }
+    }
+
+    /// Starts the session of a new connection, if `listen.allow` names its peer.
+    pub(super) fn accept(
+        &self,
+        at: &Bound,
+        stream: TcpStream,
+        peer: SocketAddr,
+        mut slot: Option<ConnectionSlot>,
+    ) {
+        // an IPv4 peer as listen.allow has it
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let config = self.config();
+        if !config.listen.allows(peer.ip()) {
+            self.daemon.metrics.refused(Refusal::NotAllowed);
+            self.daemon.rate_limits.not_allowed.warn(|unlogged| {
+                warn!(%peer, unlogged, "connection refused: listen.allow does not name this peer; add it if it is a switch");
+            });
+            return;
+        }
+        debug!(%peer, "connected");
+        // else the final commands wait for an acknowledgement: 40 ms and more
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!("the connection ended at once: {error}");
+            return;
+        }
+        let patient = self.patient.enter(Some(peer.ip()), usize::MAX, patient_of_peer(&config.limits));
+        let shutdown = if patient.is_ok() { self.closing.clone() } else { cancelled() };
+        if let Some(slot) = &mut slot {
+            slot.connected(patient.is_err());
+        }
+        let admission = Admission { shutdown, slot };
+        let daemon = Arc::clone(&self.daemon);
+        let (switch, port) = (at.switch, at.address.port());
+        self.sessions.spawn(async move {
+            let Limits { environment, channel_data, .. } = config.limits;
+            match switch {
+                SwitchKind::Asterisk => {
+                    let agi = Agi::new(nonce::random::<8>()).taking(environment);
+                    session::run(Switch::new(stream, agi).of(peer), daemon, config, admission).await;
+                }
+                SwitchKind::FreeSwitch => {
+                    let esl = Esl::new(port).taking(channel_data);
+                    session::run(Switch::new(stream, esl).of(peer), daemon, config, admission).await;
+                }
+            }
+            drop(patient);
+        });
+    }
+}
+
+/// The number of connections of switches that this configuration wants at once.
+pub(super) fn connections(limits: &Limits) -> usize {
+    limits.calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS
+}
+
+/// The number of connections of one peer that have the whole of `limits.patience`; none without a limit.
+fn patient_of_peer(limits: &Limits) -> Option<usize> {
+    limits.calls_per_peer.map(|calls| calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS_OF_PEER)
+}
+
+/// Makes the metrics of these listeners and hooks, so that each is there before the first call.
+fn expect_calls(metrics: &Metrics, config: &Config) {
+    let switches = config.listen.switches().map(|(switch, _)| switch);
+    metrics.calls_may_come(switches, config.policy.hooks.keys().map(String::as_str));
+}
+
+fn cancelled() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
+}
