@@ -17,12 +17,14 @@
 )]
 #![expect(dead_code, unused_imports, reason = "the tests need more of their switches, and test them")]
 
+#[path = "../tests/util/channel_data.rs"]
+mod channel_data;
 #[path = "../tests/util/expansion.rs"]
 mod expansion;
 #[path = "../tests/util/freeswitch.rs"]
 mod freeswitch;
-#[path = "../tests/util/manager.rs"]
-mod manager;
+#[path = "../tests/util/service_manager.rs"]
+mod service_manager;
 #[path = "../tests/util/switch.rs"]
 mod switch;
 
@@ -41,8 +43,9 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::freeswitch::{CallState, ChannelData, FakeFreeSwitch, SocketMode};
-use crate::manager::FakeManager;
+use crate::channel_data::{ChannelData, SocketMode};
+use crate::freeswitch::{CallState, FakeFreeSwitch};
+use crate::service_manager::FakeManager;
 use crate::switch::{Environment, FakeSwitch};
 
 const RESTARTS: usize = 100;

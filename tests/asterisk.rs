@@ -6,14 +6,16 @@
 mod calls;
 /// The dialplan examples, as they are.
 mod examples;
+/// A word means nothing but itself, and an attack is none.
+mod injections;
+/// The Asterisk itself.
+pub mod instance;
 /// Children of a test: our own program, the examples' webhook server.
 pub mod program;
 /// The recipes of docs/.
 mod recipes;
 /// What a webhook hears of a call, and of no forged one.
 mod requests;
-/// The Asterisk itself.
-pub mod rig;
 /// Calls that come by SIP.
 mod sip;
 /// Two daemons behind one name.
@@ -22,15 +24,13 @@ mod srv;
 mod statuses;
 /// Every answer arrives to the byte, or not at all.
 mod values;
-/// A word means nothing but itself, and an attack is none.
-mod words;
 
 use std::rc::Rc;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use tokio::task::{LocalSet, spawn_local};
 
-use self::rig::{Asterisk, Ended, Release};
+use self::instance::{Asterisk, Ended, Release};
 use crate::util::Daemon;
 
 /// Runs a test with every release that this host can have, with all of them at the same time.

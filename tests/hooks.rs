@@ -4,30 +4,34 @@
 mod accept;
 /// What comes back, and what the dialplan hears of it.
 mod answers;
+/// What leads to no request at all.
+mod bad_requests;
 /// What a POST tells: fields, forms, templates.
 mod bodies;
 /// A webhook that does not answer is left alone for a while.
 mod breaker;
+/// Byte order marks in files.
+mod byte_order_marks;
 /// Answers that serve more than one call.
 mod cache;
 /// Which connections serve more than one request.
 mod connections;
 /// Requests that no call waits for.
 mod detached;
+/// Where a host name leads, with both address families.
+mod dns;
 /// Servers that fail in each way, and calls that go on.
 mod failures;
 /// Several URLs, of which one answers.
 mod fallback;
+/// How header lines are written, and which are read.
+mod header_lines;
 /// Whom TLS lets in, and who we are.
 mod https;
 /// Variables from places in an answer.
 mod json_answers;
-/// Byte order marks in files.
-mod marks;
 /// Answers that lack what `set` names.
-mod missing;
-/// Where a host name leads, with both address families.
-mod names;
+mod missing_parts;
 /// Which redirects are followed, and what goes along.
 mod redirects;
 /// What the webhook gets.
@@ -42,10 +46,6 @@ mod signatures;
 mod timeouts;
 /// Certificates that are trusted for themselves, and a reason for each way in which TLS fails.
 mod trust;
-/// What leads to no request at all.
-mod unasked;
-/// How header lines are written, and which are read.
-mod wire;
 
 use std::path::Path;
 use std::sync::Arc;

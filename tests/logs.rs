@@ -2,23 +2,26 @@
 
 /// Characters that would change how a line reads.
 mod escapes;
-/// What whoever can connect may cause at will.
-mod floods;
+/// The longest line.
+mod length;
+/// Telephone numbers, answers and variables.
+mod masking;
 /// What a line says besides status and reason.
 mod notes;
+/// What whoever can connect may cause at will.
+mod rate_limits;
 /// The program's own standard error.
-mod program;
+mod standard_error;
+/// The line of a step in each format.
+mod step_line;
 /// What a caller withholds.
 mod withheld;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
 
-use dialhook::log::{Format, Journal, dispatch};
-use serde_json::Value;
+use dialhook::log::{Format, dispatch};
 use tracing::Dispatch;
 use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::EnvFilter;
@@ -117,189 +120,14 @@ async fn webhook() -> FakeWebhook {
     .await
 }
 
-/// A good call and one that fails, in this format: the lines about steps, and the requests.
-async fn two_calls(format: Format) -> (Vec<String>, Vec<Received>) {
-    let webhook = webhook().await;
-    let mut lines = logged(format, "info", &tables(&webhook), async |daemon| {
-        assert_eq!(FakeSwitch::call(daemon.address(), call("crm")).await.status(), "OK");
-        assert_eq!(FakeSwitch::call(daemon.address(), call("broken")).await.status(), "HTTP_ERROR");
-    })
-    .await;
-    lines.retain(|line| line.contains("webhook step"));
-    assert_eq!(lines.len(), 2, "{format:?}: {lines:?}");
-    (lines, webhook.received())
-}
-
 /// The trace id of a request, as its webhook knows it.
 fn trace(request: &Received) -> &str {
     request.header("traceparent").unwrap().split('-').nth(1).unwrap()
 }
 
-#[tokio::test]
-async fn a_line_of_text_tells_the_call() {
-    let (lines, requests) = two_calls(TEXT).await;
-    let parts = [
-        " INFO call{id=\"1795416038.2\" channel=\"PJSIP/********678-0000001a\" trace=\"",
-        "}: webhook step hook=\"crm\" to=\"http://127.0.0.1:",
-        " status=\"OK\" code=200 ms=",
-        trace(&requests[0]),
-    ];
-    for part in parts {
-        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
-    }
-    for part in [
-        " WARN call{",
-        "hook=\"broken\"",
-        "status=\"HTTP_ERROR\" code=503",
-        "reason=the webhook answered 503",
-    ] {
-        assert!(lines[1].contains(part), "{part}: {}", lines[1]);
-    }
-}
-
-#[tokio::test]
-async fn a_line_of_json_has_every_field() {
-    let (lines, requests) = two_calls(Format::Json).await;
-    let [good, bad] = [&lines[0], &lines[1]].map(|line| serde_json::from_str::<Value>(line).unwrap());
-    for (json, level, hook, status, code, request) in [
-        (&good, "INFO", "crm", "OK", 200, &requests[0]),
-        (&bad, "WARN", "broken", "HTTP_ERROR", 503, &requests[1]),
-    ] {
-        assert_eq!((&json["level"], &json["message"]), (&level.into(), &"webhook step".into()));
-        assert_eq!(
-            (&json["hook"], &json["status"], &json["code"]),
-            (&hook.into(), &status.into(), &code.into())
-        );
-        assert!(json["ms"].is_u64() && json["timestamp"].is_string(), "{json}");
-        assert!(json["to"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{json}");
-        let span = &json["span"];
-        assert_eq!((&span["id"], &span["trace"]), (&"1795416038.2".into(), &trace(request).into()));
-        assert_eq!(span["channel"], "PJSIP/********678-0000001a");
-    }
-    assert_eq!(bad["reason"], "the webhook answered 503");
-}
-
 /// The fields of an entry, each on its line.
 fn fields(entry: &str) -> Vec<(&str, &str)> {
     entry.lines().map(|line| line.split_once('=').unwrap_or_else(|| panic!("no field: {line}"))).collect()
-}
-
-#[tokio::test]
-async fn an_entry_of_the_journal_has_every_field() {
-    let (entries, requests) = two_calls(Format::Journald).await;
-    for (entry, priority, hook, status, code, request) in [
-        (&entries[0], "6", "crm", "OK", "200", &requests[0]),
-        (&entries[1], "4", "broken", "HTTP_ERROR", "503", &requests[1]),
-    ] {
-        let fields = fields(entry);
-        let field = |wanted: &str| {
-            let values: Vec<_> = fields.iter().filter(|(name, _)| *name == wanted).collect();
-            assert_eq!(values.len(), 1, "{wanted}: {entry}");
-            values[0].1
-        };
-        assert_eq!((field("PRIORITY"), field("SYSLOG_IDENTIFIER")), (priority, "dialhook"));
-        assert_eq!((field("DIALHOOK_HOOK"), field("DIALHOOK_STATUS")), (hook, status));
-        assert_eq!((field("DIALHOOK_CODE"), field("DIALHOOK_ID")), (code, "1795416038.2"));
-        assert_eq!(field("DIALHOOK_CHANNEL"), "PJSIP/********678-0000001a");
-        assert_eq!(field("DIALHOOK_TRACE"), trace(request));
-        assert!(field("DIALHOOK_MS").parse::<u64>().is_ok());
-        let message = field("MESSAGE");
-        assert!(message.starts_with(&format!("webhook step hook={hook} to=http://127.0.0.1:")), "{message}");
-        assert!(message.contains(" channel=PJSIP/********678-0000001a"), "{message}");
-    }
-    assert!(entries[1].contains("DIALHOOK_REASON=the webhook answered 503\n"));
-    assert!(entries[1].contains(" reason=\"the webhook answered 503\""));
-}
-
-#[tokio::test]
-async fn a_caller_who_hangs_up_leaves_one_line_too() {
-    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
-    let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
-    let lines = logged(TEXT, "info", &hook, async |daemon| {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&call("crm")).await.expect("a question");
-        webhook.requested().await;
-        switch.say(b"HANGUP\n").await;
-        switch.hear_all().await;
-    })
-    .await;
-    let steps: Vec<_> = lines.iter().filter(|line| line.contains("webhook step")).collect();
-    assert_eq!(steps.len(), 1, "{lines:?}");
-    for part in
-        [" INFO call{", trace(&webhook.received()[0]), "status=\"CANCELLED\"", "reason=the caller hung up"]
-    {
-        assert!(steps[0].contains(part), "{part}: {}", steps[0]);
-    }
-}
-
-#[tokio::test]
-async fn a_log_of_warnings_tells_the_call_too() {
-    let webhook = webhook().await;
-    let lines = logged(TEXT, "warn", &tables(&webhook), async |daemon| {
-        FakeSwitch::call(daemon.address(), call("crm")).await;
-        FakeSwitch::call(daemon.address(), call("broken")).await;
-    })
-    .await;
-    let lines: Vec<_> = lines.iter().filter(|line| line.contains("webhook step")).collect();
-    assert!(lines.len() == 1 && lines[0].contains("call{id=\"1795416038.2\""), "{lines:?}");
-}
-
-/// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one on
-/// FreeSWITCH.
-async fn everything(format: Format, filter: &str, more: &str) -> String {
-    let webhook = webhook().await;
-    let lines = logged(format, filter, &format!("{}{more}", tables(&webhook)), async |daemon| {
-        assert_eq!(FakeSwitch::call(daemon.address(), call("crm")).await.status(), "OK");
-        FakeSwitch::call(daemon.address(), call("broken")).await;
-        FakeSwitch::call(daemon.address(), call("31612345678")).await;
-        let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/crm")
-            .header("Caller-Caller-ID-Number", "31612345678")
-            .header("Channel-Name", "sofia/internal/31612345678@1.2.3.4")
-            .header("Caller-Channel-Name", "sofia/internal/31612345678@1.2.3.4")
-            .variable("ACCOUNT", "geheime-variable");
-        assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), channel).await.status(), "OK");
-    })
-    .await;
-    assert!(lines.iter().filter(|line| line.contains("webhook step")).count() == 4, "{lines:?}");
-    lines.concat()
-}
-
-/// The numbers of [`call`] and of the answer, by digits that are in no mask.
-const NUMBERS: [&str; 3] = ["1612345", "1207654", "1698765"];
-
-#[tokio::test]
-async fn numbers_are_masked_at_every_level() {
-    for format in EVERY_FORMAT {
-        for filter in ["info", "debug", "dialhook=trace"] {
-            let all = everything(format, filter, "").await;
-            for number in NUMBERS {
-                assert!(!all.contains(number), "{format:?} {filter} {number}: {all}");
-            }
-            assert!(
-                all.contains("********678") && all.contains("sofia/internal/********678@1.2.3.4"),
-                "{all}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn numbers_are_shown_where_that_is_wished() {
-    for format in EVERY_FORMAT {
-        let all = everything(format, "info", "[log]\nnumbers = true\n").await;
-        assert!(all.contains("PJSIP/31612345678-0000001a") && !all.contains("***"), "{format:?}: {all}");
-    }
-}
-
-#[tokio::test]
-async fn answers_and_variables_are_logged_at_trace_only() {
-    for format in EVERY_FORMAT {
-        let debug = everything(format, "debug", "[log]\nnumbers = true\n").await;
-        assert!(!debug.contains("geheim"), "{format:?}: {debug}");
-        let trace = everything(format, "dialhook=trace", "[log]\nnumbers = true\n").await;
-        assert!(trace.contains("geheime-antwort-31698765432"), "{format:?}: {trace}");
-        assert!(trace.contains("geheime-variable"), "{format:?}: {trace}");
-    }
 }
 
 #[tokio::test]
@@ -325,58 +153,6 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
             }
             assert!(!line.contains('\x1b'), "{line:?}");
         }
-    }
-}
-
-/// A call of which a peer says so much wherever it has a choice.
-fn wordy(character: &str, times: usize) -> ChannelData {
-    let much = character.repeat(times);
-    ChannelData::new(SocketMode::Full, &format!("127.0.0.1:8084/{much}"))
-        .header("Unique-ID", much.clone())
-        .header("Channel-Name", much.clone())
-        .header("variable_BIG", much)
-}
-
-#[tokio::test]
-async fn a_peer_that_says_much_gets_a_line_as_long_as_others() {
-    for format in EVERY_FORMAT {
-        for (character, times) in [("x", 900_000), ("%01", 300_000), ("%E2%98%8E", 100_000)] {
-            let lines = logged(format, "info", "", async |daemon| {
-                FakeFreeSwitch::call(daemon.freeswitch(), wordy(character, times)).await;
-            })
-            .await;
-            let step = lines.iter().find(|line| line.contains("webhook step")).expect("a line of the call");
-            assert!(step.len() < 10_000 && step.contains('…'), "{format:?} {character}: {}", step.len());
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_shown_at_trace_is_cut_and_not_lost() {
-    let webhook = FakeWebhook::start(|_| Reply::text("geheim\u{1}☎".repeat(6000))).await;
-    let tables = format!("[hook.crm]\nurl = \"{}\"\nfetch = [\"BIG\"]\n", webhook.url("/"));
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("socket");
-    let journal = UnixDatagram::bind(&socket).unwrap();
-    journal.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let reading = std::thread::spawn(move || {
-        let (mut buffer, mut heard) = (vec![0; 1 << 20], Vec::new());
-        while !heard.last().is_some_and(|entry: &String| entry.contains("webhook step")) {
-            let length = journal.recv(&mut buffer).expect("the line of the step");
-            heard.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
-        }
-        heard
-    });
-    let writer = Mutex::new(Journal::at(&socket).unwrap());
-    let dispatch = dispatch(Format::Journald, EnvFilter::new("dialhook=trace"), writer);
-    let _this_thread = tracing::dispatcher::set_default(&dispatch);
-    let daemon = Daemon::start(&tables).await;
-    let call = wordy("%01", 40_000).socket(SocketMode::Full, "127.0.0.1:8084/crm");
-    assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), call).await.status(), "OK");
-    let heard = tokio::task::spawn_blocking(|| reading.join()).await.unwrap().unwrap();
-    for shown in ["the call is authenticated", "the webhook was asked"] {
-        let entry = heard.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
-        assert!(entry.expect(shown).contains("…\n"), "{shown}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Two daemons behind a real HAProxy that has the example's configuration: what is lost when one of them is stopped,
 //! and when one is killed.
 
+/// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
+mod haproxy;
 /// The pages about all this, and the recipes.
 pub mod pages;
-/// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
-mod rig;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::rig::{Checks, Rig};
+use self::haproxy::{Checks, Rig};
 use crate::util::{
     Asked, CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
     SocketMode, within_patience,
@@ -139,10 +139,10 @@ async fn a_hangup_cancels_the_request_through_haproxy_too() {
 
 #[tokio::test]
 async fn haproxy_finds_no_fault_in_the_example() {
-    if !rig::is_there().await {
+    if !haproxy::is_there().await {
         return;
     }
-    let output = Command::new("haproxy").arg("-c").arg("-f").arg(rig::example()).output().await.unwrap();
+    let output = Command::new("haproxy").arg("-c").arg("-f").arg(haproxy::example()).output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     // the file that it is appended to says where logs go

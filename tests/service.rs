@@ -1,7 +1,5 @@
 //! The daemon as a service.
 
-/// The end, and who cannot wait for it.
-mod end;
 /// A configuration that is read while somebody writes it.
 mod half_written;
 /// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
@@ -10,6 +8,8 @@ mod inherited;
 mod notices;
 /// Another configuration for a daemon that serves.
 mod reload;
+/// The end, and who cannot wait for it.
+mod shutdown;
 /// A start that fails, or may; what is said of it, and to whom.
 mod start;
 /// The units of systemd, judged by systemd.

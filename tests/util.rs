@@ -1,18 +1,19 @@
 //! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
 
-/// A network of a test's own.
-pub mod alone;
-mod asked;
-/// Answers that mean something else where a dialplan puts them.
-pub mod attacks;
+mod channel_data;
 mod daemon;
 /// FreeSWITCH's own pass over a text.
 pub mod expansion;
 mod freeswitch;
-mod manager;
+/// Answers that mean something else where a dialplan puts them.
+pub mod injections;
 /// A name server that says what a test says.
 pub mod name_server;
+/// A network of a test's own.
+pub mod network_namespace;
+mod observer;
 mod program;
+mod service_manager;
 mod switch;
 mod tls;
 mod webhook;
@@ -27,11 +28,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 
-pub use self::asked::{Asked, metrics};
+pub use self::channel_data::{ChannelData, SocketMode, recording};
 pub use self::daemon::{Daemon, Sessions};
-pub use self::freeswitch::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, recording};
-pub use self::manager::{FakeManager, Service};
+pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
+pub use self::observer::{Asked, metrics};
 pub use self::program::{Program, configured, dialhook, listening, run, told};
+pub use self::service_manager::{FakeManager, Service};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply};

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::instance::{Asterisk, Ended, Release};
 use super::on_each_release;
 use super::program::{Program, Stream};
-use super::rig::{Asterisk, Ended, Release};
 
 /// Each example's number, whose last digit is what the webhook server goes by.
 const SALES: &str = "101";

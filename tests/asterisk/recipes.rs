@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use super::instance::Asterisk;
 use super::on_each_release;
-use super::rig::Asterisk;
 use crate::scaling::pages;
 use crate::util::{Daemon, FakeWebhook, Reply};
 

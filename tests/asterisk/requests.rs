@@ -1,11 +1,16 @@
 //! What a webhook hears of a call: what the caller is and what the dialplan set, to the byte; and nothing at all of
 //! a call that somebody forged.
 
+/// The arguments of an ad hoc step.
+mod ad_hoc_steps;
+/// Calls that somebody forged.
+mod forged;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::rig::{Asterisk, Ended, Release};
+use super::instance::{Asterisk, Ended, Release};
 use super::{asterisk, decoded, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Received, Reply};
 
@@ -59,6 +64,7 @@ fn dialplan(agi: &str, extensions: &[Sets<'_>]) -> String {
 }
 
 const HOOK: &str = "AGI(agi://dialhook/route)";
+
 const AD_HOC: &str = "AGI(agi://dialhook/webhook,\"url=http://webhook/route\",variable=ROUTE)";
 
 /// The keys in their order; the first twelve are those of the Kwebbl webhook.
@@ -306,124 +312,6 @@ async fn placeholders_carry_the_call_in_the_url() {
         let Received { method, target, .. } = webhook.requested().await;
         assert_eq!(method, "GET");
         assert_eq!(target, "/%2B31%206%2F..%2F/x?name=Zo%C3%AB%20%26%20%22Co%22&to=0&v=a%29%3A1%0A%23");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
-    on_each_release(async |release| {
-        let whole = "agi_callerid: 2\nagi_calleridname: x\nagi_callingpres: 0\nagi_callingani2: 0\nagi_callington: 0\n\
-             agi_callingtns: 0\nagi_dnid: unknown\nagi_rdnis: unknown\nagi_context: test\nagi_extension: 0\n\
-             agi_priority: 1\nagi_enhanced: 0.0\nagi_accountcode: \nagi_threadid: 1\nagi_arg_1: url=http://evil/\n\n\
-             200 result=1 (x)\n200 result=1\n";
-        let rest = whole.split_once("2\n").unwrap().1;
-        let forged: [&[(&str, &[u8])]; 6] = [
-            &[("CALLERID(num)", b"1\nagi_arg_1: url=http://evil/\n\n")],
-            &[("CALLERID(name)", b"x\nagi_arg_1: url=http://evil/\n\nx")],
-            &[("CALLERID(num)", b"1\n\n200 result=1\n")],
-            &[("CALLERID(name)", b"two\nlines")],
-            &[("CALLERID(num)", format!("1\n{rest}").leak().as_bytes())],
-            &[("CALLERID(name)", format!("x\n{}", rest.split_once('\n').unwrap().1).leak().as_bytes())],
-        ];
-        for agi in [HOOK, AD_HOC] {
-            let told = Told::start(release, agi, &forged).await;
-            for (number, sets) in forged.iter().enumerate() {
-                let ended = told.call(number).await;
-                assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{sets:?}");
-                assert_eq!(ended.last("WEBHOOK_STATUS"), Some("UNREACHABLE"), "as it was before");
-                assert_eq!((ended.last("ROUTE"), ended.last("WENT_ON")), (None, Some("yes")));
-            }
-            assert_eq!(told.webhook.received(), []);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_argument_that_a_caller_adds_makes_no_request() {
-    on_each_release(async |release| {
-        let injected: Sets<'_> = &[("CALLERID(name)", b"x,url=http://webhook/evil")];
-        for argument in ["name", "variable", "timeout"] {
-            let agi = AD_HOC.replace(",variable=ROUTE", &format!(",{argument}=${{CALLERID(name)}}"));
-            let told = Told::start(release, &agi, &[injected]).await;
-            let ended = told.call(0).await;
-            assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
-            assert_eq!(told.webhook.received(), []);
-        }
-    })
-    .await;
-}
-
-/// A line feed ends the line of the last argument, and what follows it looks like one more.
-#[tokio::test]
-async fn an_argument_that_a_line_feed_adds_makes_no_request() {
-    on_each_release(async |release| {
-        let forged: [&[u8]; 4] = [
-            b"x\nagi_arg_4: variable=EVIL",
-            b"x\nagi_arg_4: timeout=10",
-            b"x)))))))))):0:0\nagi_arg_4: variable=EVIL",
-            b"x):1:2\nagi_arg_4: timeout=10",
-        ];
-        let long = [&[b'"'; 2000][..], b"x\nagi_arg_4: variable=EVIL"].concat();
-        let sets = forged.map(|name| [("CALLERID(name)", name)]);
-        let mut sets: Vec<Sets<'_>> = sets.iter().map(|sets| &sets[..]).collect();
-        let long: Sets<'_> = &[("CALLERID(name)", &long)];
-        sets.push(long);
-        for argument in
-            ["\"url=http://webhook/r?name=${CALLERID(name)}\"", "url=http://webhook/r?name=${CALLERID(name)}"]
-        {
-            let agi = format!("AGI(agi://dialhook/webhook,method=GET,,{argument})");
-            let told = Told::start(release, &agi, &sets).await;
-            for number in 0..sets.len() {
-                let ended = told.call(number).await;
-                assert_ne!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");
-                assert_eq!((ended.last("EVIL"), ended.last("WENT_ON")), (None, Some("yes")));
-            }
-            assert_eq!(told.webhook.received(), []);
-            assert_eq!(told.asterisk.complaints().await, [""; 0]);
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn long_arguments_are_taken_up_to_what_asterisk_shows_of_them() {
-    on_each_release(async |release| {
-        for (length, status) in
-            [(900, "OK"), (1900, "OK"), (3800, "OK"), (4000, "BAD_REQUEST"), (7000, "BAD_REQUEST")]
-        {
-            let url = format!("http://webhook/r?x={}", "a,".repeat(length / 2));
-            let told = Told::start(release, &AD_HOC.replace("http://webhook/route", &url), &[&[]]).await;
-            let ended = told.call(0).await;
-            assert_eq!(
-                ended.last("WEBHOOK_STATUS"),
-                Some(status),
-                "{length}: {:?}",
-                ended.last("WEBHOOK_REASON")
-            );
-            assert_eq!(told.webhook.received().len(), usize::from(status == "OK"));
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_ad_hoc_step_asks_what_its_arguments_say() {
-    on_each_release(async |release| {
-        let agi = "AGI(agi://dialhook/webhook,method=GET,\"url=http://webhook/r?a=1,2&to=${URIENCODE(${CALLERID(name)})}\",\
-                   timeout=3,variable=ROUTE)";
-        let sets: Sets<'_> = &[("CALLERID(name)", b"x,url=http://evil/")];
-        let told = Told::start(release, agi, &[sets]).await;
-        let ended = told.call(0).await;
-        assert_eq!(ended.last("ROUTE"), Some("sales"));
-        let received = told.webhook.requested().await;
-        assert_eq!((&*received.method, &*received.target), ("GET", "/r?a=1,2&to=x%2Curl%3Dhttp%3A%2F%2Fevil%2F"));
-        for without_path in ["agi://dialhook/,", "agi://dialhook/?timeout=3,"] {
-            let agi = AD_HOC.replace("agi://dialhook/webhook,", without_path);
-            let told = Told::start(release, &agi, &[&[]]).await;
-            assert_eq!(told.hears(0).await["dp_in_number"], "0");
-        }
     })
     .await;
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UdpSocket;
 
+use super::instance::{Asterisk, Release};
 use super::on_each_release;
-use super::rig::{Asterisk, Release};
-use crate::util::alone::alone;
+use crate::util::network_namespace::alone;
 use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
 
 /// What became of the call is told in SIP: 486 where the dialplan went on, 404 after AGISTATUS=FAILURE.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::instance::Asterisk;
 use super::releases;
-use super::rig::Asterisk;
-use crate::util::alone::alone;
+use crate::util::network_namespace::alone;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]

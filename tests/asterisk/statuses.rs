@@ -1,7 +1,7 @@
 //! The dialplan always goes on, and hears what has happened: every word of `WEBHOOK_STATUS`, each after something
 //! was left over from before.
 
-use super::rig::{Asterisk, Ended};
+use super::instance::{Asterisk, Ended};
 use super::{asterisk, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Gate, Received, Reply};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::rig::{Asterisk, Ended, Release};
+use super::instance::{Asterisk, Ended, Release};
 use super::{asterisk, on_each_release, show, shown};
 use crate::util::{Daemon, FakeWebhook, Reply};
 

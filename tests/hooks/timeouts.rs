@@ -6,7 +6,7 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::{Asking, step};
-use crate::util::alone::alone;
+use crate::util::network_namespace::alone;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]

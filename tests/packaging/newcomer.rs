@@ -8,11 +8,11 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::package::{package, unpacked};
+use crate::asterisk::instance::Asterisk;
 use crate::asterisk::program::{Program, Stream};
 use crate::asterisk::releases;
-use crate::asterisk::rig::Asterisk;
 use crate::manual::root;
-use crate::util::alone::alone_with;
+use crate::util::network_namespace::alone_with;
 
 /// The dialplan of the README's section on Asterisk, without its margin.
 fn extensions() -> String {

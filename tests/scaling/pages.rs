@@ -6,7 +6,7 @@ use std::path::Path;
 use dialhook::config::Config;
 use tokio::process::Command;
 
-use super::rig;
+use super::haproxy;
 
 const PAGES: [&str; 3] = ["docs/recipes.md", "docs/scaling.md", "docs/reading-the-log.md"];
 
@@ -66,7 +66,7 @@ fn the_pages_are_found_and_name_what_there_is() {
 
 #[test]
 fn the_configuration_that_the_example_for_haproxy_proposes_is_right() {
-    let example = fs::read_to_string(rig::example()).unwrap();
+    let example = fs::read_to_string(haproxy::example()).unwrap();
     let proposed = example.lines().filter_map(|line| line.strip_prefix("#     "));
     let proposed = proposed.map(|line| line.to_owned() + "\n").collect::<String>();
     let config =

@@ -3,32 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
+use super::channel_data::ChannelData;
 use super::expansion::{self, Expansion};
 use super::within_patience;
-
-/// The words behind the address in `<action application="socket" …/>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketMode {
-    None,
-    Full,
-    Async,
-    AsyncFull,
-}
-
-/// What FreeSWITCH replies to `connect`: a recorded block, with what a test changes.
-#[derive(Debug, Clone)]
-pub struct ChannelData {
-    /// In their order, encoded as they are sent.
-    headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What the channel really holds, by the name in small letters.
-    variables: BTreeMap<String, Vec<u8>>,
-}
 
 /// One connection to the daemon.
 #[derive(Debug)]
@@ -77,167 +59,6 @@ pub struct GivenBack {
     pub state: CallState,
     /// What was said after `connect`: a `set` with what it stored, the others as they came.
     pub commands: Vec<String>,
-}
-
-impl SocketMode {
-    pub const ALL: [Self; 4] = [Self::None, Self::Full, Self::Async, Self::AsyncFull];
-
-    /// As the names of recordings have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Full => "full",
-            Self::Async => "async",
-            Self::AsyncFull => "async-full",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Full => "full",
-            Self::Async => "async",
-            Self::AsyncFull => "async full",
-        }
-    }
-
-    /// Whether the call is parked meanwhile.
-    pub fn is_async(self) -> bool {
-        matches!(self, Self::Async | Self::AsyncFull)
-    }
-}
-
-/// A file beneath `tests/data/esl`.
-pub fn recording(name: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/esl").join(name);
-    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-impl ChannelData {
-    /// A call whose dialplan says `socket ADDRESS` and the words of this mode.
-    pub fn new(mode: SocketMode, address: &str) -> Self {
-        Self::recorded(&format!("{}.connect.txt", mode.name())).socket(mode, address)
-    }
-
-    /// A call as it was recorded.
-    pub fn recorded(file: &str) -> Self {
-        let block = recording(file);
-        let lines = block.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let header = |line: &[u8]| {
-            let end = line.windows(2).position(|pair| pair == b": ").expect("a header");
-            (line[..end].to_vec(), line[end + 2..].to_vec())
-        };
-        let headers: Vec<_> = lines.map(header).collect();
-        let variable = |(name, value): &(Vec<u8>, Vec<u8>)| {
-            let name = String::from_utf8_lossy(name.strip_prefix(b"variable_")?).to_ascii_lowercase();
-            Some((name, percent_encoding::percent_decode(value).collect()))
-        };
-        let variables = headers.iter().filter_map(variable).collect();
-        Self { headers, variables }
-    }
-
-    /// The same call at another `socket`.
-    #[must_use]
-    pub fn socket(self, mode: SocketMode, address: &str) -> Self {
-        let host = address.split(['|', ':']).next().unwrap_or_default();
-        self.variable("current_application_data", format!("{address} {}", mode.words()))
-            .variable("socket_host", host)
-    }
-
-    /// What this variable holds.
-    #[must_use]
-    pub fn variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
-        let value = value.into();
-        let encoded = url_encoded(&value);
-        self.variables.insert(name.to_ascii_lowercase(), value);
-        self.header(&format!("variable_{name}"), encoded)
-    }
-
-    /// What this header says, as it is sent; a new variable comes first of all variables.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
-        let (name, value) = (name.as_bytes(), value.into());
-        match self.headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, known)) => *known = value,
-            None => {
-                let first = self.headers.iter().position(|(known, _)| known.starts_with(b"variable_"));
-                self.headers.insert(first.expect("variables"), (name.to_vec(), value));
-            }
-        }
-        self
-    }
-
-    /// What the channel really holds, by the name in small letters.
-    pub fn variables(&self) -> &BTreeMap<String, Vec<u8>> {
-        &self.variables
-    }
-
-    /// Without this header.
-    #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| known != name.as_bytes());
-        self
-    }
-
-    /// The block with its empty line.
-    pub fn bytes(&self) -> Vec<u8> {
-        let line = |(name, value): &(Vec<u8>, Vec<u8>)| [name, &b": "[..], value, b"\n"].concat();
-        let mut block: Vec<u8> = self.headers.iter().flat_map(line).collect();
-        block.push(b'\n');
-        block
-    }
-
-    fn says(&self, name: &[u8]) -> &[u8] {
-        let header = self.headers.iter().find(|(known, _)| known == name);
-        header.map(|(_, value)| value.as_slice()).unwrap_or_default()
-    }
-
-    fn is_async(&self) -> bool {
-        self.says(b"Socket-Mode") == b"async"
-    }
-
-    /// True if `CF_CONTROLLED` is set, which the end of any listener clears.
-    fn is_parked(&self) -> bool {
-        let state = self.says(b"Channel-State");
-        state == b"CS_PARK" || state == b"CS_EXECUTE" && self.runs(&["park", "socket"])
-    }
-
-    /// True if one of these applications is the last that began on the call.
-    fn runs(&self, applications: &[&str]) -> bool {
-        let application = self.variables.get("current_application").map(Vec::as_slice).unwrap_or_default();
-        applications.iter().any(|one| one.as_bytes() == application)
-    }
-
-    /// False on a leg that was called.
-    fn has_dialplan(&self) -> bool {
-        self.says(b"Channel-State") == b"CS_EXECUTE" && self.says(b"Other-Type") != b"originatee"
-    }
-
-    fn is_true(&self, name: &str) -> bool {
-        // `switch_true`
-        let text = self.variables.get(name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
-        let text = text.unwrap_or_default();
-        let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
-        let number = text.trim_start_matches(['+', '-']);
-        words.contains(&text.as_str())
-            || number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-                && number.bytes().take_while(u8::is_ascii_digit).any(|digit| digit != b'0')
-    }
-}
-
-/// `switch_url_encode` (`src/switch_utils.c`): a `%` before two digits stays as it is.
-pub fn url_encoded(value: &[u8]) -> Vec<u8> {
-    let is_digit = |at: usize| value.get(at).is_some_and(|byte| b"0123456789ABCDEF".contains(byte));
-    let mut encoded = Vec::with_capacity(value.len());
-    for (at, &byte) in value.iter().enumerate() {
-        let spared = byte == b'%' && is_digit(at + 1) && is_digit(at + 2);
-        let plain = (b' '..=b'~').contains(&byte) && !b"\r\n \"#%&+:;<=>?@[\\]^`{|}".contains(&byte);
-        match spared || plain {
-            true => encoded.push(byte),
-            false => encoded.extend(format!("%{byte:02X}").bytes()),
-        }
-    }
-    if encoded.is_empty() { b"_undef_".to_vec() } else { encoded }
 }
 
 impl FakeFreeSwitch {

@@ -1,20 +1,22 @@
 //! A webhook that answers what a test says, in raw bytes where need be.
 
-use std::future::pending;
+/// One connection.
+mod connection;
+/// The replies.
+mod reply;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::connection::{Connection, serve};
+pub use self::reply::{Gate, Reply};
 use super::within_patience;
 
 /// A web server on a port of its own: HTTP/1.1 with keep-alive.
@@ -41,29 +43,6 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
-/// What comes back.
-#[derive(Debug, Clone)]
-pub enum Reply {
-    /// These bytes, whatever they are; the connection stays open.
-    Bytes(Vec<u8>),
-    /// These bytes, and then the other.
-    Then(Vec<u8>, Box<Reply>),
-    /// The other, as soon as the gate is open.
-    After(Gate, Box<Reply>),
-    /// These bytes, and then one `x` after the other.
-    Drip(Vec<u8>),
-    /// Nothing at all.
-    Stall,
-    /// The end of the connection.
-    Close,
-    /// The end of the connection by a reset.
-    Reset,
-}
-
-/// Keeps replies back until it is opened.
-#[derive(Debug, Clone, Default)]
-pub struct Gate(CancellationToken);
-
 /// What has happened so far.
 #[derive(Debug, Default)]
 struct Seen {
@@ -71,54 +50,6 @@ struct Seen {
     received: Vec<Received>,
     /// Connections that the client closed before it had its answer.
     closed: usize,
-}
-
-impl Reply {
-    /// A good answer.
-    pub fn text(body: impl AsRef<[u8]>) -> Self {
-        Self::status(200, body)
-    }
-
-    /// An answer with this status.
-    pub fn status(code: u16, body: impl AsRef<[u8]>) -> Self {
-        let body = body.as_ref();
-        let head = format!("HTTP/1.1 {code} Said\r\nContent-Length: {}\r\n\r\n", body.len());
-        Self::Bytes([head.as_bytes(), body].concat())
-    }
-
-    /// An answer that sends the client on to this place, and has a body of its own.
-    pub fn redirect(code: u16, location: &str) -> Self {
-        Self::with_header(code, &format!("Location: {location}"), "elsewhere")
-    }
-
-    /// An answer with this line in its head.
-    pub fn with_header(code: u16, line: &str, body: impl AsRef<[u8]>) -> Self {
-        let body = body.as_ref();
-        let head = format!("HTTP/1.1 {code} Said\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
-        Self::Bytes([head.as_bytes(), body].concat())
-    }
-
-    /// A good answer of JSON.
-    pub fn json(body: impl AsRef<[u8]>) -> Self {
-        Self::with_header(200, "Content-Type: application/json", body)
-    }
-
-    /// The head of a good answer and half of its body; then this.
-    pub fn half_and(then: Self) -> Self {
-        Self::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsales".to_vec(), Box::new(then))
-    }
-
-    /// The same, kept back until the gate is open.
-    pub fn after(self, gate: &Gate) -> Self {
-        Self::After(gate.clone(), Box::new(self))
-    }
-}
-
-impl Gate {
-    /// Lets all replies go, those to come as well.
-    pub fn open(&self) {
-        self.0.cancel();
-    }
 }
 
 impl Received {
@@ -263,134 +194,4 @@ impl FakeWebhook {
         let mut seen = self.seen.subscribe();
         within_patience(what, seen.wait_for(is_so)).await.expect("the webhook runs");
     }
-}
-
-/// A stream that can be broken.
-trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Makes the end a reset.
-    fn break_at_end(&self);
-}
-
-impl Connection for TcpStream {
-    fn break_at_end(&self) {
-        self.set_zero_linger().expect("an option that every system has");
-    }
-}
-
-impl Connection for TlsStream<TcpStream> {
-    fn break_at_end(&self) {
-        self.get_ref().0.break_at_end();
-    }
-}
-
-async fn serve<S: Connection>(
-    mut stream: S,
-    answer: &(impl Fn(&Received) -> Reply + Sync),
-    seen: &watch::Sender<Seen>,
-) {
-    let (mut read, mut number) = (Vec::new(), 0);
-    while let Ok(Some(mut request)) = request(&mut stream, &mut read).await {
-        number += 1;
-        request.number = number;
-        let reply = answer(&request);
-        seen.send_modify(|seen| seen.received.push(request));
-        match say(&mut stream, reply).await {
-            Ok(()) => {}
-            Err(Told::Ended) => return,
-            Err(Told::Closed) => return seen.send_modify(|seen| seen.closed += 1),
-        }
-    }
-}
-
-/// Why a connection does not go on.
-enum Told {
-    /// We ended it.
-    Ended,
-    /// The client did.
-    Closed,
-}
-
-async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
-    let (bytes, then) = match reply {
-        Reply::Bytes(bytes) => (bytes, None),
-        Reply::Then(bytes, then) => (bytes, Some(*then)),
-        Reply::Close => return Err(Told::Ended),
-        Reply::Reset => {
-            stream.break_at_end();
-            return Err(Told::Ended);
-        }
-        Reply::Stall => return Err(unless_closed(stream, pending()).await.unwrap_or(Told::Closed)),
-        Reply::After(gate, then) => {
-            if let Some(closed) = unless_closed(stream, gate.0.cancelled()).await {
-                return Err(closed);
-            }
-            (Vec::new(), Some(*then))
-        }
-        Reply::Drip(bytes) => {
-            stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
-            loop {
-                if let Some(closed) = unless_closed(stream, tokio::time::sleep(DRIP)).await {
-                    return Err(closed);
-                }
-                stream.write_all(b"x").await.map_err(|_| Told::Closed)?;
-            }
-        }
-    };
-    stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
-    stream.flush().await.map_err(|_| Told::Closed)?;
-    match then {
-        Some(then) => Box::pin(say(stream, then)).await,
-        None => Ok(()),
-    }
-}
-
-/// Between two drops.
-const DRIP: Duration = Duration::from_millis(20);
-
-/// Awaits this unless the client closes the connection before.
-async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<Told> {
-    let mut byte = [0];
-    tokio::select! {
-        () = coming => None,
-        // a client that says more before it was answered is not ours
-        _ = stream.read(&mut byte) => Some(Told::Closed),
-    }
-}
-
-/// The next request; nothing at the end of the stream.
-async fn request<S: Connection>(stream: &mut S, read: &mut Vec<u8>) -> io::Result<Option<Received>> {
-    let head_end = loop {
-        if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            break end;
-        }
-        if stream.read_buf(read).await? == 0 {
-            return Ok(None);
-        }
-    };
-    let head = String::from_utf8_lossy(&read[..head_end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
-    let lines: Vec<_> = lines.filter_map(|line| line.split_once(": ")).collect();
-    let spelled = lines.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let headers =
-        lines.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    let mut request = Received {
-        method: words.next().unwrap_or_default(),
-        target: words.next().unwrap_or_default(),
-        headers,
-        spelled,
-        number: 0,
-        body: Vec::new(),
-    };
-    let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
-    let end = head_end + 4 + length;
-    while read.len() < end {
-        if stream.read_buf(read).await? == 0 {
-            return Ok(None);
-        }
-    }
-    let rest = read.split_off(end);
-    request.body = read.split_off(head_end + 4);
-    *read = rest;
-    Ok(Some(request))
 }

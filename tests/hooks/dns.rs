@@ -4,8 +4,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::util::alone::alone_where;
 use crate::util::name_server::{NameServer, Says};
+use crate::util::network_namespace::alone_where;
 use crate::util::{Daemon, Ended, FakeWebhook, Reply};
 
 /// Whether this test runs on a machine of its own, with this `/etc/resolv.conf` and this `/etc/hosts`.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::rig::{Asterisk, Ended, Release};
+use super::instance::{Asterisk, Ended, Release};
 use super::{asterisk, on_each_release, show, shown};
-use crate::util::attacks::{OF_ASTERISK, OF_FREESWITCH};
+use crate::util::injections::{OF_ASTERISK, OF_FREESWITCH};
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 /// What people do with an answer, and better did not with a text.

@@ -8,8 +8,8 @@ use dialhook::hook::{Answer, Outcome, Step};
 use dialhook::variable::Value;
 
 use super::{call, daemon_for};
-use crate::util::attacks::OF_FREESWITCH;
 use crate::util::expansion::pass;
+use crate::util::injections::OF_FREESWITCH;
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
 /// What `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate destinations. Nothing where brackets

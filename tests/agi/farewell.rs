@@ -1,0 +1,69 @@
+//! The final commands: their order, their quoting and the end of the connection.
+
+use dialhook::switch::Dialect;
+use dialhook::switch::agi::Agi;
+use dialhook::variable::{Accept, Assignment, Value};
+
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, as_asterisk_reads};
+
+/// A call whose farewell was heard, but not replied to yet.
+async fn farewell_heard(daemon: &Daemon) -> (FakeSwitch, Vec<u8>) {
+    let mut switch = FakeSwitch::connect(daemon.address()).await;
+    switch.greet(&Environment::new("crm")).await.expect("a question");
+    let heard = switch.hear_all().await;
+    (switch, heard)
+}
+
+#[tokio::test]
+async fn the_farewell_is_whole_lines_and_an_end_with_the_status_last() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let daemon =
+        Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
+    // the end of the stream is heard although nothing was replied
+    let (_switch, heard) = farewell_heard(&daemon).await;
+    assert_eq!(
+        String::from_utf8(heard).unwrap(),
+        "SET VARIABLE CRM \"sales\"\nSET VARIABLE WEBHOOK_CODE \"200\"\nSET VARIABLE WEBHOOK_REASON \"\"\n\
+         SET VARIABLE WEBHOOK_STATUS \"OK\"\n"
+    );
+}
+
+#[tokio::test]
+async fn whatever_is_replied_to_the_farewell_the_connection_ends_when_the_switch_ends_it() {
+    let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let daemon =
+        Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
+    let set = "200 result=1\n";
+    for replies in [
+        format!("HANGUP\n{set}{set}{set}{set}HANGUP\n"),
+        format!("{set}{set}HANGUP\n{set}{set}HANGUP\n"),
+        format!("{set}{set}{set}{set}HANGUP\n"),
+        format!(
+            "{set}520-Invalid command syntax.  Proper usage follows:\nHANGUP\n200 x\n520 End of proper usage.\n{set}{set}HANGUP\n"
+        ),
+        format!("511 Command Not Permitted on a dead channel or intercept routine\n{set}510 Invalid\n{set}"),
+        "520-never ends\n".to_owned(),
+        "200 resu".to_owned(),
+        "\0\n\n\nnonsense\n".to_owned(),
+        String::new(),
+    ] {
+        let (mut switch, heard) = farewell_heard(&daemon).await;
+        assert!(heard.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"OK\"\n"));
+        switch.say(replies.as_bytes()).await;
+        drop(switch);
+    }
+    daemon.stop().await;
+}
+
+#[test]
+fn asterisk_reads_back_the_value_we_meant() {
+    let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
+    every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
+    for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
+        let assignment =
+            Assignment { name: "N".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+        let farewell = Agi::new(String::new()).farewell(&[assignment]).unwrap();
+        let line = farewell.strip_suffix(b"\n").unwrap();
+        assert_eq!(as_asterisk_reads(line), [&b"SET"[..], b"VARIABLE", b"N", value]);
+    }
+}

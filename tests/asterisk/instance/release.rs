@@ -1,0 +1,54 @@
+//! The releases of Asterisk that the tests use.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Which Asterisk a test wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The newest that Debian builds.
+    V22,
+    /// The oldest in use; it reads commands of 2,046 bytes only.
+    V16,
+}
+
+impl Release {
+    /// Both, for tests that must hold on either.
+    pub const ALL: [Release; 2] = [Release::V22, Release::V16];
+
+    /// The number by which people, and `tests/asterisk/fetch`, know it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Release::V22 => "22",
+            Release::V16 => "16",
+        }
+    }
+
+    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test run.
+    ///
+    /// # Errors
+    /// Why there is no such Asterisk here, in one line for whoever reads the test's output.
+    pub fn unpacked(self) -> Result<&'static Path, &'static str> {
+        static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [const { OnceLock::new() }; 2];
+        let root = match self {
+            Release::V22 => &ROOTS[0],
+            Release::V16 => &ROOTS[1],
+        };
+        root.get_or_init(|| fetched(self.number())).as_deref().map_err(String::as_str)
+    }
+}
+
+fn fetched(number: &str) -> Result<PathBuf, String> {
+    let fetch = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/asterisk/fetch");
+    let output = Command::new(fetch).arg(number).output().expect("tests/asterisk/fetch can be run");
+    let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    match output.status.code() {
+        Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
+        Some(3) => {
+            let subject = format!("no Asterisk {number} for the tests: ");
+            Err(told.strip_prefix(&subject).unwrap_or(&told).to_owned())
+        }
+        _ => panic!("tests/asterisk/fetch {number}: {}: {told}", output.status),
+    }
+}

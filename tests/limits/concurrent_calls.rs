@@ -1,0 +1,130 @@
+//! Many calls at once: the limits on calls and on connections.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{daemon_for, from, good_webhook};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
+
+#[tokio::test]
+async fn those_that_connect_and_leave_harm_nobody() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for number in 0..200 {
+        let switch = FakeSwitch::connect(daemon.address()).await;
+        if number % 2 == 0 { drop(switch) } else { switch.reset() }
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn three_hundred_at_once_are_all_served() {
+    let (gate, webhook) = gated().await;
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
+    // a process of its own: there may be no more than 1,024 descriptors in one
+    let program = Program::serve(&hook, &[]).await;
+    let mut calls = calls(program.address(), 300);
+    webhook.request(300).await;
+    gate.open();
+    while let Some(ended) = calls.join_next().await {
+        assert_eq!(ended.unwrap().get("CRM"), Some("sales"));
+    }
+}
+
+#[tokio::test]
+async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
+    let (gate, webhook) = gated().await;
+    let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
+    let mut calls = calls(daemon.address(), 2);
+    webhook.request(2).await;
+    for _ in 0..5 {
+        let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+        assert_eq!(
+            (ended.status(), ended.reason()),
+            ("OVERLOADED", "more calls at once than the limit of 2")
+        );
+        assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
+    }
+    gate.open();
+    while let Some(ended) = calls.join_next().await {
+        assert_eq!(ended.unwrap().status(), "OK");
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    assert_eq!(webhook.received().len(), 3);
+}
+
+#[tokio::test]
+async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
+    let (gate, webhook) = gated().await;
+    let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls_per_peer = 2").await;
+    let mut calls = calls(daemon.address(), 2);
+    webhook.request(2).await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    assert_eq!(
+        (ended.status(), ended.reason()),
+        ("OVERLOADED", "more calls at once from one address than the limit of 2")
+    );
+    let other = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
+    let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
+    webhook.request(3).await;
+    gate.open();
+    assert_eq!(other.await.unwrap().status(), "OK");
+    while let Some(ended) = calls.join_next().await {
+        assert_eq!(ended.unwrap().status(), "OK");
+    }
+}
+
+#[tokio::test]
+async fn silent_strangers_do_not_keep_a_call_waiting() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
+    let mut strangers = Vec::new();
+    for _ in 0..90 {
+        strangers.push(FakeSwitch::connect(daemon.address()).await);
+    }
+    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting() {
+    let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
+    let mut strangers = Vec::new();
+    // all the places, and more
+    for _ in 0..110 {
+        strangers.push(FakeSwitch::over(from("127.0.0.2", daemon.address()).await));
+    }
+    let began = Instant::now();
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+    assert_eq!(ended.status(), "BAD_REQUEST");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
+    let first = strangers[0].stream.try_read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(first, Err(ErrorKind::WouldBlock), "those within the limit have all their time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
+    let daemon = Daemon::start("[limits]\ncalls_per_peer = 1").await;
+    let mut strangers = Vec::new();
+    for _ in 0..60 {
+        strangers.push(FakeSwitch::connect(daemon.address()).await);
+    }
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+    assert_eq!(ended.status(), "BAD_REQUEST");
+    assert_eq!(strangers.pop().expect("the last one").hear_all().await, b"failure\n");
+}
+
+fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
+    (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
+}
+
+async fn gated() -> (Gate, FakeWebhook) {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
+}

@@ -1,0 +1,31 @@
+//! Challenges that ask for as many variables as a configuration may fetch.
+
+use super::good_webhook;
+use crate::util::{Daemon, Environment, FakeSwitch};
+
+#[tokio::test]
+async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
+    let webhook = good_webhook().await;
+    let hook = |count: usize| {
+        let names: Vec<_> = (0..count).map(|number| format!("\"V{number:02}\"")).collect();
+        format!("[hook.crm]\nurl = \"{}\"\nfetch = [{}]", webhook.url("/"), names.join(","))
+    };
+    let accepted = |count: &usize| dialhook::config::Config::parse(&hook(*count), "x".as_ref()).is_ok();
+    let most = (1..100).take_while(accepted).last().unwrap();
+    assert!(most > 20, "{most}");
+    let daemon = Daemon::start(&hook(most)).await;
+    // the most that a question asks for besides
+    let call = Environment::new("crm").line("agi_type", "PJSIP");
+    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+}
+
+#[tokio::test]
+async fn as_much_as_asterisk_hands_out_is_taken() {
+    let webhook = good_webhook().await;
+    let names: Vec<_> = (0..30).map(|number| format!("V{number:02}")).collect();
+    let hook = format!("[hook.crm]\nurl = \"{}\"\nfetch = {names:?}", webhook.url("/"));
+    let daemon = Daemon::start(&hook).await;
+    let with = |call: Environment, name: &String| call.variable(name, vec![b'x'; 4000]);
+    let call = names.iter().fold(Environment::new("crm"), with);
+    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+}

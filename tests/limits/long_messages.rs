@@ -1,0 +1,72 @@
+//! Environments and replies that are longer than the limits.
+
+use dialhook::switch::agi::codec::LONGEST_REPLY;
+use tokio::io::AsyncWriteExt;
+
+use super::conversation;
+use crate::util::{Daemon, Environment, FakeSwitch};
+
+/// An environment of so many bytes; the argument is an unknown parameter.
+fn environment_of(length: usize) -> Environment {
+    let bare = Environment::new("webhook").argument("").bytes().len();
+    Environment::new("webhook").argument(vec![b'x'; length - bare])
+}
+
+#[tokio::test]
+async fn an_environment_of_64_kib_is_taken() {
+    let daemon = Daemon::start("").await;
+    let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024)).await;
+    assert_eq!(ended.status(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn one_byte_more_is_refused() {
+    let daemon = Daemon::start("").await;
+    let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024 + 1)).await;
+    assert_eq!(ended.heard, b"failure\n");
+}
+
+#[tokio::test]
+async fn the_configuration_says_how_long_an_environment_may_be() {
+    for (size, most) in [("32KiB", 32 * 1024), ("1MiB", 1024 * 1024)] {
+        let daemon = Daemon::start(&format!("[limits]\nenvironment = \"{size}\"")).await;
+        let ended = FakeSwitch::call(daemon.address(), environment_of(most)).await;
+        assert_eq!(ended.status(), "BAD_REQUEST", "{size}");
+        let ended = FakeSwitch::call(daemon.address(), environment_of(most + 1)).await;
+        assert_eq!(ended.heard, b"failure\n", "{size}");
+    }
+}
+
+#[tokio::test]
+async fn one_without_an_end_is_refused_long_before_it_is_read_whole() {
+    const ALL: usize = 10 * 1024 * 1024;
+    let (mut switch, end) = conversation();
+    let mut said = 0;
+    while said < ALL && switch.stream.write_all(&[b'x'; 4096]).await.is_ok() {
+        said += 4096;
+    }
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    // what may be read to no purpose, so that a real switch hears the refusal, and the pipe between us
+    assert!(said < 512 * 1024, "{said}");
+    end.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reply_without_an_end_is_refused() {
+    let daemon = Daemon::start("").await;
+    let mut switch = FakeSwitch::connect(daemon.address()).await;
+    switch.say(&Environment::new("webhook").bytes()).await;
+    switch.hear().await.expect("a question");
+    switch.say(&vec![b'x'; LONGEST_REPLY + 1]).await;
+    assert_eq!(switch.hear_all().await, b"failure\n");
+}
+
+#[tokio::test]
+async fn a_reply_of_many_lines_without_an_end_is_refused() {
+    let daemon = Daemon::start("").await;
+    let mut switch = FakeSwitch::connect(daemon.address()).await;
+    switch.say(&Environment::new("webhook").bytes()).await;
+    switch.hear().await.expect("a question");
+    switch.say(&[&b"520-x\n"[..], &b"\n".repeat(LONGEST_REPLY)].concat()).await;
+    assert_eq!(switch.hear_all().await, b"failure\n");
+}

@@ -1,0 +1,100 @@
+//! The shutdown of the daemon while connections are open.
+
+use std::time::Duration;
+
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use tokio::io::duplex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{daemon_for, good_webhook};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, Sessions, nobody_listens};
+
+#[tokio::test(start_paused = true)]
+async fn one_that_says_nothing_holds_up_the_end_for_half_a_second_only() {
+    for in_the_middle in [&b""[..], b"agi_network: yes\n"] {
+        let (here, there) = duplex(64 * 1024);
+        let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
+        let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+        let end = Sessions::under("").start_until(agi, shutdown.clone());
+        switch.say(in_the_middle).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let began = Instant::now();
+        shutdown.cancel();
+        assert_eq!(switch.hear_all().await, b"failure\n");
+        end.await.unwrap();
+        assert!(began.elapsed() < Duration::from_millis(530), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_refused_and_stays_holds_it_up_no_longer() {
+    let (here, there) = duplex(64 * 1024);
+    let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
+    let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+    let end = Sessions::under("").start_until(agi, shutdown.clone());
+    switch.say(b"nonsense\n\n").await;
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    let began = Instant::now();
+    shutdown.cancel();
+    end.await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(510), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_flight_has_all_its_time() {
+    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+    let (here, there) = duplex(64 * 1024);
+    let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
+    let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
+    let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+    Sessions::under(&hook).start_until(agi, shutdown.clone());
+    switch.greet(&Environment::new("crm")).await.expect("a question");
+    shutdown.cancel();
+    assert_eq!(switch.obey().await.status(), "TIMEOUT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_strangers_of_both_switches_are_not_waited_for() {
+    let daemon = Daemon::start("").await;
+    let mut asterisk = FakeSwitch::connect(daemon.address()).await;
+    let mut freeswitch = FakeSwitch::connect(daemon.freeswitch()).await;
+    // it is let in
+    assert_eq!(freeswitch.hear().await.as_deref(), Some(&b"connect"[..]));
+    FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
+    let began = Instant::now();
+    daemon.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(asterisk.hear_all().await, b"failure\n");
+    assert_eq!(freeswitch.hear_all().await, b"\nexit\n\n");
+}
+
+#[tokio::test]
+async fn a_call_in_flight_ends_well() {
+    let gate = Gate::default();
+    let kept = gate.clone();
+    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let daemon = daemon_for(&webhook, "timeout = 10").await;
+    let address = daemon.address();
+    let call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));
+    webhook.requested().await;
+    let stopping = tokio::spawn(daemon.stop());
+    // nobody new is let in; only then is the webhook's answer given
+    nobody_listens(address).await;
+    gate.open();
+    assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_calls_that_ended() {
+    let webhook = good_webhook().await;
+    let daemon = daemon_for(&webhook, "").await;
+    for _ in 0..3 {
+        FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    }
+    let stopping = Instant::now();
+    daemon.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(5));
+}

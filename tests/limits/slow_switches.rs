@@ -1,0 +1,116 @@
+//! Asterisks that are slow or silent: each wait for a switch has an end.
+
+use std::time::Duration;
+
+use dialhook::switch::Switch;
+use dialhook::switch::agi::Agi;
+use tokio::io::{AsyncWriteExt, duplex};
+use tokio::time::Instant;
+
+use super::conversation;
+use crate::util::{Environment, FakeSwitch, Sessions};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Five seconds, to the tick of tokio's clock.
+fn assert_five_seconds(since: Instant) {
+    let past = since.elapsed();
+    assert!((PATIENCE..PATIENCE + Duration::from_millis(10)).contains(&past), "{past:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_says_nothing_is_refused_after_five_seconds() {
+    let (mut switch, _end) = conversation();
+    let began = Instant::now();
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_configuration_says_how_long_one_is_waited_for() {
+    let (here, there) = duplex(64 * 1024);
+    let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+    let began = Instant::now();
+    Sessions::under("[limits]\npatience = \"2s\"").start(switch);
+    assert_eq!(FakeSwitch::over(here).hear_all().await, b"failure\n");
+    let past = began.elapsed();
+    assert!((Duration::from_secs(2)..Duration::from_millis(2010)).contains(&past), "{past:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
+    let (mut switch, _end) = conversation();
+    let block = Environment::new("webhook").bytes();
+    let began = Instant::now();
+    switch.say(&block[..block.len() / 2]).await;
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
+    let (mut switch, _end) = conversation();
+    let began = Instant::now();
+    let block = Environment::new("webhook").bytes();
+    for byte in &block[..10] {
+        switch.say(&[*byte]).await;
+        tokio::time::sleep(Duration::from_millis(499)).await;
+    }
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
+    let (mut switch, _end) = conversation();
+    switch.say(&Environment::new("webhook").bytes()).await;
+    switch.hear().await.expect("a question");
+    let began = Instant::now();
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+    let (mut switch, end) = conversation();
+    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    let began = Instant::now();
+    assert!(switch.hear_all().await.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"BAD_REQUEST\"\n"));
+    end.await.unwrap();
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds() {
+    let (mut switch, end) = conversation();
+    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    let began = Instant::now();
+    let FakeSwitch { stream, .. } = &mut switch;
+    while stream.write_all(b"200 result=1\n").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    end.await.unwrap();
+    assert!(began.elapsed() < PATIENCE + Duration::from_millis(100), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
+    let (mut switch, end) = conversation();
+    let began = Instant::now();
+    switch.say(b"nonsense\n\n").await;
+    assert_eq!(switch.hear_all().await, b"failure\n");
+    end.await.unwrap();
+    assert_five_seconds(began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_reads_what_it_hears_is_left() {
+    let (here, there) = duplex(1);
+    let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
+    let end = Sessions::under("").start(switch);
+    let began = Instant::now();
+    FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
+    end.await.unwrap();
+    // five seconds for the question, five for the refusal
+    assert!(began.elapsed() < 2 * PATIENCE + Duration::from_millis(10), "{:?}", began.elapsed());
+}

@@ -1,0 +1,95 @@
+//! Webhooks that stop at some point of their answer: the call goes on at its timeout.
+
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{daemon_for, full_backlog};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, within_patience};
+
+/// One call with a timeout of one second, and how long it took.
+async fn timed_out(url: &str) -> Ended {
+    let hook =
+        format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
+    let daemon = Daemon::start(&hook).await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    assert_eq!(ended.status(), "TIMEOUT");
+    assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
+    let stopping = Instant::now();
+    daemon.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(5));
+    ended
+}
+
+const NOT_BEGUN: &str = "no answer within 1s";
+
+const BEGUN: &str = "the answer began but was not complete within 1s";
+
+async fn timed_out_by(reply: Reply) -> String {
+    let webhook = FakeWebhook::start(move |_| reply.clone()).await;
+    let ended = timed_out(&webhook.url("/")).await;
+    webhook.closed().await;
+    ended.reason().to_owned()
+}
+
+#[tokio::test]
+async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\n";
+    let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
+    let mut calls = JoinSet::new();
+    for (what, reply, reason) in [
+        ("says nothing", Reply::Stall, NOT_BEGUN),
+        ("says half a head", stops(format!("{HEAD}Content-Le")), NOT_BEGUN),
+        ("says a head and no more", stops(format!("{HEAD}Content-Length: 5\r\n\r\n")), BEGUN),
+        ("says half a body", stops(format!("{HEAD}Content-Length: 5\r\n\r\nsal")), BEGUN),
+        (
+            "never ends its chunks",
+            stops(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nsales\r\n")),
+            BEGUN,
+        ),
+        ("drips its head", Reply::Drip(format!("{HEAD}X: ").into()), NOT_BEGUN),
+        ("drips its body", Reply::Drip(format!("{HEAD}\r\n").into()), BEGUN),
+        ("says to wait", stops("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n".into()), NOT_BEGUN),
+    ] {
+        calls.spawn(async move { assert_eq!(timed_out_by(reply).await, reason, "one that {what}") });
+    }
+    while let Some(call) = calls.join_next().await {
+        call.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_that_never_shakes_hands() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let hello = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = Vec::new();
+        stream.read_to_end(&mut hello).await.map(|_| hello)
+    });
+    let reason = "the TLS handshake with the webhook was not complete within 1s";
+    assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), reason);
+    // a handshake that was begun, and a connection that was closed
+    let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
+    assert_eq!(hello.first(), Some(&22));
+}
+
+#[tokio::test]
+async fn one_that_does_not_even_accept() {
+    let (address, _full) = full_backlog().await;
+    for scheme in ["http", "https"] {
+        let ended = timed_out(&format!("{scheme}://{address}/")).await;
+        assert_eq!(ended.reason(), "no connection to the webhook within 1s");
+    }
+}
+
+#[tokio::test]
+async fn the_calls_own_timeout_counts_from_its_beginning() {
+    let webhook = FakeWebhook::start(|_| Reply::Stall).await;
+    let daemon = daemon_for(&webhook, "timeout = 10").await;
+    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;
+    assert_eq!((ended.status(), ended.reason()), ("TIMEOUT", "no answer within 1.5s"));
+}

@@ -1,0 +1,74 @@
+//! The replies of a fake webhook.
+
+use tokio_util::sync::CancellationToken;
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// These bytes, whatever they are; the connection stays open.
+    Bytes(Vec<u8>),
+    /// These bytes, and then the other.
+    Then(Vec<u8>, Box<Reply>),
+    /// The other, as soon as the gate is open.
+    After(Gate, Box<Reply>),
+    /// These bytes, and then one `x` after the other.
+    Drip(Vec<u8>),
+    /// Nothing at all.
+    Stall,
+    /// The end of the connection.
+    Close,
+    /// The end of the connection by a reset.
+    Reset,
+}
+
+/// Keeps replies back until it is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(pub(super) CancellationToken);
+
+impl Reply {
+    /// A good answer.
+    pub fn text(body: impl AsRef<[u8]>) -> Self {
+        Self::status(200, body)
+    }
+
+    /// An answer with this status.
+    pub fn status(code: u16, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let head = format!("HTTP/1.1 {code} Said\r\nContent-Length: {}\r\n\r\n", body.len());
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+
+    /// An answer that sends the client on to this place, and has a body of its own.
+    pub fn redirect(code: u16, location: &str) -> Self {
+        Self::with_header(code, &format!("Location: {location}"), "elsewhere")
+    }
+
+    /// An answer with this line in its head.
+    pub fn with_header(code: u16, line: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let head = format!("HTTP/1.1 {code} Said\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+
+    /// A good answer of JSON.
+    pub fn json(body: impl AsRef<[u8]>) -> Self {
+        Self::with_header(200, "Content-Type: application/json", body)
+    }
+
+    /// The head of a good answer and half of its body; then this.
+    pub fn half_and(then: Self) -> Self {
+        Self::Then(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsales".to_vec(), Box::new(then))
+    }
+
+    /// The same, kept back until the gate is open.
+    pub fn after(self, gate: &Gate) -> Self {
+        Self::After(gate.clone(), Box::new(self))
+    }
+}
+
+impl Gate {
+    /// Lets all replies go, those to come as well.
+    pub fn open(&self) {
+        self.0.cancel();
+    }
+}
