@@ -3,8 +3,8 @@
 
     ./webhook.py [PORT]    on 127.0.0.1; port 8090 if none is given, 0 for any free one
 
-Each function below is one path: it takes what the request says of the call
-and returns an HTTP status and the answer. Every request is printed in a line.
+Each function below serves one path. It takes the data of the call from the request
+and returns an HTTP status and the answer. The server prints each request in one line.
 """
 
 import json
@@ -17,29 +17,29 @@ NAMES = {"100200": "Ada Lovelace", "100300": "Zoë Müller"}
 
 
 def route(call):
-    """Where the call goes, by the last digit of the number that was called."""
+    """Returns the destination of the call, by the last digit of the called number."""
     digit = call.get("to", call.get("callee_number", ""))[-1:]
-    if digit == "7":                    # slow: a hook that waits 2 s hears TIMEOUT
+    if digit == "7":                    # slow: a hook with a timeout of 2 s gets TIMEOUT
         time.sleep(4)
-    if digit == "8":                    # broken: HTTP_ERROR
+    if digit == "8":                    # out of order: HTTP_ERROR
         return 503, "out of order"
     words = {"1": "sales", "2": "support", "7": "support", "9": "lunch"}
-    return 200, words.get(digit, "reception")       # "lunch": BAD_ANSWER where answers is set
+    return 200, words.get(digit, "reception")   # "lunch": BAD_ANSWER if the hook has answers
 
 
 def name(call):
-    """The caller's name, by the caller's number; nothing if it is not known."""
+    """Returns the caller's name, by the caller's number; nothing if it is unknown."""
     return 200, NAMES.get(call.get("number", call.get("caller_number", "")), "")
 
 
 def both(call):
-    """Both, and more, in one answer."""
+    """Returns both, and more, in one answer."""
     status, queue = route(call)
     return status, json.dumps({"queue": queue, "name": name(call)[1], "visits": 3})
 
 
 def notify(call):
-    """Takes what it is told; there is nothing to say."""
+    """Takes the notification and answers nothing."""
     return 204, ""
 
 
@@ -70,7 +70,7 @@ class Webhook(BaseHTTPRequestHandler):
     def handle(self):
         try:
             super().handle()
-        except ConnectionError:         # the caller hung up or the time was over: nobody listens now
+        except ConnectionError:         # the caller hung up or the timeout was over
             pass
 
     def log_message(self, *_):          # answer() prints
