@@ -15,8 +15,16 @@ use tokio::process::Command;
 use crate::asterisk::program::{Program, Stream};
 use crate::util::{Daemon, Environment, FakeSwitch, told, within_patience};
 
-const PAGES: [&str; 5] =
-    ["README.md", "docs/configuration.md", "docs/webhook.md", "docs/scaling.md", "docs/recipes.md"];
+const PAGES: [&str; 8] = [
+    "README.md",
+    "docs/configuration.md",
+    "docs/webhook.md",
+    "docs/scaling.md",
+    "docs/recipes.md",
+    "docs/dialplan.md",
+    "docs/answer.md",
+    "docs/service.md",
+];
 
 #[test]
 fn every_configuration_that_a_page_shows_is_right() {

@@ -75,7 +75,7 @@ pub(super) fn shown(page: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().replace('\u{2010}', "-")
 }
 
-/// `dialhook(1)`: the command line as clap knows it, and what the dialplan hears, of README.md.
+/// `dialhook(1)`: the command line as clap knows it, and what the dialplan hears, of docs/dialplan.md.
 fn dialhook_1() -> String {
     let mut program = dialhook::cli::description().disable_help_subcommand(true);
     program.build();
@@ -95,8 +95,9 @@ fn dialhook_1() -> String {
         page.add(&part(|to| Man::new(command.clone()).render_description_section(to)));
         page.add(&part(|to| Man::new(command.clone()).render_options_section(to)));
     }
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, hears) = readme.split_once("\n## What the dialplan hears\n").expect("the section of README.md");
+    let page_of_dialplan = fs::read_to_string(root().join("docs/dialplan.md")).unwrap();
+    let (_, hears) =
+        page_of_dialplan.split_once("\n## What the dialplan hears\n").expect("the section of the page");
     let (hears, _) = hears.split_once("\n## ").expect("the next one");
     page.section("WHAT THE DIALPLAN HEARS");
     page.add(&from_markdown(hears));
