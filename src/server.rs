@@ -29,7 +29,7 @@ use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
 use crate::observer;
 use crate::session::{self, Admission, House};
-use crate::slots::{Attendance, ConnectionSlot, ConnectionSlots};
+use crate::slots::{ConnectionSlot, ConnectionSlots, Slots};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -58,7 +58,7 @@ struct Shared {
     closing: CancellationToken,
     slots: ConnectionSlots,
     /// The connections that have all the patience there is, by peer.
-    at_leisure: Attendance,
+    at_leisure: Slots,
     entrances: TaskTracker,
     calls: TaskTracker,
     strangers: Seldom,
@@ -282,7 +282,7 @@ impl Shared {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             slots: ConnectionSlots::new(current.shares.connections, current.shares.most_connections),
-            at_leisure: Attendance::default(),
+            at_leisure: Slots::default(),
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
             calls: TaskTracker::new(),
@@ -300,7 +300,7 @@ impl Shared {
         let before = self.current();
         let house = before.house.renewed(config.policy(), config.limits.clone());
         let current = Current::new(config, house);
-        self.slots.limit_to(current.shares.connections, current.shares.most_connections);
+        self.slots.set_limit(current.shares.connections, current.shares.most_connections);
         self.listen.send_replace(current.listen.clone());
         self.current.send_replace(Arc::new(current));
     }
@@ -336,10 +336,10 @@ impl Shared {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let leisure = self.at_leisure.enter(Some(peer.ip()), usize::MAX, current.at_leisure);
+        let leisure = self.at_leisure.acquire(Some(peer.ip()), usize::MAX, current.at_leisure);
         let hurry = if leisure.is_ok() { self.closing.clone() } else { at_once() };
         if let Some(slot) = &mut slot {
-            slot.connected(leisure.is_err());
+            slot.mark_connected(leisure.is_err());
         }
         let admission = Admission { hurry, slot };
         let house = Arc::clone(&current.house);

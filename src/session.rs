@@ -25,7 +25,7 @@ use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
 use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
-use crate::slots::{Attendance, OpenFiles, Place};
+use crate::slots::{OpenFiles, Slot, Slots};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
 use crate::webhook::{ErrorPage, Webhook};
@@ -37,11 +37,11 @@ pub struct House {
     limits: Limits,
     webhook: Webhook,
     /// The calls that may ask their webhook now.
-    calls: Attendance,
+    calls: Slots,
     /// The requests that no call waits for.
-    detached: Attendance,
+    detached: Slots,
     /// Both together, for which there must be open files.
-    requests: Attendance,
+    requests: Slots,
     open_files: OpenFiles,
     errands: TaskTracker,
     at_will: Arc<AtWill>,
@@ -60,7 +60,7 @@ impl House {
     /// A house with this policy.
     #[must_use]
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
-        let [calls, detached, requests] = [(); 3].map(|()| Attendance::default());
+        let [calls, detached, requests] = [(); 3].map(|()| Slots::default());
         let open_files = OpenFiles::default();
         let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
         let numbers = Numbers::default();
@@ -308,10 +308,10 @@ impl House {
         step: &Step,
         request: Request,
         timeout: Duration,
-        request_place: Place,
+        request_place: Slot,
     ) -> Outcome {
         let most = self.limits.detached;
-        let Ok(place) = self.detached.enter(None, most, None) else {
+        let Ok(place) = self.detached.acquire(None, most, None) else {
             return Outcome::Overloaded(Load::Detached(most));
         };
         let under_way = self.metrics.detached_began();

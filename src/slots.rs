@@ -28,11 +28,11 @@ impl Default for OpenFiles {
 /// The calls that are asking webhooks now, or the requests behind them. It outlives every configuration: each counts
 /// until it ends, whatever was reloaded meanwhile.
 #[derive(Debug, Clone, Default)]
-pub struct Attendance(Arc<Mutex<Present>>);
+pub struct Slots(Arc<Mutex<Taken>>);
 
 #[derive(Debug, Default)]
-struct Present {
-    calls: usize,
+struct Taken {
+    total: usize,
     by_peer: HashMap<IpAddr, usize>,
 }
 
@@ -40,52 +40,52 @@ struct Present {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     /// More than so many.
-    All(usize),
+    Total(usize),
     /// More than so many of one peer.
-    OfPeer(usize),
+    PerPeer(usize),
 }
 
-/// The place of one call; dropping it makes it free.
+/// The slot of one call; dropping it makes it free.
 #[derive(Debug)]
-pub struct Place {
-    attendance: Attendance,
+pub struct Slot {
+    slots: Slots,
     peer: Option<IpAddr>,
 }
 
-impl Attendance {
+impl Slots {
     /// Lets one more in, where there are at most so many, and so many of one peer.
     ///
     /// # Errors
     /// The limit that it would go beyond.
-    pub fn enter(&self, peer: Option<IpAddr>, most: usize, of_peer: Option<usize>) -> Result<Place, Full> {
+    pub fn acquire(&self, peer: Option<IpAddr>, total: usize, per_peer: Option<usize>) -> Result<Slot, Full> {
         let peer = peer.map(|peer| peer.to_canonical());
-        let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if present.calls >= most {
-            return Err(Full::All(most));
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.total >= total {
+            return Err(Full::Total(total));
         }
         if let Some(peer) = peer {
-            let theirs = present.by_peer.entry(peer).or_default();
-            if let Some(most) = of_peer.filter(|most| *theirs >= *most) {
-                return Err(Full::OfPeer(most));
+            let theirs = taken.by_peer.entry(peer).or_default();
+            if let Some(limit) = per_peer.filter(|limit| *theirs >= *limit) {
+                return Err(Full::PerPeer(limit));
             }
             *theirs += 1;
         }
-        present.calls += 1;
-        Ok(Place { attendance: self.clone(), peer })
+        taken.total += 1;
+        Ok(Slot { slots: self.clone(), peer })
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut present = self.attendance.0.lock().unwrap_or_else(PoisonError::into_inner);
-        present.calls -= 1;
+        let mut taken = self.slots.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.total -= 1;
         if let Some(peer) = self.peer
-            && let Some(theirs) = present.by_peer.get_mut(&peer)
+            && let Some(theirs) = taken.by_peer.get_mut(&peer)
         {
             *theirs -= 1;
             // else a network of peers would leave an entry each
             if *theirs == 0 {
-                present.by_peer.remove(&peer);
+                taken.by_peer.remove(&peer);
             }
         }
     }
@@ -100,32 +100,32 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_free_again_when_its_call_ends() {
-        let attendance = Attendance::default();
-        let first = attendance.enter(None, 2, None).unwrap();
-        let _second = attendance.enter(peer("10.0.0.1"), 2, None).unwrap();
-        assert_eq!(attendance.enter(None, 2, None).unwrap_err(), Full::All(2));
+    fn a_slot_is_free_again_when_its_call_ends() {
+        let slots = Slots::default();
+        let first = slots.acquire(None, 2, None).unwrap();
+        let _second = slots.acquire(peer("10.0.0.1"), 2, None).unwrap();
+        assert_eq!(slots.acquire(None, 2, None).unwrap_err(), Full::Total(2));
         drop(first);
-        assert!(attendance.enter(None, 2, None).is_ok());
+        assert!(slots.acquire(None, 2, None).is_ok());
     }
 
     #[test]
     fn one_peer_cannot_take_the_places_of_others() {
-        let attendance = Attendance::default();
-        let first = attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap();
+        let slots = Slots::default();
+        let first = slots.acquire(peer("10.0.0.1"), 9, Some(1)).unwrap();
         // the same, as a socket for both kinds of address tells it
-        assert_eq!(attendance.enter(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
-        let _other = attendance.enter(peer("10.0.0.2"), 9, Some(1)).unwrap();
+        assert_eq!(slots.acquire(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::PerPeer(1));
+        let _other = slots.acquire(peer("10.0.0.2"), 9, Some(1)).unwrap();
         drop(first);
-        assert!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).is_ok());
-        assert_eq!(attendance.0.lock().unwrap().by_peer.len(), 1, "peers without a call are forgotten");
+        assert!(slots.acquire(peer("10.0.0.1"), 9, Some(1)).is_ok());
+        assert_eq!(slots.0.lock().unwrap().by_peer.len(), 1, "peers without a call are forgotten");
     }
 
     #[test]
     fn a_call_counts_under_every_limit_until_it_ends() {
-        let attendance = Attendance::default();
-        let _old = attendance.enter(peer("10.0.0.1"), 9, None).unwrap();
-        assert_eq!(attendance.enter(None, 1, None).unwrap_err(), Full::All(1));
-        assert_eq!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
+        let slots = Slots::default();
+        let _old = slots.acquire(peer("10.0.0.1"), 9, None).unwrap();
+        assert_eq!(slots.acquire(None, 1, None).unwrap_err(), Full::Total(1));
+        assert_eq!(slots.acquire(peer("10.0.0.1"), 9, Some(1)).unwrap_err(), Full::PerPeer(1));
     }
 }

@@ -109,7 +109,7 @@ impl Entrance {
     /// they would hold up the end, and the next daemon serves them.
     async fn serve(self, shared: Arc<Shared>, closing: CancellationToken) {
         let errors = Seldom::default();
-        while let Some(slot) = closing.run_until_cancelled(shared.slots.enter()).await {
+        while let Some(slot) = closing.run_until_cancelled(shared.slots.acquire()).await {
             match closing.run_until_cancelled(self.listener.accept()).await {
                 Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, Some(slot)),
                 Some(Err(error)) => {
@@ -121,7 +121,7 @@ impl Entrance {
                         );
                     });
                     // with it one descriptor at least comes back
-                    shared.slots.displace();
+                    shared.slots.evict();
                     sleep(RECOVERY).await;
                 }
                 None => break,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::House;
 use crate::hook::{Load, Outcome};
-use crate::slots::{ConnectionSlot, Full, OpenFiles, Place};
+use crate::slots::{ConnectionSlot, Full, OpenFiles, Slot};
 
 /// What may end the wait for a switch that has told of no call, besides `limits.patience`.
 #[derive(Debug)]
@@ -28,21 +28,21 @@ impl Admission {
     /// The switch has told of its call, which has all its time from now on.
     pub(super) fn told(&mut self) {
         if let Some(slot) = &mut self.slot {
-            slot.told();
+            slot.call_received();
         }
     }
 
     /// The switch was refused, and is only heard out.
     pub(super) fn refused(&mut self) {
         if let Some(slot) = &mut self.slot {
-            slot.refused();
+            slot.mark_refused();
         }
     }
 
     /// Waits until the slot is to be given away. Cancel safe.
     pub(super) async fn gives_way(&self) {
         match &self.slot {
-            Some(slot) => slot.gives_way().await,
+            Some(slot) => slot.evicted().await,
             None => pending().await,
         }
     }
@@ -50,14 +50,14 @@ impl Admission {
 
 impl House {
     /// Lets a call ask, where there is room for it and for its request.
-    pub(super) fn admit(&self, peer: Option<IpAddr>) -> Result<(Place, Place), Load> {
+    pub(super) fn admit(&self, peer: Option<IpAddr>) -> Result<(Slot, Slot), Load> {
         let full = |full| match full {
-            Full::All(limit) => Load::Calls(limit),
-            Full::OfPeer(limit) => Load::CallsOfPeer(limit),
+            Full::Total(limit) => Load::Calls(limit),
+            Full::PerPeer(limit) => Load::CallsOfPeer(limit),
         };
-        let call = self.calls.enter(peer, self.limits.calls, self.limits.calls_per_peer).map_err(full)?;
+        let call = self.calls.acquire(peer, self.limits.calls, self.limits.calls_per_peer).map_err(full)?;
         let OpenFiles { requests, limit } = self.open_files;
-        let request = self.requests.enter(None, requests, None);
+        let request = self.requests.acquire(None, requests, None);
         Ok((call, request.map_err(|_full| Load::OpenFiles(limit))?))
     }
 

@@ -32,29 +32,29 @@ struct Shared {
 struct State {
     limit: usize,
     /// More than this there may never be, whatever was lowered.
-    most: usize,
+    hard_limit: usize,
     taken: usize,
     /// How often the limit was lowered.
     generation: u64,
     /// Those of the taken slots that were taken before the limit was lowered. They are retired as they come back.
-    retiring: usize,
+    surplus: usize,
     /// Connections that were told to give way and have not ended yet.
-    leaving: usize,
+    evicting: usize,
     /// The number of the last connection.
     last: u64,
     /// Connections that were refused and are only heard out, by number.
     refused: BTreeMap<u64, Silent>,
     /// Silent connections whose peer is beyond its share, by number, and so by age.
-    beyond_share: BTreeMap<u64, Silent>,
+    over_share: BTreeMap<u64, Silent>,
     /// All other silent connections.
-    within_share: BTreeMap<u64, Silent>,
+    under_share: BTreeMap<u64, Silent>,
 }
 
 #[derive(Debug)]
 struct Silent {
     /// Until when it keeps its slot in any case.
-    until: Instant,
-    give_way: CancellationToken,
+    protected_until: Instant,
+    eviction: CancellationToken,
 }
 
 /// The slot of one connection; dropping it makes it free.
@@ -64,56 +64,56 @@ pub struct ConnectionSlot {
     generation: u64,
     /// None before the connection is there, and once it has told of its call.
     number: Option<u64>,
-    give_way: CancellationToken,
+    eviction: CancellationToken,
 }
 
 /// How long a connection may be silent in any case. A switch beside us tells of its call within milliseconds, one on another
 /// continent within the time that a packet takes there and back, and one that is busy somewhat later.
-const SHORTEST_SILENCE: Duration = Duration::from_millis(250);
+const MIN_SILENCE: Duration = Duration::from_millis(250);
 
 /// Slots beyond the limit that new connections have after it was lowered, so that each hears at once that there are too many
 /// calls, however many connections there are from before.
-const SPARE: usize = 100;
+const SLOTS_AFTER_REDUCTION: usize = 100;
 
 /// The largest number of slots that are kept free ahead of need. A silent connection takes up to 20 ms to leave, so that this
 /// is enough for 3,000 new connections a second.
-const MOST_KEPT_FREE: usize = 64;
+const MAX_RESERVE: usize = 64;
 
 impl ConnectionSlots {
     /// So many slots, and never more than `most`, which is what the system allows.
     #[must_use]
-    pub fn new(limit: usize, most: usize) -> Self {
+    pub fn new(limit: usize, hard_limit: usize) -> Self {
         let state = State {
             limit,
-            most,
+            hard_limit,
             taken: 0,
             generation: 0,
-            retiring: 0,
-            leaving: 0,
+            surplus: 0,
+            evicting: 0,
             last: 0,
             refused: BTreeMap::new(),
-            beyond_share: BTreeMap::new(),
-            within_share: BTreeMap::new(),
+            over_share: BTreeMap::new(),
+            under_share: BTreeMap::new(),
         };
         Self(Arc::new(Shared { state: Mutex::new(state), freed: Notify::new() }))
     }
 
     /// So many slots from now on. Where there are fewer than before, those that are taken are retired as they come back, and
     /// nobody waits for them.
-    pub fn limit_to(&self, limit: usize, most: usize) {
+    pub fn set_limit(&self, limit: usize, hard_limit: usize) {
         let mut state = self.state();
         if limit < state.limit {
             state.generation += 1;
-            state.retiring = state.taken;
+            state.surplus = state.taken;
         }
-        (state.limit, state.most) = (limit, most);
+        (state.limit, state.hard_limit) = (limit, hard_limit);
         drop(state);
         self.0.freed.notify_waiters();
     }
 
     /// Waits for a free slot. Cancel safe.
-    pub async fn enter(&self) -> ConnectionSlot {
-        if self.state().is_short() {
+    pub async fn acquire(&self) -> ConnectionSlot {
+        if self.state().is_nearly_full() {
             // a connection that has told of its call by now is heard before any other gives way
             yield_now().await;
         }
@@ -136,9 +136,9 @@ impl ConnectionSlots {
     /// A slot, or when the next connection may be told to give way.
     fn take(&self, now: Instant) -> Result<ConnectionSlot, Option<Instant>> {
         let mut state = self.state();
-        while state.is_short() && state.displace(now) {}
+        while state.is_nearly_full() && state.evict(now) {}
         if state.free() == 0 {
-            return Err(state.next_displaced());
+            return Err(state.next_eviction());
         }
         state.taken += 1;
         let generation = state.generation;
@@ -146,13 +146,13 @@ impl ConnectionSlots {
             slots: self.clone(),
             generation,
             number: None,
-            give_way: CancellationToken::new(),
+            eviction: CancellationToken::new(),
         })
     }
 
     /// Makes the connection that has been silent longest give way; false if there is none that may.
-    pub fn displace(&self) -> bool {
-        self.state().displace(Instant::now())
+    pub fn evict(&self) -> bool {
+        self.state().evict(Instant::now())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,39 +162,39 @@ impl ConnectionSlots {
 
 impl State {
     fn free(&self) -> usize {
-        let room = self.limit.max(self.retiring + SPARE.min(self.limit));
-        room.min(self.most).saturating_sub(self.taken)
+        let room = self.limit.max(self.surplus + SLOTS_AFTER_REDUCTION.min(self.limit));
+        room.min(self.hard_limit).saturating_sub(self.taken)
     }
 
     /// True if somebody should give way, so that the next connections find a slot.
-    fn is_short(&self) -> bool {
-        self.free() + self.leaving < (self.limit / 8).clamp(1, MOST_KEPT_FREE)
+    fn is_nearly_full(&self) -> bool {
+        self.free() + self.evicting < (self.limit / 8).clamp(1, MAX_RESERVE)
     }
 
-    fn displace(&mut self, now: Instant) -> bool {
-        for silent in [&mut self.refused, &mut self.beyond_share, &mut self.within_share] {
+    fn evict(&mut self, now: Instant) -> bool {
+        for silent in [&mut self.refused, &mut self.over_share, &mut self.under_share] {
             let Some(longest) = silent.first_entry() else { continue };
-            if longest.get().until <= now {
-                longest.remove().give_way.cancel();
-                self.leaving += 1;
+            if longest.get().protected_until <= now {
+                longest.remove().eviction.cancel();
+                self.evicting += 1;
                 return true;
             }
         }
         false
     }
 
-    /// When the next connection may be told to give way, if enough of them are not leaving already.
-    fn next_displaced(&self) -> Option<Instant> {
-        if !self.is_short() {
+    /// When the next connection may be told to give way, if enough of them are not evicting already.
+    fn next_eviction(&self) -> Option<Instant> {
+        if !self.is_nearly_full() {
             return None;
         }
-        let silent = [&self.refused, &self.beyond_share, &self.within_share].into_iter();
-        silent.filter_map(|silent| Some(silent.first_key_value()?.1.until)).min()
+        let silent = [&self.refused, &self.over_share, &self.under_share].into_iter();
+        silent.filter_map(|silent| Some(silent.first_key_value()?.1.protected_until)).min()
     }
 
     /// A connection is silent no more; false if it was told to give way.
-    fn forget(&mut self, number: u64) -> bool {
-        let mut silent = [&mut self.refused, &mut self.beyond_share, &mut self.within_share].into_iter();
+    fn remove_silent(&mut self, number: u64) -> bool {
+        let mut silent = [&mut self.refused, &mut self.over_share, &mut self.under_share].into_iter();
         silent.any(|silent| silent.remove(&number).is_some())
     }
 
@@ -206,53 +206,54 @@ impl State {
 
 impl ConnectionSlot {
     /// The connection is there, and silent. Its peer may have more connections than its share.
-    pub fn connected(&mut self, beyond_share: bool) {
+    pub fn mark_connected(&mut self, over_share: bool) {
         let mut state = self.slots.state();
-        let silent = Silent { until: Instant::now() + SHORTEST_SILENCE, give_way: self.give_way.clone() };
+        let silent =
+            Silent { protected_until: Instant::now() + MIN_SILENCE, eviction: self.eviction.clone() };
         let number = state.next_number();
-        let those = if beyond_share { &mut state.beyond_share } else { &mut state.within_share };
+        let those = if over_share { &mut state.over_share } else { &mut state.under_share };
         those.insert(number, silent);
         self.number = Some(number);
     }
 
     /// The connection has told of its call, and keeps its slot until it ends.
-    pub fn told(&mut self) {
+    pub fn call_received(&mut self) {
         let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
+        end_silence(&mut self.number, &mut state);
     }
 
     /// The peer was refused, and is heard out; it comes before all others when somebody is to give way.
-    pub fn refused(&mut self) {
+    pub fn mark_refused(&mut self) {
         let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
+        end_silence(&mut self.number, &mut state);
         let number = state.next_number();
-        let silent = Silent { until: Instant::now(), give_way: self.give_way.clone() };
+        let silent = Silent { protected_until: Instant::now(), eviction: self.eviction.clone() };
         state.refused.insert(number, silent);
         self.number = Some(number);
     }
 
     /// Waits until the slot is to be given away. Cancel safe.
-    pub async fn gives_way(&self) {
-        self.give_way.cancelled().await;
+    pub async fn evicted(&self) {
+        self.eviction.cancelled().await;
     }
 }
 
-/// Ends the silence of a connection, or its leaving.
-fn settle(number: &mut Option<u64>, state: &mut State) {
+/// Ends the silence of a connection, or its evicting.
+fn end_silence(number: &mut Option<u64>, state: &mut State) {
     if let Some(number) = number.take()
-        && !state.forget(number)
+        && !state.remove_silent(number)
     {
-        state.leaving -= 1;
+        state.evicting -= 1;
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
+        end_silence(&mut self.number, &mut state);
         state.taken -= 1;
         if self.generation != state.generation {
-            state.retiring -= 1;
+            state.surplus -= 1;
         }
         drop(state);
         self.slots.0.freed.notify_waiters();
