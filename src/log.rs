@@ -2,9 +2,9 @@
 
 mod escape;
 mod journal;
-mod length;
-mod lost;
-mod numbers;
+mod queue;
+mod telephone_numbers;
+mod truncate;
 
 use std::env;
 use std::fmt;
@@ -20,12 +20,12 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use self::escape::{Escapes, Escaping};
+use self::escape::{EscapeStyle, EscapingWriter};
 pub use self::journal::{Journal, SOCKET};
-pub use self::length::brief;
-pub use self::lost::lines_lost;
-use self::lost::queued;
-pub use self::numbers::Numbers;
+pub use self::queue::lost_lines;
+use self::queue::queued;
+pub use self::telephone_numbers::TelephoneNumbers;
+pub use self::truncate::truncate_name;
 
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Format {
 
     /// The journal where standard error leads there, else text.
     #[must_use]
-    pub fn fitting() -> Self {
+    pub fn detect() -> Self {
         let stream = env::var("JOURNAL_STREAM").ok();
         if journal::is_standard_error(stream.as_deref()) { Self::Journald } else { Self::text() }
     }
@@ -60,10 +60,10 @@ impl Format {
 /// `dialhook=trace`, …), until what it returns is dropped.
 ///
 /// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// 8,192 are lost then, see [`lines_lost`].
+/// 8,192 are lost then, see [`lost_lines`].
 pub fn start(format: Format) -> WorkerGuard {
     let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
-    let (format, unheard) = match &journal {
+    let (format, journal_error) = match &journal {
         Some(Err(error)) => (Format::text(), Some(error.to_string())),
         Some(Ok(_)) | None => (format, None),
     };
@@ -71,18 +71,17 @@ pub fn start(format: Format) -> WorkerGuard {
         Some(Ok(journal)) => queued(journal),
         Some(Err(_)) | None => queued(io::stderr()),
     };
-    lost.of_this_process();
+    lost.install();
     let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted);
-    let unreadable =
-        filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
-    let filter = filter.ok().filter(|_| !unreadable).unwrap_or_else(|| EnvFilter::new("info"));
+    let invalid = filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
+    let filter = filter.ok().filter(|_| !invalid).unwrap_or_else(|| EnvFilter::new("info"));
     // a log that was started before goes on
     let _started_before = tracing::dispatcher::set_global_default(dispatch(format, filter, writer));
-    if unreadable {
+    if invalid {
         warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");
     }
-    if let Some(error) = unheard {
+    if let Some(error) = journal_error {
         warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
     }
     guard
@@ -96,24 +95,26 @@ where
 {
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
-    let escaping = |writer, escapes| Escaping { writer, escapes };
+    let escaping = |writer, style| EscapingWriter { writer, style };
     match format {
         Format::Text { coloured: true } => {
-            subscriber.with_ansi(true).with_writer(escaping(writer, Escapes::ColouredText)).into()
+            subscriber.with_ansi(true).with_writer(escaping(writer, EscapeStyle::ColouredText)).into()
         }
         Format::Text { coloured: false } => {
-            subscriber.with_ansi(false).with_writer(escaping(writer, Escapes::Text)).into()
+            subscriber.with_ansi(false).with_writer(escaping(writer, EscapeStyle::Text)).into()
         }
         Format::Json => subscriber
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .with_writer(escaping(writer, Escapes::Json))
+            .with_writer(escaping(writer, EscapeStyle::Json))
             .into(),
         // each field is escaped by itself: a line feed ends it
-        Format::Journald => {
-            subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).with_writer(writer).into()
-        }
+        Format::Journald => subscriber
+            .event_format(journal::JournalFields)
+            .fmt_fields(journal::JournalFields)
+            .with_writer(writer)
+            .into(),
     }
 }
 
@@ -122,8 +123,8 @@ pub const VARIABLE: &str = "DIALHOOK_LOG";
 
 /// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
 /// times that it was not.
-pub struct Seldom {
-    most: u32,
+pub struct RateLimited {
+    lines: u32,
     period: Duration,
     state: Mutex<State>,
 }
@@ -133,26 +134,26 @@ struct State {
     /// When the period began.
     began: Option<Instant>,
     logged: u32,
-    missed: u64,
+    suppressed: u64,
 }
 
-impl Default for Seldom {
+impl Default for RateLimited {
     fn default() -> Self {
-        Self::at_most(1, Duration::from_secs(10))
+        Self::new(1, Duration::from_secs(10))
     }
 }
 
-impl Seldom {
+impl RateLimited {
     /// So many lines in this time.
     #[must_use]
-    pub fn at_most(most: u32, period: Duration) -> Self {
-        Self { most, period, state: Mutex::default() }
+    pub fn new(lines: u32, period: Duration) -> Self {
+        Self { lines, period, state: Mutex::default() }
     }
 
     /// Logs through `line`, which is told how many lines were left out before it.
     pub fn warn(&self, line: impl FnOnce(u64)) {
-        if let Some(missed) = self.due(Instant::now()) {
-            line(missed);
+        if let Some(suppressed) = self.due(Instant::now()) {
+            line(suppressed);
         }
     }
 
@@ -161,18 +162,18 @@ impl Seldom {
         if state.began.is_none_or(|began| now.duration_since(began) >= self.period) {
             (state.began, state.logged) = (Some(now), 0);
         }
-        if state.logged >= self.most {
-            state.missed += 1;
+        if state.logged >= self.lines {
+            state.suppressed += 1;
             return None;
         }
         state.logged += 1;
-        Some(std::mem::take(&mut state.missed))
+        Some(std::mem::take(&mut state.suppressed))
     }
 }
 
-impl fmt::Debug for Seldom {
+impl fmt::Debug for RateLimited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seldom").finish_non_exhaustive()
+        f.debug_struct("RateLimited").finish_non_exhaustive()
     }
 }
 
@@ -182,8 +183,8 @@ mod tests {
 
     #[test]
     fn a_flood_leaves_one_line_and_a_count() {
-        let (seldom, start) = (Seldom::default(), Instant::now());
-        let at = |seconds| seldom.due(start + Duration::from_secs(seconds));
+        let (limited, start) = (RateLimited::default(), Instant::now());
+        let at = |seconds| limited.due(start + Duration::from_secs(seconds));
         assert_eq!(
             [at(0), at(1), at(9), at(10), at(11), at(30)],
             [Some(0), None, None, Some(2), None, Some(1)]
@@ -192,8 +193,8 @@ mod tests {
 
     #[test]
     fn what_may_be_said_more_often_is_cut_off_in_each_period() {
-        let (seldom, start) = (Seldom::at_most(2, Duration::from_secs(1)), Instant::now());
-        let at = |milliseconds| seldom.due(start + Duration::from_millis(milliseconds));
+        let (limited, start) = (RateLimited::new(2, Duration::from_secs(1)), Instant::now());
+        let at = |milliseconds| limited.due(start + Duration::from_millis(milliseconds));
         assert_eq!(
             [at(0), at(500), at(600), at(999), at(1000), at(1001), at(1002), at(5000)],
             [Some(0), Some(0), None, None, Some(2), Some(0), None, Some(1)]

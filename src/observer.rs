@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::config::Listen;
-use crate::log::{Seldom, lines_lost};
+use crate::log::{RateLimited, lost_lines};
 use crate::metrics::{self, Metrics, Refusal};
 
 /// Says how the daemon is.
@@ -87,7 +87,7 @@ impl Observer {
 
     /// Answers for ever; also while the daemon drains, which is when it is asked.
     pub async fn serve(self) {
-        let (errors, strangers) = (Seldom::default(), Seldom::default());
+        let (errors, strangers) = (RateLimited::default(), RateLimited::default());
         let mut present = VecDeque::with_capacity(self.connections);
         loop {
             match self.listener.accept().await {
@@ -155,7 +155,7 @@ fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness)
     match path {
         "/metrics" => {
             metrics.draining(readiness.draining());
-            metrics.log_lines_lost(lines_lost());
+            metrics.log_lines_lost(lost_lines());
             let mut answer = told(StatusCode::OK, metrics.render());
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             answer

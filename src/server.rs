@@ -24,7 +24,7 @@ use self::open_files::Shares;
 pub use self::reload::ReloadError;
 use crate::call::SwitchKind;
 use crate::config::{Config, Limits, Listen};
-use crate::log::{Numbers, Seldom};
+use crate::log::{RateLimited, TelephoneNumbers};
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
 use crate::observer;
@@ -61,7 +61,7 @@ struct Shared {
     at_leisure: Slots,
     entrances: TaskTracker,
     calls: TaskTracker,
-    strangers: Seldom,
+    strangers: RateLimited,
 }
 
 /// What a configuration means for a connection that comes now.
@@ -240,7 +240,7 @@ impl Server {
 
 impl Current {
     fn new(config: &Config, house: House) -> Self {
-        let numbers = if config.numbers { Numbers::Shown } else { Numbers::Masked };
+        let numbers = if config.numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked };
         let shares = Shares::now(config);
         Self {
             file: config.file.clone(),
@@ -286,7 +286,7 @@ impl Shared {
             current: watch::Sender::new(Arc::new(current)),
             entrances: TaskTracker::new(),
             calls: TaskTracker::new(),
-            strangers: Seldom::default(),
+            strangers: RateLimited::default(),
         }
     }
 

@@ -18,11 +18,11 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug, error, error_span, field};
 
 pub use self::admission::Admission;
-use self::report::{AtWill, report_detached};
+use self::report::{RateLimits, report_detached};
 use crate::call::Call;
 use crate::config::Limits;
 use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
-use crate::log::Numbers;
+use crate::log::TelephoneNumbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
 use crate::slots::{OpenFiles, Slot, Slots};
@@ -44,9 +44,9 @@ pub struct House {
     requests: Slots,
     open_files: OpenFiles,
     errands: TaskTracker,
-    at_will: Arc<AtWill>,
+    rate_limits: Arc<RateLimits>,
     metrics: Arc<Metrics>,
-    numbers: Numbers,
+    numbers: TelephoneNumbers,
 }
 
 /// How long a switch has for its greeting where others wait for it: it needs milliseconds. A call of FreeSWITCH that is
@@ -62,8 +62,8 @@ impl House {
     pub fn new(policy: Policy, webhook: Webhook, limits: Limits) -> Self {
         let [calls, detached, requests] = [(); 3].map(|()| Slots::default());
         let open_files = OpenFiles::default();
-        let (errands, at_will, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
-        let numbers = Numbers::default();
+        let (errands, rate_limits, metrics) = (TaskTracker::new(), Arc::default(), Arc::default());
+        let numbers = TelephoneNumbers::default();
         Self {
             policy,
             limits,
@@ -73,7 +73,7 @@ impl House {
             requests,
             open_files,
             errands,
-            at_will,
+            rate_limits,
             metrics,
             numbers,
         }
@@ -92,7 +92,7 @@ impl House {
             requests: self.requests.clone(),
             open_files: self.open_files,
             errands: self.errands.clone(),
-            at_will: Arc::clone(&self.at_will),
+            rate_limits: Arc::clone(&self.rate_limits),
             metrics: Arc::clone(&self.metrics),
             numbers: self.numbers,
         }
@@ -112,7 +112,7 @@ impl House {
 
     /// The same, with telephone numbers in the log so.
     #[must_use]
-    pub fn showing(self, numbers: Numbers) -> Self {
+    pub fn showing(self, numbers: TelephoneNumbers) -> Self {
         Self { numbers, ..self }
     }
 

@@ -51,7 +51,7 @@ struct Failure {
 pub(super) async fn run(how: &Serve) -> ExitCode {
     // first of all: as long as there is one thread
     let passed = notify::listeners();
-    let format = how.log_format.map_or_else(Format::fitting, Format::from);
+    let format = how.log_format.map_or_else(Format::detect, Format::from);
     let log = log::start(format);
     match (serve(&how.config, passed).await, format) {
         (Ok(()), _) => ExitCode::from(DONE),

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// True for controls (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
-pub(super) fn misleads(character: char) -> bool {
+pub(super) fn is_unsafe(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     let bidirectional = matches!(
         character,
@@ -18,7 +18,7 @@ pub(super) fn misleads(character: char) -> bool {
 
 /// How an escape is written, and which escapes of terminals are our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
+pub(super) enum EscapeStyle {
     /// `\u{202e}`.
     Text,
     /// The same; colours of terminals stay.
@@ -29,27 +29,27 @@ pub(super) enum Escapes {
 
 /// A writer whose lines hold no such character.
 #[derive(Debug, Clone)]
-pub(super) struct Escaping<W> {
+pub(super) struct EscapingWriter<W> {
     pub(super) writer: W,
-    pub(super) escapes: Escapes,
+    pub(super) style: EscapeStyle,
 }
 
-impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
-    type Writer = Escaping<W::Writer>;
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for EscapingWriter<W> {
+    type Writer = EscapingWriter<W::Writer>;
 
     fn make_writer(&'w self) -> Self::Writer {
-        Escaping { writer: self.writer.make_writer(), escapes: self.escapes }
+        EscapingWriter { writer: self.writer.make_writer(), style: self.style }
     }
 
     fn make_writer_for(&'w self, meta: &tracing::Metadata<'_>) -> Self::Writer {
-        Escaping { writer: self.writer.make_writer_for(meta), escapes: self.escapes }
+        EscapingWriter { writer: self.writer.make_writer_for(meta), style: self.style }
     }
 }
 
-impl<W: Write> Write for Escaping<W> {
+impl<W: Write> Write for EscapingWriter<W> {
     /// Each write is one line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.escapes.within(line) {
+        match self.style.escape_line(line) {
             Some(escaped) => self.writer.write_all(escaped.as_bytes())?,
             None => self.writer.write_all(line)?,
         }
@@ -61,21 +61,21 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
-impl Escapes {
+impl EscapeStyle {
     /// The line with escapes, where it needs some.
-    fn within(self, line: &[u8]) -> Option<String> {
+    fn escape_line(self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(line);
         let (text, end) = line.strip_suffix('\n').map_or((&*line, ""), |text| (text, "\n"));
-        if !text.contains(misleads) {
+        if !text.contains(is_unsafe) {
             return None;
         }
         let mut escaped = String::with_capacity(line.len() + 64);
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
-            let colour = if self == Self::ColouredText { colour(rest) } else { 0 };
+            let colour = if self == Self::ColouredText { colour_length(rest) } else { 0 };
             let length = colour.max(character.len_utf8());
             let (own, behind) = rest.split_at(length);
-            if colour > 0 || !misleads(character) {
+            if colour > 0 || !is_unsafe(character) {
                 escaped.push_str(own);
             } else {
                 self.write(character, &mut escaped);
@@ -101,7 +101,7 @@ impl Escapes {
 /// ```text
 /// colour = ESC "[" *( DIGIT / ";" ) "m"
 /// ```
-fn colour(text: &str) -> usize {
+fn colour_length(text: &str) -> usize {
     let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
     let end = numbers.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b';'));
     end.filter(|end| numbers.as_bytes().get(*end) == Some(&b'm')).map_or(0, |end| end + 3)
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn controls_separators_and_bidirectional_controls_are_escaped_and_letters_are_not() {
-        let escaped = |character: char| Escapes::Text.within(format!("a{character}b\n").as_bytes());
+        let escaped = |character: char| EscapeStyle::Text.escape_line(format!("a{character}b\n").as_bytes());
         for character in ['\0', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}', '\u{9f}']
             .into_iter()
             .chain([
@@ -122,7 +122,7 @@ mod tests {
         {
             let number = u32::from(character);
             assert_eq!(escaped(character).unwrap(), format!("a\\u{{{number:x}}}b\n"));
-            let json = Escapes::Json.within(format!("\"{character}\"\n").as_bytes()).unwrap();
+            let json = EscapeStyle::Json.escape_line(format!("\"{character}\"\n").as_bytes()).unwrap();
             let read: String = serde_json::from_str(&json).unwrap();
             assert_eq!(read, character.to_string(), "JSON says the same as before");
         }
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn colours_stay_where_the_log_is_coloured_and_no_other_escape_of_a_terminal_does() {
         let line = b"\x1b[2mtime\x1b[0m \x1b[1;31mred\x1b[2J \x1b]0;title\x07\n";
-        let coloured = Escapes::ColouredText.within(line).unwrap();
+        let coloured = EscapeStyle::ColouredText.escape_line(line).unwrap();
         assert_eq!(coloured, "\x1b[2mtime\x1b[0m \x1b[1;31mred\\u{1b}[2J \\u{1b}]0;title\\u{7}\n");
-        assert!(!Escapes::Text.within(line).unwrap().contains('\x1b'));
+        assert!(!EscapeStyle::Text.escape_line(line).unwrap().contains('\x1b'));
     }
 }

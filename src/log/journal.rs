@@ -19,8 +19,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::escape::misleads;
-use super::length::cut;
+use super::escape::is_unsafe;
+use super::truncate::truncate;
 
 /// Where journald listens (`systemd-journald.service(8)`).
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -30,13 +30,13 @@ pub const SOCKET: &str = "/run/systemd/journal/socket";
 pub(super) fn is_standard_error(journal_stream: Option<&str>) -> bool {
     let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
     let metadata = file.and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| names(journal_stream, metadata.dev(), metadata.ino()))
+    metadata.is_ok_and(|metadata| is_file(journal_stream, metadata.dev(), metadata.ino()))
 }
 
 /// ```text
 /// journal_stream = device ":" inode          ; decimal
 /// ```
-fn names(journal_stream: Option<&str>, device: u64, inode: u64) -> bool {
+fn is_file(journal_stream: Option<&str>, device: u64, inode: u64) -> bool {
     journal_stream.is_some_and(|stream| stream == format!("{device}:{inode}"))
 }
 
@@ -78,9 +78,9 @@ impl Write for Journal {
 /// field = NAME "=" value LF                  ; the form for values without line feeds, which ours are
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Entries;
+pub(super) struct JournalFields;
 
-impl<S, N> FormatEvent<S, N> for Entries
+impl<S, N> FormatEvent<S, N> for JournalFields
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -110,11 +110,11 @@ where
     }
 }
 
-impl<'w> FormatFields<'w> for Entries {
+impl<'w> FormatFields<'w> for JournalFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut told = Fields::default();
-        fields.record(&mut told);
-        writer.write_str(&told.lines)
+        let mut recorded = Fields::default();
+        fields.record(&mut recorded);
+        writer.write_str(&recorded.lines)
     }
 
     fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
@@ -144,13 +144,13 @@ const PREFIX: &str = "DIALHOOK_";
 
 /// Characters of one value as it is written. A datagram holds some 200 KiB, and one that is longer would be lost whole; a value
 /// stands in it twice, and no event has more than one long value.
-const LONGEST_VALUE: usize = 16 * 1024;
+const MAX_VALUE: usize = 16 * 1024;
 
 impl Fields {
-    fn take(&mut self, field: &Field, value: &str) {
+    fn add(&mut self, field: &Field, value: &str) {
         // one more, which shows that there are more
-        let written: String = value.chars().flat_map(on_one_line).take(LONGEST_VALUE + 1).collect();
-        let written = cut(written.into(), LONGEST_VALUE);
+        let written: String = value.chars().flat_map(escaped).take(MAX_VALUE + 1).collect();
+        let written = truncate(written.into(), MAX_VALUE);
         if field.name() == "message" {
             self.message.push_str(&written);
             return;
@@ -166,17 +166,17 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, value);
+        self.add(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, &format!("{value:?}"));
+        self.add(field, &format!("{value:?}"));
     }
 }
 
 /// A character as it is, or an escape for one that would begin a field of a stranger's own or mislead a reader.
-fn on_one_line(character: char) -> impl Iterator<Item = char> {
-    let escaped = misleads(character).then(|| character.escape_default());
+fn escaped(character: char) -> impl Iterator<Item = char> {
+    let escaped = is_unsafe(character).then(|| character.escape_default());
     let plain = escaped.is_none().then_some(character);
     escaped.into_iter().flatten().chain(plain)
 }
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn standard_error_is_the_journal_only_if_device_and_inode_say_so() {
-        assert!(names(Some("8:4711"), 8, 4711));
+        assert!(is_file(Some("8:4711"), 8, 4711));
         for other in [None, Some(""), Some("8:471"), Some("9:4711"), Some("8:4711:1"), Some("journal")] {
-            assert!(!names(other, 8, 4711), "{other:?}");
+            assert!(!is_file(other, 8, 4711), "{other:?}");
         }
         assert!(!is_standard_error(Some("1:1")));
     }

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::{Shared, StartError};
 use crate::call::SwitchKind;
 use crate::config::Listen;
-use crate::log::Seldom;
+use crate::log::RateLimited;
 
 /// A listener, and the switch that comes to it. Nobody is let in yet.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Entrance {
     /// that is just dropped can leave a call of FreeSWITCH parked. At one of the service manager's nobody else is taken in:
     /// they would hold up the end, and the next daemon serves them.
     async fn serve(self, shared: Arc<Shared>, closing: CancellationToken) {
-        let errors = Seldom::default();
+        let errors = RateLimited::default();
         while let Some(slot) = closing.run_until_cancelled(shared.slots.acquire()).await {
             match closing.run_until_cancelled(self.listener.accept()).await {
                 Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, Some(slot)),

@@ -9,7 +9,7 @@ use tracing::{Span, debug, field, info, trace, warn};
 use super::House;
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::hook::{Outcome, Step};
-use crate::log::{Seldom, brief};
+use crate::log::{RateLimited, truncate_name};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
 use crate::webhook::Asked;
@@ -17,30 +17,30 @@ use crate::webhook::Asked;
 /// Lines that whoever can connect may cause at will. Each kind has a limit of its own, so that none hides another; all are
 /// counted in the metrics.
 #[derive(Debug)]
-pub(super) struct AtWill {
-    forged: Seldom,
-    too_long: Seldom,
-    silent: Seldom,
-    displaced: Seldom,
-    bad_request: Seldom,
-    overloaded: Seldom,
-    left: Seldom,
-    unconfirmed: Seldom,
+pub(super) struct RateLimits {
+    forged: RateLimited,
+    too_long: RateLimited,
+    silent: RateLimited,
+    displaced: RateLimited,
+    bad_request: RateLimited,
+    overloaded: RateLimited,
+    left: RateLimited,
+    unconfirmed: RateLimited,
 }
 
-impl Default for AtWill {
+impl Default for RateLimits {
     fn default() -> Self {
         // a fault in a dialplan, or a busy hour, makes some of them too, and each is about somebody's call
-        let step = || Seldom::at_most(10, Duration::from_secs(1));
+        let step = || RateLimited::new(10, Duration::from_secs(1));
         Self {
-            forged: Seldom::default(),
-            too_long: Seldom::default(),
-            silent: Seldom::default(),
-            displaced: Seldom::default(),
+            forged: RateLimited::default(),
+            too_long: RateLimited::default(),
+            silent: RateLimited::default(),
+            displaced: RateLimited::default(),
             bad_request: step(),
             overloaded: step(),
             left: step(),
-            unconfirmed: Seldom::default(),
+            unconfirmed: RateLimited::default(),
         }
     }
 }
@@ -49,28 +49,28 @@ impl House {
     /// Whose call it is, in every line about it.
     pub(super) fn name(&self, call: &Call) {
         let channel = call.channel.lossy();
-        let channel = self.numbers.in_channel(&channel, call.switch);
-        Span::current().record("id", &*brief(call.unique_id.lossy())).record("channel", &*channel);
+        let channel = self.numbers.show_channel(&channel, call.switch);
+        Span::current().record("id", &*truncate_name(call.unique_id.lossy())).record("channel", &*channel);
     }
 
     /// What a switch told of a call, for whoever wants to read everything.
     pub(super) fn show(&self, call: &Call) {
-        trace!(call = %self.numbers.in_speech(&format!("{call:?}")), "the environment is proved");
+        trace!(call = %self.numbers.show_text(&format!("{call:?}")), "the environment is proved");
     }
 
     /// What a webhook said, for the same.
     pub(super) fn tell(&self, asked: &Asked) {
-        trace!(answer = %self.numbers.in_speech(&heard(asked)), "the webhook was asked");
+        trace!(answer = %self.numbers.show_text(&heard(asked)), "the webhook was asked");
     }
 
     /// Why a conversation ended before its farewell; a count and a warning where it was neither the caller's nor the network's
     /// doing.
     pub(super) fn refused(&self, error: &SwitchError, peer: Option<SocketAddr>) {
-        let (refusal, seldom) = match error {
-            SwitchError::Forged(_) => (Refusal::Forged, &self.at_will.forged),
-            SwitchError::TooLong => (Refusal::TooLong, &self.at_will.too_long),
-            SwitchError::Silent(_) => (Refusal::Silent, &self.at_will.silent),
-            SwitchError::Displaced(_) => (Refusal::Silent, &self.at_will.displaced),
+        let (refusal, limited) = match error {
+            SwitchError::Forged(_) => (Refusal::Forged, &self.rate_limits.forged),
+            SwitchError::TooLong => (Refusal::TooLong, &self.rate_limits.too_long),
+            SwitchError::Silent(_) => (Refusal::Silent, &self.rate_limits.silent),
+            SwitchError::Displaced(_) => (Refusal::Silent, &self.rate_limits.displaced),
             SwitchError::HungUpUnproved => {
                 self.metrics.refused(Refusal::Unproved);
                 return debug!("call refused: {error}");
@@ -82,7 +82,7 @@ impl House {
         };
         self.metrics.refused(refusal);
         let peer = peer.map(field::display);
-        seldom.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
+        limited.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
     }
 
     /// One line a call and one count: a warning where somebody should look.
@@ -107,8 +107,8 @@ impl House {
         match outcome {
             Outcome::Ok { .. } => info!(hook, to, status, code, ms, note, "webhook step"),
             Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
-            Outcome::BadRequest(_) => self.at_will.bad_request.warn(unasked),
-            Outcome::Overloaded(_) => self.at_will.overloaded.warn(unasked),
+            Outcome::BadRequest(_) => self.rate_limits.bad_request.warn(unasked),
+            Outcome::Overloaded(_) => self.rate_limits.overloaded.warn(unasked),
             failed => warn!(hook, to, status, code, ms, reason = %failed, note, "webhook step"),
         }
     }
@@ -122,7 +122,7 @@ impl House {
     /// The same where it ended before anybody was asked.
     pub(super) fn left(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
         self.metrics.call_cancelled(switch, self.known(step));
-        self.at_will.left.warn(|unlogged| self.log_cancelled(step, took, gone, some(unlogged)));
+        self.rate_limits.left.warn(|unlogged| self.log_cancelled(step, took, gone, some(unlogged)));
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
@@ -135,7 +135,7 @@ impl House {
     pub(super) fn taken(&self, heard: Result<usize, SwitchError>) {
         match heard {
             Ok(0) => {}
-            Ok(unconfirmed) => self.at_will.unconfirmed.warn(|unlogged| {
+            Ok(unconfirmed) => self.rate_limits.unconfirmed.warn(|unlogged| {
                 warn!(unconfirmed, unlogged, "the switch did not set every variable");
             }),
             // it may be the caller who left
@@ -152,7 +152,7 @@ impl House {
     /// The hook's name for the log.
     fn shown<'s>(&self, step: &'s Step) -> Cow<'s, str> {
         match self.known(step) {
-            UNKNOWN => self.numbers.in_name(&step.name),
+            UNKNOWN => self.numbers.show_name(&step.name),
             known => Cow::Borrowed(known),
         }
     }
@@ -171,7 +171,7 @@ pub(super) fn report_detached(step: &Step, asked: &Asked, took: Duration) {
 
 /// Whom a step asks, which an ad hoc step's caller may have chosen.
 fn shown_to(origin: Option<&str>) -> Option<Cow<'_, str>> {
-    origin.map(|origin| brief(origin.into()))
+    origin.map(|origin| truncate_name(origin.into()))
 }
 
 /// How many lines were left out, where there were any.

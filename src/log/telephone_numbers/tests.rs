@@ -3,11 +3,11 @@
 use super::*;
 
 fn asterisk(channel: &str) -> Cow<'_, str> {
-    Numbers::Masked.in_channel(channel, SwitchKind::Asterisk)
+    TelephoneNumbers::Masked.show_channel(channel, SwitchKind::Asterisk)
 }
 
 fn freeswitch(channel: &str) -> Cow<'_, str> {
-    Numbers::Masked.in_channel(channel, SwitchKind::FreeSwitch)
+    TelephoneNumbers::Masked.show_channel(channel, SwitchKind::FreeSwitch)
 }
 
 #[test]
@@ -52,15 +52,18 @@ fn a_channel_of_freeswitch_has_no_counter() {
 
 #[test]
 fn six_digits_are_a_number_and_five_are_not() {
-    assert_eq!(Numbers::Masked.in_speech("12345 123456 1234567"), "12345 ***456 ****567");
-    assert_eq!(Numbers::Masked.in_speech("123--456, 123-456-, -123456"), "123--456, ***-456-, -***456");
+    assert_eq!(TelephoneNumbers::Masked.show_text("12345 123456 1234567"), "12345 ***456 ****567");
+    assert_eq!(
+        TelephoneNumbers::Masked.show_text("123--456, 123-456-, -123456"),
+        "123--456, ***-456-, -***456"
+    );
 }
 
 #[test]
 fn a_text_with_several_numbers_loses_all_of_them_and_nothing_else() {
     let text = "caller_number: \"31612345678\", caffè ☎ 0201234567, port 8084";
     assert_eq!(
-        Numbers::Masked.in_speech(text),
+        TelephoneNumbers::Masked.show_text(text),
         "caller_number: \"********678\", caffè ☎ *******567, port 8084"
     );
 }
@@ -77,7 +80,7 @@ fn separators_for_the_eye_do_not_hide_a_number() {
         // who has an extension too
         ("1001 31612345678 1002", "1001 ********678 1002"),
     ] {
-        assert_eq!(Numbers::Masked.in_speech(text), shown);
+        assert_eq!(TelephoneNumbers::Masked.show_text(text), shown);
     }
 }
 
@@ -91,39 +94,39 @@ fn addresses_dates_and_versions_are_no_numbers() {
         "call 1. 2345. 6789",
         "100%25",
     ] {
-        assert_eq!(Numbers::Masked.in_speech(text), text);
+        assert_eq!(TelephoneNumbers::Masked.show_text(text), text);
     }
     for (text, shown) in [
         ("2026-11-26@h, 2026-11-26-31, 2026-13-26", "****-*1-26@h, ****-**-*6-31, ****-*3-26"),
         ("12.34.56.78.90, 1234.56.78.90", "**.**.**.*8.90, ****.**.*8.90"),
         ("192.168.100.200.5", "***.***.***.*00.5"),
     ] {
-        assert_eq!(Numbers::Masked.in_speech(text), shown);
+        assert_eq!(TelephoneNumbers::Masked.show_text(text), shown);
     }
 }
 
 #[test]
 fn what_is_too_long_is_cut_and_shows_no_more_of_a_number() {
-    let long = format!("{}0612345678", "x".repeat(NAME - 8));
-    assert_eq!(Numbers::Masked.in_name(&long), format!("{}*******6…", "x".repeat(NAME - 8)));
-    assert_eq!(Numbers::Shown.in_name(&long), format!("{}06123456…", "x".repeat(NAME - 8)));
+    let long = format!("{}0612345678", "x".repeat(MAX_NAME - 8));
+    assert_eq!(TelephoneNumbers::Masked.show_name(&long), format!("{}*******6…", "x".repeat(MAX_NAME - 8)));
+    assert_eq!(TelephoneNumbers::Shown.show_name(&long), format!("{}06123456…", "x".repeat(MAX_NAME - 8)));
     let channel = format!("PJSIP/{}-0000001a", "1".repeat(1000));
-    assert_eq!(asterisk(&channel), format!("PJSIP/{}…-0000001a", "*".repeat(NAME - 6)));
-    assert_eq!(freeswitch(&"1".repeat(1000)), format!("{}…", "*".repeat(NAME)));
-    assert_eq!(Numbers::Shown.in_speech(&"x".repeat(2 * SPEECH)).chars().count(), SPEECH + 1);
+    assert_eq!(asterisk(&channel), format!("PJSIP/{}…-0000001a", "*".repeat(MAX_NAME - 6)));
+    assert_eq!(freeswitch(&"1".repeat(1000)), format!("{}…", "*".repeat(MAX_NAME)));
+    assert_eq!(TelephoneNumbers::Shown.show_text(&"x".repeat(2 * MAX_TEXT)).chars().count(), MAX_TEXT + 1);
 }
 
 #[test]
 fn a_long_text_is_read_once() {
     for text in ["1..", "1 ", "1.", "1%28", "%2", "12345 ", "1("] {
         let long = text.repeat(200_000);
-        assert!(masked(&long).len() <= long.len());
+        assert!(mask(&long).len() <= long.len());
     }
 }
 
 #[test]
 fn nothing_is_masked_where_numbers_are_wished_for() {
     let channel = "PJSIP/31612345678-0000001a";
-    assert_eq!(Numbers::Shown.in_channel(channel, SwitchKind::Asterisk), channel);
-    assert_eq!(Numbers::Shown.in_speech("31612345678"), "31612345678");
+    assert_eq!(TelephoneNumbers::Shown.show_channel(channel, SwitchKind::Asterisk), channel);
+    assert_eq!(TelephoneNumbers::Shown.show_text("31612345678"), "31612345678");
 }

@@ -6,60 +6,60 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// How many lines wait for a reader that stalls: some ten seconds of a very busy switch.
-const LONGEST_QUEUE: usize = 8192;
+/// How many lines wait for a reader that permits: some ten seconds of a very busy switch.
+const QUEUE_LENGTH: usize = 8192;
 
 /// The log of this process.
-static LOG: OnceLock<Lost> = OnceLock::new();
+static LOG: OnceLock<LostLines> = OnceLock::new();
 
 /// How many lines of this process's log were lost: those for which the queue had no room, and those that standard error or the
 /// journal did not take.
 #[must_use]
-pub fn lines_lost() -> u64 {
-    LOG.get().map_or(0, Lost::lines)
+pub fn lost_lines() -> u64 {
+    LOG.get().map_or(0, LostLines::count)
 }
 
 /// What is known of one log.
 #[derive(Debug)]
-pub(super) struct Lost {
+pub(super) struct LostLines {
     queue: ErrorCounter,
-    not_taken: Arc<AtomicU64>,
+    write_failures: Arc<AtomicU64>,
 }
 
-impl Lost {
-    fn lines(&self) -> u64 {
-        let no_room = u64::try_from(self.queue.dropped_lines()).unwrap_or(u64::MAX);
-        no_room.saturating_add(self.not_taken.load(Ordering::Relaxed))
+impl LostLines {
+    fn count(&self) -> u64 {
+        let dropped = u64::try_from(self.queue.dropped_lines()).unwrap_or(u64::MAX);
+        dropped.saturating_add(self.write_failures.load(Ordering::Relaxed))
     }
 
     /// Makes it the log of this process, if there was none before.
-    pub(super) fn of_this_process(self) {
+    pub(super) fn install(self) {
         let _started_before = LOG.set(self);
     }
 }
 
 /// A writer behind a queue and on a thread of its own, until the guard is dropped.
-pub(super) fn queued(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard, Lost) {
-    let not_taken = Arc::default();
+pub(super) fn queued(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard, LostLines) {
+    let write_failures = Arc::default();
     let (queue, guard) = NonBlockingBuilder::default()
         .lossy(true)
-        .buffered_lines_limit(LONGEST_QUEUE)
+        .buffered_lines_limit(QUEUE_LENGTH)
         .thread_name("log")
-        .finish(Counting { writer, not_taken: Arc::clone(&not_taken) });
-    let lost = Lost { queue: queue.error_counter(), not_taken };
+        .finish(CountingWriter { writer, write_failures: Arc::clone(&write_failures) });
+    let lost = LostLines { queue: queue.error_counter(), write_failures };
     (queue, guard, lost)
 }
 
 /// Counts what its writer does not take.
-struct Counting<W> {
+struct CountingWriter<W> {
     writer: W,
-    not_taken: Arc<AtomicU64>,
+    write_failures: Arc<AtomicU64>,
 }
 
-impl<W: Write> Write for Counting<W> {
+impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.writer.write(line).inspect_err(|_error| {
-            self.not_taken.fetch_add(1, Ordering::Relaxed);
+            self.write_failures.fetch_add(1, Ordering::Relaxed);
         })
     }
 
@@ -75,9 +75,9 @@ mod tests {
     use super::*;
 
     /// Takes a line for each word that it hears, and none when nobody speaks any more.
-    struct Stalling(Receiver<()>);
+    struct StallingWriter(Receiver<()>);
 
-    impl Write for Stalling {
+    impl Write for StallingWriter {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
             self.0.recv().map_err(io::Error::other).map(|()| line.len())
         }
@@ -89,16 +89,16 @@ mod tests {
 
     #[test]
     fn lines_that_find_no_room_and_lines_that_are_not_taken_are_counted() {
-        let (go_on, stalls) = channel();
-        let (mut queue, guard, lost) = queued(Stalling(stalls));
+        let (proceed, permits) = channel();
+        let (mut queue, guard, lost) = queued(StallingWriter(permits));
         let mut log = |lines| (0..lines).for_each(|_| queue.write_all(b"a line\n").unwrap());
-        log(LONGEST_QUEUE);
-        assert_eq!(lost.lines(), 0);
+        log(QUEUE_LENGTH);
+        assert_eq!(lost.count(), 0);
         // the one that is being written has left the queue
         log(11);
-        let no_room = lost.lines();
-        assert!((10..=11).contains(&no_room), "{no_room}");
-        drop((go_on, queue, guard));
-        assert!(lost.lines() > no_room, "{}", lost.lines());
+        let dropped = lost.count();
+        assert!((10..=11).contains(&dropped), "{dropped}");
+        drop((proceed, queue, guard));
+        assert!(lost.count() > dropped, "{}", lost.count());
     }
 }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use super::length::{NAME, SPEECH, beginning, cut};
+use super::truncate::{MAX_NAME, MAX_TEXT, first_characters, truncate};
 use crate::call::SwitchKind;
 
 /// Whether the log shows telephone numbers whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Numbers {
+pub enum TelephoneNumbers {
     /// The last digits only: enough to find one's own test call.
     #[default]
     Masked,
@@ -18,55 +18,55 @@ pub enum Numbers {
 }
 
 /// Fewer digits than these are an extension, a port, a part of an address.
-const SHORTEST: usize = 6;
+const MIN_DIGITS: usize = 6;
 
 /// The same where points or spaces stand between them: a version such as 22.10.11 has six.
-const SHORTEST_LOOSE: usize = 7;
+const MIN_DIGITS_SPACED: usize = 7;
 
 /// How many digits stay.
-const LEFT: usize = 3;
+const VISIBLE_DIGITS: usize = 3;
 
 /// Hexadecimal digits of the counter with which Asterisk ends a channel's name (`main/channel_internal_api.c`; each
 /// technology writes `-%08x`).
-const COUNTER: usize = 8;
+const COUNTER_DIGITS: usize = 8;
 
-impl Numbers {
+impl TelephoneNumbers {
     /// A name that a peer chose. A number is six digits or more, what stands between them for the eye not counted, as in
     /// `06-1234-5678` and `(31)6.12.34.56.78`. Addresses and dates are none, but for one in front of `@`, where the user's name
     /// stands.
     #[must_use]
-    pub fn in_name(self, name: &str) -> Cow<'_, str> {
-        self.within(name, NAME)
+    pub fn show_name(self, name: &str) -> Cow<'_, str> {
+        self.show(name, MAX_NAME)
     }
 
     /// The same of what somebody said, which is shown at `trace` alone.
     #[must_use]
-    pub fn in_speech(self, speech: &str) -> Cow<'_, str> {
-        self.within(speech, SPEECH)
+    pub fn show_text(self, speech: &str) -> Cow<'_, str> {
+        self.show(speech, MAX_TEXT)
     }
 
     /// The name of a channel, such as `PJSIP/31612345678-0000001a`. The counter at the end of Asterisk's tells one
     /// channel from another, and stays; FreeSWITCH writes none, so that there the same digits are a number.
     #[must_use]
-    pub fn in_channel(self, channel: &str, switch: SwitchKind) -> Cow<'_, str> {
+    pub fn show_channel(self, channel: &str, switch: SwitchKind) -> Cow<'_, str> {
         let (name, counter) = match switch {
-            SwitchKind::Asterisk => counted(channel),
+            SwitchKind::Asterisk => split_counter(channel),
             SwitchKind::FreeSwitch => (channel, ""),
         };
-        match self.in_name(name) {
+        match self.show_name(name) {
             Cow::Borrowed(_) => Cow::Borrowed(channel),
             Cow::Owned(masked) => Cow::Owned(masked + counter),
         }
     }
 
     /// So many characters of a text. Twice as many are looked at, so that no number loses its end and is none any more.
-    fn within(self, text: &str, longest: usize) -> Cow<'_, str> {
-        let text = beginning(text, 2 * longest).unwrap_or(text);
+    fn show(self, text: &str, longest: usize) -> Cow<'_, str> {
+        let text = first_characters(text, 2 * longest).unwrap_or(text);
         let shown = match self {
-            Self::Masked => masked(text),
+            Self::Masked => mask(text),
             Self::Shown => Cow::Borrowed(text),
         };
-        cut(shown, longest)
+        truncate(shown, longest)
     }
 }
 
@@ -75,18 +75,18 @@ impl Numbers {
 /// ```text
 /// counter = "-" 8HEXDIG [ ";1" / ";2" ]
 /// ```
-fn counted(channel: &str) -> (&str, &str) {
+fn split_counter(channel: &str) -> (&str, &str) {
     let half = if channel.ends_with(";1") || channel.ends_with(";2") { 2 } else { 0 };
-    let begins = channel.len().checked_sub(1 + COUNTER + half);
+    let begins = channel.len().checked_sub(1 + COUNTER_DIGITS + half);
     let parts = begins.and_then(|begins| channel.split_at_checked(begins));
     let counter = |rest: &str| {
-        let digits = rest.strip_prefix('-').and_then(|rest| rest.get(..COUNTER));
+        let digits = rest.strip_prefix('-').and_then(|rest| rest.get(..COUNTER_DIGITS));
         digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
     parts.filter(|(_, rest)| counter(rest)).unwrap_or((channel, ""))
 }
 
-fn masked(text: &str) -> Cow<'_, str> {
+fn mask(text: &str) -> Cow<'_, str> {
     let (mut shown, mut rest, mut changed) = (String::new(), text, false);
     while let Some(begins) = first_digit(rest) {
         let (before, from) = rest.split_at(begins);
@@ -95,7 +95,7 @@ fn masked(text: &str) -> Cow<'_, str> {
         shown.push_str(before);
         if run.is_telephone() {
             changed = true;
-            hide(own, run.digits - LEFT, &mut shown);
+            hide(own, run.digits - VISIBLE_DIGITS, &mut shown);
         } else {
             shown.push_str(own);
         }
@@ -144,29 +144,29 @@ struct Run {
     /// How many digits of a possible telephone number.
     digits: usize,
     /// Whether a point or a space stands between some of them.
-    loose: bool,
+    spaced_out: bool,
 }
 
 impl Run {
     fn is_telephone(self) -> bool {
-        self.digits >= if self.loose { SHORTEST_LOOSE } else { SHORTEST }
+        self.digits >= if self.spaced_out { MIN_DIGITS_SPACED } else { MIN_DIGITS }
     }
 
     /// Whether it is a number without anything between its digits.
-    fn is_in_a_row(self) -> bool {
-        self.length == self.digits && self.digits >= SHORTEST
+    fn is_unbroken(self) -> bool {
+        self.length == self.digits && self.digits >= MIN_DIGITS
     }
 
     /// Something else than a telephone number.
-    fn shown(length: usize) -> Self {
+    fn other(length: usize) -> Self {
         Self { length, ..Self::default() }
     }
 
-    fn and(self, gap: Gap, next: Self) -> Self {
+    fn join(self, gap: Gap, next: Self) -> Self {
         Self {
             length: self.length + gap.length + next.length,
             digits: self.digits + next.digits,
-            loose: self.loose || gap.loose || next.loose,
+            spaced_out: self.spaced_out || gap.spaced_out || next.spaced_out,
         }
     }
 }
@@ -176,7 +176,7 @@ fn address(text: &str) -> Option<Run> {
     let length = text.bytes().take(17).take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
     let (own, behind) = text.split_at_checked(length)?;
     let own = own.strip_suffix('.').unwrap_or(own);
-    (own.parse::<Ipv4Addr>().is_ok() && !behind.starts_with('@')).then(|| Run::shown(own.len()))
+    (own.parse::<Ipv4Addr>().is_ok() && !behind.starts_with('@')).then(|| Run::other(own.len()))
 }
 
 /// A date of our time that a text begins with, also with a time of day behind it.
@@ -194,7 +194,7 @@ fn date(text: &str) -> Option<Run> {
     let is_date = is(year, 4, 1900..=2099) && is(month, 2, 1..=12) && is(day, 2, 1..=31);
     let goes_on = behind.starts_with(|c: char| c.is_ascii_digit() || c == '@')
         || gap(behind).is_some_and(|gap| !gap.spaced);
-    (is_date && !goes_on).then(|| Run::shown(own.len()))
+    (is_date && !goes_on).then(|| Run::other(own.len()))
 }
 
 /// What could be a telephone number: one in a row, or groups of digits that are none by themselves.
@@ -204,17 +204,17 @@ fn date(text: &str) -> Option<Run> {
 /// ```
 fn number(text: &str) -> Run {
     let mut run = group(text);
-    if run.is_in_a_row() {
+    if run.is_unbroken() {
         return run;
     }
     loop {
         let behind = text.get(run.length..).unwrap_or_default();
         let Some(gap) = gap(behind).filter(|gap| gap.spaced) else { return run };
         let next = group(behind.get(gap.length..).unwrap_or_default());
-        if next.is_in_a_row() {
+        if next.is_unbroken() {
             return run;
         }
-        run = run.and(gap, next);
+        run = run.join(gap, next);
     }
 }
 
@@ -226,7 +226,7 @@ fn group(text: &str) -> Run {
     loop {
         let behind = text.get(run.length..).unwrap_or_default();
         match gap(behind).filter(|gap| !gap.spaced) {
-            Some(gap) => run = run.and(gap, digits(behind.get(gap.length..).unwrap_or_default())),
+            Some(gap) => run = run.join(gap, digits(behind.get(gap.length..).unwrap_or_default())),
             None => return run,
         }
     }
@@ -234,14 +234,14 @@ fn group(text: &str) -> Run {
 
 fn digits(text: &str) -> Run {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    Run { length: digits, digits, loose: false }
+    Run { length: digits, digits, spaced_out: false }
 }
 
 /// What stands between two digits for the eye alone.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
     length: usize,
-    loose: bool,
+    spaced_out: bool,
     spaced: bool,
 }
 
@@ -252,7 +252,7 @@ fn gap(text: &str) -> Option<Gap> {
     let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     let gap = |separators: &[char], length| Gap {
         length,
-        loose: separators.iter().any(|separator| " .".contains(*separator)),
+        spaced_out: separators.iter().any(|separator| " .".contains(*separator)),
         spaced: separators.contains(&' '),
     };
     let (first, length) = separator(text)?;
