@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{IntGauge, Registry, TextEncoder};
 
-use self::families::{Breakers, Caches, Daemon, Requests, Steps};
+use self::families::{BreakerMetrics, CacheMetrics, DaemonMetrics, RequestMetrics, StepMetrics};
 pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
@@ -21,11 +21,11 @@ pub const CANCELLED: &str = "CANCELLED";
 /// All that is counted since the daemon started; it outlives a configuration that is read anew.
 pub struct Metrics {
     registry: Registry,
-    steps: Steps,
-    requests: Requests,
-    breakers: Breakers,
-    caches: Caches,
-    daemon: Daemon,
+    steps: StepMetrics,
+    requests: RequestMetrics,
+    breakers: BreakerMetrics,
+    caches: CacheMetrics,
+    daemon: DaemonMetrics,
 }
 
 /// Counts as in flight until it is dropped.
@@ -55,14 +55,14 @@ pub enum Refusal {
     /// It said more than any switch does.
     TooLong,
     /// Its caller was gone before the call was proved.
-    Unproved,
+    Unauthenticated,
     /// Our own fault: the step panicked.
     Panicked,
 }
 
 impl Refusal {
     const ALL: [Self; 6] =
-        [Self::NotAllowed, Self::Forged, Self::Silent, Self::TooLong, Self::Unproved, Self::Panicked];
+        [Self::NotAllowed, Self::Forged, Self::Silent, Self::TooLong, Self::Unauthenticated, Self::Panicked];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Refusal {
             Self::Forged => "forged",
             Self::Silent => "silent",
             Self::TooLong => "too_long",
-            Self::Unproved => "unproved",
+            Self::Unauthenticated => "unproved",
             Self::Panicked => "panicked",
         }
     }
@@ -79,21 +79,21 @@ impl Refusal {
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
-        let made = Self {
-            steps: Steps::of(&registry),
-            requests: Requests::of(&registry),
-            breakers: Breakers::of(&registry),
-            caches: Caches::of(&registry),
-            daemon: Daemon::of(&registry),
+        let metrics = Self {
+            steps: StepMetrics::register(&registry),
+            requests: RequestMetrics::register(&registry),
+            breakers: BreakerMetrics::register(&registry),
+            caches: CacheMetrics::register(&registry),
+            daemon: DaemonMetrics::register(&registry),
             registry,
         };
         for refusal in Refusal::ALL {
-            made.daemon.refused.with_label_values(&[refusal.as_str()]);
+            metrics.daemon.refused.with_label_values(&[refusal.as_str()]);
         }
         for kind in [MADE, REUSED] {
-            made.requests.connections.with_label_values(&[kind]);
+            metrics.requests.connections.with_label_values(&[kind]);
         }
-        made
+        metrics
     }
 }
 
@@ -103,7 +103,7 @@ const REUSED: &str = "reused";
 impl Metrics {
     /// From now on calls of these switches may come to these hooks, to an ad hoc step and to a hook that nobody knows. Every
     /// count of theirs is there at zero: what Prometheus first sees at 1, it does not take for an increase.
-    pub fn calls_may_come<'h>(
+    pub fn init_calls<'h>(
         &self,
         switches: impl IntoIterator<Item = SwitchKind>,
         hooks: impl IntoIterator<Item = &'h str>,
@@ -120,7 +120,7 @@ impl Metrics {
 
     /// A call comes to its step; it does until what this returns is dropped.
     #[must_use]
-    pub fn call_began(&self) -> InFlight {
+    pub fn call_started(&self) -> InFlight {
         InFlight::new(&self.steps.in_flight)
     }
 
@@ -155,26 +155,26 @@ impl Metrics {
     }
 
     /// A request is sent once more.
-    pub fn retried(&self, hook: &str) {
+    pub fn request_retried(&self, hook: &str) {
         self.requests.retries.with_label_values(&[hook]).inc();
     }
 
     /// A step goes on to its next URL.
-    pub fn fell_back(&self, hook: &str) {
+    pub fn fallback_used(&self, hook: &str) {
         self.requests.fallbacks.with_label_values(&[hook]).inc();
     }
 
     /// A request begins that no call waits for; it is under way until what this returns is dropped.
     #[must_use]
-    pub fn detached_began(&self) -> InFlight {
+    pub fn detached_started(&self) -> InFlight {
         InFlight::new(&self.requests.detached)
     }
 
     /// How many of the configuration's URLs are left alone now, by scheme, host and port; a path may hold a secret.
-    pub fn breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
+    pub fn set_open_breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
         self.breakers.open.reset();
         for (to, urls) in open {
-            self.breakers.open.with_label_values(&[to]).set(whole(urls));
+            self.breakers.open.with_label_values(&[to]).set(as_i64(urls));
             // so that it is there before it is needed
             self.breakers.opened.with_label_values(&[to]);
         }
@@ -186,52 +186,52 @@ impl Metrics {
     }
 
     /// A cache was looked into.
-    pub fn cache(&self, hook: &str, result: CacheResult) {
+    pub fn cache_lookup(&self, hook: &str, result: CacheResult) {
         let result = match result {
             CacheResult::Hit => "hit",
             CacheResult::Miss => "miss",
             CacheResult::Stale => "stale",
         };
-        self.caches.looked_into.with_label_values(&[hook, result]).inc();
+        self.caches.lookups.with_label_values(&[hook, result]).inc();
     }
 
     /// How many answers are kept.
-    pub fn cache_entries(&self, entries: usize) {
-        self.caches.entries.set(whole(entries));
+    pub fn set_cache_entries(&self, entries: usize) {
+        self.caches.entries.set(as_i64(entries));
     }
 
     /// A connection or a call is not served.
-    pub fn refused(&self, why: Refusal) {
-        self.daemon.refused.with_label_values(&[why.as_str()]).inc();
+    pub fn refused(&self, reason: Refusal) {
+        self.daemon.refused.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// A listener could not accept a connection.
-    pub fn not_accepted(&self) {
-        self.daemon.not_accepted.inc();
+    pub fn accept_failed(&self) {
+        self.daemon.accept_failures.inc();
     }
 
     /// How many lines of the log were lost since the start.
-    pub fn log_lines_lost(&self, in_all: u64) {
-        let counted = self.daemon.lines_lost.get();
-        self.daemon.lines_lost.inc_by(in_all.saturating_sub(counted));
+    pub fn set_log_lines_lost(&self, total: u64) {
+        let counted = self.daemon.log_lines_lost.get();
+        self.daemon.log_lines_lost.inc_by(total.saturating_sub(counted));
     }
 
     /// How many hooks do not verify their webhook's certificate.
-    pub fn insecure_hooks(&self, hooks: usize) {
-        self.daemon.insecure.set(whole(hooks));
+    pub fn set_insecure_hooks(&self, hooks: usize) {
+        self.daemon.insecure_hooks.set(as_i64(hooks));
     }
 
     /// A configuration was read, and is in use if it was right.
-    pub fn reloaded(&self, ok: bool, now: SystemTime) {
-        self.daemon.reloaded.set(i64::from(ok));
+    pub fn config_read(&self, ok: bool, now: SystemTime) {
+        self.daemon.reload_successful.set(i64::from(ok));
         if ok {
             let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.daemon.reloaded_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+            self.daemon.reload_time.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
         }
     }
 
     /// Whether the daemon only finishes its calls.
-    pub fn draining(&self, draining: bool) {
+    pub fn set_draining(&self, draining: bool) {
         self.daemon.draining.set(i64::from(draining));
     }
 
@@ -265,7 +265,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn whole(count: usize) -> i64 {
+fn as_i64(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

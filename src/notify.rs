@@ -20,7 +20,7 @@ use tracing::warn;
 ///
 /// # Errors
 /// When something else than a TCP listener was passed on.
-pub fn listeners() -> io::Result<Vec<(String, TcpListener)>> {
+pub fn passed_listeners() -> io::Result<Vec<(String, TcpListener)>> {
     // the library would take what is meant for nobody in particular; sd_listen_fds(3) does not
     if env::var_os(PROCESS).is_none_or(|process| process.is_empty()) {
         return Ok(Vec::new());
@@ -53,70 +53,70 @@ const PROCESS: &str = "LISTEN_PID";
 /// What the service manager is told, where there is one: in order, and without ever waiting for it on the calls' one
 /// thread. A manager that is busy with itself is told as soon as it listens.
 #[derive(Debug, Clone)]
-pub struct Notices(Option<Told>);
+pub struct ServiceManager(Option<Connection>);
 
 /// Whom the notices reach.
 #[derive(Debug, Clone)]
-struct Told {
-    manager: PathBuf,
+struct Connection {
+    socket: PathBuf,
     queue: UnboundedSender<String>,
 }
 
-impl Notices {
+impl ServiceManager {
     /// To the manager that the environment names. To be called in a runtime, where a task of it delivers.
     #[must_use]
-    pub fn begin() -> Self {
-        let manager = env::var_os(SOCKET).map(PathBuf::from);
-        Self(manager.map(|manager| {
+    pub fn connect() -> Self {
+        let socket = env::var_os(SOCKET).map(PathBuf::from);
+        Self(socket.map(|socket| {
             let (queue, notices) = unbounded_channel();
-            tokio::spawn(deliver(manager.clone(), notices));
-            Told { manager, queue }
+            tokio::spawn(deliver(socket.clone(), notices));
+            Connection { socket, queue }
         }))
     }
 
     /// The daemon serves; `status` is what `systemctl status` says of it.
     pub fn ready(&self, status: &str) {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+        self.notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
-    /// A configuration is read. [`Notices::ready`] must follow.
+    /// A configuration is read. [`ServiceManager::ready`] must follow.
     pub fn reloading(&self) {
         // without the time a manager that waits for the end of the reload would not know that this is the one it asked for
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
+            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
             Err(error) => warn!("the service manager cannot be told of the reload: {error}"),
         }
     }
 
     /// The daemon ends: after its notice to load balancers no new call is taken, and those in flight are finished.
     pub fn stopping(&self) {
-        self.tell(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
+        self.notify(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
     }
 
     /// Says twice in the time that the service manager allows that the daemon is alive, where it wants to know. To be run
     /// beside the calls, on their thread: when that is stuck, so is this. A beat that finds no listener is lost, for the
     /// next one says as much.
-    pub async fn keep_awake(self) {
-        let Some(Told { manager, .. }) = self.0 else { return };
+    pub async fn run_watchdog(self) {
+        let Some(Connection { socket, .. }) = self.0 else { return };
         let Some(allowed) = sd_notify::watchdog_enabled().filter(|allowed| !allowed.is_zero()) else {
             return;
         };
-        let mut beat = interval(allowed / 2);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = true;
+        let mut ticks = interval(allowed / 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut delivered = true;
         loop {
-            beat.tick().await;
-            let sent = send(&manager, &said(&[NotifyState::Watchdog]));
-            if let (true, Err(error)) = (heard, &sent) {
-                not_heard(error);
+            ticks.tick().await;
+            let sent = send(&socket, &encode(&[NotifyState::Watchdog]));
+            if let (true, Err(error)) = (delivered, &sent) {
+                warn_undelivered(error);
             }
-            heard = sent.is_ok();
+            delivered = sent.is_ok();
         }
     }
 
-    fn tell(&self, state: &[NotifyState<'_>]) {
-        if let Some(Told { queue, .. }) = &self.0 {
-            let _delivered_until_the_end = queue.send(said(state));
+    fn notify(&self, state: &[NotifyState<'_>]) {
+        if let Some(Connection { queue, .. }) = &self.0 {
+            let _delivered_until_the_end = queue.send(encode(state));
         }
     }
 }
@@ -125,37 +125,37 @@ impl Notices {
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// How long a manager that does not listen is left alone.
-const PAUSE: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-async fn deliver(manager: PathBuf, mut notices: UnboundedReceiver<String>) {
+async fn deliver(socket: PathBuf, mut notices: UnboundedReceiver<String>) {
     while let Some(notice) = notices.recv().await {
-        let mut sent = send(&manager, &notice);
+        let mut sent = send(&socket, &notice);
         if let Err(error) = &sent {
-            not_heard(error);
+            warn_undelivered(error);
         }
         while sent.is_err_and(|error| is_busy(&error)) {
-            sleep(PAUSE).await;
-            sent = send(&manager, &notice);
+            sleep(RETRY_DELAY).await;
+            sent = send(&socket, &notice);
         }
     }
 }
 
-fn said(state: &[NotifyState<'_>]) -> String {
+fn encode(state: &[NotifyState<'_>]) -> String {
     state.iter().map(|state| format!("{state}\n")).collect()
 }
 
 /// Without waiting: `sd_notify::notify` would, for as long as others have filled the manager's socket.
-fn send(manager: &Path, notice: &str) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    socket.send_to(notice.as_bytes(), manager).map(drop)
+fn send(socket: &Path, notice: &str) -> io::Result<()> {
+    let sender = UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to(notice.as_bytes(), socket).map(drop)
 }
 
 fn is_busy(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-fn not_heard(error: &io::Error) {
+fn warn_undelivered(error: &io::Error) {
     if is_busy(error) {
         warn!("the service manager does not listen; it is told again until it does");
     } else {

@@ -45,24 +45,24 @@ pub struct Readiness(CancellationToken);
 
 /// How many may ask at once. Whoever comes then takes the place of the one who has been there longest: a health check says
 /// what it wants at once, and idlers must not keep it waiting.
-pub const CONNECTIONS: usize = 64;
+pub const MAX_CONNECTIONS: usize = 64;
 
 /// How long a peer may take for all of it: its request, and reading the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a full descriptor table is left alone.
-const RECOVERY: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 impl Readiness {
     /// Ready until `stop`.
     #[must_use]
-    pub fn until(stop: CancellationToken) -> Self {
+    pub fn new(stop: CancellationToken) -> Self {
         Self(stop)
     }
 
     /// Whether the daemon only finishes its calls.
     #[must_use]
-    pub fn draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.0.is_cancelled()
     }
 }
@@ -76,45 +76,45 @@ impl Observer {
         metrics: Arc<Metrics>,
         readiness: Readiness,
     ) -> Self {
-        Self { listener, listen, metrics, readiness, connections: CONNECTIONS }
+        Self { listener, listen, metrics, readiness, connections: MAX_CONNECTIONS }
     }
 
     /// The same with so many connections at once, where the system allows few open files.
     #[must_use]
-    pub fn holding(self, connections: usize) -> Self {
+    pub fn with_max_connections(self, connections: usize) -> Self {
         Self { connections, ..self }
     }
 
     /// Answers for ever; also while the daemon drains, which is when it is asked.
     pub async fn serve(self) {
-        let (errors, strangers) = (RateLimited::default(), RateLimited::default());
-        let mut present = VecDeque::with_capacity(self.connections);
+        let (errors, refusals) = (RateLimited::default(), RateLimited::default());
+        let mut connections = VecDeque::with_capacity(self.connections);
         loop {
             match self.listener.accept().await {
                 Ok((_, peer)) if !self.listen.borrow().observer_allows(peer.ip()) => {
                     self.metrics.refused(Refusal::NotAllowed);
                     // as it is to be written into listen.allow
                     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                    strangers.warn(|unlogged| {
+                    refusals.warn(|unlogged| {
                         warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
                     });
                 }
                 Ok((stream, _)) => {
-                    present.retain(|connection: &AbortHandle| !connection.is_finished());
-                    if present.len() >= self.connections
-                        && let Some(longest) = present.pop_front()
+                    connections.retain(|connection: &AbortHandle| !connection.is_finished());
+                    if connections.len() >= self.connections
+                        && let Some(longest) = connections.pop_front()
                     {
                         longest.abort();
                     }
                     let answers = (Arc::clone(&self.metrics), self.readiness.clone());
-                    present.push_back(tokio::spawn(converse(stream, answers)).abort_handle());
+                    connections.push_back(tokio::spawn(serve_connection(stream, answers)).abort_handle());
                     // who has said already what they want is answered before the next one comes in
                     yield_now().await;
                 }
                 Err(error) => {
-                    self.metrics.not_accepted();
+                    self.metrics.accept_failed();
                     errors.warn(|unlogged| warn!(unlogged, "observer: cannot accept a connection: {error}"));
-                    sleep(RECOVERY).await;
+                    sleep(RETRY_DELAY).await;
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Observer {
 }
 
 /// One request on each connection: a peer that idles holds nobody's place.
-async fn converse<S>(stream: S, (metrics, readiness): (Arc<Metrics>, Readiness))
+async fn serve_connection<S>(stream: S, (metrics, readiness): (Arc<Metrics>, Readiness))
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -132,11 +132,11 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(LONGEST_HEAD)
+        .header_read_timeout(TIMEOUT)
+        .max_buf_size(MAX_HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
-    match timeout(PATIENCE, connection).await {
+    match timeout(TIMEOUT, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!("observer: the connection ended early: {error}"),
         Err(_elapsed) => debug!("observer: the peer took too long"),
@@ -144,36 +144,36 @@ where
 }
 
 /// Bytes of a request's head: hyper's own least, and enough for what a browser sends.
-const LONGEST_HEAD: usize = 8192;
+const MAX_HEAD: usize = 8192;
 
 fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut refusal = told(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
+        let mut refusal = response(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     match path {
         "/metrics" => {
-            metrics.draining(readiness.draining());
-            metrics.log_lines_lost(lost_lines());
-            let mut answer = told(StatusCode::OK, metrics.render());
+            metrics.set_draining(readiness.is_draining());
+            metrics.set_log_lines_lost(lost_lines());
+            let mut answer = response(StatusCode::OK, metrics.render());
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             answer
         }
-        "/health/live" => told(StatusCode::OK, "alive\n"),
-        "/health/ready" if readiness.draining() => told(
+        "/health/live" => response(StatusCode::OK, "alive\n"),
+        "/health/ready" if readiness.is_draining() => response(
             StatusCode::SERVICE_UNAVAILABLE,
             "draining: the daemon finishes its calls and ends; send it no more\n",
         ),
-        "/health/ready" => told(StatusCode::OK, "ready\n"),
-        _ => told(
+        "/health/ready" => response(StatusCode::OK, "ready\n"),
+        _ => response(
             StatusCode::NOT_FOUND,
             "dialhook's observer answers /metrics, /health/live and /health/ready; calls come in elsewhere\n",
         ),
     }
 }
 
-fn told(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     let headers: [(HeaderName, &'static str); 2] =
@@ -193,7 +193,7 @@ mod tests {
     async fn lasts(said: &[u8]) -> Duration {
         let (mut here, there) = duplex(64);
         let began = Instant::now();
-        let end = tokio::spawn(converse(there, (Arc::default(), Readiness::default())));
+        let end = tokio::spawn(serve_connection(there, (Arc::default(), Readiness::default())));
         here.write_all(said).await.unwrap();
         end.await.unwrap();
         began.elapsed()
@@ -203,7 +203,7 @@ mod tests {
     async fn a_peer_that_is_silent_or_never_reads_is_left_after_five_seconds() {
         for said in [&b""[..], b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n"] {
             let lasted = lasts(said).await;
-            assert!((PATIENCE..PATIENCE + Duration::from_millis(10)).contains(&lasted), "{lasted:?}");
+            assert!((TIMEOUT..TIMEOUT + Duration::from_millis(10)).contains(&lasted), "{lasted:?}");
         }
     }
 }

@@ -12,12 +12,12 @@ const HIDDEN: &str = "…";
 /// Returns a URL as it may be shown.
 #[must_use]
 pub fn url(text: &str) -> String {
-    url_but(text, None)
+    url_keeping(text, None)
 }
 
 /// Returns a URL as it may be shown; this mark in it stays, wherever it stands.
 #[must_use]
-pub fn url_but(text: &str, mark: Option<&str>) -> String {
+pub fn url_keeping(text: &str, mark: Option<&str>) -> String {
     url_at(text, mark, Depth::Outermost)
 }
 
@@ -43,11 +43,11 @@ fn url_at(text: &str, mark: Option<&str>, depth: Depth) -> String {
 
 /// Returns a text in which every URL is as it may be shown.
 #[must_use]
-pub fn within(text: &str) -> Cow<'_, str> {
-    within_at(text, Depth::Outermost)
+pub fn urls_in(text: &str) -> Cow<'_, str> {
+    text_at(text, Depth::Outermost)
 }
 
-fn within_at(text: &str, depth: Depth) -> Cow<'_, str> {
+fn text_at(text: &str, depth: Depth) -> Cow<'_, str> {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("://") {
         let begins =
@@ -69,11 +69,11 @@ fn within_at(text: &str, depth: Depth) -> Cow<'_, str> {
 
 /// The segments of a path. A segment is hidden where it looks random, or where the one before says that it is a secret.
 fn path(path: &str, mark: Option<&str>, depth: Depth) -> String {
-    let mut announced = false;
+    let mut after_announcement = false;
     let segments = path.split('/').map(|segment| {
-        let secret =
-            announced || pieces(segment, mark).iter().any(|piece| piece.kept.is_none() && random(piece.text));
-        announced = ANNOUNCE.contains(&segment.to_ascii_lowercase().as_str());
+        let secret = after_announcement
+            || pieces(segment, mark).iter().any(|piece| piece.fixed.is_none() && is_random(piece.text));
+        after_announcement = BEFORE_SECRETS.contains(&segment.to_ascii_lowercase().as_str());
         match secret {
             true => hidden(segment, mark),
             false => segment.split(';').map(|part| pair(part, mark, depth)).collect::<Vec<_>>().join(";"),
@@ -83,7 +83,7 @@ fn path(path: &str, mark: Option<&str>, depth: Depth) -> String {
 }
 
 /// Segments behind which a secret follows.
-const ANNOUNCE: [&str; 13] = [
+const BEFORE_SECRETS: [&str; 13] = [
     "token",
     "tokens",
     "key",
@@ -103,7 +103,7 @@ fn query(query: &str, mark: Option<&str>, depth: Depth) -> String {
     let parameter = |text: &str| match text.contains('=') {
         true => pair(text, mark, depth),
         // `?9f8a…` alone is a secret as often as a name
-        false if random(text) => hidden(text, mark),
+        false if is_random(text) => hidden(text, mark),
         false => text.to_owned(),
     };
     query.split('&').map(parameter).collect::<Vec<_>>().join("&")
@@ -112,7 +112,7 @@ fn query(query: &str, mark: Option<&str>, depth: Depth) -> String {
 /// `name=value`, the value hidden where the name says that it is a secret.
 fn pair(text: &str, mark: Option<&str>, depth: Depth) -> String {
     let Some((name, value)) = text.split_once('=') else { return text.to_owned() };
-    if is_secret(&percent_decode_str(name).decode_utf8_lossy()) {
+    if is_secret_parameter(&percent_decode_str(name).decode_utf8_lossy()) {
         return format!("{name}={}", hidden(value, mark));
     }
     // a URL in the query of another one
@@ -123,25 +123,25 @@ fn pair(text: &str, mark: Option<&str>, depth: Depth) -> String {
     if depth == Depth::Nested {
         return format!("{name}={HIDDEN}");
     }
-    match within_at(&decoded, Depth::Nested) {
+    match text_at(&decoded, Depth::Nested) {
         shown if shown != decoded => format!("{name}={shown}"),
         _ => text.to_owned(),
     }
 }
 
 /// True if the value of a parameter of this name had better not be shown.
-fn is_secret(name: &str) -> bool {
-    sounds_secret(name) || OF_QUERIES.contains(&name.to_ascii_lowercase().as_str())
+fn is_secret_parameter(name: &str) -> bool {
+    is_secret_name(name) || SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Names of secrets in queries that no header has: Azure's `sig` and `code`, and what others call the same.
-const OF_QUERIES: [&str; 5] = ["sig", "code", "hmac", "hash", "pin"];
+const SECRET_PARAMETERS: [&str; 5] = ["sig", "code", "hmac", "hash", "pin"];
 
 /// True if the value of a header or a parameter of this name had better not be shown, nor sent on by a redirect.
 ///
 /// A false alarm (`X-Monkey`) costs a look into the file, a secret that is missed costs the secret.
 #[must_use]
-pub fn sounds_secret(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
@@ -163,15 +163,15 @@ pub const SECRET_WORDS: [&str; 12] = [
 ];
 
 /// True if a text looks as if a machine had made it up: a UUID, or a long run of letters and digits in turn.
-fn random(text: &str) -> bool {
+fn is_random(text: &str) -> bool {
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     if is_uuid(&decoded) {
         return true;
     }
     decoded.split(|character: char| !character.is_ascii_alphanumeric()).any(|run| {
         let digits = run.bytes().map(|byte| byte.is_ascii_digit());
-        let turns = digits.clone().zip(digits.skip(1)).filter(|(one, next)| one != next).count();
-        run.len() >= SHORTEST_RANDOM && turns >= FEWEST_TURNS
+        let alternations = digits.clone().zip(digits.skip(1)).filter(|(one, next)| one != next).count();
+        run.len() >= MIN_RANDOM_LENGTH && alternations >= MIN_ALTERNATIONS
     })
 }
 
@@ -182,40 +182,40 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// Names that people choose have shorter ones.
-const SHORTEST_RANDOM: usize = 12;
+const MIN_RANDOM_LENGTH: usize = 12;
 
 /// How often letters and digits take turns in it at least; `customer2024` has one turn.
-const FEWEST_TURNS: usize = 2;
+const MIN_ALTERNATIONS: usize = 2;
 
 /// The text with one sign for everything in it but marks and a dialplan's expressions, which are no secrets.
 fn hidden(text: &str, mark: Option<&str>) -> String {
     pieces(text, mark)
         .iter()
-        .map(|piece| piece.kept.unwrap_or(if piece.text.is_empty() { "" } else { HIDDEN }))
+        .map(|piece| piece.fixed.unwrap_or(if piece.text.is_empty() { "" } else { HIDDEN }))
         .collect()
 }
 
 /// A part of a text: literal, or one that stays as it is.
 struct Piece<'t> {
     text: &'t str,
-    kept: Option<&'t str>,
+    fixed: Option<&'t str>,
 }
 
 fn pieces<'t>(text: &'t str, mark: Option<&str>) -> Vec<Piece<'t>> {
     let (mut pieces, mut rest) = (Vec::new(), text);
-    while let Some((at, length)) = next_kept(rest, mark) {
+    while let Some((at, length)) = next_fixed(rest, mark) {
         let (literal, behind) = rest.split_at(at);
         let (kept, behind) = behind.split_at(length);
-        pieces.push(Piece { text: literal, kept: None });
-        pieces.push(Piece { text: kept, kept: Some(kept) });
+        pieces.push(Piece { text: literal, fixed: None });
+        pieces.push(Piece { text: kept, fixed: Some(kept) });
         rest = behind;
     }
-    pieces.push(Piece { text: rest, kept: None });
+    pieces.push(Piece { text: rest, fixed: None });
     pieces
 }
 
 /// Where the next mark or `${…}` is, and how long.
-fn next_kept(text: &str, mark: Option<&str>) -> Option<(usize, usize)> {
+fn next_fixed(text: &str, mark: Option<&str>) -> Option<(usize, usize)> {
     let marked = mark.and_then(|mark| Some((text.find(mark)?, mark.len())));
     let expression = text.find("${").and_then(|at| Some((at, expression(text.get(at..)?)?)));
     marked.into_iter().chain(expression).min()
@@ -244,7 +244,7 @@ mod tests {
         for nested in ["://?=", "%3A%2F%2F%3F%3D", "http://h/?u="] {
             let text = format!("http://h/?a={}", nested.repeat(200_000));
             assert!(url(&text).len() <= text.len());
-            assert!(within(&text).len() <= text.len());
+            assert!(urls_in(&text).len() <= text.len());
         }
         assert_eq!(url("http://h/?a=http://i/?token=b"), "http://h/?a=http://i/?token=…");
         assert_eq!(url("http://h/?a=http://i/?b=http://j/?c=d"), "http://h/?a=http://i/?b=…");
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn marks_and_expressions_stay() {
         assert_eq!(
-            url_but("https://h/a1b2c3d4e5f6MARK?key=xMARKy&a=MARK", Some("MARK")),
+            url_keeping("https://h/a1b2c3d4e5f6MARK?key=xMARKy&a=MARK", Some("MARK")),
             "https://h/…MARK?key=…MARK…&a=MARK"
         );
         assert_eq!(url("https://h/?key=${KEY}&token=a${X}"), "https://h/?key=${KEY}&token=…${X}");
@@ -310,7 +310,7 @@ mod tests {
             ("é://x?key=1", "é://x?key=…"),
             ("no URL", "no URL"),
         ] {
-            assert_eq!(within(text), shown);
+            assert_eq!(urls_in(text), shown);
         }
     }
 
@@ -319,12 +319,12 @@ mod tests {
         for name in
             ["Authorization", "X-Api-Key", "X-SESSION-ID", "x-pwd", "X-JWT-Assertion", "X-User-Credentials"]
         {
-            assert!(sounds_secret(name), "{name}");
+            assert!(is_secret_name(name), "{name}");
         }
         for name in
             ["X-Site", "X-Tenant", "X-Call-Id", "X-Caller", "X-Queue", "X-Direction", "Accept", "X-Account"]
         {
-            assert!(!sounds_secret(name), "{name}");
+            assert!(!is_secret_name(name), "{name}");
         }
     }
 }

@@ -183,7 +183,7 @@ impl Server {
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        metrics.reloaded(true, SystemTime::now());
+        metrics.config_read(true, SystemTime::now());
         expect_calls(&metrics, config);
         let house = House::new(config.policy(), webhook.clone(), config.limits.clone());
         let current = Current::new(config, house.counted_in(Arc::clone(&metrics)));
@@ -266,7 +266,7 @@ fn connections(limits: &Limits) -> usize {
 #[must_use]
 pub fn descriptors(config: &Config) -> usize {
     let Limits { calls, detached, .. } = config.limits;
-    let observer = config.listen.observer.map_or(0, |_| observer::CONNECTIONS);
+    let observer = config.listen.observer.map_or(0, |_| observer::MAX_CONNECTIONS);
     connections(&config.limits) + calls + detached + observer + OTHER_DESCRIPTORS
 }
 
@@ -363,7 +363,7 @@ impl Shared {
 
 fn expect_calls(metrics: &Metrics, config: &Config) {
     let switches = config.listen.switches().map(|(switch, _)| switch);
-    metrics.calls_may_come(switches, config.hooks.keys().map(String::as_str));
+    metrics.init_calls(switches, config.hooks.keys().map(String::as_str));
 }
 
 /// What has been cancelled already.

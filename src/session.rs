@@ -211,7 +211,7 @@ where
         () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
     };
     let began = Instant::now();
-    let _in_flight = house.metrics.call_began();
+    let _in_flight = house.metrics.call_started();
     house.name(&call);
 
     let step = house.policy.step(&call);
@@ -314,7 +314,7 @@ impl House {
         let Ok(place) = self.detached.acquire(None, most, None) else {
             return Outcome::Overloaded(Load::Detached(most));
         };
-        let under_way = self.metrics.detached_began();
+        let under_way = self.metrics.detached_started();
         let (house, step) = (Arc::clone(self), step.clone());
         let errand = async move {
             let began = Instant::now();

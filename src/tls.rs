@@ -2,7 +2,7 @@
 //!
 //! Knows PEM; does not know where it was kept, nor who connects with it.
 
-mod trust;
+mod verifier;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use self::trust::Trust;
+use self::verifier::CaFileVerifier;
 
 /// What is not the machine's default. Its `Debug` prints neither keys nor certificates.
 #[derive(Clone, Default)]
 pub struct Tls {
     authorities: Option<Vec<u8>>,
-    trust: Option<Arc<Trust>>,
+    verifier: Option<Arc<CaFileVerifier>>,
     identity: Option<Vec<u8>>,
     certified: Option<Arc<SingleCertAndKey>>,
     insecure: bool,
@@ -47,7 +47,7 @@ pub enum PemFault {
     NoKey,
     /// They do not belong together.
     #[error("is not the key of that certificate")]
-    OtherKey,
+    KeyMismatch,
 }
 
 impl Tls {
@@ -55,22 +55,22 @@ impl Tls {
     ///
     /// # Errors
     /// When no certificate is in it.
-    pub fn trusting(self, authorities: &[u8]) -> Result<Self, PemFault> {
-        let trust = Trust::in_these(certificates(authorities)?).ok_or(PemFault::NoCertificate)?;
-        let (trust, authorities) = (Some(Arc::new(trust)), Some(authorities.to_vec()));
-        Ok(Self { authorities, trust, ..self }.with_fingerprint())
+    pub fn with_authorities(self, authorities: &[u8]) -> Result<Self, PemFault> {
+        let verifier = CaFileVerifier::new(certificates(authorities)?).ok_or(PemFault::NoCertificate)?;
+        let (verifier, authorities) = (Some(Arc::new(verifier)), Some(authorities.to_vec()));
+        Ok(Self { authorities, verifier, ..self }.with_fingerprint())
     }
 
     /// Shows this certificate, with those that lead to its authority behind it.
     ///
     /// # Errors
     /// When either is of no use, or they do not belong together.
-    pub fn identified(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
+    pub fn with_client_certificate(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
         let chain = certificates(certificate)?;
         let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemFault::NoKey)?;
         let certified = match CertifiedKey::from_der(chain, private, &default_provider()) {
             Ok(belong_together) => SingleCertAndKey::from(belong_together),
-            Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::OtherKey),
+            Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::KeyMismatch),
             Err(_) => return Err(PemFault::NoKey),
         };
         let identity = [certificate, b"\n", key].concat();
@@ -80,13 +80,13 @@ impl Tls {
 
     /// Believes any certificate.
     #[must_use]
-    pub fn believing_anybody(self) -> Self {
+    pub fn without_verification(self) -> Self {
         Self { insecure: true, ..self }.with_fingerprint()
     }
 
     /// The same, but without showing a certificate of one's own.
     #[must_use]
-    pub fn anonymous(&self) -> Self {
+    pub fn without_client_certificate(&self) -> Self {
         Self { identity: None, certified: None, ..self.clone() }.with_fingerprint()
     }
 
@@ -94,8 +94,8 @@ impl Tls {
     /// anybody.
     #[must_use]
     pub fn client_config(&self) -> Option<ClientConfig> {
-        let trust = self.trust.clone().filter(|_| !self.insecure)?;
-        let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(trust);
+        let verifier = self.verifier.clone().filter(|_| !self.insecure)?;
+        let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match self.certified.clone() {
             Some(certified) => config.with_client_cert_resolver(certified),
             None => config.with_no_client_auth(),
@@ -118,7 +118,7 @@ impl Tls {
 
     /// Whether any certificate is believed.
     #[must_use]
-    pub fn insecure(&self) -> bool {
+    pub fn is_insecure(&self) -> bool {
         self.insecure
     }
 
@@ -169,30 +169,36 @@ mod tests {
     #[test]
     fn a_certificate_and_its_key_belong_together() {
         let ((certificate, key), (_, other)) = (pair(), pair());
-        let identified = |key: &str| Tls::default().identified(certificate.as_bytes(), key.as_bytes());
+        let identified =
+            |key: &str| Tls::default().with_client_certificate(certificate.as_bytes(), key.as_bytes());
         assert!(identified(&key).is_ok());
-        assert_eq!(identified(&other), Err(PemFault::OtherKey));
+        assert_eq!(identified(&other), Err(PemFault::KeyMismatch));
         assert_eq!(identified("geheim"), Err(PemFault::NoKey));
-        assert_eq!(Tls::default().identified(b"", key.as_bytes()), Err(PemFault::NoCertificate));
+        assert_eq!(Tls::default().with_client_certificate(b"", key.as_bytes()), Err(PemFault::NoCertificate));
     }
 
     #[test]
     fn what_is_no_certificate_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for text in ["", "geheim", broken] {
-            assert_eq!(Tls::default().trusting(text.as_bytes()), Err(PemFault::NoCertificate), "{text}");
+            assert_eq!(
+                Tls::default().with_authorities(text.as_bytes()),
+                Err(PemFault::NoCertificate),
+                "{text}"
+            );
         }
-        assert!(Tls::default().trusting(pair().0.as_bytes()).is_ok());
+        assert!(Tls::default().with_authorities(pair().0.as_bytes()).is_ok());
     }
 
     #[test]
     fn equal_ones_have_the_same_fingerprint() {
         let (certificate, key) = pair();
-        let trusting = Tls::default().trusting(certificate.as_bytes()).unwrap();
-        let identified = trusting.clone().identified(certificate.as_bytes(), key.as_bytes()).unwrap();
-        assert_eq!(identified.anonymous(), trusting);
+        let trusting = Tls::default().with_authorities(certificate.as_bytes()).unwrap();
+        let identified =
+            trusting.clone().with_client_certificate(certificate.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(identified.without_client_certificate(), trusting);
         assert_ne!(identified.fingerprint(), trusting.fingerprint());
-        assert_ne!(trusting.clone().believing_anybody().fingerprint(), trusting.fingerprint());
+        assert_ne!(trusting.clone().without_verification().fingerprint(), trusting.fingerprint());
         assert!(!format!("{identified:?}").contains("PRIVATE"));
     }
 }

@@ -113,7 +113,7 @@ impl Entrance {
             match closing.run_until_cancelled(self.listener.accept()).await {
                 Some(Ok((stream, peer))) => shared.welcome(&self.sign, stream, peer, Some(slot)),
                 Some(Err(error)) => {
-                    shared.metrics.not_accepted();
+                    shared.metrics.accept_failed();
                     errors.warn(|unlogged| {
                         warn!(
                             unlogged,

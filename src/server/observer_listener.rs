@@ -40,10 +40,10 @@ impl Listening {
     /// Answers from now on.
     pub(super) fn open(self, shared: &Shared) -> Observed {
         let Self { listener, wanted, address } = self;
-        let readiness = Readiness::until(shared.draining.clone());
+        let readiness = Readiness::new(shared.draining.clone());
         let observer =
             Observer::new(listener, shared.listen.subscribe(), Arc::clone(&shared.metrics), readiness)
-                .holding(shared.current().shares.observer);
+                .with_max_connections(shared.current().shares.observer);
         Observed { wanted, address, _answering: AbortOnDropHandle::new(tokio::spawn(observer.serve())) }
     }
 }

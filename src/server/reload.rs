@@ -77,7 +77,7 @@ impl Server {
     /// When the configuration is not right, or not all of its listeners can be had: nothing has changed then.
     pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Config, ReloadError> {
         let done = config.map_err(ReloadError::from).and_then(|config| self.take(&config).map(|()| config));
-        self.shared.metrics.reloaded(done.is_ok(), SystemTime::now());
+        self.shared.metrics.config_read(done.is_ok(), SystemTime::now());
         done
     }
 

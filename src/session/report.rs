@@ -72,7 +72,7 @@ impl House {
             SwitchError::Silent(_) => (Refusal::Silent, &self.rate_limits.silent),
             SwitchError::Displaced(_) => (Refusal::Silent, &self.rate_limits.displaced),
             SwitchError::HungUpUnproved => {
-                self.metrics.refused(Refusal::Unproved);
+                self.metrics.refused(Refusal::Unauthenticated);
                 return debug!("call refused: {error}");
             }
             SwitchError::Moved => return debug!("{error}"),

@@ -15,14 +15,14 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 /// issuer or purpose looked at (as with DANE-EE, RFC 7671, 5.1); it must be within its dates. Any other certificate must
 /// be issued by one of them, and is verified as everywhere.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(super) struct CaFileVerifier {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
 }
 
-impl Trust {
+impl CaFileVerifier {
     /// In these certificates; none where one of them cannot be used.
-    pub(super) fn in_these(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
+    pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone()).ok()?;
@@ -34,7 +34,7 @@ impl Trust {
     }
 }
 
-impl ServerCertVerifier for Trust {
+impl ServerCertVerifier for CaFileVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -43,15 +43,15 @@ impl ServerCertVerifier for Trust {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = |intermediates| {
+        let verify = |intermediates| {
             self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
         if !self.certificates.contains(end_entity) {
-            return verified(intermediates).map_err(unknown);
+            return verify(intermediates).map_err(as_unknown_issuer);
         }
         // its dates are looked at before anything else; without intermediates they are nobody else's
-        match verified(&[]) {
-            Err(Error::InvalidCertificate(fault)) if is_of_dates(&fault) => {
+        match verify(&[]) {
+            Err(Error::InvalidCertificate(fault)) if is_date_fault(&fault) => {
                 Err(Error::InvalidCertificate(fault))
             }
             Ok(_) | Err(_) => Ok(ServerCertVerified::assertion()),
@@ -82,7 +82,7 @@ impl ServerCertVerifier for Trust {
 }
 
 /// A signature by another key than the certificate in the file has: an authority, or a device, of the same name.
-fn unknown(error: Error) -> Error {
+fn as_unknown_issuer(error: Error) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::UnknownIssuer.into(),
         other => other,
@@ -90,7 +90,7 @@ fn unknown(error: Error) -> Error {
 }
 
 /// True if the certificate is out of its dates, or they cannot be read.
-fn is_of_dates(fault: &CertificateError) -> bool {
+fn is_date_fault(fault: &CertificateError) -> bool {
     matches!(
         fault,
         CertificateError::Expired
