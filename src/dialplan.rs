@@ -2,7 +2,7 @@
 //! strangers choose.
 //!
 //! The result of an expression is not known; a harmless value stands for it, so that only what the author
-//! wrote himself is judged. How an `extensions.conf` is read: `asterisk`; an XML dialplan: `freeswitch`.
+//! wrote himself is evaluated. How an `extensions.conf` is read: `asterisk`; an XML dialplan: `freeswitch`.
 
 mod asterisk;
 mod expansion;
@@ -18,20 +18,20 @@ use crate::variable::Value;
 #[derive(Debug, Default)]
 pub struct Dialplan {
     /// Its webhook steps.
-    pub steps: Vec<WrittenStep>,
+    pub steps: Vec<DialplanStep>,
     /// The values that it puts where they can do harm.
-    pub uses: Vec<Use>,
+    pub injections: Vec<Injection>,
     /// The values that it keeps under another name.
-    pub copies: Vec<Copied>,
+    pub copies: Vec<VariableCopy>,
     /// What may go wrong whatever the hooks are, with the line.
-    pub notices: Vec<(usize, String)>,
+    pub notes: Vec<(usize, String)>,
     /// True if it includes other files.
     pub includes: bool,
 }
 
 /// One step in a dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenStep {
+pub struct DialplanStep {
     /// Which switch makes it.
     pub switch: SwitchKind,
     /// The line, counted from 1.
@@ -49,24 +49,24 @@ pub struct WrittenStep {
 
 /// A value of a channel in a place where its text has a meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub struct Injection {
     /// The line, counted from 1.
     pub line: usize,
     /// The application with its arguments, as they may be shown.
-    pub place: String,
+    pub application: String,
     /// The value as the dialplan writes it.
-    pub written: String,
+    pub expression: String,
     /// The variable or function that it comes from.
-    pub name: String,
+    pub variable: String,
     /// True if callers choose it.
-    pub callers: bool,
+    pub caller_chosen: bool,
     /// What it can become there.
-    pub role: Role,
+    pub kind: InjectionKind,
 }
 
 /// What a text can become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum InjectionKind {
     /// A command, or another destination.
     Command,
     /// Another parameter of a webhook step, or another URL.
@@ -75,13 +75,13 @@ pub enum Role {
 
 /// A variable that receives the value of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct VariableCopy {
     /// The variable that receives it.
     pub to: String,
     /// The variable or function that it comes from.
     pub from: String,
     /// True if callers choose it.
-    pub callers: bool,
+    pub caller_chosen: bool,
 }
 
 /// Reads a dialplan: XML where the file's name ends so, else an `extensions.conf`.
@@ -118,7 +118,7 @@ fn address(script: &str) -> (&str, String) {
 fn parameter(argument: &str) -> Parameter {
     let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
     let name = name.trim();
-    let value = match (expansion::replaced(value, "x"), name) {
+    let value = match (expansion::replace_expressions(value, "x"), name) {
         (harmless, _) if harmless == value => harmless,
         (_, "timeout") => "2".to_owned(),
         (_, "method") => "GET".to_owned(),
@@ -130,9 +130,9 @@ fn parameter(argument: &str) -> Parameter {
 
 /// An application with its arguments for a person: without secrets and control characters, and not too long.
 fn shown(application: &str) -> String {
-    let text = redact::within(application);
+    let text = redact::urls_in(application);
     let visible = |character: char| if character.is_control() { ' ' } else { character };
-    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(visible).collect();
+    let mut shown: String = text.chars().take(MAX_SHOWN).map(visible).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
@@ -140,4 +140,4 @@ fn shown(application: &str) -> String {
 }
 
 /// Characters of an application that a line for a person has room for.
-const LONGEST_SHOWN: usize = 120;
+const MAX_SHOWN: usize = 120;

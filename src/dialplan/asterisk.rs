@@ -1,12 +1,12 @@
 //! An `extensions.conf`, read as Asterisk would: its `AGI()` steps, and what its applications do with values.
 
-mod text;
+mod syntax;
 
 use std::collections::BTreeSet;
 
-use self::text::{Application, Comments, applications, arguments, host_and_port};
+use self::syntax::{Application, Comments, applications, host_and_port, split_arguments};
 use super::expansion::{Reference, references};
-use super::{Copied, Dialplan, Role, Use, WrittenStep, address, parameter, shown};
+use super::{Dialplan, DialplanStep, Injection, InjectionKind, VariableCopy, address, parameter, shown};
 use crate::call::{Call, SwitchKind};
 use crate::variable::Value;
 
@@ -14,7 +14,7 @@ use crate::variable::Value;
 pub(super) fn read(text: &str) -> Dialplan {
     let (mut reader, mut comments) = (Reader::default(), Comments::default());
     for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-        reader.line(number, &comments.without(line));
+        reader.line(number, &comments.strip(line));
     }
     reader.dialplan
 }
@@ -26,31 +26,35 @@ struct Reader {
     /// The pattern of the extension.
     extension: String,
     /// The variables that this extension has filtered.
-    clean: BTreeSet<String>,
+    filtered: BTreeSet<String>,
 }
 
 impl Reader {
     fn line(&mut self, number: usize, line: &str) {
         let trimmed = line.trim_start();
         self.dialplan.includes |= ["#include", "#tryinclude"].iter().any(|word| trimmed.starts_with(word));
-        self.extension(trimmed);
-        for Application { name, inside, nested } in applications(line) {
+        self.begin_extension(trimmed);
+        for Application { name, arguments: inside, nested } in applications(line) {
             match name.to_ascii_uppercase().as_str() {
-                agi if agi.ends_with("AGI") && self.step(number, inside) => self.clean.clear(),
+                agi if agi.ends_with("AGI") && self.step(number, inside) => self.filtered.clear(),
                 "SET" => self.assignment(inside, !nested),
-                command if COMMANDS.contains(&command) || command.ends_with("AGI") => {
+                command if INTERPRETING_APPLICATIONS.contains(&command) || command.ends_with("AGI") => {
                     let place = format!("{name}({inside})");
-                    self.uses(number, &place, inside, Role::Command, |reference| !reference.judged);
+                    self.find_injections(number, &place, inside, InjectionKind::Command, |reference| {
+                        !reference.evaluated
+                    });
                 }
                 _ => {}
             }
         }
-        let runs = |reference: &Reference<'_>| reference.within.iter().any(|name| RUNNING.contains(name));
-        self.uses(number, trimmed, line, Role::Command, runs);
+        let runs = |reference: &Reference<'_>| {
+            reference.functions.iter().any(|name| EVALUATING_FUNCTIONS.contains(name))
+        };
+        self.find_injections(number, trimmed, line, InjectionKind::Command, runs);
     }
 
     /// Notices where another extension begins.
-    fn extension(&mut self, line: &str) {
+    fn begin_extension(&mut self, line: &str) {
         let pattern = line.strip_prefix("exten").and_then(|rest| rest.trim_start().strip_prefix('='));
         let pattern = pattern.map(|rest| rest.trim_start_matches('>').split(',').next().unwrap_or_default());
         match pattern.map(str::trim) {
@@ -58,26 +62,26 @@ impl Reader {
             None if line.starts_with('[') => self.extension.clear(),
             Some(_) | None => return,
         }
-        self.clean.clear();
+        self.filtered.clear();
     }
 
     /// Reads the arguments of `AGI()`, if their first is the address of a server.
     fn step(&mut self, line: usize, inside: &str) -> bool {
-        let mut arguments = arguments(inside).into_iter();
+        let mut arguments = split_arguments(inside).into_iter();
         let written = arguments.next().unwrap_or_default().trim().to_owned();
         let Some((_, place)) = written.split_once("agi://") else { return false };
         let (authority, script) = place.split_once('/').unwrap_or((place, ""));
         let (path, address) = address(script);
         let parameters = arguments.map(|argument| parameter(&argument)).collect();
-        let call = match fault(authority) {
+        let call = match address_fault(authority) {
             Some(fault) => Some(Err(fault)),
             None => (!path.contains('$'))
                 .then(|| Ok(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters))),
         };
         let (host, port) = host_and_port(authority);
         let step = shown(&format!("AGI({written})"));
-        self.uses(line, &step, inside, Role::Parameter, |_| true);
-        self.dialplan.steps.push(WrittenStep { switch: SwitchKind::Asterisk, line, host, port, call, step });
+        self.find_injections(line, &step, inside, InjectionKind::Parameter, |_| true);
+        self.dialplan.steps.push(DialplanStep { switch: SwitchKind::Asterisk, line, host, port, call, step });
         true
     }
 
@@ -85,56 +89,63 @@ impl Reader {
     fn assignment(&mut self, argument: &str, always: bool) {
         let Some((name, value)) = argument.split_once('=') else { return };
         let to = name.trim().trim_start_matches('_').to_owned();
-        let mut dirty = Vec::new();
-        for reference in references(value).iter().filter(|reference| !reference.judged) {
-            dirty.extend(self.value(reference));
+        let mut sources = Vec::new();
+        for reference in references(value).iter().filter(|reference| !reference.evaluated) {
+            sources.extend(self.unfiltered(reference));
         }
-        match dirty.is_empty() {
-            true if always => drop(self.clean.insert(to.clone())),
+        match sources.is_empty() {
+            true if always => drop(self.filtered.insert(to.clone())),
             true => {}
-            false => drop(self.clean.remove(&to)),
+            false => drop(self.filtered.remove(&to)),
         }
-        let copied = |(from, callers)| Copied { to: to.clone(), from, callers };
-        self.dialplan.copies.extend(dirty.into_iter().map(copied));
+        let copied = |(from, callers)| VariableCopy { to: to.clone(), from, caller_chosen: callers };
+        self.dialplan.copies.extend(sources.into_iter().map(copied));
     }
 
-    fn uses(
+    fn find_injections(
         &mut self,
         line: usize,
         place: &str,
         text: &str,
-        role: Role,
+        kind: InjectionKind,
         counts: impl Fn(&Reference<'_>) -> bool,
     ) {
         for reference in references(text).iter().filter(|reference| counts(reference)) {
-            if let Some((name, callers)) = self.value(reference) {
+            if let Some((name, callers)) = self.unfiltered(reference) {
                 let written = format!("${{{}}}", reference.inside);
                 let place = shown(place);
-                self.dialplan.uses.push(Use { line, place, written, name, callers, role });
+                self.dialplan.injections.push(Injection {
+                    line,
+                    application: place,
+                    expression: written,
+                    variable: name,
+                    caller_chosen: callers,
+                    kind,
+                });
             }
         }
     }
 
     /// The variable or function that a reference brings the text of, and whether callers choose it; none where its text is
     /// encoded, filtered or counted.
-    fn value(&self, reference: &Reference<'_>) -> Option<(String, bool)> {
-        let encoded = reference.within.iter().any(|name| ENCODING.contains(name));
+    fn unfiltered(&self, reference: &Reference<'_>) -> Option<(String, bool)> {
+        let encoded = reference.functions.iter().any(|name| ENCODING_FUNCTIONS.contains(name));
         let name = match reference.arguments {
             None => reference.name,
-            Some(_) if is_callers(reference) => reference.name,
-            Some(arguments) if BY_NAME.contains(&reference.name) => {
+            Some(_) if is_caller_chosen(reference) => reference.name,
+            Some(arguments) if FUNCTIONS_BY_NAME.contains(&reference.name) => {
                 arguments.split([',', ')']).next().unwrap_or_default().trim()
             }
             Some(_) => return None,
         };
         let open = self.extension.starts_with('_') && self.extension.contains(['.', '!']);
-        let callers = is_callers(reference) || name == "EXTEN" && open;
-        (!encoded && !self.clean.contains(name)).then(|| (name.to_owned(), callers))
+        let callers = is_caller_chosen(reference) || name == "EXTEN" && open;
+        (!encoded && !self.filtered.contains(name)).then(|| (name.to_owned(), callers))
     }
 }
 
 /// Applications in whose arguments a text can become more than a text: a destination, an application, a command.
-const COMMANDS: [&str; 24] = [
+const INTERPRETING_APPLICATIONS: [&str; 24] = [
     "BLINDTRANSFER",
     "CHANNELREDIRECT",
     "DIAL",
@@ -162,17 +173,18 @@ const COMMANDS: [&str; 24] = [
 ];
 
 /// Functions that run what they are given.
-const RUNNING: [&str; 2] = ["EVAL", "SHELL"];
+const EVALUATING_FUNCTIONS: [&str; 2] = ["EVAL", "SHELL"];
 
 /// Functions of whose arguments no text gets out, or only harmless letters.
-const ENCODING: [&str; 9] =
+const ENCODING_FUNCTIONS: [&str; 9] =
     ["URIENCODE", "FILTER", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "BASE64_ENCODE"];
 
 /// Functions that take the name of a variable and give some of its text.
-const BY_NAME: [&str; 7] = ["CUT", "JSON_DECODE", "LISTFILTER", "POP", "REPLACE", "SHIFT", "STRREPLACE"];
+const FUNCTIONS_BY_NAME: [&str; 7] =
+    ["CUT", "JSON_DECODE", "LISTFILTER", "POP", "REPLACE", "SHIFT", "STRREPLACE"];
 
 /// True if a caller, or a stranger on the way, chooses what it holds.
-fn is_callers(reference: &Reference<'_>) -> bool {
+fn is_caller_chosen(reference: &Reference<'_>) -> bool {
     let arguments = reference.arguments.unwrap_or_default().to_ascii_lowercase();
     match reference.name {
         "CALLERID" | "CONNECTEDLINE" | "REDIRECTING" => {
@@ -187,7 +199,7 @@ fn is_callers(reference: &Reference<'_>) -> bool {
 }
 
 /// What is wrong with the host and the port of an address.
-fn fault(authority: &str) -> Option<String> {
+fn address_fault(authority: &str) -> Option<String> {
     if authority.contains('?') {
         return Some(
             "Asterisk takes all of it for a host name. write a slash before the question mark".to_owned(),
@@ -195,12 +207,12 @@ fn fault(authority: &str) -> Option<String> {
     }
     let (address, port) = authority.rsplit_once(':')?;
     let bare = !authority.starts_with('[') && address.contains(':');
-    (bare && port == USUAL_PORT)
+    (bare && port == DEFAULT_PORT)
         .then(|| format!("Asterisk takes all of it for an address; write agi://[{address}]:{port}/"))
 }
 
 /// FastAGI's own port.
-const USUAL_PORT: &str = "4573";
+const DEFAULT_PORT: &str = "4573";
 
 #[cfg(test)]
 mod tests;

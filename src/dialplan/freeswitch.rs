@@ -6,10 +6,10 @@ mod socket;
 
 use roxmltree::{Document, Node};
 
-use self::condition::{captured, guarded};
-use self::socket::{address_fault, broadcast, of_events};
+use self::condition::{capture_sources, is_validated};
+use self::socket::{address_fault, broadcasts_async_socket, event_sockets};
 use super::expansion::references;
-use super::{Copied, Dialplan, Role, Use, WrittenStep, address, parameter, shown};
+use super::{Dialplan, DialplanStep, Injection, InjectionKind, VariableCopy, address, parameter, shown};
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::esl;
 use crate::variable::Value;
@@ -66,7 +66,9 @@ impl Reader<'_, '_, '_> {
         match application {
             "socket" => self.socket(data),
             "set" | "export" => self.assignment(&place, data),
-            command if COMMANDS.contains(&command) => self.uses(&place, data, Role::Command),
+            command if INTERPRETING_APPLICATIONS.contains(&command) => {
+                self.find_injections(&place, data, InjectionKind::Command)
+            }
             _ => {}
         }
         self.text(&place, data);
@@ -78,15 +80,15 @@ impl Reader<'_, '_, '_> {
             true => {
                 Some("FreeSWITCH cannot run socket inline and leaves it out; take inline away".to_owned())
             }
-            false => deadly(data, &set_before(self.node)).map(str::to_owned),
+            false => resume_fault(data, &variables_set_before(self.node)).map(str::to_owned),
         };
         self.steps(data, &format!("socket {data}"), fault.or_else(|| address_fault(data)));
-        self.uses(&format!("socket {data}"), data, Role::Parameter);
+        self.find_injections(&format!("socket {data}"), data, InjectionKind::Parameter);
     }
 
     /// The steps that this argument of `socket` makes.
     fn steps(&mut self, data: &str, written: &str, fault: Option<String>) {
-        let parameters = parameters(&set_before(self.node));
+        let parameters = parameters(&variables_set_before(self.node));
         for (host, port, path) in esl::places(data) {
             let (hook, address) = address(&path);
             let call = match &fault {
@@ -96,7 +98,7 @@ impl Reader<'_, '_, '_> {
                 }),
             };
             let (switch, line, step) = (SwitchKind::FreeSwitch, self.line, shown(written));
-            self.dialplan.steps.push(WrittenStep { switch, line, host, port: Some(port), call, step });
+            self.dialplan.steps.push(DialplanStep { switch, line, host, port: Some(port), call, step });
         }
     }
 
@@ -105,29 +107,31 @@ impl Reader<'_, '_, '_> {
         let Some((name, value)) = data.split_once('=') else { return };
         let name =
             name.trim().trim_start_matches("nolocal:").trim_start_matches("_nolocal_").to_ascii_lowercase();
-        if RUN_LATER.iter().any(|beginning| name.starts_with(beginning)) {
-            self.uses(place, value, Role::Command);
+        if DEFERRED_VARIABLES.iter().any(|beginning| name.starts_with(beginning)) {
+            self.find_injections(place, value, InjectionKind::Command);
         } else if name == "webhook_url" {
-            self.uses(place, value, Role::Parameter);
+            self.find_injections(place, value, InjectionKind::Parameter);
         }
-        for Use { name: from, callers, .. } in self.found(place, value, Role::Command) {
-            self.dialplan.copies.push(Copied { to: name.clone(), from, callers });
+        for Injection { variable: from, caller_chosen, .. } in
+            self.injections(place, value, InjectionKind::Command)
+        {
+            self.dialplan.copies.push(VariableCopy { to: name.clone(), from, caller_chosen });
         }
     }
 
     /// What holds for any text: functions that run what they are given, and sockets that run on something else's behalf.
     fn text(&mut self, place: &str, text: &str) {
         for reference in references(text) {
-            let running = reference.arguments.filter(|_| !HARMLESS.contains(&reference.name));
+            let running = reference.arguments.filter(|_| !HARMLESS_FUNCTIONS.contains(&reference.name));
             if let Some(arguments) = running {
-                self.uses(place, arguments, Role::Command);
+                self.find_injections(place, arguments, InjectionKind::Command);
             }
         }
-        let mut notices = Vec::from_iter(broadcast(text).then(|| {
+        let mut notices = Vec::from_iter(broadcasts_async_socket(text).then(|| {
             "an async socket on a call that somebody else controls may end it when the webhook answers; leave async out"
                 .to_owned()
         }));
-        for (event, argument) in of_events(text) {
+        for (event, argument) in event_sockets(text) {
             self.steps(argument, &format!("{event}=socket {argument}"), address_fault(argument));
             if is_async(argument) {
                 notices.push(format!(
@@ -137,36 +141,44 @@ impl Reader<'_, '_, '_> {
             }
         }
         let notices = notices.into_iter().map(|notice| (self.line, format!("{}: {notice}", shown(place))));
-        self.dialplan.notices.extend(notices);
+        self.dialplan.notes.extend(notices);
     }
 
-    fn uses(&mut self, place: &str, text: &str, role: Role) {
-        let found = self.found(place, text, role);
-        self.dialplan.uses.extend(found);
+    fn find_injections(&mut self, place: &str, text: &str, kind: InjectionKind) {
+        let found = self.injections(place, text, kind);
+        self.dialplan.injections.extend(found);
     }
 
     /// The values of a text that no condition before it has tested.
-    fn found(&self, place: &str, text: &str, role: Role) -> Vec<Use> {
+    fn injections(&self, place: &str, text: &str, kind: InjectionKind) -> Vec<Injection> {
         let found = references(text).into_iter().filter_map(|reference| {
-            let encoded = reference.within.iter().any(|name| ENCODING.contains(name));
+            let encoded = reference.functions.iter().any(|name| ENCODING_FUNCTIONS.contains(name));
             let name = reference.name.to_ascii_lowercase();
             let written = format!("${{{}}}", reference.inside);
             (reference.arguments.is_none() && !encoded).then_some((written, name))
         });
-        let captured = captured(self.node, &unencoded(text)).into_iter();
-        let all = found.chain(captured).filter(|(_, name)| !guarded(self.node, name));
+        let captured = capture_sources(self.node, &without_encoded(text)).into_iter();
+        let all = found.chain(captured).filter(|(_, name)| !is_validated(self.node, name));
         let (line, place) = (self.line, shown(place));
         all.map(|(written, name)| {
-            let callers = is_callers(&name);
-            Use { line, place: place.clone(), written, name, callers, role }
+            let callers = is_caller_chosen(&name);
+            Injection {
+                line,
+                application: place.clone(),
+                expression: written,
+                variable: name,
+                caller_chosen: callers,
+                kind,
+            }
         })
         .collect()
     }
 }
 
 /// The text without what functions encode.
-fn unencoded(text: &str) -> String {
-    let encoding = references(text).into_iter().filter(|reference| ENCODING.contains(&reference.name));
+fn without_encoded(text: &str) -> String {
+    let encoding =
+        references(text).into_iter().filter(|reference| ENCODING_FUNCTIONS.contains(&reference.name));
     encoding.fold(text.to_owned(), |text, reference| text.replace(reference.inside, ""))
 }
 
@@ -183,13 +195,13 @@ fn is_async(data: &str) -> bool {
 }
 
 /// What the same condition sets before a socket, the last value of each name.
-fn set_before<'a>(socket: Node<'a, '_>) -> Vec<(&'a str, &'a str)> {
+fn variables_set_before<'a>(socket: Node<'a, '_>) -> Vec<(&'a str, &'a str)> {
     let before = socket.prev_siblings().filter(|node| is_action(*node, "set") || is_action(*node, "export"));
     before.filter(|node| *node != socket).filter_map(|node| data_of(node).split_once('=')).collect()
 }
 
 /// `resume` in a static socket leaves the call in `CS_RESET` for ever (`mod_event_socket.c`, `listener_run`).
-fn deadly(data: &str, set: &[(&str, &str)]) -> Option<&'static str> {
+fn resume_fault(data: &str, set: &[(&str, &str)]) -> Option<&'static str> {
     let resumes =
         set.iter().find(|(name, _)| *name == "socket_resume").is_some_and(|(_, value)| *value == "true");
     (resumes && !is_async(data))
@@ -206,7 +218,7 @@ fn parameters(set: &[(&str, &str)]) -> Vec<Parameter> {
 }
 
 /// Applications in whose argument a text can become more than a text: a destination, an application, a command.
-const COMMANDS: [&str; 25] = [
+const INTERPRETING_APPLICATIONS: [&str; 25] = [
     "att_xfer",
     "bgapi",
     "bgsystem",
@@ -235,14 +247,14 @@ const COMMANDS: [&str; 25] = [
 ];
 
 /// How the names of variables begin whose value FreeSWITCH runs, or dials, later.
-const RUN_LATER: [&str; 6] =
+const DEFERRED_VARIABLES: [&str; 6] =
     ["api_", "execute_on_", "exec_after_", "bridge_pre_execute_", "transfer_", "bridge_terminate_key"];
 
 /// Functions of whose arguments no text gets out, or only harmless letters.
-const ENCODING: [&str; 4] = ["url_encode", "strlen", "md5", "sha1"];
+const ENCODING_FUNCTIONS: [&str; 4] = ["url_encode", "strlen", "md5", "sha1"];
 
 /// Functions that run nothing.
-const HARMLESS: [&str; 13] = [
+const HARMLESS_FUNCTIONS: [&str; 13] = [
     "cond",
     "echo",
     "escape",
@@ -259,7 +271,7 @@ const HARMLESS: [&str; 13] = [
 ];
 
 /// True if a caller, or a stranger on the way, chooses what a variable of this name holds.
-fn is_callers(name: &str) -> bool {
+fn is_caller_chosen(name: &str) -> bool {
     let beginnings = ["caller_id_", "effective_caller_id_", "callee_id_", "sip_"];
     beginnings.iter().any(|beginning| name.starts_with(beginning))
         || ["ani", "aniii", "destination_number", "rdnis", "username"].contains(&name)

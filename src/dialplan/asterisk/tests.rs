@@ -3,7 +3,7 @@
 use super::*;
 use crate::call::Parameter;
 
-fn steps(text: &str) -> Vec<WrittenStep> {
+fn steps(text: &str) -> Vec<DialplanStep> {
     read(text).steps
 }
 
@@ -51,9 +51,9 @@ fn arguments_are_split_as_asterisk_does() {
 }
 
 /// Line, variable and role of each use.
-fn uses(text: &str) -> Vec<(usize, String, Role)> {
-    let uses = read(text).uses.into_iter();
-    uses.map(|found| (found.line, found.name, found.role)).collect()
+fn injections(text: &str) -> Vec<(usize, String, InjectionKind)> {
+    let injections = read(text).injections.into_iter();
+    injections.map(|found| (found.line, found.variable, found.kind)).collect()
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn values_are_found_where_a_text_has_a_meaning() {
         "Set(X=${SHELL(${CRM})})",
         "AGI(${CRM})",
     ] {
-        assert_eq!(uses(line), [(1, "CRM".to_owned(), Role::Command)], "{line}");
+        assert_eq!(injections(line), [(1, "CRM".to_owned(), InjectionKind::Command)], "{line}");
     }
     for line in [
         "GotoIf($[\"${CRM}\" = \"sales\"]?sales,1)",
@@ -80,25 +80,25 @@ fn values_are_found_where_a_text_has_a_meaning() {
         "; Dial(${CRM})",
         "Goto(x,$[${LEN(${CRM})} + 1],1)",
     ] {
-        assert_eq!(uses(line), [], "{line}");
+        assert_eq!(injections(line), [], "{line}");
     }
 }
 
 #[test]
 fn what_an_extension_has_filtered_is_clean_until_the_next_step_or_extension() {
     let filtered = "exten => 1,1(a),Set(CRM=${FILTER(a-z,${CRM})})\n same => n,Dial(${CRM})\n";
-    assert_eq!(uses(filtered), []);
+    assert_eq!(injections(filtered), []);
     let again = format!("{filtered} same => n,AGI(agi://h/crm)\n same => n,Dial(${{CRM}})\n");
-    assert_eq!(uses(&again), [(4, "CRM".to_owned(), Role::Command)]);
+    assert_eq!(injections(&again), [(4, "CRM".to_owned(), InjectionKind::Command)]);
     let other = format!("{filtered}exten => 2,1,Dial(${{CRM}})\n");
-    assert_eq!(uses(&other), [(3, "CRM".to_owned(), Role::Command)]);
+    assert_eq!(injections(&other), [(3, "CRM".to_owned(), InjectionKind::Command)]);
     let sometimes = filtered.replace("Set(", "ExecIf($[1]?Set(").replace("})\n same", "}))\n same");
-    assert!(uses(&sometimes).contains(&(2, "CRM".to_owned(), Role::Command)));
+    assert!(injections(&sometimes).contains(&(2, "CRM".to_owned(), InjectionKind::Command)));
 }
 
 #[test]
 fn what_callers_choose_is_told_apart() {
-    let callers = |line: &str| read(line).uses.iter().any(|found| found.callers);
+    let callers = |line: &str| read(line).injections.iter().any(|found| found.caller_chosen);
     for line in [
         "AGI(agi://h/webhook,url=http://h/?n=${CALLERID(num)})",
         "AGI(agi://h/crm?variable=${CALLERID(name)})",
@@ -116,5 +116,8 @@ fn what_callers_choose_is_told_apart() {
         assert!(!callers(line), "{line}");
     }
     let copies = read("Set(__N=${CALLERID(num)})").copies;
-    assert_eq!(copies, [Copied { to: "N".to_owned(), from: "CALLERID".to_owned(), callers: true }]);
+    assert_eq!(
+        copies,
+        [VariableCopy { to: "N".to_owned(), from: "CALLERID".to_owned(), caller_chosen: true }]
+    );
 }

@@ -5,7 +5,7 @@ use roxmltree::Node;
 use super::references;
 
 /// True if the action runs only where a condition has found that the value is of a closed form, such as `^\d+$`.
-pub(super) fn guarded(action: Node<'_, '_>, name: &str) -> bool {
+pub(super) fn is_validated(action: Node<'_, '_>, name: &str) -> bool {
     let Some(extension) = action.ancestors().find(|node| node.has_tag_name("extension")) else {
         return false;
     };
@@ -16,17 +16,17 @@ pub(super) fn guarded(action: Node<'_, '_>, name: &str) -> bool {
         let must_match =
             Some(condition) == own || matches!(condition.attribute("break"), None | Some("on-false"));
         must_match
-            && names(field(condition)) == [name.to_owned()]
-            && is_closed(condition.attribute("expression").unwrap_or_default())
+            && field_variables(field(condition)) == [name.to_owned()]
+            && is_allow_list(condition.attribute("expression").unwrap_or_default())
     })
 }
 
 /// What the `$1` … of a text hold, with the names of the variables that they come from.
-pub(super) fn captured(action: Node<'_, '_>, text: &str) -> Vec<(String, String)> {
+pub(super) fn capture_sources(action: Node<'_, '_>, text: &str) -> Vec<(String, String)> {
     let condition = action.parent().filter(|node| node.has_tag_name("condition"));
-    let open = condition.filter(|node| !is_closed(node.attribute("expression").unwrap_or_default()));
+    let open = condition.filter(|node| !is_allow_list(node.attribute("expression").unwrap_or_default()));
     let Some((condition, written)) = open.zip(capture(text)) else { return Vec::new() };
-    names(field(condition)).into_iter().map(|name| (written.clone(), name)).collect()
+    field_variables(field(condition)).into_iter().map(|name| (written.clone(), name)).collect()
 }
 
 fn field<'a>(condition: Node<'a, '_>) -> &'a str {
@@ -40,7 +40,7 @@ fn capture(text: &str) -> Option<String> {
 }
 
 /// The variables that a field names, in small letters: `${route}`, or a field of the caller profile.
-fn names(field: &str) -> Vec<String> {
+fn field_variables(field: &str) -> Vec<String> {
     match field.contains('$') {
         false => vec![field.trim().to_ascii_lowercase()],
         true => references(field).iter().map(|found| found.name.to_ascii_lowercase()).collect(),
@@ -48,7 +48,7 @@ fn names(field: &str) -> Vec<String> {
 }
 
 /// True if an expression lets only texts through that are made of letters, digits and a few harmless signs.
-fn is_closed(expression: &str) -> bool {
+fn is_allow_list(expression: &str) -> bool {
     let Some(inside) = expression.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')) else {
         return false;
     };
@@ -80,10 +80,10 @@ mod tests {
     #[test]
     fn an_expression_is_closed_where_it_lets_words_through_alone() {
         for closed in [r"^\d\d\d$", "^sales$", "^(sales|support)$", r"^[A-Za-z0-9_-]{1,20}$", r"^\+?\d+$"] {
-            assert!(is_closed(closed), "{closed}");
+            assert!(is_allow_list(closed), "{closed}");
         }
         for open in ["", "^(.+)$", "sales", "^a|b$", r"^\S+$", "^[^,]+$", "^[ -~]+$", r"^\D$", "^a b$"] {
-            assert!(!is_closed(open), "{open}");
+            assert!(!is_allow_list(open), "{open}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn address_fault(data: &str) -> Option<String> {
             None if authority.rsplit_once(':').is_some_and(|(address, _)| is_address(address)) => return None,
             None => (authority, ""),
         };
-        let port = if port.is_empty() { USUAL_PORT } else { port };
+        let port = if port.is_empty() { DEFAULT_PORT } else { port };
         is_address(address).then(|| {
             format!("FreeSWITCH takes an IPv6 address without brackets and with its port; write {address}:{port}{path}")
         })
@@ -23,14 +23,14 @@ pub(super) fn address_fault(data: &str) -> Option<String> {
 }
 
 /// Where FreeSWITCH connects when the dialplan names no port.
-const USUAL_PORT: &str = "8084";
+const DEFAULT_PORT: &str = "8084";
 
 fn is_address(text: &str) -> bool {
     text.split('%').next().unwrap_or_default().parse::<Ipv6Addr>().is_ok()
 }
 
 /// Every `execute_on_…=socket …` of a text: the variable, and the argument of the socket.
-pub(super) fn of_events(text: &str) -> Vec<(&str, &str)> {
+pub(super) fn event_sockets(text: &str) -> Vec<(&str, &str)> {
     let found = text.match_indices("execute_on_").filter_map(|(at, _)| {
         let (event, value) = text.get(at..)?.split_once('=')?;
         let is_name = event.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -41,7 +41,7 @@ pub(super) fn of_events(text: &str) -> Vec<(&str, &str)> {
 }
 
 /// True if a text has an async socket run on another channel by `uuid_broadcast` or `sched_broadcast`.
-pub(super) fn broadcast(text: &str) -> bool {
+pub(super) fn broadcasts_async_socket(text: &str) -> bool {
     let Some((_, behind)) = text.split_once("broadcast") else { return false };
     let sockets = behind.match_indices("socket").filter_map(|(at, _)| argument_of_socket(behind.get(at..)?));
     // a space in it may be written `\s`, or behind a backslash
@@ -92,16 +92,18 @@ mod tests {
             "nolocal:execute_on_answer=socket::127.0.0.1:8084/crm async",
             "{x=1,execute_on_answer='socket 127.0.0.1:8084/crm async',y=2}user/1",
         ] {
-            assert_eq!(of_events(text), [("execute_on_answer", "127.0.0.1:8084/crm async")], "{text}");
+            assert_eq!(event_sockets(text), [("execute_on_answer", "127.0.0.1:8084/crm async")], "{text}");
         }
-        assert_eq!(of_events("execute_on_answer=sched_hangup +5"), []);
+        assert_eq!(event_sockets("execute_on_answer=sched_hangup +5"), []);
     }
 
     #[test]
     fn an_async_socket_of_a_broadcast_is_found() {
-        assert!(broadcast("api_on_answer=uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm\\ async both"));
-        assert!(broadcast("+5 ${uuid} broadcast 'socket::127.0.0.1:8084/crm async' both"));
-        assert!(!broadcast("uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm both"));
-        assert!(!broadcast("uuid_broadcast ${uuid} playback::/tmp/async.wav"));
+        assert!(broadcasts_async_socket(
+            "api_on_answer=uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm\\ async both"
+        ));
+        assert!(broadcasts_async_socket("+5 ${uuid} broadcast 'socket::127.0.0.1:8084/crm async' both"));
+        assert!(!broadcasts_async_socket("uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm both"));
+        assert!(!broadcasts_async_socket("uuid_broadcast ${uuid} playback::/tmp/async.wav"));
     }
 }

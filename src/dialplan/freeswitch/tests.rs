@@ -50,9 +50,9 @@ fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialpla
 }
 
 /// The variables that an action uses, where no condition tests anything.
-fn uses(application: &str, data: &str) -> Vec<(String, Role)> {
-    let uses = with("", "", application, data).uses.into_iter();
-    uses.map(|found| (found.name, found.role)).collect()
+fn injections(application: &str, data: &str) -> Vec<(String, InjectionKind)> {
+    let injections = with("", "", application, data).injections.into_iter();
+    injections.map(|found| (found.variable, found.kind)).collect()
 }
 
 #[test]
@@ -67,7 +67,11 @@ fn values_are_found_where_a_text_has_a_meaning() {
         ("log", "${system(touch ${crm})}"),
         ("multiset", "a=${crm} b=1"),
     ] {
-        assert_eq!(uses(application, data), [("crm".to_owned(), Role::Command)], "{application} {data}");
+        assert_eq!(
+            injections(application, data),
+            [("crm".to_owned(), InjectionKind::Command)],
+            "{application} {data}"
+        );
     }
     for (application, data) in [
         ("log", "${crm}"),
@@ -76,28 +80,28 @@ fn values_are_found_where_a_text_has_a_meaning() {
         ("bridge", "user/${url_encode(${crm})}"),
         ("bridge", "user/1"),
     ] {
-        assert_eq!(uses(application, data), [], "{application} {data}");
+        assert_eq!(injections(application, data), [], "{application} {data}");
     }
 }
 
 #[test]
 fn a_condition_that_lets_words_through_alone_makes_a_value_harmless() {
-    let found = |expression: &str, data: &str| with("${crm}", expression, "bridge", data).uses.len();
+    let found = |expression: &str, data: &str| with("${crm}", expression, "bridge", data).injections.len();
     assert_eq!(found("^(.+)$", "user/$1"), 1);
     assert_eq!(found("^(.+)$", "user/${crm}"), 1);
     for data in ["user/$1", "user/${crm}"] {
         assert_eq!(found(r"^(\d+)$", data), 0);
     }
-    assert_eq!(with("${other}", r"^(\d+)$", "bridge", "user/${crm}").uses.len(), 1);
+    assert_eq!(with("${other}", r"^(\d+)$", "bridge", "user/${crm}").injections.len(), 1);
     let anti = "<x><extension><condition field=\"${crm}\" expression=\"^a$\">\
                 <anti-action application=\"bridge\" data=\"${crm}\"/></condition></extension></x>";
-    assert_eq!(read(anti).unwrap().uses.len(), 1);
+    assert_eq!(read(anti).unwrap().injections.len(), 1);
 }
 
 #[test]
 fn what_callers_choose_is_told_apart() {
     let callers = |field: &str, expression: &str, data: &str| {
-        with(field, expression, "set", data).uses.iter().any(|found| found.callers)
+        with(field, expression, "set", data).injections.iter().any(|found| found.caller_chosen)
     };
     assert!(callers("", "", "webhook_url=http://h/?n=${caller_id_number}"));
     assert!(callers("", "", "webhook_url=http://h/?n=${sip_h_X-Customer}"));
@@ -112,12 +116,12 @@ fn what_callers_choose_is_told_apart() {
 fn sockets_of_events_and_broadcasts_are_found() {
     let event = with("", "", "set", "execute_on_answer=socket 127.0.0.1:8084/crm async");
     assert_eq!(event.steps.len(), 1);
-    assert!(event.notices[0].1.ends_with("leave async out"), "{:?}", event.notices);
+    assert!(event.notes[0].1.ends_with("leave async out"), "{:?}", event.notes);
     let fixed = with("", "", "set", "execute_on_answer=socket 127.0.0.1:8084/crm");
-    assert_eq!((fixed.steps.len(), fixed.notices.len()), (1, 0));
+    assert_eq!((fixed.steps.len(), fixed.notes.len()), (1, 0));
     let bridged = with("", "", "bridge", "{execute_on_answer='socket 127.0.0.1:8084/crm async'}user/1");
-    assert_eq!((bridged.steps.len(), bridged.notices.len()), (1, 1));
+    assert_eq!((bridged.steps.len(), bridged.notes.len()), (1, 1));
     let broadcast =
         with("", "", "set", r"api_on_answer=uuid_broadcast ${uuid} socket::h:8084/crm\ async both");
-    assert_eq!(broadcast.notices.len(), 1);
+    assert_eq!(broadcast.notes.len(), 1);
 }

@@ -10,7 +10,7 @@ pub(super) struct Comments {
 impl Comments {
     /// The line without its comments. A `;` begins one, `;--` one that ends at `--;` and may hold others, and `\;` is a
     /// semicolon (`main/config.c`, `config_text_file_load` and `process_text_line`).
-    pub(super) fn without(&mut self, line: &str) -> String {
+    pub(super) fn strip(&mut self, line: &str) -> String {
         let (mut kept, mut rest) = (String::new(), line);
         while let Some((before, behind)) = rest.split_once(';') {
             if self.depth == 0 {
@@ -43,7 +43,7 @@ impl Comments {
 pub(super) struct Application<'t> {
     pub(super) name: &'t str,
     /// What stands in its parentheses.
-    pub(super) inside: &'t str,
+    pub(super) arguments: &'t str,
     /// True if it stands in the parentheses of another one.
     pub(super) nested: bool,
 }
@@ -55,14 +55,14 @@ pub(super) fn applications(line: &str) -> impl Iterator<Item = Application<'_>> 
         let start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
         let name = before.get(start..).filter(|name| !name.is_empty())?;
         let is_function = before.get(..start)?.ends_with("${");
-        let inside = line.get(at + 1..closing(line, at + 1)?)?;
+        let arguments = line.get(at + 1..closing_parenthesis(line, at + 1)?)?;
         let nested = before.matches('(').count() > before.matches(')').count();
-        (!is_function).then_some(Application { name, inside, nested })
+        (!is_function).then_some(Application { name, arguments, nested })
     })
 }
 
 /// The parenthesis that closes the one before `from`; the last one where they are not balanced.
-fn closing(text: &str, from: usize) -> Option<usize> {
+fn closing_parenthesis(text: &str, from: usize) -> Option<usize> {
     let mut depth = 1_usize;
     let balanced = text.char_indices().skip_while(|(at, _)| *at < from).find(|(_, character)| {
         match character {
@@ -77,7 +77,7 @@ fn closing(text: &str, from: usize) -> Option<usize> {
 
 /// Splits at commas outside quotes and brackets, then takes quotes and backslashes away
 /// (`main/app.c`, `__ast_app_separate_args`).
-pub(super) fn arguments(text: &str) -> Vec<String> {
+pub(super) fn split_arguments(text: &str) -> Vec<String> {
     let (mut all, mut depth, mut quoted, mut escaped) = (vec![String::new()], 0_usize, false, false);
     for character in text.chars() {
         match character {
@@ -135,7 +135,7 @@ mod tests {
             ("--;c;d", "c"),
         ];
         for (line, kept) in lines {
-            assert_eq!(comments.without(line), kept, "{line}");
+            assert_eq!(comments.strip(line), kept, "{line}");
         }
     }
 
