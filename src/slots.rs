@@ -1,6 +1,6 @@
-//! How many calls and connections there are now, and whether one more may come.
+//! Limits on calls, requests and connections: each takes a slot before it begins and gives it back at its end.
 //!
-//! Counts calls by where they come from; does not know what a call is.
+//! Knows the address of a peer; does not know what a call is.
 
 mod connections;
 
@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::connections::{ConnectionSlot, ConnectionSlots};
 
-/// How many requests the open files allow that the system grants.
+/// The number of requests for which the system grants file descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenFiles {
-    /// Requests to webhooks at once, of calls and detached ones.
+    /// The highest number of requests to webhooks at once, detached requests included.
     pub requests: usize,
-    /// The system's limit of open files.
+    /// The system's limit on open files.
     pub limit: u64,
 }
 
@@ -25,27 +25,29 @@ impl Default for OpenFiles {
     }
 }
 
-/// The calls that are asking webhooks now, or the requests behind them. It outlives every configuration: each counts
-/// until it ends, whatever was reloaded meanwhile.
+/// The slots of calls, of detached requests or of all requests.
+///
+/// They outlive every configuration: a slot stays taken until its call or request ends, even if a reload lowers the limit.
 #[derive(Debug, Clone, Default)]
 pub struct Slots(Arc<Mutex<Taken>>);
 
+/// The number of slots that are taken.
 #[derive(Debug, Default)]
 struct Taken {
     total: usize,
     by_peer: HashMap<IpAddr, usize>,
 }
 
-/// What there is no room for.
+/// The limit that has no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// More than so many.
+    /// The limit on all slots together.
     Total(usize),
-    /// More than so many of one peer.
+    /// The limit on the slots of one peer.
     PerPeer(usize),
 }
 
-/// The slot of one call; dropping it makes it free.
+/// A slot that is taken until it is dropped.
 #[derive(Debug)]
 pub struct Slot {
     slots: Slots,
@@ -53,10 +55,10 @@ pub struct Slot {
 }
 
 impl Slots {
-    /// Lets one more in, where there are at most so many, and so many of one peer.
+    /// Takes a slot if fewer than `total` are taken, and fewer than `per_peer` by this peer.
     ///
     /// # Errors
-    /// The limit that it would go beyond.
+    /// Returns the limit that is reached.
     pub fn acquire(&self, peer: Option<IpAddr>, total: usize, per_peer: Option<usize>) -> Result<Slot, Full> {
         let peer = peer.map(|peer| peer.to_canonical());
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,11 +66,13 @@ impl Slots {
             return Err(Full::Total(total));
         }
         if let Some(peer) = peer {
-            let theirs = taken.by_peer.entry(peer).or_default();
-            if let Some(limit) = per_peer.filter(|limit| *theirs >= *limit) {
+            let of_peer = taken.by_peer.entry(peer).or_default();
+            if let Some(limit) = per_peer
+                && *of_peer >= limit
+            {
                 return Err(Full::PerPeer(limit));
             }
-            *theirs += 1;
+            *of_peer += 1;
         }
         taken.total += 1;
         Ok(Slot { slots: self.clone(), peer })
@@ -80,11 +84,11 @@ impl Drop for Slot {
         let mut taken = self.slots.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.total -= 1;
         if let Some(peer) = self.peer
-            && let Some(theirs) = taken.by_peer.get_mut(&peer)
+            && let Some(of_peer) = taken.by_peer.get_mut(&peer)
         {
-            *theirs -= 1;
-            // else a network of peers would leave an entry each
-            if *theirs == 0 {
+            *of_peer -= 1;
+            // without this, every peer that ever called would leave an entry
+            if *of_peer == 0 {
                 taken.by_peer.remove(&peer);
             }
         }
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_free_again_when_its_call_ends() {
+    fn a_slot_is_free_again_after_its_call_ends() {
         let slots = Slots::default();
         let first = slots.acquire(None, 2, None).unwrap();
         let _second = slots.acquire(peer("10.0.0.1"), 2, None).unwrap();
@@ -110,19 +114,19 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_cannot_take_the_places_of_others() {
+    fn one_peer_cannot_take_the_slots_of_others() {
         let slots = Slots::default();
         let first = slots.acquire(peer("10.0.0.1"), 9, Some(1)).unwrap();
-        // the same, as a socket for both kinds of address tells it
+        // the same peer, as a dual-stack socket reports it
         assert_eq!(slots.acquire(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::PerPeer(1));
         let _other = slots.acquire(peer("10.0.0.2"), 9, Some(1)).unwrap();
         drop(first);
         assert!(slots.acquire(peer("10.0.0.1"), 9, Some(1)).is_ok());
-        assert_eq!(slots.0.lock().unwrap().by_peer.len(), 1, "peers without a call are forgotten");
+        assert_eq!(slots.0.lock().unwrap().by_peer.len(), 1, "a peer without a call has no entry");
     }
 
     #[test]
-    fn a_call_counts_under_every_limit_until_it_ends() {
+    fn a_call_counts_towards_a_limit_that_was_lowered_during_it() {
         let slots = Slots::default();
         let _old = slots.acquire(peer("10.0.0.1"), 9, None).unwrap();
         assert_eq!(slots.acquire(None, 1, None).unwrap_err(), Full::Total(1));
