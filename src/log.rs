@@ -1,4 +1,6 @@
-//! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
+//! The log: text on a terminal, JSON lines, or fields in the journal of systemd.
+//!
+//! Knows how a line is written and how often; does not know what the events mean.
 
 mod escape;
 mod journal;
@@ -27,12 +29,12 @@ use self::queue::queued;
 pub use self::telephone_numbers::TelephoneNumbers;
 pub use self::truncate::truncate_name;
 
-/// How a line of the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For a person.
+    /// Lines for a person.
     Text {
-        /// Whether levels are told apart by colours.
+        /// True if levels have colours.
         coloured: bool,
     },
     /// One JSON object a line.
@@ -42,13 +44,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// Text, with colours on a terminal.
+    /// Returns the text format, with colours if standard error is a terminal.
     #[must_use]
     pub fn text() -> Self {
         Self::Text { coloured: io::stderr().is_terminal() }
     }
 
-    /// The journal where standard error leads there, else text.
+    /// Returns the journal's format if standard error leads to the journal, otherwise the text format.
     #[must_use]
     pub fn detect() -> Self {
         let stream = env::var("JOURNAL_STREAM").ok();
@@ -56,30 +58,27 @@ impl Format {
     }
 }
 
-/// Writes the log to standard error or to the journal, `info` and above, or what `DIALHOOK_LOG` says (`debug`,
-/// `dialhook=trace`, …), until what it returns is dropped.
+/// Starts the log of this process on standard error or in the journal, and writes it until the guard is dropped.
 ///
-/// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// 8,192 are lost then, see [`lost_lines`].
+/// Logs `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …). A thread of its own writes the lines,
+/// so that no call waits for a reader that stalls. Lines beyond 8,192 are lost then, see [`lost_lines`].
 pub fn start(format: Format) -> WorkerGuard {
-    let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
-    let (format, journal_error) = match &journal {
-        Some(Err(error)) => (Format::text(), Some(error.to_string())),
-        Some(Ok(_)) | None => (format, None),
-    };
+    let (format, journal, journal_error) = open_journal(format);
     let (writer, guard, lost) = match journal {
-        Some(Ok(journal)) => queued(journal),
-        Some(Err(_)) | None => queued(io::stderr()),
+        Some(journal) => queued(journal),
+        None => queued(io::stderr()),
     };
     lost.install();
-    let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
-    let filter = EnvFilter::try_new(&wanted);
-    let invalid = filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
-    let filter = filter.ok().filter(|_| !invalid).unwrap_or_else(|| EnvFilter::new("info"));
-    // a log that was started before goes on
+    let requested = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
+    let filter = filter(&requested);
+    let is_valid = filter.is_some();
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
+    // a log that was started before stays in place
     let _started_before = tracing::dispatcher::set_global_default(dispatch(format, filter, writer));
-    if invalid {
-        warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");
+    if !is_valid {
+        warn!(
+            "{VARIABLE} is not valid; write a level such as debug, or a filter such as dialhook=trace; the level is info now"
+        );
     }
     if let Some(error) = journal_error {
         warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
@@ -87,7 +86,26 @@ pub fn start(format: Format) -> WorkerGuard {
     guard
 }
 
-/// What hears the events: each is one write.
+/// Connects to the journal if the format is the journal's. Falls back to text if journald does not listen.
+fn open_journal(format: Format) -> (Format, Option<Journal>, Option<io::Error>) {
+    if format != Format::Journald {
+        return (format, None, None);
+    }
+    match Journal::at(Path::new(SOCKET)) {
+        Ok(journal) => (format, Some(journal), None),
+        Err(error) => (Format::text(), None, Some(error)),
+    }
+}
+
+/// Parses the value of `DIALHOOK_LOG`. A single word must be a level: as a filter it would name a target that does not exist.
+fn filter(requested: &str) -> Option<EnvFilter> {
+    if !requested.contains(['=', ',']) {
+        LevelFilter::from_str(requested).ok()?;
+    }
+    EnvFilter::try_new(requested).ok()
+}
+
+/// Returns the subscriber that writes each event with one call of the writer.
 #[must_use]
 pub fn dispatch<W>(format: Format, filter: EnvFilter, writer: W) -> Dispatch
 where
@@ -109,7 +127,7 @@ where
             .with_span_list(false)
             .with_writer(escaping(writer, EscapeStyle::Json))
             .into(),
-        // each field is escaped by itself: a line feed ends it
+        // JournalFields escapes each field by itself, because a line feed ends a field
         Format::Journald => subscriber
             .event_format(journal::JournalFields)
             .fmt_fields(journal::JournalFields)
@@ -118,11 +136,11 @@ where
     }
 }
 
-/// Says what is logged.
+/// The environment variable that sets the level or filter of the log.
 pub const VARIABLE: &str = "DIALHOOK_LOG";
 
-/// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
-/// times that it was not.
+/// A rate-limited log line, for an event that any peer can cause. Lines over the limit are counted, and the next line that
+/// is written gives their number.
 pub struct RateLimited {
     lines: u32,
     period: Duration,
@@ -131,26 +149,27 @@ pub struct RateLimited {
 
 #[derive(Default)]
 struct State {
-    /// When the period began.
+    /// The start of the current period.
     began: Option<Instant>,
     logged: u32,
     suppressed: u64,
 }
 
 impl Default for RateLimited {
+    /// One line in ten seconds.
     fn default() -> Self {
         Self::new(1, Duration::from_secs(10))
     }
 }
 
 impl RateLimited {
-    /// So many lines in this time.
+    /// Allows this number of lines in each period.
     #[must_use]
     pub fn new(lines: u32, period: Duration) -> Self {
         Self { lines, period, state: Mutex::default() }
     }
 
-    /// Logs through `line`, which is told how many lines were left out before it.
+    /// Calls `line` with the number of suppressed lines, unless the limit is reached.
     pub fn warn(&self, line: impl FnOnce(u64)) {
         if let Some(suppressed) = self.due(Instant::now()) {
             line(suppressed);
@@ -182,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_leaves_one_line_and_a_count() {
+    fn a_flood_of_events_leaves_one_line_and_the_number_of_the_others() {
         let (limited, start) = (RateLimited::default(), Instant::now());
         let at = |seconds| limited.due(start + Duration::from_secs(seconds));
         assert_eq!(
@@ -192,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_said_more_often_is_cut_off_in_each_period() {
+    fn each_period_allows_the_same_number_of_lines() {
         let (limited, start) = (RateLimited::new(2, Duration::from_secs(1)), Instant::now());
         let at = |milliseconds| limited.due(start + Duration::from_millis(milliseconds));
         assert_eq!(

@@ -1,12 +1,12 @@
-//! Characters that change how a line reads: a stranger's text must neither move a terminal's cursor, begin a line of its own,
-//! nor turn the order of letters round.
+//! Escapes for unsafe characters: the text of a peer must not move the cursor of a terminal, begin a new line or reverse the
+//! order of letters.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// True for controls (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
+/// True for control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
 pub(super) fn is_unsafe(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     let bidirectional = matches!(
@@ -16,18 +16,18 @@ pub(super) fn is_unsafe(character: char) -> bool {
     character.is_control() || separator || bidirectional
 }
 
-/// How an escape is written, and which escapes of terminals are our own.
+/// The spelling of an escape, which depends on the format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EscapeStyle {
     /// `\u{202e}`.
     Text,
-    /// The same; colours of terminals stay.
+    /// The same, but the colours of the log itself stay.
     ColouredText,
-    /// `\u202e`, as JSON has it.
+    /// `\u202e`, as in JSON.
     Json,
 }
 
-/// A writer whose lines hold no such character.
+/// A writer that escapes unsafe characters.
 #[derive(Debug, Clone)]
 pub(super) struct EscapingWriter<W> {
     pub(super) writer: W,
@@ -62,7 +62,7 @@ impl<W: Write> Write for EscapingWriter<W> {
 }
 
 impl EscapeStyle {
-    /// The line with escapes, where it needs some.
+    /// Returns the line with escapes if it has unsafe characters.
     fn escape_line(self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(line);
         let (text, end) = line.strip_suffix('\n').map_or((&*line, ""), |text| (text, "\n"));
@@ -88,7 +88,7 @@ impl EscapeStyle {
 
     fn write(self, character: char, escaped: &mut String) {
         let number = u32::from(character);
-        // a string takes everything
+        // writing to a string cannot fail
         let _written = match self {
             Self::Text | Self::ColouredText => write!(escaped, "\\u{{{number:x}}}"),
             Self::Json => write!(escaped, "\\u{number:04x}"),
@@ -96,15 +96,15 @@ impl EscapeStyle {
     }
 }
 
-/// How long the colour is with which a text begins; 0 if it is none.
+/// Returns the length of the colour sequence that the text begins with; 0 if there is none.
 ///
 /// ```text
 /// colour = ESC "[" *( DIGIT / ";" ) "m"
 /// ```
 fn colour_length(text: &str) -> usize {
-    let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
-    let end = numbers.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b';'));
-    end.filter(|end| numbers.as_bytes().get(*end) == Some(&b'm')).map_or(0, |end| end + 3)
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let rest = parameters.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+    if rest.starts_with('m') { text.len() - rest.len() + 1 } else { 0 }
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn controls_separators_and_bidirectional_controls_are_escaped_and_letters_are_not() {
+    fn control_characters_separators_and_bidirectional_controls_are_escaped_but_letters_are_not() {
         let escaped = |character: char| EscapeStyle::Text.escape_line(format!("a{character}b\n").as_bytes());
         for character in ['\0', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}', '\u{9f}']
             .into_iter()
@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(escaped(character).unwrap(), format!("a\\u{{{number:x}}}b\n"));
             let json = EscapeStyle::Json.escape_line(format!("\"{character}\"\n").as_bytes()).unwrap();
             let read: String = serde_json::from_str(&json).unwrap();
-            assert_eq!(read, character.to_string(), "JSON says the same as before");
+            assert_eq!(read, character.to_string(), "the JSON string has the same value");
         }
         for character in [' ', '\u{a0}', 'é', 'ш', 'ع', '☎', '\u{200d}', '\u{10ffff}'] {
             assert_eq!(escaped(character), None, "{character:?}");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_where_the_log_is_coloured_and_no_other_escape_of_a_terminal_does() {
+    fn a_coloured_log_keeps_colours_and_escapes_other_terminal_sequences() {
         let line = b"\x1b[2mtime\x1b[0m \x1b[1;31mred\x1b[2J \x1b]0;title\x07\n";
         let coloured = EscapeStyle::ColouredText.escape_line(line).unwrap();
         assert_eq!(coloured, "\x1b[2mtime\x1b[0m \x1b[1;31mred\\u{1b}[2J \\u{1b}]0;title\\u{7}\n");

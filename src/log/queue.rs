@@ -1,4 +1,6 @@
-//! Lines that nobody will read. No call waits for the log, so that some can be lost; somebody should know.
+//! The queue between the threads that log and the thread that writes, and the count of lost lines.
+//!
+//! No call waits for the log, so lines can be lost when its reader stalls.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,20 +8,20 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// How many lines wait for a reader that permits: some ten seconds of a very busy switch.
+/// The lines that wait for a reader that stalls: about ten seconds of a very busy switch.
 const QUEUE_LENGTH: usize = 8192;
 
 /// The log of this process.
 static LOG: OnceLock<LostLines> = OnceLock::new();
 
-/// How many lines of this process's log were lost: those for which the queue had no room, and those that standard error or the
-/// journal did not take.
+/// Returns the number of lost lines of this process's log: the queue was full, or standard error or the journal returned an
+/// error.
 #[must_use]
 pub fn lost_lines() -> u64 {
     LOG.get().map_or(0, LostLines::count)
 }
 
-/// What is known of one log.
+/// The counters of the lost lines of one log.
 #[derive(Debug)]
 pub(super) struct LostLines {
     queue: ErrorCounter,
@@ -32,13 +34,13 @@ impl LostLines {
         dropped.saturating_add(self.write_failures.load(Ordering::Relaxed))
     }
 
-    /// Makes it the log of this process, if there was none before.
+    /// Makes this the log of the process, unless the process has one.
     pub(super) fn install(self) {
         let _started_before = LOG.set(self);
     }
 }
 
-/// A writer behind a queue and on a thread of its own, until the guard is dropped.
+/// Returns a queue whose lines a thread of its own writes, until the guard is dropped.
 pub(super) fn queued(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard, LostLines) {
     let write_failures = Arc::default();
     let (queue, guard) = NonBlockingBuilder::default()
@@ -50,7 +52,7 @@ pub(super) fn queued(writer: impl Write + Send + 'static) -> (NonBlocking, Worke
     (queue, guard, lost)
 }
 
-/// Counts what its writer does not take.
+/// Counts the errors of its writer.
 struct CountingWriter<W> {
     writer: W,
     write_failures: Arc<AtomicU64>,
@@ -74,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line for each word that it hears, and none when nobody speaks any more.
+    /// Writes a line for each permit that it receives, and fails when the sender is gone.
     struct StallingWriter(Receiver<()>);
 
     impl Write for StallingWriter {
@@ -88,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_find_no_room_and_lines_that_are_not_taken_are_counted() {
+    fn lines_over_the_queue_length_and_failed_writes_are_counted_as_lost() {
         let (proceed, permits) = channel();
         let (mut queue, guard, lost) = queued(StallingWriter(permits));
         let mut log = |lines| (0..lines).for_each(|_| queue.write_all(b"a line\n").unwrap());
         log(QUEUE_LENGTH);
         assert_eq!(lost.count(), 0);
-        // the one that is being written has left the queue
+        // the line that is being written has left the queue
         log(11);
         let dropped = lost.count();
         assert!((10..=11).contains(&dropped), "{dropped}");

@@ -1,31 +1,31 @@
-//! How much the log takes of a text that somebody else chose: a peer that says much must fill neither the log nor the memory
-//! in which lines wait for it.
+//! Limits on the length of a text that a peer chose, so that it fills neither the log nor the queue before it.
 
 use std::borrow::Cow;
 
-/// Characters of a name, such as a call's id, a channel's, a hook's, a host's: real ones have some 20 to 80.
+/// Characters of a name: the id of a call, or the name of a channel, hook or host. Real names have about 20 to 80.
 pub(super) const MAX_NAME: usize = 200;
 
-/// Characters of what is shown at `trace` alone, where somebody wants to read all of an ordinary answer.
+/// Characters of a text that is logged at `trace` only. An ordinary answer fits.
 pub(super) const MAX_TEXT: usize = 16 * 1024;
 
-/// A name, or its beginning and `…`.
+/// Returns a name, or its first 200 characters and `…`.
 #[must_use]
 pub fn truncate_name(name: Cow<'_, str>) -> Cow<'_, str> {
     truncate(name, MAX_NAME)
 }
 
-/// So many characters of a text at most, and `…` where there were more.
+/// Returns a text, or its first `max` characters and `…`.
 pub(super) fn truncate(text: Cow<'_, str>, max: usize) -> Cow<'_, str> {
     match first_characters(&text, max) {
-        Some(beginning) => Cow::Owned(format!("{beginning}…")),
+        Some(first) => Cow::Owned(format!("{first}…")),
         None => text,
     }
 }
 
-/// So many characters of a text, where it has more.
+/// Returns the first `max` characters of a text that has more.
 pub(super) fn first_characters(text: &str, max: usize) -> Option<&str> {
-    text.char_indices().nth(max).and_then(|(end, _)| text.get(..end))
+    let (end, _) = text.char_indices().nth(max)?;
+    text.get(..end)
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters_and_says_so() {
+    fn a_long_text_is_cut_between_characters_and_ends_with_an_ellipsis() {
         for (text, shown) in
             [("", ""), ("caf", "caf"), ("café", "café"), ("cafés", "café…"), ("☎☎☎☎☎", "☎☎☎☎…")]
         {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_name_is_shown_whole() {
+    fn an_ordinary_name_is_not_truncated() {
         assert_eq!(truncate_name("PJSIP/trunk-0000001a".into()), "PJSIP/trunk-0000001a");
         assert_eq!(truncate_name("x".repeat(1000).into()).chars().count(), MAX_NAME + 1);
     }
