@@ -1,7 +1,7 @@
-//! What is counted, and how Prometheus reads it.
+//! The metrics, in Prometheus's text format.
 //!
-//! The other rooms say in plain verbs what happened; names, labels and the text format are known here only. A label
-//! holds nothing that a stranger chose: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
+//! The other modules report events; only this module knows the names of metrics, their labels and the format. The value of a
+//! label never comes from a caller or a webhook: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
 
 mod families;
 
@@ -15,10 +15,10 @@ pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
 
-/// The status of a step whose caller hung up, or whose call was taken elsewhere; no dialplan hears it.
+/// The status of a step that ended with a hangup, or whose call was moved to another extension. The dialplan does not see it.
 pub const CANCELLED: &str = "CANCELLED";
 
-/// All that is counted since the daemon started; it outlives a configuration that is read anew.
+/// All metrics since the start of the daemon. A reload of the configuration does not reset them.
 pub struct Metrics {
     registry: Registry,
     steps: StepMetrics,
@@ -28,35 +28,35 @@ pub struct Metrics {
     daemon: DaemonMetrics,
 }
 
-/// Counts as in flight until it is dropped.
+/// A call or a request that counts as in flight until this is dropped.
 #[derive(Debug)]
 pub struct InFlight(IntGauge);
 
-/// What a cache had for a call.
+/// The result of a lookup in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheResult {
-    /// A fresh answer.
+    /// The cache had a fresh answer.
     Hit,
-    /// None.
+    /// The cache had no answer.
     Miss,
-    /// One past its time, which was used.
+    /// The cache had a stale answer, and it was used.
     Stale,
 }
 
-/// Why a connection or a call was not served.
+/// The reason for which a connection or a call was refused. The label's value is in [`Refusal::as_str`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// `listen.allow` does not name the peer.
+    /// The address of the peer is not in `listen.allow`.
     NotAllowed,
-    /// It said what no switch says.
+    /// The peer sent something that no switch sends.
     Forged,
-    /// It said nothing for too long.
+    /// The peer sent nothing for too long.
     Silent,
-    /// It said more than any switch does.
+    /// The peer sent more than the limits allow.
     TooLong,
-    /// Its caller was gone before the call was proved.
+    /// The caller hung up before the call was authenticated.
     Unauthenticated,
-    /// Our own fault: the step panicked.
+    /// The step panicked, which is a fault in dialhook.
     Panicked,
 }
 
@@ -75,6 +75,10 @@ impl Refusal {
         }
     }
 }
+
+/// The values of the label `kind` of connections.
+const MADE: &str = "made";
+const REUSED: &str = "reused";
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -97,12 +101,9 @@ impl Default for Metrics {
     }
 }
 
-const MADE: &str = "made";
-const REUSED: &str = "reused";
-
 impl Metrics {
-    /// From now on calls of these switches may come to these hooks, to an ad hoc step and to a hook that nobody knows. Every
-    /// count of theirs is there at zero: what Prometheus first sees at 1, it does not take for an increase.
+    /// Creates the counters of calls at zero, for these hooks, for ad hoc steps and for unknown hooks. Prometheus sees no
+    /// increase in a counter that first appears at 1.
     pub fn init_calls<'h>(
         &self,
         switches: impl IntoIterator<Item = SwitchKind>,
@@ -118,19 +119,19 @@ impl Metrics {
         }
     }
 
-    /// A call comes to its step; it does until what this returns is dropped.
+    /// Counts a call as in flight until the returned value is dropped.
     #[must_use]
     pub fn call_started(&self) -> InFlight {
         InFlight::new(&self.steps.in_flight)
     }
 
-    /// A call goes on, and its dialplan hears this.
+    /// Counts a step whose dialplan continues with this status.
     pub fn call_ended(&self, switch: SwitchKind, hook: &str, status: Status, took: Duration) {
         self.count_call(switch, hook, status.as_str());
         self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// A caller hung up during the step, or was taken elsewhere.
+    /// Counts a step that ended with a hangup, or whose call was moved to another extension.
     pub fn call_cancelled(&self, switch: SwitchKind, hook: &str) {
         self.count_call(switch, hook, CANCELLED);
     }
@@ -139,53 +140,54 @@ impl Metrics {
         self.steps.calls.with_label_values(&[switch.as_str(), hook, status]).inc();
     }
 
-    /// One request ended, whatever came of it; each retry is one.
+    /// Counts a request that ended, with or without an answer. A retry is a request of its own.
     pub fn request_ended(&self, hook: &str, took: Duration) {
         self.requests.durations.with_label_values(&[hook]).observe(took.as_secs_f64());
     }
 
-    /// A connection to a webhook was made.
+    /// Counts a request that opened a connection to the webhook.
     pub fn connection_made(&self) {
         self.requests.connections.with_label_values(&[MADE]).inc();
     }
 
-    /// A kept connection to a webhook carried one more request.
+    /// Counts a request that used an idle connection of the pool.
     pub fn connection_reused(&self) {
         self.requests.connections.with_label_values(&[REUSED]).inc();
     }
 
-    /// A request is sent once more.
+    /// Counts a retry.
     pub fn request_retried(&self, hook: &str) {
         self.requests.retries.with_label_values(&[hook]).inc();
     }
 
-    /// A step goes on to its next URL.
+    /// Counts a step that continues with its next URL.
     pub fn fallback_used(&self, hook: &str) {
         self.requests.fallbacks.with_label_values(&[hook]).inc();
     }
 
-    /// A request begins that no call waits for; it is under way until what this returns is dropped.
+    /// Counts a detached request as in flight until the returned value is dropped.
     #[must_use]
     pub fn detached_started(&self) -> InFlight {
         InFlight::new(&self.requests.detached)
     }
 
-    /// How many of the configuration's URLs are left alone now, by scheme, host and port; a path may hold a secret.
+    /// Sets the number of open circuit breakers by scheme, host and port. The path of a URL is left out, because it can contain
+    /// a secret.
     pub fn set_open_breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
         self.breakers.open.reset();
         for (to, urls) in open {
             self.breakers.open.with_label_values(&[to]).set(as_i64(urls));
-            // so that it is there before it is needed
+            // the counter exists before the first breaker opens
             self.breakers.opened.with_label_values(&[to]);
         }
     }
 
-    /// One of these URLs is left alone from now on.
+    /// Counts a circuit breaker that opened.
     pub fn breaker_opened(&self, to: &str) {
         self.breakers.opened.with_label_values(&[to]).inc();
     }
 
-    /// A cache was looked into.
+    /// Counts a lookup in the cache.
     pub fn cache_lookup(&self, hook: &str, result: CacheResult) {
         let result = match result {
             CacheResult::Hit => "hit",
@@ -195,33 +197,33 @@ impl Metrics {
         self.caches.lookups.with_label_values(&[hook, result]).inc();
     }
 
-    /// How many answers are kept.
+    /// Sets the number of answers in the cache.
     pub fn set_cache_entries(&self, entries: usize) {
         self.caches.entries.set(as_i64(entries));
     }
 
-    /// A connection or a call is not served.
+    /// Counts a connection or a call that was refused.
     pub fn refused(&self, reason: Refusal) {
         self.daemon.refused.with_label_values(&[reason.as_str()]).inc();
     }
 
-    /// A listener could not accept a connection.
+    /// Counts a connection that a listener could not accept.
     pub fn accept_failed(&self) {
         self.daemon.accept_failures.inc();
     }
 
-    /// How many lines of the log were lost since the start.
+    /// Sets the number of lost log lines since the start.
     pub fn set_log_lines_lost(&self, total: u64) {
         let counted = self.daemon.log_lines_lost.get();
         self.daemon.log_lines_lost.inc_by(total.saturating_sub(counted));
     }
 
-    /// How many hooks do not verify their webhook's certificate.
+    /// Sets the number of hooks that do not verify the certificate of their webhook.
     pub fn set_insecure_hooks(&self, hooks: usize) {
         self.daemon.insecure_hooks.set(as_i64(hooks));
     }
 
-    /// A configuration was read, and is in use if it was right.
+    /// Records that a configuration was read. It is in use if `ok`.
     pub fn config_read(&self, ok: bool, now: SystemTime) {
         self.daemon.reload_successful.set(i64::from(ok));
         if ok {
@@ -230,20 +232,20 @@ impl Metrics {
         }
     }
 
-    /// Whether the daemon only finishes its calls.
+    /// Sets if the daemon is draining.
     pub fn set_draining(&self, draining: bool) {
         self.daemon.draining.set(i64::from(draining));
     }
 
-    /// All of it in Prometheus's text format.
+    /// Returns all metrics in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {
-        // it only refuses names and labels that this room does not make
+        // encoding fails only for names and labels that this module does not use
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 }
 
-/// What [`Metrics::render`] writes.
+/// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl InFlight {

@@ -1,3 +1,5 @@
+//! Events appear in the text that Prometheus reads.
+
 use super::*;
 
 fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
@@ -5,7 +7,7 @@ fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
     rendered.lines().filter(|line| line.starts_with(beginning)).map(ToOwned::to_owned).collect()
 }
 
-/// The only line that begins so.
+/// Returns the only line with this beginning.
 fn line(metrics: &Metrics, beginning: &str) -> String {
     let lines = lines(metrics, beginning);
     assert_eq!(lines.len(), 1, "{beginning}: {lines:?}");
@@ -37,11 +39,14 @@ fn calls_are_counted_by_switch_hook_and_status() {
     assert!(step(r#"_bucket{switch="asterisk",le="10"}"#).ends_with(" 2"));
     assert!(step(r#"_bucket{switch="asterisk",le="11"}"#).ends_with(" 3"), "the longest timeout");
     assert!(step(r#"_count{switch="asterisk"}"#).ends_with(" 3"));
-    assert!(lines(&metrics, "dialhook_step_duration_seconds_count").len() == 1, "a cancelled step has none");
+    assert!(
+        lines(&metrics, "dialhook_step_duration_seconds_count").len() == 1,
+        "a cancelled step has no duration"
+    );
 }
 
 #[test]
-fn every_status_of_calls_that_may_come_is_there_at_zero() {
+fn every_counter_of_calls_begins_at_zero() {
     let metrics = Metrics::default();
     let both = [SwitchKind::Asterisk, SwitchKind::FreeSwitch];
     metrics.init_calls(both, ["crm"]);
@@ -55,7 +60,7 @@ fn every_status_of_calls_that_may_come_is_there_at_zero() {
 }
 
 #[test]
-fn what_is_in_flight_is_counted_until_it_ends() {
+fn calls_and_detached_requests_are_in_flight_until_they_end() {
     let metrics = Metrics::default();
     let in_flight = || line(&metrics, "dialhook_calls_in_flight");
     let (first, second) = (metrics.call_started(), metrics.call_started());
@@ -70,7 +75,7 @@ fn what_is_in_flight_is_counted_until_it_ends() {
 #[test]
 fn requests_and_connections_are_counted() {
     let metrics = Metrics::default();
-    assert_eq!(lines(&metrics, "dialhook_connections_total").len(), 2, "both from the start");
+    assert_eq!(lines(&metrics, "dialhook_connections_total").len(), 2, "both series exist from the start");
     metrics.connection_made();
     metrics.connection_reused();
     metrics.connection_reused();
@@ -92,7 +97,7 @@ fn requests_and_connections_are_counted() {
 }
 
 #[test]
-fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
+fn breakers_are_counted_by_host_and_only_for_configured_urls() {
     let metrics = Metrics::default();
     let told = |name: &str| lines(&metrics, &format!("dialhook_{name}{{"));
     metrics.set_open_breakers([("https://a.example", 0), ("https://b.example", 0)]);
@@ -116,7 +121,7 @@ fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
 }
 
 #[test]
-fn what_a_cache_had_is_counted() {
+fn lookups_in_the_cache_are_counted_by_result() {
     let metrics = Metrics::default();
     for result in [CacheResult::Hit, CacheResult::Hit, CacheResult::Miss, CacheResult::Stale] {
         metrics.cache_lookup("crm", result);
@@ -134,7 +139,7 @@ fn what_a_cache_had_is_counted() {
 }
 
 #[test]
-fn every_reason_to_refuse_is_there_from_the_start() {
+fn every_reason_of_a_refusal_has_a_counter_from_the_start() {
     let metrics = Metrics::default();
     metrics.refused(Refusal::Forged);
     let told = lines(&metrics, "dialhook_refused_total");
@@ -144,7 +149,7 @@ fn every_reason_to_refuse_is_there_from_the_start() {
 }
 
 #[test]
-fn a_configuration_with_faults_leaves_the_time_of_the_last_good_one() {
+fn a_configuration_with_faults_does_not_change_the_time_of_the_last_good_one() {
     let metrics = Metrics::default();
     let told = || lines(&metrics, "dialhook_config_last_reload");
     metrics.config_read(true, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
@@ -167,7 +172,7 @@ fn a_configuration_with_faults_leaves_the_time_of_the_last_good_one() {
 }
 
 #[test]
-fn the_rest_is_as_it_was_last_said() {
+fn gauges_and_totals_have_the_value_that_was_set_last() {
     let metrics = Metrics::default();
     metrics.set_insecure_hooks(2);
     metrics.set_draining(true);
