@@ -1,30 +1,37 @@
-//! The expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and Asterisk's `$[…]`.
+//! Parses the expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and Asterisk's `$[…]`.
 //!
-//! Knows where they stand; does not know what they mean.
+//! Knows their syntax; does not know functions or variables.
 
 /// One `${…}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference<'t> {
-    /// All that stands in its braces.
+    /// The text between the braces.
     pub(super) inside: &'t str,
-    /// The variable or the function that it names.
+    /// The name of the variable or function.
     pub(super) name: &'t str,
-    /// The arguments, if it is a function.
+    /// The arguments of a function. None for a variable.
     pub(super) arguments: Option<&'t str>,
-    /// The functions of whose arguments it is a part, the outermost first.
+    /// The functions around it, from the outermost to the innermost.
     pub(super) functions: Vec<&'t str>,
-    /// True if it stands in `$[…]`: its result is used, not its text.
+    /// True inside of `$[…]`, which uses the value in a calculation and does not copy its text.
     pub(super) evaluated: bool,
 }
 
-/// Every `${…}` of a text, nested ones included.
+impl Reference<'_> {
+    /// True if it is in the arguments of one of these functions.
+    pub(super) fn is_within(&self, functions: &[&str]) -> bool {
+        self.functions.iter().any(|function| functions.contains(function))
+    }
+}
+
+/// Returns every `${…}` of a text, nested ones included.
 pub(super) fn references(text: &str) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     collect_references(text, &[], false, MAX_DEPTH, &mut found);
     found
 }
 
-/// Nobody nests deeper; a file that does is not followed further.
+/// The deepest nesting that is followed. Real dialplans stay far below it.
 const MAX_DEPTH: usize = 32;
 
 fn collect_references<'t>(
@@ -62,11 +69,11 @@ fn collect_references<'t>(
     }
 }
 
-/// A function's arguments, a part of the value (`${NAME:1:2}`), an index, another expression.
+/// The characters that end a name: arguments, a substring (`${NAME:1:2}`), an index, or another expression follow.
 const NAME_ENDS: [char; 6] = ['(', ' ', ':', '[', '$', '{'];
 
-/// What stands in the brackets that a text begins with, and the text behind them. Where they are not closed, it is all
-/// of the text.
+/// Splits a text that begins with a bracket: returns the text in the brackets and the text after them. A bracket that is not
+/// closed extends to the end.
 fn bracketed(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix(['{', '['])?;
     let mut depth = 1_usize;
@@ -83,14 +90,14 @@ fn bracketed(text: &str) -> Option<(&str, &str)> {
     Some((inside, ""))
 }
 
-/// The text with this in the place of every `${…}` and `$[…]`.
-pub(super) fn replace_expressions(text: &str, instead: &str) -> String {
+/// Returns a text in which `replacement` stands for every `${…}` and `$[…]`.
+pub(super) fn replace_expressions(text: &str, replacement: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once('$') {
         out.push_str(before);
         rest = match bracketed(behind) {
             Some((_, after)) => {
-                out.push_str(instead);
+                out.push_str(replacement);
                 after
             }
             None => {
@@ -131,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_is_replaced_whole() {
+    fn a_nested_expression_is_replaced_as_a_whole() {
         assert_eq!(replace_expressions("a${B(${C},d)}e$[1+2]$f$", "x"), "axex$f$");
     }
 }

@@ -8,16 +8,16 @@ use percent_encoding::percent_decode;
 use crate::call::{Call, Field, SwitchKind};
 use crate::cli::ConfigFile;
 use crate::config::Config;
-use crate::dialplan::DialplanStep;
+use crate::dialplan::{DialplanStep, StepTarget};
 use crate::hook::{RequestFault, nearest};
 
 /// Returns what is wrong with a step. What no server could be meant by is wrong wherever the step goes.
 pub(super) fn fault(step: &DialplanStep, config: &Config, file: &ConfigFile) -> Option<String> {
-    match &step.call {
-        Some(Err(fault)) => Some(fault.clone()),
+    match &step.target {
+        StepTarget::Fault(fault) => Some(fault.clone()),
         _ if crossed(step, config).is_some() => crossed(step, config),
-        Some(Ok(call)) if is_ours(step, config) => of_call(call, config, file),
-        Some(Ok(_)) | None => None,
+        StepTarget::Call(call) if is_ours(step, config) => of_call(call, config, file),
+        StepTarget::Call(_) | StepTarget::AnyHook => None,
     }
 }
 

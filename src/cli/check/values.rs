@@ -8,7 +8,7 @@ use std::path::Path;
 use super::steps::said;
 use crate::call::SwitchKind;
 use crate::config::Config;
-use crate::dialplan::{self, Dialplan, Injection, InjectionKind};
+use crate::dialplan::{self, Dialplan, Injection, InjectionKind, StepTarget};
 use crate::hook::{Hook, Receiver, Source};
 use crate::variable::Accept;
 
@@ -54,7 +54,7 @@ fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Conf
 
 /// A file's own steps say more of a variable than those of other files, unless one of them may mean any hook.
 fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: &Config) {
-    if dialplan.steps.iter().any(|step| step.call.is_none()) {
+    if dialplan.steps.iter().any(|step| step.target == StepTarget::AnyHook) {
         return;
     }
     let own = set_by_steps(path, dialplan, config);
@@ -68,7 +68,7 @@ fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: 
 fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(String, Option<Origin>)> {
     let mut all = Vec::new();
     for step in &dialplan.steps {
-        let Some(Ok(call)) = &step.call else { continue };
+        let StepTarget::Call(call) = &step.target else { continue };
         let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), said(call, "variable"));
         if let Some(configured) = config.hooks.get(&*hook) {
             all.extend(set_by_hook(&hook, configured, chosen.as_deref(), step.switch));

@@ -1,82 +1,101 @@
-//! The text of an `extensions.conf`: comments, applications and their arguments.
+//! Parses the text of an `extensions.conf`: comments, applications and their arguments.
 
-/// Takes comments away, line by line.
+/// Removes comments line by line, as Asterisk does (`main/config.c`, `config_text_file_load`).
+///
+/// A `;` begins a comment that ends with the line. A `;--` begins one that ends at `--;`; these can be nested. `\;` is a
+/// semicolon.
 #[derive(Debug, Default)]
 pub(super) struct Comments {
-    /// How many `;--` are open.
-    depth: usize,
+    /// The number of `;--` minus the number of `--;`. Asterisk also counts a `--;` outside of a comment: the depth is -1 then,
+    /// and Asterisk skips the following lines.
+    depth: isize,
 }
 
 impl Comments {
-    /// The line without its comments. A `;` begins one, `;--` one that ends at `--;` and may hold others, and `\;` is a
-    /// semicolon (`main/config.c`, `config_text_file_load` and `process_text_line`).
+    /// Returns the line without its comments.
     pub(super) fn strip(&mut self, line: &str) -> String {
         let (mut kept, mut rest) = (String::new(), line);
+        let mut keep = self.depth == 0;
         while let Some((before, behind)) = rest.split_once(';') {
-            if self.depth == 0 {
+            rest = behind;
+            if keep {
                 kept.push_str(before);
             }
-            rest = behind;
             if before.ends_with('\\') {
-                if self.depth == 0 {
+                if keep {
                     kept.pop();
                     kept.push(';');
                 }
             } else if let Some(inside) = behind.strip_prefix("--").filter(|inside| !inside.starts_with('-')) {
                 self.depth += 1;
+                keep = false;
                 rest = inside;
-            } else if self.depth > 0 {
-                self.depth -= usize::from(before.ends_with("--"));
-            } else {
+            } else if before.ends_with("--") {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    keep = true;
+                } else if keep {
+                    kept.push(';');
+                }
+            } else if self.depth == 0 {
                 return kept;
+            } else if keep {
+                kept.push(';');
             }
         }
-        if self.depth == 0 {
+        if keep {
             kept.push_str(rest);
         }
         kept
     }
 }
 
-/// One `Name(…)`.
+/// An application with its arguments: `Name(…)`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Application<'t> {
     pub(super) name: &'t str,
-    /// What stands in its parentheses.
+    /// The text between the parentheses.
     pub(super) arguments: &'t str,
-    /// True if it stands in the parentheses of another one.
+    /// True if it is in the arguments of another application.
     pub(super) nested: bool,
 }
 
-/// Every `Name(…)` of a line, also those within another one; functions in `${…}` are none.
-pub(super) fn applications(line: &str) -> impl Iterator<Item = Application<'_>> {
-    line.match_indices('(').filter_map(|(at, _)| {
-        let before = line.get(..at)?;
-        let start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
-        let name = before.get(start..).filter(|name| !name.is_empty())?;
-        let is_function = before.get(..start)?.ends_with("${");
-        let arguments = line.get(at + 1..closing_parenthesis(line, at + 1)?)?;
+/// Returns every `Name(…)` of a line, nested ones included. A function in `${…}` is not an application.
+pub(super) fn applications(line: &str) -> Vec<Application<'_>> {
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices('(') {
+        let (before, parenthesis) = line.split_at(at);
+        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let (outside, name) = before.split_at(before.trim_end_matches(is_name).len());
+        if name.is_empty() || outside.ends_with("${") {
+            continue;
+        }
+        let Some(arguments) = parenthesized(parenthesis) else { continue };
         let nested = before.matches('(').count() > before.matches(')').count();
-        (!is_function).then_some(Application { name, arguments, nested })
-    })
+        found.push(Application { name, arguments, nested });
+    }
+    found
 }
 
-/// The parenthesis that closes the one before `from`; the last one where they are not balanced.
-fn closing_parenthesis(text: &str, from: usize) -> Option<usize> {
-    let mut depth = 1_usize;
-    let balanced = text.char_indices().skip_while(|(at, _)| *at < from).find(|(_, character)| {
+/// Returns the text between the parenthesis that a text begins with and the one that closes it. Where the parentheses are not
+/// balanced, it is the last one.
+fn parenthesized(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    for (at, character) in text.char_indices() {
         match character {
             '(' => depth += 1,
             ')' => depth -= 1,
             _ => {}
         }
-        depth == 0
-    });
-    balanced.map(|(at, _)| at).or_else(|| text.rfind(')').filter(|last| *last >= from))
+        if depth == 0 {
+            return text.get(1..at);
+        }
+    }
+    text.get(1..text.rfind(')')?)
 }
 
-/// Splits at commas outside quotes and brackets, then takes quotes and backslashes away
-/// (`main/app.c`, `__ast_app_separate_args`).
+/// Splits arguments at the commas outside of quotes and brackets, and removes quotes and backslashes (`main/app.c`,
+/// `__ast_app_separate_args`).
 pub(super) fn split_arguments(text: &str) -> Vec<String> {
     let (mut all, mut depth, mut quoted, mut escaped) = (vec![String::new()], 0_usize, false, false);
     for character in text.chars() {
@@ -105,8 +124,8 @@ pub(super) fn split_arguments(text: &str) -> Vec<String> {
     all
 }
 
-/// Host and port of an address: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address alone, which has no
-/// port then (`main/netsock2.c`, `ast_sockaddr_split_hostport`).
+/// Splits an address into host and port: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without a
+/// port (`main/netsock2.c`, `ast_sockaddr_split_hostport`).
 pub(super) fn host_and_port(text: &str) -> (String, Option<u16>) {
     if let Some((address, behind)) = text.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
         return (address.to_owned(), behind.strip_prefix(':').and_then(|port| port.parse().ok()));
@@ -122,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_are_taken_away_as_asterisk_does() {
+    fn comments_are_removed_as_asterisk_does() {
         let mut comments = Comments::default();
         let lines = [
             ("a ; b", "a "),
@@ -140,12 +159,43 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_ipv6_stands_in_brackets_where_it_has_a_port() {
-        let host = |text: &str| host_and_port(text);
-        assert_eq!(host("pbx.example"), ("pbx.example".to_owned(), None));
-        assert_eq!(host("127.0.0.1:4574"), ("127.0.0.1".to_owned(), Some(4574)));
-        assert_eq!(host("[::1]:4573"), ("::1".to_owned(), Some(4573)));
-        assert_eq!(host("[::1]"), ("::1".to_owned(), None));
-        assert_eq!(host("::1"), ("::1".to_owned(), None));
+    fn block_comments_can_be_nested_unclosed_and_begin_behind_a_step() {
+        let mut comments = Comments::default();
+        let lines = [
+            ("AGI(a) ;-- one", "AGI(a) "),
+            ("AGI(b) ;-- two", ""),
+            ("AGI(c) --; AGI(d)", ""),
+            ("AGI(e) --; AGI(f) ; AGI(g)", " AGI(f) "),
+            ("AGI(h);--;AGI(i)--;AGI(j)", "AGI(h)AGI(j)"),
+            ("AGI(k);-- never closed", "AGI(k)"),
+            ("AGI(l)", ""),
+            ("; AGI(m)", ""),
+        ];
+        for (line, kept) in lines {
+            assert_eq!(comments.strip(line), kept, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_block_comment_without_a_beginning_hides_the_lines_after_it() {
+        let mut comments = Comments::default();
+        let lines = [
+            ("AGI(a) --; AGI(b)", "AGI(a) --; AGI(b)"),
+            ("AGI(c) ; still hidden", ""),
+            ("AGI(d) ;-- AGI(e)", ""),
+            ("AGI(f)", "AGI(f)"),
+        ];
+        for (line, kept) in lines {
+            assert_eq!(comments.strip(line), kept, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_with_a_port_is_in_brackets() {
+        assert_eq!(host_and_port("pbx.example"), ("pbx.example".to_owned(), None));
+        assert_eq!(host_and_port("127.0.0.1:4574"), ("127.0.0.1".to_owned(), Some(4574)));
+        assert_eq!(host_and_port("[::1]:4573"), ("::1".to_owned(), Some(4573)));
+        assert_eq!(host_and_port("[::1]"), ("::1".to_owned(), None));
+        assert_eq!(host_and_port("::1"), ("::1".to_owned(), None));
     }
 }

@@ -1,4 +1,4 @@
-//! What is found in an XML dialplan.
+//! Steps and injections are found in an XML dialplan.
 
 use super::*;
 
@@ -12,35 +12,49 @@ const DIALPLAN: &str = r#"<include>
   </condition></extension>
 </include>"#;
 
-#[test]
-fn a_step_is_found_with_its_parameters() {
-    let steps = read(DIALPLAN).unwrap().steps;
-    let call = |at: usize| steps[at].call.as_ref().unwrap().as_ref().unwrap();
-    assert_eq!(steps.iter().map(|step| step.line).collect::<Vec<_>>(), [5, 7, 7]);
-    assert_eq!(call(0).address, Value::default());
-    assert_eq!(call(0).parameters, [parameter("url=http://h/?a=x")]);
-    assert_eq!(call(1).address, Value::from("crm?timeout=3&variable=x"));
-    assert_eq!(call(2).address, Value::from("other"));
+fn call(step: &DialplanStep) -> &Call {
+    match &step.target {
+        StepTarget::Call(call) => call,
+        other => panic!("{}: {other:?}", step.step),
+    }
+}
+
+fn fault(step: &DialplanStep) -> &str {
+    match &step.target {
+        StepTarget::Fault(fault) => fault,
+        other => panic!("{}: {other:?}", step.step),
+    }
 }
 
 #[test]
-fn what_is_deadly_or_no_xml_is_told() {
+fn a_step_is_found_with_its_parameters() {
+    let steps = read(DIALPLAN).unwrap().steps;
+    assert_eq!(steps.iter().map(|step| step.line).collect::<Vec<_>>(), [5, 7, 7]);
+    assert_eq!(call(&steps[0]).address, Value::default());
+    assert_eq!(call(&steps[0]).parameters, [parameter("url=http://h/?a=x")]);
+    assert_eq!(call(&steps[1]).address, Value::from("crm?timeout=3&variable=x"));
+    assert_eq!(call(&steps[2]).address, Value::from("other"));
+}
+
+#[test]
+fn a_static_socket_that_resumes_and_a_text_that_is_not_xml_are_faults() {
     let resumed = DIALPLAN.replace("webhook_url=http://old/", "socket_resume=true");
     let steps = read(&resumed).unwrap().steps;
-    assert!(steps[0].call.as_ref().unwrap().is_err());
-    assert!(steps[1].call.as_ref().unwrap().is_ok());
+    assert!(fault(&steps[0]).ends_with("remove socket_resume"));
+    assert_eq!(call(&steps[1]).address, Value::from("crm?timeout=3&variable=x"));
     assert_eq!(read("<include>\n<extension>\n</include>").unwrap_err().0, 3);
 }
 
 #[test]
-fn a_socket_never_runs_inline() {
+fn an_inline_socket_is_a_fault() {
     let inline = DIALPLAN.replace("data=\"127.0.0.1:8084\"", "data=\"127.0.0.1:8084\" inline=\"true\"");
-    let fault = read(&inline).unwrap().steps[0].call.clone().unwrap().unwrap_err();
-    assert!(fault.contains("take inline away"), "{fault}");
-    assert!(read(&inline.replace("\"true\"", "\"false\"")).unwrap().steps[0].call.as_ref().unwrap().is_ok());
+    let steps = read(&inline).unwrap().steps;
+    assert!(fault(&steps[0]).ends_with("remove inline"));
+    let steps = read(&inline.replace("\"true\"", "\"false\"")).unwrap().steps;
+    assert_eq!(call(&steps[0]).address, Value::default());
 }
 
-/// A dialplan with this action in a condition.
+/// Returns a dialplan with this action in a condition.
 fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialplan {
     let text = format!(
         "<x><extension><condition field=\"{field}\" expression=\"{expression}\">\
@@ -49,14 +63,14 @@ fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialpla
     read(&text).unwrap()
 }
 
-/// The variables that an action uses, where no condition tests anything.
+/// Returns the variables whose value is an injection in this action, which is in a condition that always matches.
 fn injections(application: &str, data: &str) -> Vec<(String, InjectionKind)> {
     let injections = with("", "", application, data).injections.into_iter();
     injections.map(|found| (found.variable, found.kind)).collect()
 }
 
 #[test]
-fn values_are_found_where_a_text_has_a_meaning() {
+fn a_value_is_an_injection_where_freeswitch_interprets_its_text() {
     for (application, data) in [
         ("bridge", "user/${CRM}"),
         ("transfer", "${crm} XML routed"),
@@ -85,7 +99,7 @@ fn values_are_found_where_a_text_has_a_meaning() {
 }
 
 #[test]
-fn a_condition_that_lets_words_through_alone_makes_a_value_harmless() {
+fn a_condition_with_an_allow_list_makes_a_value_harmless() {
     let found = |expression: &str, data: &str| with("${crm}", expression, "bridge", data).injections.len();
     assert_eq!(found("^(.+)$", "user/$1"), 1);
     assert_eq!(found("^(.+)$", "user/${crm}"), 1);
@@ -99,7 +113,7 @@ fn a_condition_that_lets_words_through_alone_makes_a_value_harmless() {
 }
 
 #[test]
-fn what_callers_choose_is_told_apart() {
+fn values_that_a_caller_chooses_are_marked() {
     let callers = |field: &str, expression: &str, data: &str| {
         with(field, expression, "set", data).injections.iter().any(|found| found.caller_chosen)
     };
