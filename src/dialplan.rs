@@ -1,7 +1,9 @@
-//! Reads dialplans for `dialhook check`: finds the webhook steps, and the places where a value from outside can do harm.
+//! Reads dialplans for `dialhook check`: finds the webhook steps, and the places where a value from outside
+//! can do harm.
 //!
-//! The result of an expression is not known. A harmless value stands for it, so that only the author's own text is judged.
-//! `asterisk` reads an `extensions.conf`, `freeswitch` an XML dialplan. Neither knows the configuration.
+//! The result of an expression is not known. It is replaced by a harmless value, so that only the author's
+//! text is judged. `asterisk` reads an `extensions.conf`, `freeswitch` an XML dialplan. Neither knows the
+//! configuration.
 
 mod asterisk;
 mod expansion;
@@ -113,7 +115,8 @@ pub fn switch_of(file: &Path) -> SwitchKind {
     }
 }
 
-/// Splits an address at its query. Returns the path, and the address with a harmless value for each expression in the query.
+/// Splits an address at its query. Returns the path, and the address with a harmless value for each
+/// expression in the query.
 fn address(script: &str) -> (&str, String) {
     let (path, query) = script.split_once('?').unwrap_or((script, ""));
     let mut pairs = Vec::new();
@@ -142,7 +145,8 @@ fn parameter(argument: &str) -> Parameter {
     Parameter { name: Value::from(name), value: Value::from(value) }
 }
 
-/// Returns an application with its arguments for a message: without secrets and control characters, and truncated.
+/// Returns an application with its arguments for a message: without secrets and control characters, and
+/// truncated.
 fn shown(application: &str) -> String {
     let text = redact::urls_in(application);
     let visible = |character: char| if character.is_control() { ' ' } else { character };

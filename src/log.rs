@@ -58,10 +58,12 @@ impl Format {
     }
 }
 
-/// Starts the log of this process on standard error or in the journal, and writes it until the guard is dropped.
+/// Starts the log of this process on standard error or in the journal, and writes it until the guard is
+/// dropped.
 ///
-/// Logs `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …). A thread of its own writes the lines,
-/// so that no call waits for a reader that stalls. Lines beyond 8,192 are lost then, see [`lost_lines`].
+/// Logs `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …). A separate thread
+/// writes the lines, so that no call waits for a reader that stalls. Lines beyond 8,192 are lost then, see
+/// [`lost_lines`].
 pub fn start(format: Format) -> WorkerGuard {
     let (format, journal, journal_error) = open_journal(format);
     let (writer, guard, lost) = match journal {
@@ -97,7 +99,8 @@ fn open_journal(format: Format) -> (Format, Option<Journal>, Option<io::Error>) 
     }
 }
 
-/// Parses the value of `DIALHOOK_LOG`. A single word must be a level: as a filter it would name a target that does not exist.
+/// Parses the value of `DIALHOOK_LOG`. A single word must be a level: as a filter it would name a target that
+/// does not exist.
 fn filter(requested: &str) -> Option<EnvFilter> {
     if !requested.contains(['=', ',']) {
         LevelFilter::from_str(requested).ok()?;
@@ -139,8 +142,8 @@ where
 /// The environment variable that sets the level or filter of the log.
 pub const VARIABLE: &str = "DIALHOOK_LOG";
 
-/// A rate-limited log line, for an event that any peer can cause. Lines over the limit are counted, and the next line that
-/// is written gives their number.
+/// A rate-limited log line, for an event that any peer can cause. Lines over the limit are counted, and the
+/// next line that is written gives their number.
 pub struct RateLimited {
     lines: u32,
     period: Duration,

@@ -1,7 +1,8 @@
 //! The metrics, in Prometheus's text format.
 //!
-//! The other modules report events; only this module knows the names of metrics, their labels and the format. The value of a
-//! label never comes from a caller or a webhook: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
+//! The other modules report events; only this module knows the names of metrics, their labels and the format.
+//! The value of a label never comes from a caller or a webhook: a hook's name is one of the configuration,
+//! [`AD_HOC`] or [`UNKNOWN`].
 
 mod families;
 
@@ -15,7 +16,8 @@ pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
 
-/// The status of a step that ended with a hangup, or whose call was moved to another extension. The dialplan does not see it.
+/// The status of a step that ended with a hangup, or whose call was transferred. The dialplan
+/// does not see it.
 pub const CANCELLED: &str = "CANCELLED";
 
 /// All metrics since the start of the daemon. A reload of the configuration does not reset them.
@@ -102,8 +104,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Creates the counters of calls at zero, for these hooks, for ad hoc steps and for unknown hooks. Prometheus sees no
-    /// increase in a counter that first appears at 1.
+    /// Creates the counters of calls at zero, for these hooks, for ad hoc steps and for unknown hooks.
+    /// Prometheus sees no increase in a counter that first appears at 1.
     pub fn init_calls<'h>(
         &self,
         switches: impl IntoIterator<Item = SwitchKind>,
@@ -131,7 +133,7 @@ impl Metrics {
         self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// Counts a step that ended with a hangup, or whose call was moved to another extension.
+    /// Counts a step that ended with a hangup, or whose call was transferred.
     pub fn call_cancelled(&self, switch: SwitchKind, hook: &str) {
         self.count_call(switch, hook, CANCELLED);
     }
@@ -171,8 +173,8 @@ impl Metrics {
         InFlight::new(&self.requests.detached)
     }
 
-    /// Sets the number of open circuit breakers by scheme, host and port. The path of a URL is left out, because it can contain
-    /// a secret.
+    /// Sets the number of open circuit breakers by scheme, host and port. The path of a URL is left out,
+    /// because it can contain a secret.
     pub fn set_open_breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
         self.breakers.open.reset();
         for (to, urls) in open {

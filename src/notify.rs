@@ -56,7 +56,8 @@ const PROCESS: &str = "LISTEN_PID";
 
 /// The service manager, if there is one.
 ///
-/// It gets the notices in their order, and the daemon never waits for it: a manager that is busy gets them later.
+/// It gets the notices in their order, and the daemon never waits for it: a manager that is busy gets them
+/// later.
 #[derive(Debug, Clone)]
 pub struct ServiceManager(Option<Connection>);
 
@@ -90,15 +91,16 @@ impl ServiceManager {
         }
     }
 
-    /// Reports that the daemon stops: it takes no new calls after its drain notice, and finishes the calls in flight.
+    /// Reports that the daemon stops: it takes no new calls after its drain notice, and finishes the calls in
+    /// flight.
     pub fn stopping(&self) {
         self.notify(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
     }
 
     /// Sends the watchdog's keep-alive message twice in each `WATCHDOG_USEC`, if that is set.
     ///
-    /// Run it on the thread of the calls, so that a thread that hangs stops it too. A message that cannot be sent is lost: the
-    /// next one has the same meaning.
+    /// Run it on the thread of the calls, so that a thread that hangs stops it too. A message that cannot be
+    /// sent is lost: the next one has the same meaning.
     pub async fn run_watchdog(self) {
         let Some(Connection { socket, .. }) = self.0 else { return };
         let Some(allowed) = sd_notify::watchdog_enabled() else { return };

@@ -1,7 +1,7 @@
 //! Metrics and health over HTTP, on a listener of their own.
 //!
-//! Knows three paths; does not know calls. It runs on the thread of the calls, so it does little: few connections, one request
-//! on each, and a time limit for all of it.
+//! Knows three paths; does not know calls. It runs on the thread of the calls, so it does little: few
+//! connections, one request on each, and a time limit for all of it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -39,12 +39,12 @@ pub struct Observer {
     max_connections: usize,
 }
 
-/// Tells if the daemon takes new calls. It does until it is told to stop.
+/// The readiness of the daemon for new calls, which ends when the daemon begins to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(CancellationToken);
 
-/// The highest number of connections at once. One more closes the oldest connection: a health check sends its request at
-/// once, and must not wait for connections that are idle.
+/// The highest number of connections at once. One more closes the oldest connection: a health check sends its
+/// request at once, and must not wait for connections that are idle.
 pub const MAX_CONNECTIONS: usize = 64;
 
 /// The time that a peer has to send its request and to read the answer.
@@ -202,7 +202,8 @@ mod tests {
 
     use super::*;
 
-    /// Returns the duration of a connection whose peer sends this, and neither sends nor reads anything after it.
+    /// Returns the duration of a connection whose peer sends this, and neither sends nor reads anything after
+    /// it.
     async fn duration_after(sent: &[u8]) -> Duration {
         let (mut here, there) = duplex(64);
         let began = Instant::now();

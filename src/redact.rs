@@ -1,7 +1,7 @@
 //! Redaction of URLs for people: hides the user name, the password and everything that looks like a secret.
 //!
-//! Works on text, because a URL can contain expressions of a dialplan or the marks of placeholders. The rules for a secret are
-//! in `secrets`.
+//! Works on text, because a URL can contain expressions of a dialplan or the marks of placeholders. The rules
+//! for a secret are in `secrets`.
 
 mod fixed;
 mod secrets;
@@ -17,20 +17,20 @@ use self::secrets::{is_random, is_secret_parameter, is_secret_segment_name};
 /// Replaces a secret.
 const HIDDEN: &str = "…";
 
-/// Returns a URL without its secrets.
+/// Returns a URL with its secrets hidden.
 #[must_use]
 pub fn url(text: &str) -> String {
     url_keeping(text, None)
 }
 
-/// Returns a URL without its secrets. Every occurrence of `mark` stays visible.
+/// Returns a URL with its secrets hidden. Every occurrence of `mark` stays visible.
 #[must_use]
 pub fn url_keeping(text: &str, mark: Option<&str>) -> String {
     url_at(text, mark, Depth::Outermost)
 }
 
-/// The nesting of a URL. A URL in the query of another URL is redacted like the other one. The URL in its query in turn is
-/// hidden completely, because a peer could nest URLs without end.
+/// The nesting of a URL. A URL in the query of another URL is redacted like the other one. The URL in its
+/// query in turn is hidden completely, because a peer could nest URLs without end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Outermost,
@@ -51,7 +51,7 @@ fn url_at(text: &str, mark: Option<&str>, depth: Depth) -> String {
     format!("{scheme}://{authority}{path}?{query}")
 }
 
-/// Returns a text whose URLs are without their secrets.
+/// Returns a text with the secrets of its URLs hidden.
 #[must_use]
 pub fn urls_in(text: &str) -> Cow<'_, str> {
     urls_in_at(text, Depth::Outermost)
@@ -76,8 +76,8 @@ fn urls_in_at(text: &str, depth: Depth) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Hides each segment that looks random or follows a segment such as `token`, and the values of secret parameters in the
-/// other segments.
+/// Hides each segment that looks random or follows a segment such as `token`, and the values of secret
+/// parameters in the other segments.
 fn redact_path(path: &str, mark: Option<&str>, depth: Depth) -> String {
     let mut shown = Vec::new();
     let mut previous = "";

@@ -1,4 +1,5 @@
-//! Limits on calls, requests and connections: each takes a slot before it begins and gives it back at its end.
+//! Limits on calls, requests and connections: each takes a slot before it begins and gives it back at its
+//! end.
 //!
 //! Knows the address of a peer; does not know what a call is.
 
@@ -27,7 +28,8 @@ impl Default for OpenFiles {
 
 /// The slots of calls, of detached requests or of all requests.
 ///
-/// They outlive every configuration: a slot stays taken until its call or request ends, even if a reload lowers the limit.
+/// They outlive every configuration: a slot stays taken until its call or request ends, even if a reload
+/// lowers the limit.
 #[derive(Debug, Clone, Default)]
 pub struct Slots(Arc<Mutex<Taken>>);
 

@@ -1,5 +1,5 @@
-//! The TLS settings of a hook: the authorities that it trusts, and its client certificate. Certificates and key are PEM texts
-//! that are verified at the start.
+//! The TLS settings of a hook: the authorities that it trusts, and its client certificate. Certificates and
+//! key are PEM texts that are verified at the start.
 //!
 //! Knows PEM; does not know the files, and makes no connection.
 
@@ -18,7 +18,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use self::verifier::CaFileVerifier;
 
-/// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor certificates.
+/// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor
+/// certificates.
 #[derive(Clone, Default)]
 pub struct Tls {
     authorities: Option<Vec<u8>>,
@@ -52,8 +53,8 @@ pub enum PemFault {
 }
 
 impl Tls {
-    /// Trusts these certificates instead of the machine's authorities: each as an authority, and as the certificate of a
-    /// server.
+    /// Trusts these certificates instead of the machine's authorities: each as an authority, and as the
+    /// certificate of a server.
     ///
     /// # Errors
     /// Returns a fault if the text has no certificate.
@@ -92,8 +93,8 @@ impl Tls {
         Self { identity: None, certified: None, ..self.clone() }.with_fingerprint()
     }
 
-    /// Returns the settings of a client that trusts authorities of its own. None if it trusts the machine's authorities or
-    /// accepts any certificate.
+    /// Returns the settings of a client that trusts the given authorities. None if it trusts the machine's
+    /// authorities or accepts any certificate.
     #[must_use]
     pub fn client_config(&self) -> Option<ClientConfig> {
         let verifier = self.verifier.clone().filter(|_| !self.insecure)?;

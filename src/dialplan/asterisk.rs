@@ -155,7 +155,8 @@ impl Reader {
         }
     }
 
-    /// Returns the origin of a value whose text is copied. None if the value is encoded, filtered, or not a text.
+    /// Returns the origin of a value whose text is copied. None if the value is encoded, filtered, or not a
+    /// text.
     fn source(&self, reference: &Reference<'_>) -> Option<Source> {
         if reference.is_within(&ENCODING_FUNCTIONS) {
             return None;

@@ -1,4 +1,5 @@
-//! Parses the expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and Asterisk's `$[…]`.
+//! Parses the expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and
+//! Asterisk's `$[…]`.
 //!
 //! Knows their syntax; does not know functions or variables.
 
@@ -69,11 +70,12 @@ fn collect_references<'t>(
     }
 }
 
-/// The characters that end a name: arguments, a substring (`${NAME:1:2}`), an index, or another expression follow.
+/// The characters that end a name: arguments, a substring (`${NAME:1:2}`), an index, or another expression
+/// follow.
 const NAME_ENDS: [char; 6] = ['(', ' ', ':', '[', '$', '{'];
 
-/// Splits a text that begins with a bracket: returns the text in the brackets and the text after them. A bracket that is not
-/// closed extends to the end.
+/// Splits a text that begins with a bracket: returns the text in the brackets and the text after them. A
+/// bracket that is not closed extends to the end.
 fn bracketed(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix(['{', '['])?;
     let mut depth = 1_usize;
@@ -90,7 +92,7 @@ fn bracketed(text: &str) -> Option<(&str, &str)> {
     Some((inside, ""))
 }
 
-/// Returns a text in which `replacement` stands for every `${…}` and `$[…]`.
+/// Returns a text with every `${…}` and `$[…]` replaced.
 pub(super) fn replace_expressions(text: &str, replacement: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once('$') {

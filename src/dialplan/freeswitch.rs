@@ -1,5 +1,5 @@
-//! Reads an XML dialplan of FreeSWITCH: the application `socket`, the variables that are set before it, and the applications
-//! that use values.
+//! Reads an XML dialplan of FreeSWITCH: the application `socket`, the variables that are set before it, and
+//! the applications that use values.
 //!
 //! Knows the elements and their order; does not follow transfers between extensions.
 
@@ -44,7 +44,8 @@ fn application_of<'a>(action: Node<'a, '_>) -> &'a str {
     action.attribute("application").unwrap_or_default()
 }
 
-/// Returns the argument of an action: its text, or else its attribute `data` (`mod_dialplan_xml.c`, `parse_exten`).
+/// Returns the argument of an action: its text, or else its attribute `data` (`mod_dialplan_xml.c`,
+/// `parse_exten`).
 fn data_of<'a>(action: Node<'a, '_>) -> &'a str {
     let text = action.text().map(str::trim).filter(|text| !text.is_empty());
     text.or(action.attribute("data")).unwrap_or_default()
@@ -236,8 +237,8 @@ fn variables_set_before<'a>(socket: Node<'a, '_>) -> Vec<(&'a str, &'a str)> {
     set
 }
 
-/// True if `socket_resume` is set. With a static socket it leaves the call in `CS_RESET` for ever (`mod_event_socket.c`,
-/// `listener_run`).
+/// True if `socket_resume` is set. With a static socket it leaves the call in `CS_RESET` for ever
+/// (`mod_event_socket.c`, `listener_run`).
 fn resumes(set: &[(&str, &str)]) -> bool {
     let last = set.iter().find(|(name, _)| *name == "socket_resume");
     last.is_some_and(|(_, value)| *value == "true")

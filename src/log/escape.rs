@@ -1,5 +1,5 @@
-//! Escapes for unsafe characters: the text of a peer must not move the cursor of a terminal, begin a new line or reverse the
-//! order of letters.
+//! Escapes for unsafe characters: the text of a peer must not move the cursor of a terminal, begin a new line
+//! or reverse the order of letters.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

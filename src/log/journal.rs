@@ -1,8 +1,9 @@
-//! The journal of systemd: each event is one datagram of fields, so that `journalctl DIALHOOK_HOOK=crm` finds the calls of a
-//! hook.
+//! The journal of systemd: each event is one datagram of fields, so that `journalctl DIALHOOK_HOOK=crm` finds
+//! the calls of a hook.
 //!
-//! tracing-journald is not used, because it sends from the thread that logs: a journal that stalls would delay every call.
-//! Here the formatter writes text, as for any other log, and the thread of the queue sends it.
+//! tracing-journald is not used, because it sends from the thread that logs: a journal that stalls would
+//! delay every call. Here the formatter writes text, as for any other log, and the thread of the queue sends
+//! it.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -28,8 +29,8 @@ pub const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// True if standard error leads to the journal.
 ///
-/// `JOURNAL_STREAM` has the device and inode of the file that systemd made standard error (`systemd.exec(5)`). In a process
-/// that only inherited the variable, they are those of another file.
+/// `JOURNAL_STREAM` has the device and inode of the file that systemd made standard error
+/// (`systemd.exec(5)`). In a process that only inherited the variable, they are those of another file.
 pub(super) fn is_standard_error(journal_stream: Option<&str>) -> bool {
     let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
     let metadata = file.and_then(|file| file.metadata());
@@ -66,7 +67,8 @@ impl Journal {
 }
 
 impl Write for Journal {
-    /// A datagram that cannot be sent is lost, for example while journald restarts. The next write tries again.
+    /// A datagram that cannot be sent is lost, for example while journald restarts. The next write tries
+    /// again.
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
         self.socket.send_to(datagram, &self.path)
     }
@@ -76,11 +78,12 @@ impl Write for Journal {
     }
 }
 
-/// Formats events and the fields of spans as journald reads them (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>).
+/// Formats events and the fields of spans as journald reads them
+/// (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>).
 ///
 /// ```text
 /// entry = 1*field
-/// field = NAME "=" value LF                  ; the form for values without line feeds; ours have none
+/// field = NAME "=" value LF                  ; our values have no line feeds
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct JournalFields;
@@ -147,8 +150,8 @@ struct Fields {
 /// The prefix of our field names, which keeps them apart from those of other programs.
 const PREFIX: &str = "DIALHOOK_";
 
-/// Characters of one value after escaping. A datagram can have about 200 KiB, and journald drops a longer one. A value occurs
-/// twice in it, and no event has more than one long value.
+/// Characters of one value after escaping. A datagram can have about 200 KiB, and journald drops a longer
+/// one. A value occurs twice in it, and no event has more than one long value.
 const MAX_VALUE: usize = 16 * 1024;
 
 impl Fields {
@@ -179,7 +182,7 @@ impl Visit for Fields {
     }
 }
 
-/// Returns a character, or the escape of an unsafe one: a line feed would let a peer begin a field of its own.
+/// Returns a character, or the escape of an unsafe one: a line feed would let a peer begin another field.
 fn escaped(character: char) -> impl Iterator<Item = char> {
     let (plain, escape) = match is_unsafe(character) {
         true => (None, Some(character.escape_default())),

@@ -14,8 +14,8 @@ const QUEUE_LENGTH: usize = 8192;
 /// The log of this process.
 static LOG: OnceLock<LostLines> = OnceLock::new();
 
-/// Returns the number of lost lines of this process's log: the queue was full, or standard error or the journal returned an
-/// error.
+/// Returns the number of lost lines of this process's log: the queue was full, or standard error or the
+/// journal returned an error.
 #[must_use]
 pub fn lost_lines() -> u64 {
     LOG.get().map_or(0, LostLines::count)
@@ -40,7 +40,8 @@ impl LostLines {
     }
 }
 
-/// Returns a queue whose lines a thread of its own writes, until the guard is dropped.
+/// Returns a writer that queues its lines. A separate thread passes them to `writer` until the guard is
+/// dropped.
 pub(super) fn queued(writer: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard, LostLines) {
     let write_failures = Arc::default();
     let (queue, guard) = NonBlockingBuilder::default()

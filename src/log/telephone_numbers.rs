@@ -13,7 +13,7 @@ use crate::call::SwitchKind;
 /// The way in which the log shows telephone numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TelephoneNumbers {
-    /// Shows the last three digits only, which is enough to recognise one's own test call.
+    /// Shows the last three digits only, which is enough to recognise a test call.
     #[default]
     Masked,
     /// Shows every digit.
@@ -23,16 +23,16 @@ pub enum TelephoneNumbers {
 /// The digits of a masked number that stay visible.
 const VISIBLE_DIGITS: usize = 3;
 
-/// Hexadecimal digits of the counter at the end of a channel name of Asterisk (`main/channel_internal_api.c`; each technology
-/// writes `-%08x`).
+/// Hexadecimal digits of the counter at the end of a channel name of Asterisk (`main/channel_internal_api.c`;
+/// each technology writes `-%08x`).
 const COUNTER_DIGITS: usize = 8;
 
 impl TelephoneNumbers {
     /// Returns a name that a peer chose, as the log shows it.
     ///
     /// Six digits or more are a number. Separators between them do not count, as in `06-1234-5678` and
-    /// `(31)6.12.34.56.78`. IP addresses and dates are not numbers, except in front of `@`, which is the place of a user
-    /// name.
+    /// `(31)6.12.34.56.78`. IP addresses and dates are not numbers, except in front of `@`, which is the
+    /// place of a user name.
     #[must_use]
     pub fn show_name(self, name: &str) -> Cow<'_, str> {
         self.show(name, MAX_NAME)
@@ -46,8 +46,8 @@ impl TelephoneNumbers {
 
     /// Returns the name of a channel, such as `PJSIP/31612345678-0000001a`, as the log shows it.
     ///
-    /// Asterisk's counter at the end stays visible, because it identifies the channel. FreeSWITCH writes no counter, so the
-    /// same digits are a number there.
+    /// Asterisk's counter at the end stays visible, because it identifies the channel. FreeSWITCH writes no
+    /// counter, so the same digits are a number there.
     #[must_use]
     pub fn show_channel(self, channel: &str, switch: SwitchKind) -> Cow<'_, str> {
         let (name, counter) = match switch {
@@ -60,8 +60,8 @@ impl TelephoneNumbers {
         }
     }
 
-    /// Returns at most `max` characters of a text. It searches twice as many for numbers: a number that is cut in two could
-    /// be too short to be recognised.
+    /// Returns at most `max` characters of a text. It searches twice as many for numbers: a number that is
+    /// cut in two could be too short to be recognised.
     fn show(self, text: &str, max: usize) -> Cow<'_, str> {
         let text = first_characters(text, 2 * max).unwrap_or(text);
         let shown = match self {

@@ -1,8 +1,10 @@
-//! Limits on the length of a text that a peer chose, so that it fills neither the log nor the queue before it.
+//! Limits on the length of a text that a peer chose, so that it fills neither the log nor the queue before
+//! it.
 
 use std::borrow::Cow;
 
-/// Characters of a name: the id of a call, or the name of a channel, hook or host. Real names have about 20 to 80.
+/// Characters of a name: the id of a call, or the name of a channel, hook or host. Real names have about 20
+/// to 80.
 pub(super) const MAX_NAME: usize = 200;
 
 /// Characters of a text that is logged at `trace` only. An ordinary answer fits.

@@ -18,7 +18,7 @@ impl StepMetrics {
             calls: counters(
                 registry,
                 "calls_total",
-                "Webhook steps that ended, by status. CANCELLED: the caller hung up, or the call was moved to another extension.",
+                "Webhook steps that ended, by status. CANCELLED: the caller hung up, or the call was transferred.",
                 &["switch", "hook", "status"],
             ),
             in_flight: gauge(registry, "calls_in_flight", "Calls that are in a webhook step now."),
@@ -189,9 +189,9 @@ fn histograms(registry: &Registry, name: &str, help: &str, label: &str) -> Histo
     registered(registry, HistogramVec::new(described, &[label]))
 }
 
-/// The upper bounds of the buckets in seconds. They are close together where a good webhook answers, and there is one between
-/// any two usual timeouts: a step that reached its timeout of 2 s took slightly longer and is in the bucket of 3 s; one that
-/// reached the longest timeout, 10 s, is in the bucket of 11 s.
+/// The upper bounds of the buckets in seconds. They are close together where a good webhook answers, and
+/// there is one between any two usual timeouts: a step that reached its timeout of 2 s took slightly longer
+/// and is in the bucket of 3 s; one that reached the longest timeout, 10 s, is in the bucket of 11 s.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 11.0];
 
 #[expect(

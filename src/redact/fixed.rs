@@ -1,4 +1,5 @@
-//! The parts of a text that redaction never hides: the marks of placeholders, and expressions `${…}` of a dialplan.
+//! The parts of a text that redaction never hides: the marks of placeholders, and expressions `${…}` of a
+//! dialplan.
 
 use super::HIDDEN;
 

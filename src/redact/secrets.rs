@@ -29,13 +29,15 @@ pub(super) fn is_secret_parameter(name: &str) -> bool {
     is_secret_name(name) || SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
 }
 
-/// Names of secret query parameters that no header has: `sig` and `code` of Azure, and others of the same use.
+/// Names of secret query parameters that no header has: `sig` and `code` of Azure, and others of the same
+/// use.
 const SECRET_PARAMETERS: [&str; 5] = ["sig", "code", "hmac", "hash", "pin"];
 
-/// True if a header or parameter with this name has a secret value, which is not shown and not sent on by a redirect.
+/// True if a header or parameter with this name has a secret value, which is not shown and not sent on by a
+/// redirect.
 ///
-/// The rule prefers false alarms (`X-Monkey`): a person can look up the value in the file, but a secret that is shown is no
-/// longer secret.
+/// The rule prefers false alarms (`X-Monkey`): a person can look up the value in the file, but a secret that
+/// is shown is no longer secret.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

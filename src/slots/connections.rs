@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::silent::{Class, SilentConnections};
 
-/// The slots of connections. They outlive every configuration: a connection keeps its slot until it ends, even if a reload
-/// lowers the limit.
+/// The slots of connections. They outlive every configuration: a connection keeps its slot until it ends,
+/// even if a reload lowers the limit.
 ///
-/// A connection is silent until it has told of its call, and again after its call was refused. When few slots are free, the
-/// connection that has been silent longest is evicted. Refused connections are evicted first, then the connections of a
-/// peer that has more than its share.
+/// A connection is silent until its call is received, and again after its call was refused. When few slots
+/// are free, the connection that has been silent longest is evicted. Refused connections are evicted first,
+/// then the connections of a peer that has more than its share.
 #[derive(Debug, Clone)]
 pub struct ConnectionSlots(Arc<Shared>);
 
@@ -51,21 +51,22 @@ struct State {
 pub struct ConnectionSlot {
     slots: ConnectionSlots,
     generation: u64,
-    /// The number among the silent connections. None before the connection is accepted and after it has told of its call.
+    /// The number among the silent connections. None before the connection is accepted and after its call is
+    /// received.
     number: Option<u64>,
     eviction: CancellationToken,
 }
 
-/// The time that every connection has to tell of its call. A switch on the same host needs milliseconds, one on another
-/// continent a round trip, and a busy one somewhat longer.
+/// The time in which a connection is not evicted. To send its call, a switch on the same host needs
+/// milliseconds, one on another continent a round trip, and a busy one somewhat longer.
 const MIN_SILENCE: Duration = Duration::from_millis(250);
 
-/// The slots that new connections have after a reduction of the limit, however many older connections remain. With a slot,
-/// a new call hears at once that there are too many calls.
+/// The slots that new connections have after a reduction of the limit, however many older connections remain.
+/// With a slot, a new call hears at once that there are too many calls.
 const SLOTS_AFTER_REDUCTION: usize = 100;
 
-/// The highest number of slots that eviction keeps free. A silent connection takes up to 20 ms to end, so this is enough
-/// for 3,000 new connections a second.
+/// The highest number of slots that eviction keeps free. A silent connection takes up to 20 ms to end, so
+/// this is enough for 3,000 new connections a second.
 const MAX_RESERVE: usize = 64;
 
 impl ConnectionSlots {
@@ -99,7 +100,7 @@ impl ConnectionSlots {
     /// Waits for a free slot and takes it. Cancel safe.
     pub async fn acquire(&self) -> ConnectionSlot {
         if self.state().is_nearly_full() {
-            // a connection that has sent its call already can say so before any connection is evicted
+            // calls that have arrived already are received before a connection is evicted
             yield_now().await;
         }
         loop {
@@ -131,7 +132,8 @@ impl ConnectionSlots {
         })
     }
 
-    /// Evicts the connection that has been silent longest. Returns false if there is none that may be evicted.
+    /// Evicts the connection that has been silent longest. Returns false if there is none that may be
+    /// evicted.
     pub fn evict(&self) -> bool {
         self.state().evict(Instant::now())
     }
@@ -178,14 +180,14 @@ impl ConnectionSlot {
         self.begin_silence(class, Instant::now() + MIN_SILENCE);
     }
 
-    /// Records that the connection has told of its call. It keeps its slot until it ends.
+    /// Records that the call is received. The connection keeps its slot until it ends.
     pub fn call_received(&mut self) {
         if let Some(number) = self.number.take() {
             self.slots.state().end_silence(number);
         }
     }
 
-    /// Records that the call was refused. The connection is evicted before all that wait for a call.
+    /// Records that the call was refused. From now on the connection is evicted before all others.
     pub fn mark_refused(&mut self) {
         self.begin_silence(Class::Refused, Instant::now());
     }

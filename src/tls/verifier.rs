@@ -10,10 +10,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 
 /// Verifies servers against these certificates only.
 ///
-/// A server with a certificate that is in the file, byte for byte, is trusted: the handshake proves that it has the private
-/// key, and the administrator named this server by its certificate. Its names, issuer and purpose are not checked (as with
-/// DANE-EE, RFC 7671, 5.1), but its dates are. Any other certificate must be issued by one of the file, and is verified in
-/// the usual way.
+/// A server with a certificate that is in the file, byte for byte, is trusted: the handshake proves that it
+/// has the private key, and the administrator named this server by its certificate. Its names, issuer and
+/// purpose are not checked (as with DANE-EE, RFC 7671, 5.1), but its dates are. Any other certificate must be
+/// issued by one of the file, and is verified in the usual way.
 #[derive(Debug)]
 pub(super) struct CaFileVerifier {
     certificates: Vec<CertificateDer<'static>>,
@@ -81,7 +81,8 @@ impl ServerCertVerifier for CaFileVerifier {
     }
 }
 
-/// Reports a bad signature as an unknown issuer: another authority or device has the same name as one of the file.
+/// Reports a bad signature as an unknown issuer: another authority or device has the same name as one of the
+/// file.
 fn as_unknown_issuer(error: Error) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::UnknownIssuer.into(),

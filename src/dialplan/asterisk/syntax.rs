@@ -2,12 +2,12 @@
 
 /// Removes comments line by line, as Asterisk does (`main/config.c`, `config_text_file_load`).
 ///
-/// A `;` begins a comment that ends with the line. A `;--` begins one that ends at `--;`; these can be nested. `\;` is a
-/// semicolon.
+/// A `;` begins a comment that ends with the line. A `;--` begins one that ends at `--;`; these can be
+/// nested. `\;` is a semicolon.
 #[derive(Debug, Default)]
 pub(super) struct Comments {
-    /// The number of `;--` minus the number of `--;`. Asterisk also counts a `--;` outside of a comment: the depth is -1 then,
-    /// and Asterisk skips the following lines.
+    /// The number of `;--` minus the number of `--;`. Asterisk also counts a `--;` outside of a comment: the
+    /// depth is -1 then, and Asterisk skips the following lines.
     depth: isize,
 }
 
@@ -77,8 +77,8 @@ pub(super) fn applications(line: &str) -> Vec<Application<'_>> {
     found
 }
 
-/// Returns the text between the parenthesis that a text begins with and the one that closes it. Where the parentheses are not
-/// balanced, it is the last one.
+/// Returns the text between the parenthesis that a text begins with and the one that closes it. Where the
+/// parentheses are not balanced, it is the last one.
 fn parenthesized(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices() {
@@ -94,8 +94,8 @@ fn parenthesized(text: &str) -> Option<&str> {
     text.get(1..text.rfind(')')?)
 }
 
-/// Splits arguments at the commas outside of quotes and brackets, and removes quotes and backslashes (`main/app.c`,
-/// `__ast_app_separate_args`).
+/// Splits arguments at the commas outside of quotes and brackets, and removes quotes and backslashes
+/// (`main/app.c`, `__ast_app_separate_args`).
 pub(super) fn split_arguments(text: &str) -> Vec<String> {
     let (mut all, mut depth, mut quoted, mut escaped) = (vec![String::new()], 0_usize, false, false);
     for character in text.chars() {
@@ -124,8 +124,8 @@ pub(super) fn split_arguments(text: &str) -> Vec<String> {
     all
 }
 
-/// Splits an address into host and port: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address without a
-/// port (`main/netsock2.c`, `ast_sockaddr_split_hostport`).
+/// Splits an address into host and port: `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6
+/// address without a port (`main/netsock2.c`, `ast_sockaddr_split_hostport`).
 pub(super) fn host_and_port(text: &str) -> (String, Option<u16>) {
     if let Some((address, behind)) = text.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
         return (address.to_owned(), behind.strip_prefix(':').and_then(|port| port.parse().ok()));

@@ -1,4 +1,5 @@
-//! Reads the conditions around an action: the values that they validate, and the captures `$1` … that they provide.
+//! Reads the conditions around an action: the values that they validate, and the captures `$1` … that they
+//! provide.
 
 use roxmltree::Node;
 
@@ -27,7 +28,8 @@ pub(super) fn is_validated(action: Node<'_, '_>, variable: &str) -> bool {
     false
 }
 
-/// Returns the captures `$1` … in a text, each with the variable from which it comes. None of a condition with an allow list.
+/// Returns the captures `$1` … in a text, each with the variable from which it comes. None of a condition
+/// with an allow list.
 pub(super) fn capture_sources(action: Node<'_, '_>, text: &str) -> Vec<(String, String)> {
     let Some(condition) = action.parent().filter(|node| node.has_tag_name("condition")) else {
         return Vec::new();
@@ -50,8 +52,8 @@ fn first_capture(text: &str) -> Option<String> {
     Some(format!("${digit}"))
 }
 
-/// Returns the variables in the field of a condition, in lower case: those of its expressions, or a field of the caller
-/// profile.
+/// Returns the variables in the field of a condition, in lower case: those of its expressions, or a field of
+/// the caller profile.
 fn field_variables(condition: Node<'_, '_>) -> Vec<String> {
     let field = condition.attribute("field").unwrap_or_default();
     if !field.contains('$') {
@@ -60,7 +62,8 @@ fn field_variables(condition: Node<'_, '_>) -> Vec<String> {
     references(field).iter().map(|reference| reference.name.to_ascii_lowercase()).collect()
 }
 
-/// True if an expression matches only texts of letters, digits and a few harmless characters, such as `^\d+$`.
+/// True if an expression matches only texts of letters, digits and a few harmless characters, such as
+/// `^\d+$`.
 fn is_allow_list(expression: &str) -> bool {
     let Some(inside) = expression.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')) else {
         return false;

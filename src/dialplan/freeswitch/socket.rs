@@ -2,8 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-/// Returns the fault of the first unusable IPv6 address. FreeSWITCH takes the text after the last colon as the port, and does
-/// not know brackets (`mod_event_socket.c`, `socket_function`).
+/// Returns the fault of the first unusable IPv6 address. FreeSWITCH takes the text after the last colon as
+/// the port, and does not know brackets (`mod_event_socket.c`, `socket_function`).
 pub(super) fn address_fault(data: &str) -> Option<String> {
     let targets = data.split_whitespace().next()?;
     targets.split('|').find_map(target_fault)
@@ -70,7 +70,8 @@ pub(super) fn broadcasts_async_socket(text: &str) -> bool {
     false
 }
 
-/// Returns the argument of the `socket` that a text begins with: `socket host:port async`, or `socket::host:port async`.
+/// Returns the argument of the `socket` that a text begins with: `socket host:port async`, or
+/// `socket::host:port async`.
 fn socket_argument(text: &str) -> Option<&str> {
     let behind = text.strip_prefix("socket")?;
     let argument = behind.trim_start_matches(['\'', '"', ' ', ':']);

@@ -63,7 +63,8 @@ fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialpla
     read(&text).unwrap()
 }
 
-/// Returns the variables whose value is an injection in this action, which is in a condition that always matches.
+/// Returns the variables whose value is an injection in this action, which is in a condition that always
+/// matches.
 fn injections(application: &str, data: &str) -> Vec<(String, InjectionKind)> {
     let injections = with("", "", application, data).injections.into_iter();
     injections.map(|found| (found.variable, found.kind)).collect()

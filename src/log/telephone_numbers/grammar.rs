@@ -62,8 +62,8 @@ impl Run {
     }
 }
 
-/// Parses the IPv4 address that a text begins with. `12.34.56.78@host` can be a number, because an address does not stand in
-/// front of `@`.
+/// Parses the IPv4 address that a text begins with. `12.34.56.78@host` can be a number, because no address
+/// comes before `@`.
 fn address(text: &str) -> Option<Run> {
     let length = text.bytes().take(17).take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
     let (own, behind) = text.split_at_checked(length)?;
@@ -90,7 +90,8 @@ fn date(text: &str) -> Option<Run> {
     (is_date && !goes_on).then(|| Run::other(own.len()))
 }
 
-/// Parses a possible telephone number: an unbroken one, or groups of digits that are too short to be one alone.
+/// Parses a possible telephone number: an unbroken one, or groups of digits that are too short to be one
+/// alone.
 ///
 /// ```text
 /// number = 6*DIGIT / group *( gap group )       ; a gap with a space

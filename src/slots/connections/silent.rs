@@ -1,11 +1,12 @@
-//! The connections that have not told of a call, in the order in which they are evicted.
+//! The connections from which no call has been received, in the order in which they are evicted.
 
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The class of a silent connection. Classes are evicted in this order; within a class, the oldest connection is first.
+/// The class of a silent connection. Classes are evicted in this order; within a class, the oldest connection
+/// is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// The call was refused; the connection stays open only until the switch has read the refusal.

@@ -61,7 +61,7 @@ async fn a_connection_with_a_call_is_never_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_connection_has_time_to_tell_of_its_call() {
+async fn a_new_connection_is_not_evicted_at_once() {
     let slots = ConnectionSlots::new(1, usize::MAX);
     let slot = silent(&slots).await;
     advance(MIN_SILENCE - Duration::from_millis(1)).await;
