@@ -5,6 +5,7 @@
 //! [`AD_HOC`] or [`UNKNOWN`].
 
 mod families;
+mod labels;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,13 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus::{IntGauge, Registry, TextEncoder};
 
 use self::families::{BreakerMetrics, CacheMetrics, DaemonMetrics, RequestMetrics, StepMetrics};
+pub use self::labels::{CANCELLED, CacheResult, Refusal};
 pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
-
-/// The status of a step that ended with a hangup, or whose call was transferred. The dialplan
-/// does not see it.
-pub const CANCELLED: &str = "CANCELLED";
 
 /// All metrics since the start of the daemon. A reload of the configuration does not reset them.
 pub struct Metrics {
@@ -33,50 +31,6 @@ pub struct Metrics {
 /// A call or a request that counts as in flight until this is dropped.
 #[derive(Debug)]
 pub struct InFlight(IntGauge);
-
-/// The result of a lookup in the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheResult {
-    /// The cache had a fresh answer.
-    Hit,
-    /// The cache had no answer.
-    Miss,
-    /// The cache had a stale answer, and it was used.
-    Stale,
-}
-
-/// The reason for which a connection or a call was refused. The label's value is in [`Refusal::as_str`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The address of the peer is not in `listen.allow`.
-    NotAllowed,
-    /// The peer sent something that no switch sends.
-    Forged,
-    /// The peer sent nothing for too long.
-    Silent,
-    /// The peer sent more than the limits allow.
-    TooLong,
-    /// The caller hung up before the call was authenticated.
-    Unauthenticated,
-    /// The step panicked, which is a fault in dialhook.
-    Panicked,
-}
-
-impl Refusal {
-    const ALL: [Self; 6] =
-        [Self::NotAllowed, Self::Forged, Self::Silent, Self::TooLong, Self::Unauthenticated, Self::Panicked];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NotAllowed => "not_allowed",
-            Self::Forged => "forged",
-            Self::Silent => "silent",
-            Self::TooLong => "too_long",
-            Self::Unauthenticated => "unproved",
-            Self::Panicked => "panicked",
-        }
-    }
-}
 
 /// The values of the label `kind` of connections.
 const MADE: &str = "made";
@@ -191,12 +145,7 @@ impl Metrics {
 
     /// Counts a lookup in the cache.
     pub fn cache_lookup(&self, hook: &str, result: CacheResult) {
-        let result = match result {
-            CacheResult::Hit => "hit",
-            CacheResult::Miss => "miss",
-            CacheResult::Stale => "stale",
-        };
-        self.caches.lookups.with_label_values(&[hook, result]).inc();
+        self.caches.lookups.with_label_values(&[hook, result.as_str()]).inc();
     }
 
     /// Sets the number of answers in the cache.

@@ -6,6 +6,7 @@
 mod applications;
 mod condition;
 mod socket;
+mod variables;
 
 use roxmltree::{Document, Node};
 
@@ -14,11 +15,10 @@ use self::applications::{
 };
 use self::condition::{capture_sources, is_validated};
 use self::socket::{address_fault, broadcasts_async_socket, event_sockets, is_async};
+use self::variables::{parameters, resumes, variables_set_before};
 use super::expansion::references;
-use super::{
-    Dialplan, DialplanStep, Injection, InjectionKind, StepTarget, VariableCopy, address, parameter, shown,
-};
-use crate::call::{Call, Parameter, SwitchKind};
+use super::{Dialplan, DialplanStep, Injection, InjectionKind, StepTarget, VariableCopy, address, shown};
+use crate::call::{Call, SwitchKind};
 use crate::switch::esl;
 use crate::variable::Value;
 
@@ -224,35 +224,6 @@ fn is_true(word: &str) -> bool {
     ["yes", "on", "true", "t", "enabled", "active", "allow", "1"]
         .iter()
         .any(|yes| word.eq_ignore_ascii_case(yes))
-}
-
-/// Returns the variables that the same condition sets before a socket, the last assignment first.
-fn variables_set_before<'a>(socket: Node<'a, '_>) -> Vec<(&'a str, &'a str)> {
-    let mut set = Vec::new();
-    for node in socket.prev_siblings() {
-        if node != socket && is_action(node) && matches!(application_of(node), "set" | "export") {
-            set.extend(data_of(node).split_once('='));
-        }
-    }
-    set
-}
-
-/// True if `socket_resume` is set. With a static socket it leaves the call in `CS_RESET` for ever
-/// (`mod_event_socket.c`, `listener_run`).
-fn resumes(set: &[(&str, &str)]) -> bool {
-    let last = set.iter().find(|(name, _)| *name == "socket_resume");
-    last.is_some_and(|(_, value)| *value == "true")
-}
-
-/// Returns the parameters of an ad hoc step.
-fn parameters(set: &[(&str, &str)]) -> Vec<Parameter> {
-    let mut parameters = Vec::new();
-    for name in ["method", "url", "variable", "timeout", "accept"] {
-        if let Some((_, value)) = set.iter().find(|(set, _)| set.strip_prefix("webhook_") == Some(name)) {
-            parameters.push(parameter(&format!("{name}={value}")));
-        }
-    }
-    parameters
 }
 
 #[cfg(test)]

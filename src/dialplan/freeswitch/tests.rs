@@ -1,5 +1,6 @@
 //! Steps and injections are found in an XML dialplan.
 
+use super::super::parameter;
 use super::*;
 
 const DIALPLAN: &str = r#"<include>
