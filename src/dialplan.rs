@@ -51,7 +51,7 @@ pub struct DialplanStep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepTarget {
     /// The step makes this call.
-    Call(Call),
+    Call(Box<Call>),
     /// The step cannot work with any configuration, for this reason.
     Fault(String),
     /// An expression in the path selects the hook, so it can be any hook.

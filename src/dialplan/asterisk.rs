@@ -99,7 +99,11 @@ impl Reader {
         let target = match address_fault(authority) {
             Some(fault) => StepTarget::Fault(fault),
             None if path.contains('$') => StepTarget::AnyHook,
-            None => StepTarget::Call(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters)),
+            None => StepTarget::Call(Box::new(Call::unknown(
+                SwitchKind::Asterisk,
+                Value::from(address),
+                parameters,
+            ))),
         };
         let (host, port) = host_and_port(authority);
         let step = shown(&format!("AGI({url})"));

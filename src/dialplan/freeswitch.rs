@@ -119,11 +119,11 @@ impl Reader<'_, '_, '_> {
             let target = match &fault {
                 Some(fault) => StepTarget::Fault(fault.clone()),
                 None if hook.contains('$') => StepTarget::AnyHook,
-                None => StepTarget::Call(Call::unknown(
+                None => StepTarget::Call(Box::new(Call::unknown(
                     SwitchKind::FreeSwitch,
                     Value::from(address),
                     parameters.clone(),
-                )),
+                ))),
             };
             let (switch, line, step) = (SwitchKind::FreeSwitch, self.line, shown(written));
             self.dialplan.steps.push(DialplanStep { switch, line, host, port: Some(port), step, target });
