@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::hook::{Load, Outcome};
-use crate::log::Seldom;
+use crate::log::RateLimited;
 use crate::metrics::Metrics;
-use crate::slots::{Attendance, Full, OpenFiles, Place};
+use crate::slots::{Full, OpenFiles, Slot, Slots};
 use crate::webhook::Webhook;
 
 /// Everything that is shared by the calls of all configurations.
@@ -27,11 +27,11 @@ pub struct Daemon {
     /// The detached requests under way.
     pub(crate) detached_requests: TaskTracker,
     /// The slots of the calls that ask a webhook.
-    calls: Attendance,
+    calls: Slots,
     /// The slots of detached requests.
-    detached: Attendance,
+    detached: Slots,
     /// The slots of all requests together. Each request needs an open file.
-    requests: Attendance,
+    requests: Slots,
     open_files: Mutex<OpenFiles>,
 }
 
@@ -39,31 +39,31 @@ pub struct Daemon {
 /// hides another. The metrics count all of them.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
-    pub(crate) not_allowed: Seldom,
-    pub(crate) forged: Seldom,
-    pub(crate) too_long: Seldom,
-    pub(crate) silent: Seldom,
-    pub(crate) displaced: Seldom,
-    pub(crate) bad_request: Seldom,
-    pub(crate) overloaded: Seldom,
-    pub(crate) gone_early: Seldom,
-    pub(crate) unconfirmed: Seldom,
+    pub(crate) not_allowed: RateLimited,
+    pub(crate) forged: RateLimited,
+    pub(crate) too_long: RateLimited,
+    pub(crate) silent: RateLimited,
+    pub(crate) displaced: RateLimited,
+    pub(crate) bad_request: RateLimited,
+    pub(crate) overloaded: RateLimited,
+    pub(crate) gone_early: RateLimited,
+    pub(crate) unconfirmed: RateLimited,
 }
 
 impl Default for RateLimits {
     fn default() -> Self {
         // a fault in a dialplan, or a busy hour, causes these lines too, and each line is about a call
-        let step = || Seldom::at_most(10, Duration::from_secs(1));
+        let step = || RateLimited::new(10, Duration::from_secs(1));
         Self {
-            not_allowed: Seldom::default(),
-            forged: Seldom::default(),
-            too_long: Seldom::default(),
-            silent: Seldom::default(),
-            displaced: Seldom::default(),
+            not_allowed: RateLimited::default(),
+            forged: RateLimited::default(),
+            too_long: RateLimited::default(),
+            silent: RateLimited::default(),
+            displaced: RateLimited::default(),
             bad_request: step(),
             overloaded: step(),
             gone_early: step(),
-            unconfirmed: Seldom::default(),
+            unconfirmed: RateLimited::default(),
         }
     }
 }
@@ -71,8 +71,8 @@ impl Default for RateLimits {
 /// The slots of a call that asks its webhook. Dropping them frees them.
 #[derive(Debug)]
 pub(crate) struct CallSlots {
-    _call: Place,
-    pub(crate) request: Place,
+    _call: Slot,
+    pub(crate) request: Slot,
 }
 
 impl Daemon {
@@ -84,9 +84,9 @@ impl Daemon {
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),
-            calls: Attendance::default(),
-            detached: Attendance::default(),
-            requests: Attendance::default(),
+            calls: Slots::default(),
+            detached: Slots::default(),
+            requests: Slots::default(),
             open_files: Mutex::default(),
         }
     }
@@ -106,12 +106,12 @@ impl Daemon {
     /// Returns the limit that the call would exceed.
     pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Load> {
         let call =
-            self.calls.enter(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
-                Full::All(limit) => Load::Calls(limit),
-                Full::OfPeer(limit) => Load::CallsOfPeer(limit),
+            self.calls.acquire(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
+                Full::Total(limit) => Load::Calls(limit),
+                Full::PerPeer(limit) => Load::CallsOfPeer(limit),
             })?;
         let OpenFiles { requests, limit } = self.open_files();
-        let request = self.requests.enter(None, requests, None).map_err(|_full| Load::OpenFiles(limit))?;
+        let request = self.requests.acquire(None, requests, None).map_err(|_full| Load::OpenFiles(limit))?;
         Ok(CallSlots { _call: call, request })
     }
 
@@ -119,9 +119,9 @@ impl Daemon {
     ///
     /// # Errors
     /// Returns the limit that the request would exceed.
-    pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Place, Load> {
+    pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Slot, Load> {
         let most = limits.detached;
-        self.detached.enter(None, most, None).map_err(|_full| Load::Detached(most))
+        self.detached.acquire(None, most, None).map_err(|_full| Load::Detached(most))
     }
 
     /// Returns the outcome that the dialplan is told. If this machine had no open file left for a request, there were too many

@@ -1,8 +1,9 @@
-//! What a dialplan holds that concerns the daemon: its webhook steps, as calls would make them, and where it puts values that
-//! strangers choose.
+//! Reads dialplans for `dialhook check`: finds the webhook steps, and the places where a value from outside
+//! can do harm.
 //!
-//! The result of an expression is not known; a harmless value stands for it, so that only what the author
-//! wrote himself is judged. How an `extensions.conf` is read: `asterisk`; an XML dialplan: `freeswitch`.
+//! The result of an expression is not known. It is replaced by a harmless value, so that only the author's
+//! text is judged. `asterisk` reads an `extensions.conf`, `freeswitch` an XML dialplan. Neither knows the
+//! configuration.
 
 mod asterisk;
 mod expansion;
@@ -14,80 +15,90 @@ use crate::call::{Call, Parameter, SwitchKind};
 use crate::redact;
 use crate::variable::Value;
 
-/// What a dialplan holds.
+/// The findings in one dialplan.
 #[derive(Debug, Default)]
 pub struct Dialplan {
-    /// Its webhook steps.
-    pub steps: Vec<WrittenStep>,
-    /// The values that it puts where they can do harm.
-    pub uses: Vec<Use>,
-    /// The values that it keeps under another name.
-    pub copies: Vec<Copied>,
-    /// What may go wrong whatever the hooks are, with the line.
-    pub notices: Vec<(usize, String)>,
-    /// True if it includes other files.
+    /// The webhook steps.
+    pub steps: Vec<DialplanStep>,
+    /// The places where a value can be an injection.
+    pub injections: Vec<Injection>,
+    /// The assignments of a variable's value to another variable.
+    pub copies: Vec<VariableCopy>,
+    /// Warnings that hold for every configuration, with their line.
+    pub notes: Vec<(usize, String)>,
+    /// True if the file includes other files.
     pub includes: bool,
 }
 
-/// One step in a dialplan.
+/// A webhook step in a dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrittenStep {
-    /// Which switch makes it.
+pub struct DialplanStep {
+    /// The switch that runs this dialplan.
     pub switch: SwitchKind,
     /// The line, counted from 1.
     pub line: usize,
-    /// Where it goes, as written.
+    /// The host that the step connects to.
     pub host: String,
-    /// The port, where one is written.
+    /// The port, if the step has one.
     pub port: Option<u16>,
-    /// The application and its address, as they may be shown.
+    /// The application and its address, for messages.
     pub step: String,
-    /// A call that makes this step, or what is wrong with it whatever the hooks are; none where an expression stands
-    /// in the path, and any hook may be meant.
-    pub call: Option<Result<Call, String>>,
+    /// The call that the step makes.
+    pub target: StepTarget,
 }
 
-/// A value of a channel in a place where its text has a meaning.
+/// The call that a step of a dialplan makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub enum StepTarget {
+    /// The step makes this call.
+    Call(Box<Call>),
+    /// The step cannot work with any configuration, for this reason.
+    Fault(String),
+    /// An expression in the path selects the hook, so it can be any hook.
+    AnyHook,
+}
+
+/// A place where the text of a value can become more than a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injection {
     /// The line, counted from 1.
     pub line: usize,
-    /// The application with its arguments, as they may be shown.
-    pub place: String,
-    /// The value as the dialplan writes it.
-    pub written: String,
-    /// The variable or function that it comes from.
-    pub name: String,
-    /// True if callers choose it.
-    pub callers: bool,
-    /// What it can become there.
-    pub role: Role,
+    /// The application with its arguments, for messages.
+    pub application: String,
+    /// The expression in the dialplan.
+    pub expression: String,
+    /// The variable or function from which the value comes.
+    pub variable: String,
+    /// True if the caller chooses the value.
+    pub caller_chosen: bool,
+    /// The possible effect.
+    pub kind: InjectionKind,
 }
 
-/// What a text can become.
+/// The possible effect of an injection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A command, or another destination.
+pub enum InjectionKind {
+    /// The text becomes a command or another destination.
     Command,
-    /// Another parameter of a webhook step, or another URL.
+    /// The text becomes another parameter of a webhook step, or another URL.
     Parameter,
 }
 
-/// A variable that receives the value of another one.
+/// An assignment of a variable's value to another variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
-    /// The variable that receives it.
+pub struct VariableCopy {
+    /// The variable that is assigned.
     pub to: String,
-    /// The variable or function that it comes from.
+    /// The variable or function from which the value comes.
     pub from: String,
-    /// True if callers choose it.
-    pub callers: bool,
+    /// True if the caller chooses the value.
+    pub caller_chosen: bool,
 }
 
-/// Reads a dialplan: XML where the file's name ends so, else an `extensions.conf`.
+/// Reads a dialplan: XML if the file's name ends in `.xml`, otherwise an `extensions.conf`.
 ///
 /// # Errors
-/// What is wrong with the XML, and in which line.
+/// Returns the line and the fault if the XML is not well-formed.
 pub fn read(file: &Path, text: &str) -> Result<Dialplan, (usize, String)> {
     match switch_of(file) {
         SwitchKind::FreeSwitch => freeswitch::read(text),
@@ -95,7 +106,7 @@ pub fn read(file: &Path, text: &str) -> Result<Dialplan, (usize, String)> {
     }
 }
 
-/// The switch that reads a file of this name.
+/// Returns the switch that reads a file of this name.
 #[must_use]
 pub fn switch_of(file: &Path) -> SwitchKind {
     match file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xml")) {
@@ -104,40 +115,47 @@ pub fn switch_of(file: &Path) -> SwitchKind {
     }
 }
 
-/// The parts of an address of which an expression may stand in any: path and query, with something harmless for
-/// every expression in the query.
+/// Splits an address at its query. Returns the path, and the address with a harmless value for each
+/// expression in the query.
 fn address(script: &str) -> (&str, String) {
     let (path, query) = script.split_once('?').unwrap_or((script, ""));
-    let pair = |p: Parameter| format!("{}={}", p.name.lossy(), p.value.lossy());
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|text| pair(parameter(text)));
-    let query = pairs.collect::<Vec<_>>().join("&");
-    (path, if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+    let mut pairs = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Parameter { name, value } = parameter(pair);
+        pairs.push(format!("{}={}", name.lossy(), value.lossy()));
+    }
+    if pairs.is_empty() {
+        return (path, path.to_owned());
+    }
+    (path, format!("{path}?{}", pairs.join("&")))
 }
 
-/// `name=value`, with something harmless for every expression in the value.
+/// Parses `name=value`, with a harmless value for each expression.
 fn parameter(argument: &str) -> Parameter {
     let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
     let name = name.trim();
-    let value = match (expansion::replaced(value, "x"), name) {
-        (harmless, _) if harmless == value => harmless,
-        (_, "timeout") => "2".to_owned(),
-        (_, "method") => "GET".to_owned(),
-        (_, "accept") => "word".to_owned(),
-        (harmless, _) => harmless,
+    let harmless = expansion::replace_expressions(value, "x");
+    let value = match name {
+        _ if harmless == value => harmless,
+        "timeout" => "2".to_owned(),
+        "method" => "GET".to_owned(),
+        "accept" => "word".to_owned(),
+        _ => harmless,
     };
     Parameter { name: Value::from(name), value: Value::from(value) }
 }
 
-/// An application with its arguments for a person: without secrets and control characters, and not too long.
+/// Returns an application with its arguments for a message: without secrets and control characters, and
+/// truncated.
 fn shown(application: &str) -> String {
-    let text = redact::within(application);
+    let text = redact::urls_in(application);
     let visible = |character: char| if character.is_control() { ' ' } else { character };
-    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(visible).collect();
+    let mut shown: String = text.chars().take(MAX_SHOWN).map(visible).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
     shown
 }
 
-/// Characters of an application that a line for a person has room for.
-const LONGEST_SHOWN: usize = 120;
+/// Characters of an application in a message.
+const MAX_SHOWN: usize = 120;

@@ -30,7 +30,7 @@ pub use self::request::template::Placeholder;
 pub use self::request::url::{NotAUrl, UrlTemplate, http_url, shown};
 pub use self::shown_name::ShownName;
 pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
-pub use crate::redact::{SECRET_WORDS, sounds_secret};
+pub use crate::redact::{SECRET_WORDS, is_secret_name};
 use crate::variable::{Accept, FetchName, Value, VariableName};
 
 /// A webhook, and everything that was decided about it before any call.
@@ -127,7 +127,7 @@ impl Hook {
     /// Whether certificates are not verified.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        self.manner.tls.as_ref().is_some_and(|tls| tls.insecure())
+        self.manner.tls.as_ref().is_some_and(|tls| tls.is_insecure())
     }
 }
 

@@ -1,18 +1,18 @@
-//! What the person on call reads: on a terminal, as JSON, or in the journal of systemd.
+//! The log: text on a terminal, JSON lines, or fields in the journal of systemd.
+//!
+//! Knows how a line is written and how often; does not know what the events mean.
 
 mod escape;
 mod journal;
-mod length;
-mod lost;
-mod numbers;
+mod queue;
+mod rate_limited;
+mod telephone_numbers;
+mod truncate;
 
 use std::env;
-use std::fmt;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, warn};
@@ -20,19 +20,20 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use self::escape::{Escapes, Escaping};
+use self::escape::{EscapeStyle, EscapingWriter};
 pub use self::journal::{Journal, SOCKET};
-pub use self::length::brief;
-pub use self::lost::lines_lost;
-use self::lost::queued;
-pub use self::numbers::Numbers;
+pub use self::queue::lost_lines;
+use self::queue::queued;
+pub use self::rate_limited::RateLimited;
+pub use self::telephone_numbers::TelephoneNumbers;
+pub use self::truncate::truncate_name;
 
-/// How a line of the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For a person.
+    /// Lines for a person.
     Text {
-        /// Whether levels are told apart by colours.
+        /// True if levels have colours.
         coloured: bool,
     },
     /// One JSON object a line.
@@ -42,53 +43,71 @@ pub enum Format {
 }
 
 impl Format {
-    /// Text, with colours on a terminal.
+    /// Returns the text format, with colours if standard error is a terminal.
     #[must_use]
     pub fn text() -> Self {
         Self::Text { coloured: io::stderr().is_terminal() }
     }
 
-    /// The journal where standard error leads there, else text.
+    /// Returns the journal's format if standard error leads to the journal, otherwise the text format.
     #[must_use]
-    pub fn fitting() -> Self {
+    pub fn detect() -> Self {
         let stream = env::var("JOURNAL_STREAM").ok();
         if journal::is_standard_error(stream.as_deref()) { Self::Journald } else { Self::text() }
     }
 }
 
-/// Writes the log to standard error or to the journal, `info` and above, or what `DIALHOOK_LOG` says (`debug`,
-/// `dialhook=trace`, …), until what it returns is dropped.
+/// Starts the log of this process on standard error or in the journal, and writes it until the guard is
+/// dropped.
 ///
-/// A thread of its own writes: whoever reads the log may stall, and no call may wait for that. Lines beyond
-/// 8,192 are lost then, see [`lines_lost`].
+/// Logs `info` and above, or what `DIALHOOK_LOG` says (`debug`, `dialhook=trace`, …). A separate thread
+/// writes the lines, so that no call waits for a reader that stalls. Lines beyond 8,192 are lost then, see
+/// [`lost_lines`].
 pub fn start(format: Format) -> WorkerGuard {
-    let journal = (format == Format::Journald).then(|| Journal::at(Path::new(SOCKET)));
-    let (format, unheard) = match &journal {
-        Some(Err(error)) => (Format::text(), Some(error.to_string())),
-        Some(Ok(_)) | None => (format, None),
-    };
+    let (format, journal, journal_error) = open_journal(format);
     let (writer, guard, lost) = match journal {
-        Some(Ok(journal)) => queued(journal),
-        Some(Err(_)) | None => queued(io::stderr()),
+        Some(journal) => queued(journal),
+        None => queued(io::stderr()),
     };
-    lost.of_this_process();
-    let wanted = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
-    let filter = EnvFilter::try_new(&wanted);
-    let unreadable =
-        filter.is_err() || !wanted.contains(['=', ',']) && LevelFilter::from_str(&wanted).is_err();
-    let filter = filter.ok().filter(|_| !unreadable).unwrap_or_else(|| EnvFilter::new("info"));
-    // a log that was started before goes on
+    lost.install();
+    let requested = env::var(VARIABLE).unwrap_or_else(|_unset| "info".to_owned());
+    let filter = filter(&requested);
+    let is_valid = filter.is_some();
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
+    // a log that was started before stays in place
     let _started_before = tracing::dispatcher::set_global_default(dispatch(format, filter, writer));
-    if unreadable {
-        warn!("{VARIABLE} is not a level such as debug, nor a filter such as dialhook=trace; info is logged");
+    if !is_valid {
+        warn!(
+            "{VARIABLE} is not valid; write a level such as debug, or a filter such as dialhook=trace; the level is info now"
+        );
     }
-    if let Some(error) = unheard {
+    if let Some(error) = journal_error {
         warn!("journald does not listen on {SOCKET} ({error}); the log goes to standard error");
     }
     guard
 }
 
-/// What hears the events: each is one write.
+/// Connects to the journal if the format is the journal's. Falls back to text if journald does not listen.
+fn open_journal(format: Format) -> (Format, Option<Journal>, Option<io::Error>) {
+    if format != Format::Journald {
+        return (format, None, None);
+    }
+    match Journal::at(Path::new(SOCKET)) {
+        Ok(journal) => (format, Some(journal), None),
+        Err(error) => (Format::text(), None, Some(error)),
+    }
+}
+
+/// Parses the value of `DIALHOOK_LOG`. A single word must be a level: as a filter it would name a target that
+/// does not exist.
+fn filter(requested: &str) -> Option<EnvFilter> {
+    if !requested.contains(['=', ',']) {
+        LevelFilter::from_str(requested).ok()?;
+    }
+    EnvFilter::try_new(requested).ok()
+}
+
+/// Returns the subscriber that writes each event with one call of the writer.
 #[must_use]
 pub fn dispatch<W>(format: Format, filter: EnvFilter, writer: W) -> Dispatch
 where
@@ -96,107 +115,28 @@ where
 {
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
-    let escaping = |writer, escapes| Escaping { writer, escapes };
+    let escaping = |writer, style| EscapingWriter { writer, style };
     match format {
         Format::Text { coloured: true } => {
-            subscriber.with_ansi(true).with_writer(escaping(writer, Escapes::ColouredText)).into()
+            subscriber.with_ansi(true).with_writer(escaping(writer, EscapeStyle::ColouredText)).into()
         }
         Format::Text { coloured: false } => {
-            subscriber.with_ansi(false).with_writer(escaping(writer, Escapes::Text)).into()
+            subscriber.with_ansi(false).with_writer(escaping(writer, EscapeStyle::Text)).into()
         }
         Format::Json => subscriber
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .with_writer(escaping(writer, Escapes::Json))
+            .with_writer(escaping(writer, EscapeStyle::Json))
             .into(),
-        // each field is escaped by itself: a line feed ends it
-        Format::Journald => {
-            subscriber.event_format(journal::Entries).fmt_fields(journal::Entries).with_writer(writer).into()
-        }
+        // JournalFields escapes each field by itself, because a line feed ends a field
+        Format::Journald => subscriber
+            .event_format(journal::JournalFields)
+            .fmt_fields(journal::JournalFields)
+            .with_writer(writer)
+            .into(),
     }
 }
 
-/// Says what is logged.
+/// The environment variable that sets the level or filter of the log.
 pub const VARIABLE: &str = "DIALHOOK_LOG";
-
-/// Something that a stranger can cause at will: logged once in ten seconds at most, or as often as is said, with the number of
-/// times that it was not.
-pub struct Seldom {
-    most: u32,
-    period: Duration,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// When the period began.
-    began: Option<Instant>,
-    logged: u32,
-    missed: u64,
-}
-
-impl Default for Seldom {
-    fn default() -> Self {
-        Self::at_most(1, Duration::from_secs(10))
-    }
-}
-
-impl Seldom {
-    /// So many lines in this time.
-    #[must_use]
-    pub fn at_most(most: u32, period: Duration) -> Self {
-        Self { most, period, state: Mutex::default() }
-    }
-
-    /// Logs through `line`, which is told how many lines were left out before it.
-    pub fn warn(&self, line: impl FnOnce(u64)) {
-        if let Some(missed) = self.due(Instant::now()) {
-            line(missed);
-        }
-    }
-
-    fn due(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.began.is_none_or(|began| now.duration_since(began) >= self.period) {
-            (state.began, state.logged) = (Some(now), 0);
-        }
-        if state.logged >= self.most {
-            state.missed += 1;
-            return None;
-        }
-        state.logged += 1;
-        Some(std::mem::take(&mut state.missed))
-    }
-}
-
-impl fmt::Debug for Seldom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seldom").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_leaves_one_line_and_a_count() {
-        let (seldom, start) = (Seldom::default(), Instant::now());
-        let at = |seconds| seldom.due(start + Duration::from_secs(seconds));
-        assert_eq!(
-            [at(0), at(1), at(9), at(10), at(11), at(30)],
-            [Some(0), None, None, Some(2), None, Some(1)]
-        );
-    }
-
-    #[test]
-    fn what_may_be_said_more_often_is_cut_off_in_each_period() {
-        let (seldom, start) = (Seldom::at_most(2, Duration::from_secs(1)), Instant::now());
-        let at = |milliseconds| seldom.due(start + Duration::from_millis(milliseconds));
-        assert_eq!(
-            [at(0), at(500), at(600), at(999), at(1000), at(1001), at(1002), at(5000)],
-            [Some(0), Some(0), None, None, Some(2), Some(0), None, Some(1)]
-        );
-    }
-}

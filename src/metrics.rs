@@ -1,109 +1,66 @@
-//! What is counted, and how Prometheus reads it.
+//! The metrics, in Prometheus's text format.
 //!
-//! The other rooms say in plain verbs what happened; names, labels and the text format are known here only. A label
-//! holds nothing that a stranger chose: a hook's name is one of the configuration, [`AD_HOC`] or [`UNKNOWN`].
+//! The other modules report events; only this module knows the names of metrics, their labels and the format.
+//! The value of a label never comes from a caller or a webhook: a hook's name is one of the configuration,
+//! [`AD_HOC`] or [`UNKNOWN`].
 
 mod families;
+mod labels;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{IntGauge, Registry, TextEncoder};
 
-use self::families::{Breakers, Caches, Daemon, Requests, Steps};
+use self::families::{BreakerMetrics, CacheMetrics, DaemonMetrics, RequestMetrics, StepMetrics};
+pub use self::labels::{CANCELLED, CacheResult, Refusal};
 pub use crate::call::UNKNOWN;
 use crate::call::{AD_HOC, SwitchKind};
 use crate::hook::Status;
 
-/// The status of a step whose caller hung up, or whose call was taken elsewhere; no dialplan hears it.
-pub const CANCELLED: &str = "CANCELLED";
-
-/// All that is counted since the daemon started; it outlives a configuration that is read anew.
+/// All metrics since the start of the daemon. A reload of the configuration does not reset them.
 pub struct Metrics {
     registry: Registry,
-    steps: Steps,
-    requests: Requests,
-    breakers: Breakers,
-    caches: Caches,
-    daemon: Daemon,
+    steps: StepMetrics,
+    requests: RequestMetrics,
+    breakers: BreakerMetrics,
+    caches: CacheMetrics,
+    daemon: DaemonMetrics,
 }
 
-/// Counts as in flight until it is dropped.
+/// A call or a request that counts as in flight until this is dropped.
 #[derive(Debug)]
 pub struct InFlight(IntGauge);
 
-/// What a cache had for a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheResult {
-    /// A fresh answer.
-    Hit,
-    /// None.
-    Miss,
-    /// One past its time, which was used.
-    Stale,
-}
-
-/// Why a connection or a call was not served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// `listen.allow` does not name the peer.
-    NotAllowed,
-    /// It said what no switch says.
-    Forged,
-    /// It said nothing for too long.
-    Silent,
-    /// It said more than any switch does.
-    TooLong,
-    /// Its caller was gone before the call was proved.
-    Unproved,
-    /// Our own fault: the step panicked.
-    Panicked,
-}
-
-impl Refusal {
-    const ALL: [Self; 6] =
-        [Self::NotAllowed, Self::Forged, Self::Silent, Self::TooLong, Self::Unproved, Self::Panicked];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NotAllowed => "not_allowed",
-            Self::Forged => "forged",
-            Self::Silent => "silent",
-            Self::TooLong => "too_long",
-            Self::Unproved => "unproved",
-            Self::Panicked => "panicked",
-        }
-    }
-}
+/// The values of the label `kind` of connections.
+const MADE: &str = "made";
+const REUSED: &str = "reused";
 
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
-        let made = Self {
-            steps: Steps::of(&registry),
-            requests: Requests::of(&registry),
-            breakers: Breakers::of(&registry),
-            caches: Caches::of(&registry),
-            daemon: Daemon::of(&registry),
+        let metrics = Self {
+            steps: StepMetrics::register(&registry),
+            requests: RequestMetrics::register(&registry),
+            breakers: BreakerMetrics::register(&registry),
+            caches: CacheMetrics::register(&registry),
+            daemon: DaemonMetrics::register(&registry),
             registry,
         };
         for refusal in Refusal::ALL {
-            made.daemon.refused.with_label_values(&[refusal.as_str()]);
+            metrics.daemon.refused.with_label_values(&[refusal.as_str()]);
         }
         for kind in [MADE, REUSED] {
-            made.requests.connections.with_label_values(&[kind]);
+            metrics.requests.connections.with_label_values(&[kind]);
         }
-        made
+        metrics
     }
 }
 
-const MADE: &str = "made";
-const REUSED: &str = "reused";
-
 impl Metrics {
-    /// From now on calls of these switches may come to these hooks, to an ad hoc step and to a hook that nobody knows. Every
-    /// count of theirs is there at zero: what Prometheus first sees at 1, it does not take for an increase.
-    pub fn calls_may_come<'h>(
+    /// Creates the counters of calls at zero, for these hooks, for ad hoc steps and for unknown hooks.
+    /// Prometheus sees no increase in a counter that first appears at 1.
+    pub fn init_calls<'h>(
         &self,
         switches: impl IntoIterator<Item = SwitchKind>,
         hooks: impl IntoIterator<Item = &'h str>,
@@ -118,19 +75,19 @@ impl Metrics {
         }
     }
 
-    /// A call comes to its step; it does until what this returns is dropped.
+    /// Counts a call as in flight until the returned value is dropped.
     #[must_use]
-    pub fn call_began(&self) -> InFlight {
+    pub fn call_started(&self) -> InFlight {
         InFlight::new(&self.steps.in_flight)
     }
 
-    /// A call goes on, and its dialplan hears this.
+    /// Counts a step whose dialplan continues with this status.
     pub fn call_ended(&self, switch: SwitchKind, hook: &str, status: Status, took: Duration) {
         self.count_call(switch, hook, status.as_str());
         self.steps.durations.with_label_values(&[switch.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// A caller hung up during the step, or was taken elsewhere.
+    /// Counts a step that ended with a hangup, or whose call was transferred.
     pub fn call_cancelled(&self, switch: SwitchKind, hook: &str) {
         self.count_call(switch, hook, CANCELLED);
     }
@@ -139,111 +96,107 @@ impl Metrics {
         self.steps.calls.with_label_values(&[switch.as_str(), hook, status]).inc();
     }
 
-    /// One request ended, whatever came of it; each retry is one.
+    /// Counts a request that ended, with or without an answer. A retry is a request of its own.
     pub fn request_ended(&self, hook: &str, took: Duration) {
         self.requests.durations.with_label_values(&[hook]).observe(took.as_secs_f64());
     }
 
-    /// A connection to a webhook was made.
+    /// Counts a request that opened a connection to the webhook.
     pub fn connection_made(&self) {
         self.requests.connections.with_label_values(&[MADE]).inc();
     }
 
-    /// A kept connection to a webhook carried one more request.
+    /// Counts a request that used an idle connection of the pool.
     pub fn connection_reused(&self) {
         self.requests.connections.with_label_values(&[REUSED]).inc();
     }
 
-    /// A request is sent once more.
-    pub fn retried(&self, hook: &str) {
+    /// Counts a retry.
+    pub fn request_retried(&self, hook: &str) {
         self.requests.retries.with_label_values(&[hook]).inc();
     }
 
-    /// A step goes on to its next URL.
-    pub fn fell_back(&self, hook: &str) {
+    /// Counts a step that continues with its next URL.
+    pub fn fallback_used(&self, hook: &str) {
         self.requests.fallbacks.with_label_values(&[hook]).inc();
     }
 
-    /// A request begins that no call waits for; it is under way until what this returns is dropped.
+    /// Counts a detached request as in flight until the returned value is dropped.
     #[must_use]
-    pub fn detached_began(&self) -> InFlight {
+    pub fn detached_started(&self) -> InFlight {
         InFlight::new(&self.requests.detached)
     }
 
-    /// How many of the configuration's URLs are left alone now, by scheme, host and port; a path may hold a secret.
-    pub fn breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
+    /// Sets the number of open circuit breakers by scheme, host and port. The path of a URL is left out,
+    /// because it can contain a secret.
+    pub fn set_open_breakers<'h>(&self, open: impl IntoIterator<Item = (&'h str, usize)>) {
         self.breakers.open.reset();
         for (to, urls) in open {
-            self.breakers.open.with_label_values(&[to]).set(whole(urls));
-            // so that it is there before it is needed
+            self.breakers.open.with_label_values(&[to]).set(as_i64(urls));
+            // the counter exists before the first breaker opens
             self.breakers.opened.with_label_values(&[to]);
         }
     }
 
-    /// One of these URLs is left alone from now on.
+    /// Counts a circuit breaker that opened.
     pub fn breaker_opened(&self, to: &str) {
         self.breakers.opened.with_label_values(&[to]).inc();
     }
 
-    /// A cache was looked into.
-    pub fn cache(&self, hook: &str, result: CacheResult) {
-        let result = match result {
-            CacheResult::Hit => "hit",
-            CacheResult::Miss => "miss",
-            CacheResult::Stale => "stale",
-        };
-        self.caches.looked_into.with_label_values(&[hook, result]).inc();
+    /// Counts a lookup in the cache.
+    pub fn cache_lookup(&self, hook: &str, result: CacheResult) {
+        self.caches.lookups.with_label_values(&[hook, result.as_str()]).inc();
     }
 
-    /// How many answers are kept.
-    pub fn cache_entries(&self, entries: usize) {
-        self.caches.entries.set(whole(entries));
+    /// Sets the number of answers in the cache.
+    pub fn set_cache_entries(&self, entries: usize) {
+        self.caches.entries.set(as_i64(entries));
     }
 
-    /// A connection or a call is not served.
-    pub fn refused(&self, why: Refusal) {
-        self.daemon.refused.with_label_values(&[why.as_str()]).inc();
+    /// Counts a connection or a call that was refused.
+    pub fn refused(&self, reason: Refusal) {
+        self.daemon.refused.with_label_values(&[reason.as_str()]).inc();
     }
 
-    /// A listener could not accept a connection.
-    pub fn not_accepted(&self) {
-        self.daemon.not_accepted.inc();
+    /// Counts a connection that a listener could not accept.
+    pub fn accept_failed(&self) {
+        self.daemon.accept_failures.inc();
     }
 
-    /// How many lines of the log were lost since the start.
-    pub fn log_lines_lost(&self, in_all: u64) {
-        let counted = self.daemon.lines_lost.get();
-        self.daemon.lines_lost.inc_by(in_all.saturating_sub(counted));
+    /// Sets the number of lost log lines since the start.
+    pub fn set_log_lines_lost(&self, total: u64) {
+        let counted = self.daemon.log_lines_lost.get();
+        self.daemon.log_lines_lost.inc_by(total.saturating_sub(counted));
     }
 
-    /// How many hooks do not verify their webhook's certificate.
-    pub fn insecure_hooks(&self, hooks: usize) {
-        self.daemon.insecure.set(whole(hooks));
+    /// Sets the number of hooks that do not verify the certificate of their webhook.
+    pub fn set_insecure_hooks(&self, hooks: usize) {
+        self.daemon.insecure_hooks.set(as_i64(hooks));
     }
 
-    /// A configuration was read, and is in use if it was right.
-    pub fn reloaded(&self, ok: bool, now: SystemTime) {
-        self.daemon.reloaded.set(i64::from(ok));
+    /// Records that a configuration was read. It is in use if `ok`.
+    pub fn config_read(&self, ok: bool, now: SystemTime) {
+        self.daemon.reload_successful.set(i64::from(ok));
         if ok {
             let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.daemon.reloaded_at.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+            self.daemon.reload_time.set(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
         }
     }
 
-    /// Whether the daemon only finishes its calls.
-    pub fn draining(&self, draining: bool) {
+    /// Sets if the daemon is draining.
+    pub fn set_draining(&self, draining: bool) {
         self.daemon.draining.set(i64::from(draining));
     }
 
-    /// All of it in Prometheus's text format.
+    /// Returns all metrics in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {
-        // it only refuses names and labels that this room does not make
+        // encoding fails only for names and labels that this module does not use
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
 }
 
-/// What [`Metrics::render`] writes.
+/// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl InFlight {
@@ -265,7 +218,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-fn whole(count: usize) -> i64 {
+fn as_i64(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -1,6 +1,6 @@
-//! The service manager: which listeners it passes on, and what it is told.
+//! The interface to systemd: takes the listeners that it passes on, and notifies it of the daemon's state.
 //!
-//! Where nobody has set `LISTEN_FDS`, `NOTIFY_SOCKET` or `WATCHDOG_USEC`, nothing happens here.
+//! Does nothing without `LISTEN_FDS`, `NOTIFY_SOCKET` and `WATCHDOG_USEC` in the environment.
 
 use std::env;
 use std::io;
@@ -15,13 +15,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
-/// The listeners that were passed on, each with the name that the service manager gives it. To be asked once, before
-/// there is a second thread: it clears the environment.
+/// Returns the listeners that the service manager passes on, each with its name (`FileDescriptorName=`).
+///
+/// Call it once, before there is a second thread: it clears the environment.
 ///
 /// # Errors
-/// When something else than a TCP listener was passed on.
-pub fn listeners() -> io::Result<Vec<(String, TcpListener)>> {
-    // the library would take what is meant for nobody in particular; sd_listen_fds(3) does not
+/// Returns an error if a descriptor is not a listening TCP socket.
+pub fn passed_listeners() -> io::Result<Vec<(String, TcpListener)>> {
+    // without LISTEN_PID, the library would take descriptors that sd_listen_fds(3) does not take
     if env::var_os(PROCESS).is_none_or(|process| process.is_empty()) {
         return Ok(Vec::new());
     }
@@ -32,133 +33,138 @@ pub fn listeners() -> io::Result<Vec<(String, TcpListener)>> {
     for index in 0..passed.len() {
         let name = names.next().unwrap_or_default();
         let unusable = |what: &str| io::Error::other(format!("{name}: {what} in dialhook.socket"));
-        let taken = passed.take_tcp_listener(index);
-        let remedy = "write ListenStream= with an address and a port";
-        let taken = taken.map_err(|error| unusable(&format!("{error}; {remedy}")))?;
-        let Some(listener) = taken else { continue };
+        let listener = match passed.take_tcp_listener(index) {
+            Ok(Some(listener)) => listener,
+            Ok(None) => continue,
+            Err(error) => {
+                return Err(unusable(&format!("{error}; write ListenStream= with an address and a port")));
+            }
+        };
         if !SockRef::from(&listener).is_listener()? {
-            return Err(unusable("it does not listen; write Accept=no"));
+            return Err(unusable("the socket does not listen; write Accept=no"));
         }
         listeners.push((name.to_owned(), listener));
     }
     Ok(listeners)
 }
 
-/// `sd_listen_fds_with_names(3)`.
+/// The names of the descriptors (`sd_listen_fds_with_names(3)`).
 const NAMES: &str = "LISTEN_FDNAMES";
 
-/// The process that the descriptors are meant for.
+/// The id of the process that the descriptors are for (`sd_listen_fds(3)`).
 const PROCESS: &str = "LISTEN_PID";
 
-/// What the service manager is told, where there is one: in order, and without ever waiting for it on the calls' one
-/// thread. A manager that is busy with itself is told as soon as it listens.
+/// The service manager, if there is one.
+///
+/// It gets the notices in their order, and the daemon never waits for it: a manager that is busy gets them
+/// later.
 #[derive(Debug, Clone)]
-pub struct Notices(Option<Told>);
+pub struct ServiceManager(Option<Connection>);
 
-/// Whom the notices reach.
 #[derive(Debug, Clone)]
-struct Told {
-    manager: PathBuf,
+struct Connection {
+    socket: PathBuf,
     queue: UnboundedSender<String>,
 }
 
-impl Notices {
-    /// To the manager that the environment names. To be called in a runtime, where a task of it delivers.
+impl ServiceManager {
+    /// Returns the manager that `NOTIFY_SOCKET` names. Spawns the task that sends the notices.
     #[must_use]
-    pub fn begin() -> Self {
-        let manager = env::var_os(SOCKET).map(PathBuf::from);
-        Self(manager.map(|manager| {
-            let (queue, notices) = unbounded_channel();
-            tokio::spawn(deliver(manager.clone(), notices));
-            Told { manager, queue }
-        }))
+    pub fn connect() -> Self {
+        let Some(socket) = env::var_os(SOCKET).map(PathBuf::from) else { return Self(None) };
+        let (queue, notices) = unbounded_channel();
+        tokio::spawn(deliver(socket.clone(), notices));
+        Self(Some(Connection { socket, queue }))
     }
 
-    /// The daemon serves; `status` is what `systemctl status` says of it.
+    /// Reports that the daemon serves. `systemctl status` shows `status`.
     pub fn ready(&self, status: &str) {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+        self.notify(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
-    /// A configuration is read. [`Notices::ready`] must follow.
+    /// Reports that a configuration is being read. A call of [`ServiceManager::ready`] must follow.
     pub fn reloading(&self) {
-        // without the time a manager that waits for the end of the reload would not know that this is the one it asked for
+        // the time tells a manager that waits for a reload that this is the reload that it asked for
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
-            Err(error) => warn!("the service manager cannot be told of the reload: {error}"),
+            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
+            Err(error) => warn!("cannot notify the service manager of the reload: {error}"),
         }
     }
 
-    /// The daemon ends: after its notice to load balancers no new call is taken, and those in flight are finished.
+    /// Reports that the daemon stops: it takes no new calls after its drain notice, and finishes the calls in
+    /// flight.
     pub fn stopping(&self) {
-        self.tell(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
+        self.notify(&[NotifyState::Stopping, NotifyState::Status("finishing the calls in flight")]);
     }
 
-    /// Says twice in the time that the service manager allows that the daemon is alive, where it wants to know. To be run
-    /// beside the calls, on their thread: when that is stuck, so is this. A beat that finds no listener is lost, for the
-    /// next one says as much.
-    pub async fn keep_awake(self) {
-        let Some(Told { manager, .. }) = self.0 else { return };
-        let Some(allowed) = sd_notify::watchdog_enabled().filter(|allowed| !allowed.is_zero()) else {
+    /// Sends the watchdog's keep-alive message twice in each `WATCHDOG_USEC`, if that is set.
+    ///
+    /// Run it on the thread of the calls, so that a thread that hangs stops it too. A message that cannot be
+    /// sent is lost: the next one has the same meaning.
+    pub async fn run_watchdog(self) {
+        let Some(Connection { socket, .. }) = self.0 else { return };
+        let Some(allowed) = sd_notify::watchdog_enabled() else { return };
+        if allowed.is_zero() {
             return;
-        };
-        let mut beat = interval(allowed / 2);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = true;
+        }
+        let mut ticks = interval(allowed / 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_delivered = true;
         loop {
-            beat.tick().await;
-            let sent = send(&manager, &said(&[NotifyState::Watchdog]));
-            if let (true, Err(error)) = (heard, &sent) {
-                not_heard(error);
+            ticks.tick().await;
+            let sent = send(&socket, &encode(&[NotifyState::Watchdog]));
+            if was_delivered && let Err(error) = &sent {
+                warn_undelivered(error);
             }
-            heard = sent.is_ok();
+            was_delivered = sent.is_ok();
         }
     }
 
-    fn tell(&self, state: &[NotifyState<'_>]) {
-        if let Some(Told { queue, .. }) = &self.0 {
-            let _delivered_until_the_end = queue.send(said(state));
+    fn notify(&self, state: &[NotifyState<'_>]) {
+        if let Some(Connection { queue, .. }) = &self.0 {
+            let _delivered_until_the_end = queue.send(encode(state));
         }
     }
 }
 
-/// `sd_notify(3)`.
+/// The socket of the service manager (`sd_notify(3)`).
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// How long a manager that does not listen is left alone.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The pause before a notice is sent again to a manager whose socket is full.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-async fn deliver(manager: PathBuf, mut notices: UnboundedReceiver<String>) {
+async fn deliver(socket: PathBuf, mut notices: UnboundedReceiver<String>) {
     while let Some(notice) = notices.recv().await {
-        let mut sent = send(&manager, &notice);
+        let mut sent = send(&socket, &notice);
         if let Err(error) = &sent {
-            not_heard(error);
+            warn_undelivered(error);
         }
         while sent.is_err_and(|error| is_busy(&error)) {
-            sleep(PAUSE).await;
-            sent = send(&manager, &notice);
+            sleep(RETRY_DELAY).await;
+            sent = send(&socket, &notice);
         }
     }
 }
 
-fn said(state: &[NotifyState<'_>]) -> String {
+fn encode(state: &[NotifyState<'_>]) -> String {
     state.iter().map(|state| format!("{state}\n")).collect()
 }
 
-/// Without waiting: `sd_notify::notify` would, for as long as others have filled the manager's socket.
-fn send(manager: &Path, notice: &str) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    socket.send_to(notice.as_bytes(), manager).map(drop)
+/// Sends a notice without waiting. `sd_notify::notify` would wait while the manager's socket is full.
+fn send(socket: &Path, notice: &str) -> io::Result<()> {
+    let sender = UnixDatagram::unbound()?;
+    sender.set_nonblocking(true)?;
+    sender.send_to(notice.as_bytes(), socket).map(drop)
 }
 
 fn is_busy(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-fn not_heard(error: &io::Error) {
+fn warn_undelivered(error: &io::Error) {
     if is_busy(error) {
-        warn!("the service manager does not listen; it is told again until it does");
+        warn!("the service manager is busy and does not read its notices; they are sent again until it does");
     } else {
-        warn!("the service manager does not hear us: {error}; it may end the daemon, see NOTIFY_SOCKET");
+        warn!("cannot notify the service manager: {error}; it may stop the daemon; check NOTIFY_SOCKET");
     }
 }

@@ -1,7 +1,7 @@
 //! Metrics and health over HTTP, on a listener of their own.
 //!
-//! Knows three paths and nothing of calls. It shares the calls' one thread, so it is kept small: few connections, one
-//! short answer on each, and an end to each whatever its peer does.
+//! Knows three paths; does not know calls. It runs on the thread of the calls, so it does little: few
+//! connections, one request on each, and a time limit for all of it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -26,49 +26,49 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::config::Config;
-use crate::log::{Seldom, lines_lost};
+use crate::log::{RateLimited, lost_lines};
 use crate::metrics::{self, Metrics, Refusal};
 
-/// Says how the daemon is.
+/// The HTTP server for metrics and health.
 #[derive(Debug)]
 pub struct Observer {
     listener: TcpListener,
     config: watch::Receiver<Arc<Config>>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    connections: usize,
+    max_connections: usize,
 }
 
-/// Whether calls are wanted: until the daemon is told to end.
+/// The readiness of the daemon for new calls, which ends when the daemon begins to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(CancellationToken);
 
-/// How many may ask at once. Whoever comes then takes the place of the one who has been there longest: a health check says
-/// what it wants at once, and idlers must not keep it waiting.
-pub const CONNECTIONS: usize = 64;
+/// The highest number of connections at once. One more closes the oldest connection: a health check sends its
+/// request at once, and must not wait for connections that are idle.
+pub const MAX_CONNECTIONS: usize = 64;
 
-/// How long a peer may take for all of it: its request, and reading the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time that a peer has to send its request and to read the answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a full descriptor table is left alone.
-const RECOVERY: Duration = Duration::from_millis(50);
+/// The pause after a connection could not be accepted, which is mostly because no file descriptor is free.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 impl Readiness {
-    /// Ready until `stop`.
+    /// Returns a readiness that ends when `stop` is cancelled.
     #[must_use]
-    pub fn until(stop: CancellationToken) -> Self {
+    pub fn new(stop: CancellationToken) -> Self {
         Self(stop)
     }
 
-    /// Whether the daemon only finishes its calls.
+    /// True if the daemon only finishes its calls.
     #[must_use]
-    pub fn draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.0.is_cancelled()
     }
 }
 
 impl Observer {
-    /// Answers on this listener, to whom `listen` allows now.
+    /// Returns a server on this listener for the peers that `listen` allows at the time of their connection.
     #[must_use]
     pub fn new(
         listener: TcpListener,
@@ -76,109 +76,122 @@ impl Observer {
         metrics: Arc<Metrics>,
         readiness: Readiness,
     ) -> Self {
-        Self { listener, config, metrics, readiness, connections: CONNECTIONS }
+        Self { listener, config, metrics, readiness, max_connections: MAX_CONNECTIONS }
     }
 
-    /// The same with so many connections at once, where the system allows few open files.
+    /// Sets the highest number of connections, for a system that allows few open files.
     #[must_use]
-    pub fn holding(self, connections: usize) -> Self {
-        Self { connections, ..self }
+    pub fn with_max_connections(self, max_connections: usize) -> Self {
+        Self { max_connections, ..self }
     }
 
-    /// Answers for ever; also while the daemon drains, which is when it is asked.
+    /// Serves until it is dropped, also while the daemon drains: load balancers ask then.
     pub async fn serve(self) {
-        let (errors, strangers) = (Seldom::default(), Seldom::default());
-        let mut present = VecDeque::with_capacity(self.connections);
+        let (errors, refusals) = (RateLimited::default(), RateLimited::default());
+        let mut connections = VecDeque::with_capacity(self.max_connections);
         loop {
-            match self.listener.accept().await {
-                Ok((_, peer)) if !self.config.borrow().listen.observer_allows(peer.ip()) => {
-                    self.metrics.refused(Refusal::NotAllowed);
-                    // as it is to be written into listen.allow
-                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                    strangers.warn(|unlogged| {
-                        warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
-                    });
-                }
-                Ok((stream, _)) => {
-                    present.retain(|connection: &AbortHandle| !connection.is_finished());
-                    if present.len() >= self.connections
-                        && let Some(longest) = present.pop_front()
-                    {
-                        longest.abort();
-                    }
-                    let answers = (Arc::clone(&self.metrics), self.readiness.clone());
-                    present.push_back(tokio::spawn(converse(stream, answers)).abort_handle());
-                    // who has said already what they want is answered before the next one comes in
-                    yield_now().await;
-                }
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
-                    self.metrics.not_accepted();
+                    self.metrics.accept_failed();
                     errors.warn(|unlogged| warn!(unlogged, "observer: cannot accept a connection: {error}"));
-                    sleep(RECOVERY).await;
+                    sleep(RETRY_DELAY).await;
+                    continue;
                 }
+            };
+            if !self.config.borrow().listen.observer_allows(peer.ip()) {
+                self.refuse(peer, &refusals);
+                continue;
             }
+            self.make_room(&mut connections);
+            let task =
+                tokio::spawn(serve_connection(stream, Arc::clone(&self.metrics), self.readiness.clone()));
+            connections.push_back(task.abort_handle());
+            // a peer that has sent its request is answered before the next connection can close its own
+            yield_now().await;
+        }
+    }
+
+    fn refuse(&self, peer: SocketAddr, log: &RateLimited) {
+        self.metrics.refused(Refusal::NotAllowed);
+        // in the notation of listen.allow
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        log.warn(|unlogged| {
+            warn!(%peer, unlogged, "observer: connection refused: listen.allow does not name this peer");
+        });
+    }
+
+    /// Closes the oldest connection if there are too many.
+    fn make_room(&self, connections: &mut VecDeque<AbortHandle>) {
+        connections.retain(|connection| !connection.is_finished());
+        if connections.len() >= self.max_connections
+            && let Some(oldest) = connections.pop_front()
+        {
+            oldest.abort();
         }
     }
 }
 
-/// One request on each connection: a peer that idles holds nobody's place.
-async fn converse<S>(stream: S, (metrics, readiness): (Arc<Metrics>, Readiness))
+/// Answers one request and closes the connection, so that an idle peer keeps no connection from others.
+async fn serve_connection<S>(stream: S, metrics: Arc<Metrics>, readiness: Readiness)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let answer = answer(request.method(), request.uri().path(), &metrics, &readiness);
         std::future::ready(Ok::<_, Infallible>(answer))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(LONGEST_HEAD)
+        .header_read_timeout(TIMEOUT)
+        .max_buf_size(MAX_HEAD)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), answer);
-    match timeout(PATIENCE, connection).await {
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(TIMEOUT, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!("observer: the connection ended early: {error}"),
-        Err(_elapsed) => debug!("observer: the peer took too long"),
+        Err(_elapsed) => debug!("observer: the connection was closed after {TIMEOUT:?}"),
     }
 }
 
-/// Bytes of a request's head: hyper's own least, and enough for what a browser sends.
-const LONGEST_HEAD: usize = 8192;
+/// Bytes of the head of a request: the smallest limit that hyper allows, and enough for a browser.
+const MAX_HEAD: usize = 8192;
 
 fn answer(method: &Method, path: &str, metrics: &Metrics, readiness: &Readiness) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut refusal = told(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
+        let mut refusal =
+            response(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed; use GET or HEAD\n");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     match path {
         "/metrics" => {
-            metrics.draining(readiness.draining());
-            metrics.log_lines_lost(lines_lost());
-            let mut answer = told(StatusCode::OK, metrics.render());
+            metrics.set_draining(readiness.is_draining());
+            metrics.set_log_lines_lost(lost_lines());
+            let mut answer = response(StatusCode::OK, metrics.render());
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             answer
         }
-        "/health/live" => told(StatusCode::OK, "alive\n"),
-        "/health/ready" if readiness.draining() => told(
+        "/health/live" => response(StatusCode::OK, "alive\n"),
+        "/health/ready" if readiness.is_draining() => response(
             StatusCode::SERVICE_UNAVAILABLE,
-            "draining: the daemon finishes its calls and ends; send it no more\n",
+            "draining: the daemon finishes its calls and then stops; send it no new calls\n",
         ),
-        "/health/ready" => told(StatusCode::OK, "ready\n"),
-        _ => told(
+        "/health/ready" => response(StatusCode::OK, "ready\n"),
+        _ => response(
             StatusCode::NOT_FOUND,
-            "dialhook's observer answers /metrics, /health/live and /health/ready; calls come in elsewhere\n",
+            "not found: the observer of dialhook serves /metrics, /health/live and /health/ready; calls go to the \
+             other listeners\n",
         ),
     }
 }
 
-fn told(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn response(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
-    let headers: [(HeaderName, &'static str); 2] =
-        [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
-    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -189,21 +202,22 @@ mod tests {
 
     use super::*;
 
-    /// How long a connection lasts whose peer says this and no more, and reads nothing.
-    async fn lasts(said: &[u8]) -> Duration {
+    /// Returns the duration of a connection whose peer sends this, and neither sends nor reads anything after
+    /// it.
+    async fn duration_after(sent: &[u8]) -> Duration {
         let (mut here, there) = duplex(64);
         let began = Instant::now();
-        let end = tokio::spawn(converse(there, (Arc::default(), Readiness::default())));
-        here.write_all(said).await.unwrap();
+        let end = tokio::spawn(serve_connection(there, Arc::default(), Readiness::default()));
+        here.write_all(sent).await.unwrap();
         end.await.unwrap();
         began.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_is_silent_or_never_reads_is_left_after_five_seconds() {
-        for said in [&b""[..], b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n"] {
-            let lasted = lasts(said).await;
-            assert!((PATIENCE..PATIENCE + Duration::from_millis(10)).contains(&lasted), "{lasted:?}");
+    async fn a_connection_of_a_peer_that_is_silent_or_never_reads_is_closed_after_five_seconds() {
+        for sent in [&b""[..], b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n"] {
+            let duration = duration_after(sent).await;
+            assert!((TIMEOUT..TIMEOUT + Duration::from_millis(10)).contains(&duration), "{duration:?}");
         }
     }
 }

@@ -60,7 +60,7 @@ impl Server {
         if let Some(warning) = webhook.warning() {
             warn!("{warning}");
         }
-        metrics.reloaded(true, SystemTime::now());
+        metrics.config_read(true, SystemTime::now());
         let acceptor = Arc::new(Acceptor::new(Daemon::new(webhook, metrics), config));
         let listeners = listeners.into_iter().map(|listener| listener.open(&acceptor)).collect();
         let observer = observer.map(|listener| listener.open(&acceptor));

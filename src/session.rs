@@ -142,7 +142,7 @@ where
         () = admission.gives_way() => return Err(displaced()),
     };
     let greeted = Instant::now();
-    let _in_flight = shared.daemon.metrics.call_began();
+    let _in_flight = shared.daemon.metrics.call_started();
     shared.name_span(&call);
 
     let step = shared.config.policy.step(&call);
@@ -238,7 +238,7 @@ impl Shared {
             Ok(slot) => slot,
             Err(load) => return Outcome::Overloaded(load),
         };
-        let in_flight = self.daemon.metrics.detached_began();
+        let in_flight = self.daemon.metrics.detached_started();
         let (shared, step, request_slot) = (self.clone(), step.clone(), slots.request);
         let detached = async move {
             let began = Instant::now();

@@ -1,6 +1,7 @@
-//! How many calls and connections there are now, and whether one more may come.
+//! Limits on calls, requests and connections: each takes a slot before it begins and gives it back at its
+//! end.
 //!
-//! Counts calls by where they come from; does not know what a call is.
+//! Knows the address of a peer; does not know what a call is.
 
 mod connections;
 
@@ -10,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::connections::{ConnectionSlot, ConnectionSlots};
 
-/// How many requests the open files allow that the system grants.
+/// The number of requests for which the system grants file descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenFiles {
-    /// Requests to webhooks at once, of calls and detached ones.
+    /// The highest number of requests to webhooks at once, detached requests included.
     pub requests: usize,
-    /// The system's limit of open files.
+    /// The system's limit on open files.
     pub limit: u64,
 }
 
@@ -25,67 +26,72 @@ impl Default for OpenFiles {
     }
 }
 
-/// The calls that are asking webhooks now, or the requests behind them. It outlives every configuration: each counts
-/// until it ends, whatever was reloaded meanwhile.
+/// The slots of calls, of detached requests or of all requests.
+///
+/// They outlive every configuration: a slot stays taken until its call or request ends, even if a reload
+/// lowers the limit.
 #[derive(Debug, Clone, Default)]
-pub struct Attendance(Arc<Mutex<Present>>);
+pub struct Slots(Arc<Mutex<Taken>>);
 
+/// The number of slots that are taken.
 #[derive(Debug, Default)]
-struct Present {
-    calls: usize,
+struct Taken {
+    total: usize,
     by_peer: HashMap<IpAddr, usize>,
 }
 
-/// What there is no room for.
+/// The limit that has no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// More than so many.
-    All(usize),
-    /// More than so many of one peer.
-    OfPeer(usize),
+    /// The limit on all slots together.
+    Total(usize),
+    /// The limit on the slots of one peer.
+    PerPeer(usize),
 }
 
-/// The place of one call; dropping it makes it free.
+/// A slot that is taken until it is dropped.
 #[derive(Debug)]
-pub struct Place {
-    attendance: Attendance,
+pub struct Slot {
+    slots: Slots,
     peer: Option<IpAddr>,
 }
 
-impl Attendance {
-    /// Lets one more in, where there are at most so many, and so many of one peer.
+impl Slots {
+    /// Takes a slot if fewer than `total` are taken, and fewer than `per_peer` by this peer.
     ///
     /// # Errors
-    /// The limit that it would go beyond.
-    pub fn enter(&self, peer: Option<IpAddr>, most: usize, of_peer: Option<usize>) -> Result<Place, Full> {
+    /// Returns the limit that is reached.
+    pub fn acquire(&self, peer: Option<IpAddr>, total: usize, per_peer: Option<usize>) -> Result<Slot, Full> {
         let peer = peer.map(|peer| peer.to_canonical());
-        let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if present.calls >= most {
-            return Err(Full::All(most));
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.total >= total {
+            return Err(Full::Total(total));
         }
         if let Some(peer) = peer {
-            let theirs = present.by_peer.entry(peer).or_default();
-            if let Some(most) = of_peer.filter(|most| *theirs >= *most) {
-                return Err(Full::OfPeer(most));
+            let of_peer = taken.by_peer.entry(peer).or_default();
+            if let Some(limit) = per_peer
+                && *of_peer >= limit
+            {
+                return Err(Full::PerPeer(limit));
             }
-            *theirs += 1;
+            *of_peer += 1;
         }
-        present.calls += 1;
-        Ok(Place { attendance: self.clone(), peer })
+        taken.total += 1;
+        Ok(Slot { slots: self.clone(), peer })
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut present = self.attendance.0.lock().unwrap_or_else(PoisonError::into_inner);
-        present.calls -= 1;
+        let mut taken = self.slots.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.total -= 1;
         if let Some(peer) = self.peer
-            && let Some(theirs) = present.by_peer.get_mut(&peer)
+            && let Some(of_peer) = taken.by_peer.get_mut(&peer)
         {
-            *theirs -= 1;
-            // else a network of peers would leave an entry each
-            if *theirs == 0 {
-                present.by_peer.remove(&peer);
+            *of_peer -= 1;
+            // without this, every peer that ever called would leave an entry
+            if *of_peer == 0 {
+                taken.by_peer.remove(&peer);
             }
         }
     }
@@ -100,32 +106,32 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_free_again_when_its_call_ends() {
-        let attendance = Attendance::default();
-        let first = attendance.enter(None, 2, None).unwrap();
-        let _second = attendance.enter(peer("10.0.0.1"), 2, None).unwrap();
-        assert_eq!(attendance.enter(None, 2, None).unwrap_err(), Full::All(2));
+    fn a_slot_is_free_again_after_its_call_ends() {
+        let slots = Slots::default();
+        let first = slots.acquire(None, 2, None).unwrap();
+        let _second = slots.acquire(peer("10.0.0.1"), 2, None).unwrap();
+        assert_eq!(slots.acquire(None, 2, None).unwrap_err(), Full::Total(2));
         drop(first);
-        assert!(attendance.enter(None, 2, None).is_ok());
+        assert!(slots.acquire(None, 2, None).is_ok());
     }
 
     #[test]
-    fn one_peer_cannot_take_the_places_of_others() {
-        let attendance = Attendance::default();
-        let first = attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap();
-        // the same, as a socket for both kinds of address tells it
-        assert_eq!(attendance.enter(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
-        let _other = attendance.enter(peer("10.0.0.2"), 9, Some(1)).unwrap();
+    fn one_peer_cannot_take_the_slots_of_others() {
+        let slots = Slots::default();
+        let first = slots.acquire(peer("10.0.0.1"), 9, Some(1)).unwrap();
+        // the same peer, as a dual-stack socket reports it
+        assert_eq!(slots.acquire(peer("::ffff:10.0.0.1"), 9, Some(1)).unwrap_err(), Full::PerPeer(1));
+        let _other = slots.acquire(peer("10.0.0.2"), 9, Some(1)).unwrap();
         drop(first);
-        assert!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).is_ok());
-        assert_eq!(attendance.0.lock().unwrap().by_peer.len(), 1, "peers without a call are forgotten");
+        assert!(slots.acquire(peer("10.0.0.1"), 9, Some(1)).is_ok());
+        assert_eq!(slots.0.lock().unwrap().by_peer.len(), 1, "a peer without a call has no entry");
     }
 
     #[test]
-    fn a_call_counts_under_every_limit_until_it_ends() {
-        let attendance = Attendance::default();
-        let _old = attendance.enter(peer("10.0.0.1"), 9, None).unwrap();
-        assert_eq!(attendance.enter(None, 1, None).unwrap_err(), Full::All(1));
-        assert_eq!(attendance.enter(peer("10.0.0.1"), 9, Some(1)).unwrap_err(), Full::OfPeer(1));
+    fn a_call_counts_towards_a_limit_that_was_lowered_during_it() {
+        let slots = Slots::default();
+        let _old = slots.acquire(peer("10.0.0.1"), 9, None).unwrap();
+        assert_eq!(slots.acquire(None, 1, None).unwrap_err(), Full::Total(1));
+        assert_eq!(slots.acquire(peer("10.0.0.1"), 9, Some(1)).unwrap_err(), Full::PerPeer(1));
     }
 }

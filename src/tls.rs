@@ -1,8 +1,9 @@
-//! Whom a hook trusts over https, and who it is itself: certificates and a key in PEM, read and proved at the start.
+//! The TLS settings of a hook: the authorities that it trusts, and its client certificate. Certificates and
+//! key are PEM texts that are verified at the start.
 //!
-//! Knows PEM; does not know where it was kept, nor who connects with it.
+//! Knows PEM; does not know the files, and makes no connection.
 
-mod trust;
+mod verifier;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,13 +16,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use self::trust::Trust;
+use self::verifier::CaFileVerifier;
 
-/// What is not the machine's default. Its `Debug` prints neither keys nor certificates.
+/// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor
+/// certificates.
 #[derive(Clone, Default)]
 pub struct Tls {
     authorities: Option<Vec<u8>>,
-    trust: Option<Arc<Trust>>,
+    verifier: Option<Arc<CaFileVerifier>>,
     identity: Option<Vec<u8>>,
     certified: Option<Arc<SingleCertAndKey>>,
     insecure: bool,
@@ -36,41 +38,42 @@ impl PartialEq for Tls {
 
 impl Eq for Tls {}
 
-/// Why a text in PEM is of no use.
+/// A fault in a PEM text. Its message continues the words "the file".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PemFault {
-    /// There is no certificate in it, or one that cannot be read.
-    #[error("holds no certificate in PEM; it begins with -----BEGIN CERTIFICATE-----")]
+    /// The text has no certificate, or one that cannot be read.
+    #[error("holds no valid certificate in PEM; a certificate begins with -----BEGIN CERTIFICATE-----")]
     NoCertificate,
-    /// There is no private key in it, or one that cannot be used.
-    #[error("holds no private key in PEM (PKCS#8, RSA or EC, without a password)")]
+    /// The text has no private key, or one that cannot be used.
+    #[error("holds no valid private key in PEM; write a PKCS#8, RSA or EC key without a password")]
     NoKey,
-    /// They do not belong together.
+    /// The key does not match the certificate.
     #[error("is not the key of that certificate")]
-    OtherKey,
+    KeyMismatch,
 }
 
 impl Tls {
-    /// Trusts the certificates in this text, as authorities and each for itself, and nobody else.
+    /// Trusts these certificates instead of the machine's authorities: each as an authority, and as the
+    /// certificate of a server.
     ///
     /// # Errors
-    /// When no certificate is in it.
-    pub fn trusting(self, authorities: &[u8]) -> Result<Self, PemFault> {
-        let trust = Trust::in_these(certificates(authorities)?).ok_or(PemFault::NoCertificate)?;
-        let (trust, authorities) = (Some(Arc::new(trust)), Some(authorities.to_vec()));
-        Ok(Self { authorities, trust, ..self }.with_fingerprint())
+    /// Returns a fault if the text has no certificate.
+    pub fn with_authorities(self, authorities: &[u8]) -> Result<Self, PemFault> {
+        let verifier = CaFileVerifier::new(certificates(authorities)?).ok_or(PemFault::NoCertificate)?;
+        let (verifier, authorities) = (Some(Arc::new(verifier)), Some(authorities.to_vec()));
+        Ok(Self { authorities, verifier, ..self }.with_fingerprint())
     }
 
-    /// Shows this certificate, with those that lead to its authority behind it.
+    /// Sets the client certificate. The certificates that lead to its authority follow it in the text.
     ///
     /// # Errors
-    /// When either is of no use, or they do not belong together.
-    pub fn identified(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
+    /// Returns a fault if certificate or key cannot be read, or if they do not match.
+    pub fn with_client_certificate(self, certificate: &[u8], key: &[u8]) -> Result<Self, PemFault> {
         let chain = certificates(certificate)?;
         let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemFault::NoKey)?;
         let certified = match CertifiedKey::from_der(chain, private, &default_provider()) {
-            Ok(belong_together) => SingleCertAndKey::from(belong_together),
-            Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::OtherKey),
+            Ok(certified) => SingleCertAndKey::from(certified),
+            Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::KeyMismatch),
             Err(_) => return Err(PemFault::NoKey),
         };
         let identity = [certificate, b"\n", key].concat();
@@ -78,24 +81,24 @@ impl Tls {
         Ok(Self { identity, certified, ..self }.with_fingerprint())
     }
 
-    /// Believes any certificate.
+    /// Accepts any certificate.
     #[must_use]
-    pub fn believing_anybody(self) -> Self {
+    pub fn without_verification(self) -> Self {
         Self { insecure: true, ..self }.with_fingerprint()
     }
 
-    /// The same, but without showing a certificate of one's own.
+    /// Returns the same settings without the client certificate.
     #[must_use]
-    pub fn anonymous(&self) -> Self {
+    pub fn without_client_certificate(&self) -> Self {
         Self { identity: None, certified: None, ..self.clone() }.with_fingerprint()
     }
 
-    /// The settings of a client that trusts certificates of its own; none where it trusts the machine's authorities or
-    /// anybody.
+    /// Returns the settings of a client that trusts the given authorities. None if it trusts the machine's
+    /// authorities or accepts any certificate.
     #[must_use]
     pub fn client_config(&self) -> Option<ClientConfig> {
-        let trust = self.trust.clone().filter(|_| !self.insecure)?;
-        let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(trust);
+        let verifier = self.verifier.clone().filter(|_| !self.insecure)?;
+        let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match self.certified.clone() {
             Some(certified) => config.with_client_cert_resolver(certified),
             None => config.with_no_client_auth(),
@@ -104,25 +107,25 @@ impl Tls {
         Some(config)
     }
 
-    /// The certificates to trust instead of the machine's authorities, in PEM.
+    /// Returns the PEM text of the certificates that are trusted instead of the machine's authorities.
     #[must_use]
     pub fn authorities(&self) -> Option<&[u8]> {
         self.authorities.as_deref()
     }
 
-    /// Certificate and key, in PEM.
+    /// Returns the PEM text of the client certificate and its key.
     #[must_use]
     pub fn identity(&self) -> Option<&[u8]> {
         self.identity.as_deref()
     }
 
-    /// Whether any certificate is believed.
+    /// True if any certificate is accepted.
     #[must_use]
-    pub fn insecure(&self) -> bool {
+    pub fn is_insecure(&self) -> bool {
         self.insecure
     }
 
-    /// The same for equal ones only.
+    /// Returns a hash of all settings, which is equal for equal settings only.
     #[must_use]
     pub fn fingerprint(&self) -> &[u8] {
         &self.fingerprint
@@ -146,7 +149,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// At least one certificate, each of them readable.
+/// Parses the certificates of a PEM text. There must be one at least, and all must be readable.
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFault> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = read.map_err(|_| PemFault::NoCertificate)?;
@@ -167,32 +170,38 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_and_its_key_belong_together() {
+    fn a_key_of_another_certificate_is_refused() {
         let ((certificate, key), (_, other)) = (pair(), pair());
-        let identified = |key: &str| Tls::default().identified(certificate.as_bytes(), key.as_bytes());
+        let identified =
+            |key: &str| Tls::default().with_client_certificate(certificate.as_bytes(), key.as_bytes());
         assert!(identified(&key).is_ok());
-        assert_eq!(identified(&other), Err(PemFault::OtherKey));
+        assert_eq!(identified(&other), Err(PemFault::KeyMismatch));
         assert_eq!(identified("geheim"), Err(PemFault::NoKey));
-        assert_eq!(Tls::default().identified(b"", key.as_bytes()), Err(PemFault::NoCertificate));
+        assert_eq!(Tls::default().with_client_certificate(b"", key.as_bytes()), Err(PemFault::NoCertificate));
     }
 
     #[test]
-    fn what_is_no_certificate_is_refused() {
+    fn a_text_without_a_valid_certificate_is_refused() {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for text in ["", "geheim", broken] {
-            assert_eq!(Tls::default().trusting(text.as_bytes()), Err(PemFault::NoCertificate), "{text}");
+            assert_eq!(
+                Tls::default().with_authorities(text.as_bytes()),
+                Err(PemFault::NoCertificate),
+                "{text}"
+            );
         }
-        assert!(Tls::default().trusting(pair().0.as_bytes()).is_ok());
+        assert!(Tls::default().with_authorities(pair().0.as_bytes()).is_ok());
     }
 
     #[test]
-    fn equal_ones_have_the_same_fingerprint() {
+    fn equal_settings_have_the_same_fingerprint() {
         let (certificate, key) = pair();
-        let trusting = Tls::default().trusting(certificate.as_bytes()).unwrap();
-        let identified = trusting.clone().identified(certificate.as_bytes(), key.as_bytes()).unwrap();
-        assert_eq!(identified.anonymous(), trusting);
+        let trusting = Tls::default().with_authorities(certificate.as_bytes()).unwrap();
+        let identified =
+            trusting.clone().with_client_certificate(certificate.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(identified.without_client_certificate(), trusting);
         assert_ne!(identified.fingerprint(), trusting.fingerprint());
-        assert_ne!(trusting.clone().believing_anybody().fingerprint(), trusting.fingerprint());
+        assert_ne!(trusting.clone().without_verification().fingerprint(), trusting.fingerprint());
         assert!(!format!("{identified:?}").contains("PRIVATE"));
     }
 }

@@ -149,7 +149,7 @@ impl fmt::Debug for Value {
             Some((before, behind)) => Cow::Owned(format!("{before}://…@{behind}")),
             None => text,
         };
-        fmt::Debug::fmt(&redact::within(&text), f)
+        fmt::Debug::fmt(&redact::urls_in(&text), f)
     }
 }
 

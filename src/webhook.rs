@@ -145,7 +145,7 @@ impl Webhook {
         self.shared.clients.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
         self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
-        self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
+        self.shared.metrics.set_insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
         Ok(())
     }
 
@@ -179,9 +179,9 @@ impl Webhook {
                     Origin::Shared | Origin::Cache => CacheResult::Hit,
                     Origin::Stale => CacheResult::Stale,
                 };
-                self.shared.metrics.cache(&step.name, result);
+                self.shared.metrics.cache_lookup(&step.name, result);
                 if result == CacheResult::Miss {
-                    self.shared.metrics.cache_entries(self.shared.kept.entries().await);
+                    self.shared.metrics.set_cache_entries(self.shared.kept.entries().await);
                 }
                 asked
             }
@@ -268,7 +268,7 @@ impl Webhook {
             let later = targets.iter().skip(number + 1).filter(|target| !rests(target)).count();
             let turn = errand.turn(began, later);
             if number > 0 {
-                self.shared.metrics.fell_back(&errand.step.name);
+                self.shared.metrics.fallback_used(&errand.step.name);
             }
             let heard = self.ask_one(errand, target, turn, admitted, &mut attempts).await;
             let (outcome, answer) = match heard {
@@ -330,7 +330,7 @@ impl Webhook {
                 && (failure.of_a_kept_connection || standings.repeats(&target.place))
             {
                 attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
-                metrics.retried(hook);
+                metrics.request_retried(hook);
                 first = false;
                 continue;
             }
@@ -369,5 +369,5 @@ fn is_ok(outcome: &Outcome) -> bool {
 /// How a hook goes on behind a redirect, where that is another way to trust.
 fn anonymous(hook: &Hook) -> Option<Tls> {
     let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
-    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)
+    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::without_client_certificate)
 }

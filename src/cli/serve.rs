@@ -18,7 +18,7 @@ use crate::call::SwitchKind;
 use crate::config::Limits;
 use crate::config::{Config, ConfigError};
 use crate::log::Format;
-use crate::notify::Notices;
+use crate::notify::ServiceManager;
 use crate::server::{ReloadError, Server, StartError};
 use crate::{log, notify, server};
 
@@ -38,7 +38,7 @@ struct End {
 struct Daemon {
     file: ConfigFile,
     server: Arc<Server>,
-    notices: Notices,
+    service_manager: ServiceManager,
 }
 
 /// Why the daemon ended otherwise than it was told to.
@@ -50,8 +50,8 @@ struct Failure {
 /// Serves until it is told to stop.
 pub(super) async fn run(how: &Serve) -> ExitCode {
     // first of all: as long as there is one thread
-    let passed = notify::listeners();
-    let format = how.log_format.map_or_else(Format::fitting, Format::from);
+    let passed = notify::passed_listeners();
+    let format = how.log_format.map_or_else(Format::detect, Format::from);
     let log = log::start(format);
     match (serve(&how.config, passed).await, format) {
         (Ok(()), _) => ExitCode::from(DONE),
@@ -84,11 +84,11 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
     info!(asterisk, freeswitch, observer, hooks = config.policy.hooks.len(), "listening");
-    let notices = Notices::begin();
-    notices.ready(&status(&server, &config));
-    tokio::spawn(notices.clone().keep_awake());
+    let service_manager = ServiceManager::connect();
+    service_manager.ready(&status(&server, &config));
+    tokio::spawn(service_manager.clone().run_watchdog());
     let stop = CancellationToken::new();
-    let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), notices };
+    let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), service_manager };
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     let serving = tokio::spawn({
         let (server, stop) = (Arc::clone(&server), stop.clone());
@@ -273,7 +273,7 @@ impl Signals {
                 },
             }
         }
-        daemon.notices.stopping();
+        daemon.service_manager.stopping();
         stop.cancel();
         loop {
             tokio::select! {
@@ -287,7 +287,7 @@ impl Signals {
 impl Daemon {
     /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
     async fn reload(&self) {
-        self.notices.reloading();
+        self.service_manager.reloading();
         let preparing = Arc::clone(&self.server);
         let reading = read(&self.file, move |config| preparing.prepare(config));
         match self.server.reload(in_time(reading, &self.file).await) {
@@ -301,9 +301,9 @@ impl Daemon {
                     hooks = config.policy.hooks.len(),
                     "reloaded; calls in flight keep what they began with"
                 );
-                self.notices.ready(&status(&self.server, &config));
+                self.service_manager.ready(&status(&self.server, &config));
             }
-            Err(refused) => self.notices.ready(&refusal(&refused)),
+            Err(refused) => self.service_manager.ready(&refusal(&refused)),
         }
     }
 }

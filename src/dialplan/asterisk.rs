@@ -1,206 +1,210 @@
-//! An `extensions.conf`, read as Asterisk would: its `AGI()` steps, and what its applications do with values.
+//! Reads an `extensions.conf`: the `AGI()` steps, and the applications and functions that use values.
+//!
+//! Follows the variables that an extension has filtered; does not follow jumps between extensions.
 
-mod text;
+mod applications;
+mod syntax;
 
 use std::collections::BTreeSet;
 
-use self::text::{Application, Comments, applications, arguments, host_and_port};
+use self::applications::{
+    ENCODING_FUNCTIONS, EVALUATING_FUNCTIONS, FUNCTIONS_BY_NAME, INTERPRETING_APPLICATIONS, is_caller_chosen,
+};
+use self::syntax::{Application, Comments, applications, host_and_port, split_arguments};
 use super::expansion::{Reference, references};
-use super::{Copied, Dialplan, Role, Use, WrittenStep, address, parameter, shown};
+use super::{
+    Dialplan, DialplanStep, Injection, InjectionKind, StepTarget, VariableCopy, address, parameter, shown,
+};
 use crate::call::{Call, SwitchKind};
 use crate::variable::Value;
 
-/// What a text holds.
+/// Reads the text of an `extensions.conf`.
 pub(super) fn read(text: &str) -> Dialplan {
     let (mut reader, mut comments) = (Reader::default(), Comments::default());
     for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-        reader.line(number, &comments.without(line));
+        reader.read_line(number, &comments.strip(line));
     }
     reader.dialplan
 }
 
-/// What is known at a line.
+/// The state of the reader between two lines.
 #[derive(Debug, Default)]
 struct Reader {
     dialplan: Dialplan,
-    /// The pattern of the extension.
+    /// The pattern of the current extension.
     extension: String,
-    /// The variables that this extension has filtered.
-    clean: BTreeSet<String>,
+    /// The variables whose value the current extension has filtered.
+    filtered: BTreeSet<String>,
+}
+
+/// The origin of a value.
+struct Source {
+    /// The variable or function.
+    variable: String,
+    caller_chosen: bool,
 }
 
 impl Reader {
-    fn line(&mut self, number: usize, line: &str) {
+    fn read_line(&mut self, number: usize, line: &str) {
         let trimmed = line.trim_start();
-        self.dialplan.includes |= ["#include", "#tryinclude"].iter().any(|word| trimmed.starts_with(word));
-        self.extension(trimmed);
-        for Application { name, inside, nested } in applications(line) {
-            match name.to_ascii_uppercase().as_str() {
-                agi if agi.ends_with("AGI") && self.step(number, inside) => self.clean.clear(),
-                "SET" => self.assignment(inside, !nested),
-                command if COMMANDS.contains(&command) || command.ends_with("AGI") => {
-                    let place = format!("{name}({inside})");
-                    self.uses(number, &place, inside, Role::Command, |reference| !reference.judged);
-                }
-                _ => {}
-            }
+        self.dialplan.includes |= trimmed.starts_with("#include") || trimmed.starts_with("#tryinclude");
+        self.begin_extension(trimmed);
+        for application in applications(line) {
+            self.read_application(number, application);
         }
-        let runs = |reference: &Reference<'_>| reference.within.iter().any(|name| RUNNING.contains(name));
-        self.uses(number, trimmed, line, Role::Command, runs);
+        let mut evaluated = references(line);
+        evaluated.retain(|reference| reference.is_within(&EVALUATING_FUNCTIONS));
+        self.add_injections(number, trimmed, InjectionKind::Command, &evaluated);
     }
 
-    /// Notices where another extension begins.
-    fn extension(&mut self, line: &str) {
-        let pattern = line.strip_prefix("exten").and_then(|rest| rest.trim_start().strip_prefix('='));
-        let pattern = pattern.map(|rest| rest.trim_start_matches('>').split(',').next().unwrap_or_default());
-        match pattern.map(str::trim) {
-            Some(pattern) if pattern != self.extension => pattern.clone_into(&mut self.extension),
-            None if line.starts_with('[') => self.extension.clear(),
-            Some(_) | None => return,
+    /// Notes the pattern of an extension that begins in this line.
+    fn begin_extension(&mut self, line: &str) {
+        if line.starts_with('[') {
+            self.extension.clear();
+            self.filtered.clear();
+            return;
         }
-        self.clean.clear();
+        let Some(rest) = line.strip_prefix("exten") else { return };
+        let Some(rest) = rest.trim_start().strip_prefix('=') else { return };
+        let pattern = rest.trim_start_matches('>').split(',').next().unwrap_or_default().trim();
+        if pattern != self.extension {
+            pattern.clone_into(&mut self.extension);
+            self.filtered.clear();
+        }
     }
 
-    /// Reads the arguments of `AGI()`, if their first is the address of a server.
-    fn step(&mut self, line: usize, inside: &str) -> bool {
-        let mut arguments = arguments(inside).into_iter();
-        let written = arguments.next().unwrap_or_default().trim().to_owned();
-        let Some((_, place)) = written.split_once("agi://") else { return false };
-        let (authority, script) = place.split_once('/').unwrap_or((place, ""));
+    fn read_application(&mut self, line: usize, Application { name, arguments, nested }: Application<'_>) {
+        let upper = name.to_ascii_uppercase();
+        let is_agi = upper.ends_with("AGI");
+        if is_agi && self.read_step(line, arguments) {
+            // the step can have set any variable
+            self.filtered.clear();
+        } else if upper == "SET" {
+            self.read_assignment(arguments, !nested);
+        } else if is_agi || INTERPRETING_APPLICATIONS.contains(&upper.as_str()) {
+            let mut values = references(arguments);
+            values.retain(|reference| !reference.evaluated);
+            self.add_injections(line, &format!("{name}({arguments})"), InjectionKind::Command, &values);
+        }
+    }
+
+    /// Reads the arguments of `AGI()`. Returns false if the first one is not the address of a FastAGI server.
+    fn read_step(&mut self, line: usize, arguments: &str) -> bool {
+        let mut split = split_arguments(arguments).into_iter();
+        let url = split.next().unwrap_or_default().trim().to_owned();
+        let Some((_, rest)) = url.split_once("agi://") else { return false };
+        let (authority, script) = rest.split_once('/').unwrap_or((rest, ""));
         let (path, address) = address(script);
-        let parameters = arguments.map(|argument| parameter(&argument)).collect();
-        let call = match fault(authority) {
-            Some(fault) => Some(Err(fault)),
-            None => (!path.contains('$'))
-                .then(|| Ok(Call::unknown(SwitchKind::Asterisk, Value::from(address), parameters))),
+        let parameters = split.map(|argument| parameter(&argument)).collect();
+        let target = match address_fault(authority) {
+            Some(fault) => StepTarget::Fault(fault),
+            None if path.contains('$') => StepTarget::AnyHook,
+            None => StepTarget::Call(Box::new(Call::unknown(
+                SwitchKind::Asterisk,
+                Value::from(address),
+                parameters,
+            ))),
         };
         let (host, port) = host_and_port(authority);
-        let step = shown(&format!("AGI({written})"));
-        self.uses(line, &step, inside, Role::Parameter, |_| true);
-        self.dialplan.steps.push(WrittenStep { switch: SwitchKind::Asterisk, line, host, port, call, step });
+        let step = shown(&format!("AGI({url})"));
+        self.add_injections(line, &step, InjectionKind::Parameter, &references(arguments));
+        self.dialplan.steps.push(DialplanStep {
+            switch: SwitchKind::Asterisk,
+            line,
+            host,
+            port,
+            step,
+            target,
+        });
         true
     }
 
-    /// Reads the argument of `Set()`.
-    fn assignment(&mut self, argument: &str, always: bool) {
+    /// Reads the argument of `Set()`. `always` is false if a condition decides on the assignment.
+    fn read_assignment(&mut self, argument: &str, always: bool) {
         let Some((name, value)) = argument.split_once('=') else { return };
         let to = name.trim().trim_start_matches('_').to_owned();
-        let mut dirty = Vec::new();
-        for reference in references(value).iter().filter(|reference| !reference.judged) {
-            dirty.extend(self.value(reference));
+        let mut sources = Vec::new();
+        for reference in references(value).iter().filter(|reference| !reference.evaluated) {
+            sources.extend(self.source(reference));
         }
-        match dirty.is_empty() {
-            true if always => drop(self.clean.insert(to.clone())),
-            true => {}
-            false => drop(self.clean.remove(&to)),
+        if !sources.is_empty() {
+            self.filtered.remove(&to);
+        } else if always {
+            self.filtered.insert(to.clone());
         }
-        let copied = |(from, callers)| Copied { to: to.clone(), from, callers };
-        self.dialplan.copies.extend(dirty.into_iter().map(copied));
+        for Source { variable, caller_chosen } in sources {
+            self.dialplan.copies.push(VariableCopy { to: to.clone(), from: variable, caller_chosen });
+        }
     }
 
-    fn uses(
+    fn add_injections(
         &mut self,
         line: usize,
-        place: &str,
-        text: &str,
-        role: Role,
-        counts: impl Fn(&Reference<'_>) -> bool,
+        application: &str,
+        kind: InjectionKind,
+        values: &[Reference<'_>],
     ) {
-        for reference in references(text).iter().filter(|reference| counts(reference)) {
-            if let Some((name, callers)) = self.value(reference) {
-                let written = format!("${{{}}}", reference.inside);
-                let place = shown(place);
-                self.dialplan.uses.push(Use { line, place, written, name, callers, role });
-            }
+        for reference in values {
+            let Some(Source { variable, caller_chosen }) = self.source(reference) else { continue };
+            let expression = format!("${{{}}}", reference.inside);
+            let application = shown(application);
+            self.dialplan.injections.push(Injection {
+                line,
+                application,
+                expression,
+                variable,
+                caller_chosen,
+                kind,
+            });
         }
     }
 
-    /// The variable or function that a reference brings the text of, and whether callers choose it; none where its text is
-    /// encoded, filtered or counted.
-    fn value(&self, reference: &Reference<'_>) -> Option<(String, bool)> {
-        let encoded = reference.within.iter().any(|name| ENCODING.contains(name));
-        let name = match reference.arguments {
+    /// Returns the origin of a value whose text is copied. None if the value is encoded, filtered, or not a
+    /// text.
+    fn source(&self, reference: &Reference<'_>) -> Option<Source> {
+        if reference.is_within(&ENCODING_FUNCTIONS) {
+            return None;
+        }
+        let from_caller = is_caller_chosen(reference);
+        let variable = match reference.arguments {
             None => reference.name,
-            Some(_) if is_callers(reference) => reference.name,
-            Some(arguments) if BY_NAME.contains(&reference.name) => {
+            Some(_) if from_caller => reference.name,
+            Some(arguments) if FUNCTIONS_BY_NAME.contains(&reference.name) => {
                 arguments.split([',', ')']).next().unwrap_or_default().trim()
             }
             Some(_) => return None,
         };
-        let open = self.extension.starts_with('_') && self.extension.contains(['.', '!']);
-        let callers = is_callers(reference) || name == "EXTEN" && open;
-        (!encoded && !self.clean.contains(name)).then(|| (name.to_owned(), callers))
-    }
-}
-
-/// Applications in whose arguments a text can become more than a text: a destination, an application, a command.
-const COMMANDS: [&str; 24] = [
-    "BLINDTRANSFER",
-    "CHANNELREDIRECT",
-    "DIAL",
-    "EXEC",
-    "EXECIF",
-    "EXECIFTIME",
-    "GOSUB",
-    "GOSUBIF",
-    "GOTO",
-    "GOTOIF",
-    "GOTOIFTIME",
-    "MACRO",
-    "MACROEXCLUSIVE",
-    "MACROIF",
-    "MIXMONITOR",
-    "MONITOR",
-    "MSET",
-    "ORIGINATE",
-    "PAGE",
-    "QUEUE",
-    "SYSTEM",
-    "TRANSFER",
-    "TRYEXEC",
-    "TRYSYSTEM",
-];
-
-/// Functions that run what they are given.
-const RUNNING: [&str; 2] = ["EVAL", "SHELL"];
-
-/// Functions of whose arguments no text gets out, or only harmless letters.
-const ENCODING: [&str; 9] =
-    ["URIENCODE", "FILTER", "LEN", "MD5", "SHA1", "ISNULL", "EXISTS", "REGEX", "BASE64_ENCODE"];
-
-/// Functions that take the name of a variable and give some of its text.
-const BY_NAME: [&str; 7] = ["CUT", "JSON_DECODE", "LISTFILTER", "POP", "REPLACE", "SHIFT", "STRREPLACE"];
-
-/// True if a caller, or a stranger on the way, chooses what it holds.
-fn is_callers(reference: &Reference<'_>) -> bool {
-    let arguments = reference.arguments.unwrap_or_default().to_ascii_lowercase();
-    match reference.name {
-        "CALLERID" | "CONNECTEDLINE" | "REDIRECTING" => {
-            !["pres", "ton", "tns", "ani2", "reason"].iter().any(|harmless| arguments.contains(harmless))
+        if self.filtered.contains(variable) {
+            return None;
         }
-        "CDR" => ["clid", "src", "dst", "callerid"].iter().any(|field| arguments.starts_with(field)),
-        "CHANNEL" => arguments.starts_with("pjsip"),
-        "PJSIP_HEADER" | "PJSIP_HEADER_PARAM" | "SIP_HEADER" | "PJSIP_PARSE_URI" => true,
-        "SIPDOMAIN" | "SIPURI" | "SIPCALLID" => true,
-        _ => false,
+        let caller_chosen = from_caller || variable == "EXTEN" && self.extension_is_open();
+        Some(Source { variable: variable.to_owned(), caller_chosen })
+    }
+
+    /// True if the pattern of the extension matches texts of any length and characters.
+    fn extension_is_open(&self) -> bool {
+        self.extension.starts_with('_') && self.extension.contains(['.', '!'])
     }
 }
 
-/// What is wrong with the host and the port of an address.
-fn fault(authority: &str) -> Option<String> {
+/// Returns the fault of the host and port of an address.
+fn address_fault(authority: &str) -> Option<String> {
     if authority.contains('?') {
         return Some(
-            "Asterisk takes all of it for a host name. write a slash before the question mark".to_owned(),
+            "Asterisk reads all of it as a host name; write a slash before the question mark".to_owned(),
         );
     }
+    if authority.starts_with('[') {
+        return None;
+    }
     let (address, port) = authority.rsplit_once(':')?;
-    let bare = !authority.starts_with('[') && address.contains(':');
-    (bare && port == USUAL_PORT)
-        .then(|| format!("Asterisk takes all of it for an address; write agi://[{address}]:{port}/"))
+    let is_ipv6 = address.contains(':');
+    (is_ipv6 && port == DEFAULT_PORT)
+        .then(|| format!("Asterisk reads all of it as an IPv6 address; write agi://[{address}]:{port}/"))
 }
 
-/// FastAGI's own port.
-const USUAL_PORT: &str = "4573";
+/// The default port of FastAGI.
+const DEFAULT_PORT: &str = "4573";
 
 #[cfg(test)]
 mod tests;

@@ -1,73 +1,82 @@
-//! The expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and Asterisk's `$[…]`.
+//! Parses the expressions of a dialplan, which both switches write alike: `${NAME}`, `${FUNCTION(…)}`, and
+//! Asterisk's `$[…]`.
 //!
-//! Knows where they stand; does not know what they mean.
+//! Knows their syntax; does not know functions or variables.
 
 /// One `${…}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference<'t> {
-    /// All that stands in its braces.
+    /// The text between the braces.
     pub(super) inside: &'t str,
-    /// The variable or the function that it names.
+    /// The name of the variable or function.
     pub(super) name: &'t str,
-    /// The arguments, if it is a function.
+    /// The arguments of a function. None for a variable.
     pub(super) arguments: Option<&'t str>,
-    /// The functions of whose arguments it is a part, the outermost first.
-    pub(super) within: Vec<&'t str>,
-    /// True if it stands in `$[…]`: its result is used, not its text.
-    pub(super) judged: bool,
+    /// The functions around it, from the outermost to the innermost.
+    pub(super) functions: Vec<&'t str>,
+    /// True inside of `$[…]`, which uses the value in a calculation and does not copy its text.
+    pub(super) evaluated: bool,
 }
 
-/// Every `${…}` of a text, nested ones included.
+impl Reference<'_> {
+    /// True if it is in the arguments of one of these functions.
+    pub(super) fn is_within(&self, functions: &[&str]) -> bool {
+        self.functions.iter().any(|function| functions.contains(function))
+    }
+}
+
+/// Returns every `${…}` of a text, nested ones included.
 pub(super) fn references(text: &str) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
-    collect(text, &[], false, DEEPEST, &mut found);
+    collect_references(text, &[], false, MAX_DEPTH, &mut found);
     found
 }
 
-/// Nobody nests deeper; a file that does is not followed further.
-const DEEPEST: usize = 32;
+/// The deepest nesting that is followed. Real dialplans stay far below it.
+const MAX_DEPTH: usize = 32;
 
-fn collect<'t>(
+fn collect_references<'t>(
     text: &'t str,
-    within: &[&'t str],
-    judged: bool,
+    functions: &[&'t str],
+    evaluated: bool,
     depth: usize,
     found: &mut Vec<Reference<'t>>,
 ) {
     let Some(depth) = depth.checked_sub(1) else { return };
     let mut rest = text;
     while let Some((_, behind)) = rest.split_once('$') {
-        let Some((inside, after)) = enclosed(behind) else {
+        let Some((inside, after)) = bracketed(behind) else {
             rest = behind;
             continue;
         };
         rest = after;
         if behind.starts_with('[') {
-            collect(inside, within, true, depth, found);
+            collect_references(inside, functions, true, depth, found);
             continue;
         }
-        let (name, arguments) = inside.split_at(inside.find(ENDS_A_NAME).unwrap_or(inside.len()));
+        let (name, arguments) = inside.split_at(inside.find(NAME_ENDS).unwrap_or(inside.len()));
         let is_function = arguments.starts_with(['(', ' ']);
         found.push(Reference {
             inside,
             name,
             arguments: is_function.then(|| arguments.get(1..).unwrap_or_default()),
-            within: within.to_vec(),
-            judged,
+            functions: functions.to_vec(),
+            evaluated,
         });
         match is_function {
-            true => collect(arguments, &[within, &[name]].concat(), judged, depth, found),
-            false => collect(inside, within, judged, depth, found),
+            true => collect_references(arguments, &[functions, &[name]].concat(), evaluated, depth, found),
+            false => collect_references(inside, functions, evaluated, depth, found),
         }
     }
 }
 
-/// A function's arguments, a part of the value (`${NAME:1:2}`), an index, another expression.
-const ENDS_A_NAME: [char; 6] = ['(', ' ', ':', '[', '$', '{'];
+/// The characters that end a name: arguments, a substring (`${NAME:1:2}`), an index, or another expression
+/// follow.
+const NAME_ENDS: [char; 6] = ['(', ' ', ':', '[', '$', '{'];
 
-/// What stands in the brackets that a text begins with, and the text behind them. Where they are not closed, it is all
-/// of the text.
-fn enclosed(text: &str) -> Option<(&str, &str)> {
+/// Splits a text that begins with a bracket: returns the text in the brackets and the text after them. A
+/// bracket that is not closed extends to the end.
+fn bracketed(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix(['{', '['])?;
     let mut depth = 1_usize;
     for (at, character) in inside.char_indices() {
@@ -83,14 +92,14 @@ fn enclosed(text: &str) -> Option<(&str, &str)> {
     Some((inside, ""))
 }
 
-/// The text with this in the place of every `${…}` and `$[…]`.
-pub(super) fn replaced(text: &str, instead: &str) -> String {
+/// Returns a text with every `${…}` and `$[…]` replaced.
+pub(super) fn replace_expressions(text: &str, replacement: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once('$') {
         out.push_str(before);
-        rest = match enclosed(behind) {
+        rest = match bracketed(behind) {
             Some((_, after)) => {
-                out.push_str(instead);
+                out.push_str(replacement);
                 after
             }
             None => {
@@ -111,7 +120,7 @@ mod tests {
         let text = "a${URIENCODE(${CALLERID(num)})}b$[\"${X}\" = 1]${Y:2}${A${B}}$1${open(${Z";
         let found: Vec<_> = references(text)
             .into_iter()
-            .map(|found| (found.name, found.arguments, found.within.join(" "), found.judged))
+            .map(|found| (found.name, found.arguments, found.functions.join(" "), found.evaluated))
             .collect();
         let none = String::new;
         assert_eq!(
@@ -127,11 +136,11 @@ mod tests {
                 ("Z", None, "open".to_owned(), false),
             ]
         );
-        assert!(references(&"${".repeat(100_000)).len() <= DEEPEST);
+        assert!(references(&"${".repeat(100_000)).len() <= MAX_DEPTH);
     }
 
     #[test]
-    fn an_expression_is_replaced_whole() {
-        assert_eq!(replaced("a${B(${C},d)}e$[1+2]$f$", "x"), "axex$f$");
+    fn a_nested_expression_is_replaced_as_a_whole() {
+        assert_eq!(replace_expressions("a${B(${C},d)}e$[1+2]$f$", "x"), "axex$f$");
     }
 }

@@ -1,13 +1,13 @@
-//! Characters that change how a line reads: a stranger's text must neither move a terminal's cursor, begin a line of its own,
-//! nor turn the order of letters round.
+//! Escapes for unsafe characters: the text of a peer must not move the cursor of a terminal, begin a new line
+//! or reverse the order of letters.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// True for controls (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
-pub(super) fn misleads(character: char) -> bool {
+/// True for control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
+pub(super) fn is_unsafe(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     let bidirectional = matches!(
         character,
@@ -16,40 +16,40 @@ pub(super) fn misleads(character: char) -> bool {
     character.is_control() || separator || bidirectional
 }
 
-/// How an escape is written, and which escapes of terminals are our own.
+/// The spelling of an escape, which depends on the format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
+pub(super) enum EscapeStyle {
     /// `\u{202e}`.
     Text,
-    /// The same; colours of terminals stay.
+    /// The same, but the colours of the log itself stay.
     ColouredText,
-    /// `\u202e`, as JSON has it.
+    /// `\u202e`, as in JSON.
     Json,
 }
 
-/// A writer whose lines hold no such character.
+/// A writer that escapes unsafe characters.
 #[derive(Debug, Clone)]
-pub(super) struct Escaping<W> {
+pub(super) struct EscapingWriter<W> {
     pub(super) writer: W,
-    pub(super) escapes: Escapes,
+    pub(super) style: EscapeStyle,
 }
 
-impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
-    type Writer = Escaping<W::Writer>;
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for EscapingWriter<W> {
+    type Writer = EscapingWriter<W::Writer>;
 
     fn make_writer(&'w self) -> Self::Writer {
-        Escaping { writer: self.writer.make_writer(), escapes: self.escapes }
+        EscapingWriter { writer: self.writer.make_writer(), style: self.style }
     }
 
     fn make_writer_for(&'w self, meta: &tracing::Metadata<'_>) -> Self::Writer {
-        Escaping { writer: self.writer.make_writer_for(meta), escapes: self.escapes }
+        EscapingWriter { writer: self.writer.make_writer_for(meta), style: self.style }
     }
 }
 
-impl<W: Write> Write for Escaping<W> {
+impl<W: Write> Write for EscapingWriter<W> {
     /// Each write is one line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.escapes.within(line) {
+        match self.style.escape_line(line) {
             Some(escaped) => self.writer.write_all(escaped.as_bytes())?,
             None => self.writer.write_all(line)?,
         }
@@ -61,21 +61,21 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
-impl Escapes {
-    /// The line with escapes, where it needs some.
-    fn within(self, line: &[u8]) -> Option<String> {
+impl EscapeStyle {
+    /// Returns the line with escapes if it has unsafe characters.
+    fn escape_line(self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(line);
         let (text, end) = line.strip_suffix('\n').map_or((&*line, ""), |text| (text, "\n"));
-        if !text.contains(misleads) {
+        if !text.contains(is_unsafe) {
             return None;
         }
         let mut escaped = String::with_capacity(line.len() + 64);
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
-            let colour = if self == Self::ColouredText { colour(rest) } else { 0 };
+            let colour = if self == Self::ColouredText { colour_length(rest) } else { 0 };
             let length = colour.max(character.len_utf8());
             let (own, behind) = rest.split_at(length);
-            if colour > 0 || !misleads(character) {
+            if colour > 0 || !is_unsafe(character) {
                 escaped.push_str(own);
             } else {
                 self.write(character, &mut escaped);
@@ -88,7 +88,7 @@ impl Escapes {
 
     fn write(self, character: char, escaped: &mut String) {
         let number = u32::from(character);
-        // a string takes everything
+        // writing to a string cannot fail
         let _written = match self {
             Self::Text | Self::ColouredText => write!(escaped, "\\u{{{number:x}}}"),
             Self::Json => write!(escaped, "\\u{number:04x}"),
@@ -96,15 +96,15 @@ impl Escapes {
     }
 }
 
-/// How long the colour is with which a text begins; 0 if it is none.
+/// Returns the length of the colour sequence that the text begins with; 0 if there is none.
 ///
 /// ```text
 /// colour = ESC "[" *( DIGIT / ";" ) "m"
 /// ```
-fn colour(text: &str) -> usize {
-    let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
-    let end = numbers.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b';'));
-    end.filter(|end| numbers.as_bytes().get(*end) == Some(&b'm')).map_or(0, |end| end + 3)
+fn colour_length(text: &str) -> usize {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let rest = parameters.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+    if rest.starts_with('m') { text.len() - rest.len() + 1 } else { 0 }
 }
 
 #[cfg(test)]
@@ -112,8 +112,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn controls_separators_and_bidirectional_controls_are_escaped_and_letters_are_not() {
-        let escaped = |character: char| Escapes::Text.within(format!("a{character}b\n").as_bytes());
+    fn control_characters_separators_and_bidirectional_controls_are_escaped_but_letters_are_not() {
+        let escaped = |character: char| EscapeStyle::Text.escape_line(format!("a{character}b\n").as_bytes());
         for character in ['\0', '\n', '\r', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}', '\u{9f}']
             .into_iter()
             .chain([
@@ -122,9 +122,9 @@ mod tests {
         {
             let number = u32::from(character);
             assert_eq!(escaped(character).unwrap(), format!("a\\u{{{number:x}}}b\n"));
-            let json = Escapes::Json.within(format!("\"{character}\"\n").as_bytes()).unwrap();
+            let json = EscapeStyle::Json.escape_line(format!("\"{character}\"\n").as_bytes()).unwrap();
             let read: String = serde_json::from_str(&json).unwrap();
-            assert_eq!(read, character.to_string(), "JSON says the same as before");
+            assert_eq!(read, character.to_string(), "the JSON string has the same value");
         }
         for character in [' ', '\u{a0}', 'é', 'ш', 'ع', '☎', '\u{200d}', '\u{10ffff}'] {
             assert_eq!(escaped(character), None, "{character:?}");
@@ -132,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_where_the_log_is_coloured_and_no_other_escape_of_a_terminal_does() {
+    fn a_coloured_log_keeps_colours_and_escapes_other_terminal_sequences() {
         let line = b"\x1b[2mtime\x1b[0m \x1b[1;31mred\x1b[2J \x1b]0;title\x07\n";
-        let coloured = Escapes::ColouredText.within(line).unwrap();
+        let coloured = EscapeStyle::ColouredText.escape_line(line).unwrap();
         assert_eq!(coloured, "\x1b[2mtime\x1b[0m \x1b[1;31mred\\u{1b}[2J \\u{1b}]0;title\\u{7}\n");
-        assert!(!Escapes::Text.within(line).unwrap().contains('\x1b'));
+        assert!(!EscapeStyle::Text.escape_line(line).unwrap().contains('\x1b'));
     }
 }

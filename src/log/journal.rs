@@ -1,7 +1,9 @@
-//! The journal of systemd: each event one datagram of fields, so that `journalctl DIALHOOK_HOOK=crm` finds its calls.
+//! The journal of systemd: each event is one datagram of fields, so that `journalctl DIALHOOK_HOOK=crm` finds
+//! the calls of a hook.
 //!
-//! tracing-journald is not used: it sends from the thread that logs, and a journal that stalls would hold up every
-//! call. Here the formatter writes text, as for any other log, and the one thread that writes sends it.
+//! tracing-journald is not used, because it sends from the thread that logs: a journal that stalls would
+//! delay every call. Here the formatter writes text, as for any other log, and the thread of the queue sends
+//! it.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -19,28 +21,32 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::escape::misleads;
-use super::length::cut;
+use super::escape::is_unsafe;
+use super::truncate::truncate;
 
-/// Where journald listens (`systemd-journald.service(8)`).
+/// The socket of journald (`systemd-journald.service(8)`).
 pub const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Whether standard error is the journal: `JOURNAL_STREAM` holds the device and inode that it was given
-/// (`systemd.exec(5)`). A variable that was merely inherited names another file.
+/// True if standard error leads to the journal.
+///
+/// `JOURNAL_STREAM` has the device and inode of the file that systemd made standard error
+/// (`systemd.exec(5)`). In a process that only inherited the variable, they are those of another file.
 pub(super) fn is_standard_error(journal_stream: Option<&str>) -> bool {
     let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
     let metadata = file.and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| names(journal_stream, metadata.dev(), metadata.ino()))
+    metadata.is_ok_and(|metadata| is_file(journal_stream, metadata.dev(), metadata.ino()))
 }
 
+/// True if `JOURNAL_STREAM` has this device and inode.
+///
 /// ```text
 /// journal_stream = device ":" inode          ; decimal
 /// ```
-fn names(journal_stream: Option<&str>, device: u64, inode: u64) -> bool {
+fn is_file(journal_stream: Option<&str>, device: u64, inode: u64) -> bool {
     journal_stream.is_some_and(|stream| stream == format!("{device}:{inode}"))
 }
 
-/// Sends each write as one datagram.
+/// A writer that sends each write to journald as one datagram.
 #[derive(Debug)]
 pub struct Journal {
     socket: UnixDatagram,
@@ -48,20 +54,21 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The journal that listens here.
+    /// Returns the journal that listens on this socket.
     ///
     /// # Errors
-    /// When nobody does.
+    /// Returns an error if no process listens there.
     pub fn at(path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        // journald drops an empty one
+        // journald ignores an empty datagram
         socket.send_to(&[], path)?;
         Ok(Self { socket, path: path.to_owned() })
     }
 }
 
 impl Write for Journal {
-    /// What cannot be sent is lost: the journal may be full, or just being restarted. The next one may be sent again.
+    /// A datagram that cannot be sent is lost, for example while journald restarts. The next write tries
+    /// again.
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
         self.socket.send_to(datagram, &self.path)
     }
@@ -71,16 +78,17 @@ impl Write for Journal {
     }
 }
 
-/// Writes events and the fields of spans as journald reads them (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>).
+/// Formats events and the fields of spans as journald reads them
+/// (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>).
 ///
 /// ```text
 /// entry = 1*field
-/// field = NAME "=" value LF                  ; the form for values without line feeds, which ours are
+/// field = NAME "=" value LF                  ; our values have no line feeds
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Entries;
+pub(super) struct JournalFields;
 
-impl<S, N> FormatEvent<S, N> for Entries
+impl<S, N> FormatEvent<S, N> for JournalFields
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -110,11 +118,11 @@ where
     }
 }
 
-impl<'w> FormatFields<'w> for Entries {
+impl<'w> FormatFields<'w> for JournalFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut told = Fields::default();
-        fields.record(&mut told);
-        writer.write_str(&told.lines)
+        let mut recorded = Fields::default();
+        fields.record(&mut recorded);
+        writer.write_str(&recorded.lines)
     }
 
     fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
@@ -122,7 +130,7 @@ impl<'w> FormatFields<'w> for Entries {
     }
 }
 
-/// As `syslog(3)` numbers them; `debug` and `trace` are one there.
+/// Returns the priority of a level in `syslog(3)`, where `debug` and `trace` are the same.
 fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -132,25 +140,25 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// The message, and the other fields a line each.
+/// The message of an event, and its other fields, one a line.
 #[derive(Default)]
 struct Fields {
     message: String,
     lines: String,
 }
 
-/// What the names of our fields begin with, so that they are nobody else's.
+/// The prefix of our field names, which keeps them apart from those of other programs.
 const PREFIX: &str = "DIALHOOK_";
 
-/// Characters of one value as it is written. A datagram holds some 200 KiB, and one that is longer would be lost whole; a value
-/// stands in it twice, and no event has more than one long value.
-const LONGEST_VALUE: usize = 16 * 1024;
+/// Characters of one value after escaping. A datagram can have about 200 KiB, and journald drops a longer
+/// one. A value occurs twice in it, and no event has more than one long value.
+const MAX_VALUE: usize = 16 * 1024;
 
 impl Fields {
-    fn take(&mut self, field: &Field, value: &str) {
-        // one more, which shows that there are more
-        let written: String = value.chars().flat_map(on_one_line).take(LONGEST_VALUE + 1).collect();
-        let written = cut(written.into(), LONGEST_VALUE);
+    fn add(&mut self, field: &Field, value: &str) {
+        // one character too many makes `truncate` add the ellipsis
+        let written: String = value.chars().flat_map(escaped).take(MAX_VALUE + 1).collect();
+        let written = truncate(written.into(), MAX_VALUE);
         if field.name() == "message" {
             self.message.push_str(&written);
             return;
@@ -166,19 +174,21 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, value);
+        self.add(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, &format!("{value:?}"));
+        self.add(field, &format!("{value:?}"));
     }
 }
 
-/// A character as it is, or an escape for one that would begin a field of a stranger's own or mislead a reader.
-fn on_one_line(character: char) -> impl Iterator<Item = char> {
-    let escaped = misleads(character).then(|| character.escape_default());
-    let plain = escaped.is_none().then_some(character);
-    escaped.into_iter().flatten().chain(plain)
+/// Returns a character, or the escape of an unsafe one: a line feed would let a peer begin another field.
+fn escaped(character: char) -> impl Iterator<Item = char> {
+    let (plain, escape) = match is_unsafe(character) {
+        true => (None, Some(character.escape_default())),
+        false => (Some(character), None),
+    };
+    plain.into_iter().chain(escape.into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -186,19 +196,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standard_error_is_the_journal_only_if_device_and_inode_say_so() {
-        assert!(names(Some("8:4711"), 8, 4711));
+    fn standard_error_is_the_journal_only_if_device_and_inode_match() {
+        assert!(is_file(Some("8:4711"), 8, 4711));
         for other in [None, Some(""), Some("8:471"), Some("9:4711"), Some("8:4711:1"), Some("journal")] {
-            assert!(!names(other, 8, 4711), "{other:?}");
+            assert!(!is_file(other, 8, 4711), "{other:?}");
         }
         assert!(!is_standard_error(Some("1:1")));
     }
 
     #[test]
-    fn each_write_is_one_datagram_and_one_that_cannot_be_sent_is_an_error() {
+    fn each_write_is_one_datagram_and_a_failed_send_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        assert!(Journal::at(&path).is_err(), "nobody listens");
+        assert!(Journal::at(&path).is_err(), "no process listens");
         let listener = UnixDatagram::bind(&path).unwrap();
         let mut journal = Journal::at(&path).unwrap();
         journal.write_all(b"MESSAGE=one\n").unwrap();
@@ -214,6 +224,6 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let listener = UnixDatagram::bind(&path).unwrap();
         journal.write_all(b"MESSAGE=four\n").unwrap();
-        assert_eq!(listener.recv(&mut buffer).unwrap(), 13, "a journal that was restarted");
+        assert_eq!(listener.recv(&mut buffer).unwrap(), 13, "journald was restarted");
     }
 }

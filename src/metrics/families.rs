@@ -1,4 +1,4 @@
-//! The families: their names, what Prometheus says of them, and their labels.
+//! The metric families: names, help texts and labels.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -6,26 +6,26 @@ use prometheus::{
 };
 
 /// Webhook steps.
-pub(super) struct Steps {
+pub(super) struct StepMetrics {
     pub(super) calls: IntCounterVec,
     pub(super) in_flight: IntGauge,
     pub(super) durations: HistogramVec,
 }
 
-impl Steps {
-    pub(super) fn of(all: &Registry) -> Self {
+impl StepMetrics {
+    pub(super) fn register(registry: &Registry) -> Self {
         Self {
             calls: counters(
-                all,
+                registry,
                 "calls_total",
-                "Webhook steps that ended, by what the dialplan heard (CANCELLED: the caller hung up, or was taken elsewhere).",
+                "Webhook steps that ended, by status. CANCELLED: the caller hung up, or the call was transferred.",
                 &["switch", "hook", "status"],
             ),
-            in_flight: gauge(all, "calls_in_flight", "Calls that are at a webhook step now."),
+            in_flight: gauge(registry, "calls_in_flight", "Calls that are in a webhook step now."),
             durations: histograms(
-                all,
+                registry,
                 "step_duration_seconds",
-                "How long calls were kept from their dialplan, from connecting to the end of the farewell, by switch; cancelled steps left out.",
+                "Duration of webhook steps in seconds, from the connection of the switch to the last reply to the final commands. Cancelled steps are not counted.",
                 "switch",
             ),
         }
@@ -33,7 +33,7 @@ impl Steps {
 }
 
 /// Requests to webhooks.
-pub(super) struct Requests {
+pub(super) struct RequestMetrics {
     pub(super) durations: HistogramVec,
     pub(super) connections: IntCounterVec,
     pub(super) retries: IntCounterVec,
@@ -41,148 +41,165 @@ pub(super) struct Requests {
     pub(super) detached: IntGauge,
 }
 
-impl Requests {
-    pub(super) fn of(all: &Registry) -> Self {
+impl RequestMetrics {
+    pub(super) fn register(registry: &Registry) -> Self {
         Self {
             durations: histograms(
-                all,
+                registry,
                 "request_duration_seconds",
-                "How long requests to webhooks took; those of cancelled steps left out.",
+                "Duration of requests to webhooks in seconds. Requests of cancelled steps are not counted.",
                 "hook",
             ),
             connections: counters(
-                all,
+                registry,
                 "connections_total",
-                "Requests by whether a connection to the webhook was made for them or a kept one reused.",
+                "Requests to webhooks by connection. made: the request opened a connection. reused: it used an idle connection of the pool.",
                 &["kind"],
             ),
-            retries: counters(all, "retries_total", "Requests that were sent once more.", &["hook"]),
-            fallbacks: counters(all, "fallbacks_total", "Steps that went on to their next URL.", &["hook"]),
-            detached: gauge(all, "detached_in_flight", "Requests under way that no call waits for."),
+            retries: counters(registry, "retries_total", "Retries of requests to webhooks.", &["hook"]),
+            fallbacks: counters(
+                registry,
+                "fallbacks_total",
+                "Webhook steps that continued with the next URL of their hook after a failure.",
+                &["hook"],
+            ),
+            detached: gauge(registry, "detached_in_flight", "Requests in flight that no call waits for."),
         }
     }
 }
 
-/// Webhooks that are left alone for a while.
-pub(super) struct Breakers {
+/// Circuit breakers.
+pub(super) struct BreakerMetrics {
     pub(super) open: IntGaugeVec,
     pub(super) opened: IntCounterVec,
 }
 
-impl Breakers {
-    pub(super) fn of(all: &Registry) -> Self {
+impl BreakerMetrics {
+    pub(super) fn register(registry: &Registry) -> Self {
         let open = Opts::new(
             "breaker_open",
-            "URLs of the configuration that are left alone because nobody answers there.",
+            "URLs of the configuration whose circuit breaker is open. They get no requests for a while.",
         );
         Self {
-            open: registered(all, IntGaugeVec::new(open.namespace(PREFIX), &["to"])),
+            open: registered(registry, IntGaugeVec::new(open.namespace(PREFIX), &["to"])),
             opened: counters(
-                all,
+                registry,
                 "breaker_opened_total",
-                "How often a URL of the configuration began to be left alone.",
+                "Times that the circuit breaker of a URL of the configuration opened.",
                 &["to"],
             ),
         }
     }
 }
 
-/// Answers that are kept.
-pub(super) struct Caches {
-    pub(super) looked_into: IntCounterVec,
+/// The cache of answers.
+pub(super) struct CacheMetrics {
+    pub(super) lookups: IntCounterVec,
     pub(super) entries: IntGauge,
 }
 
-impl Caches {
-    pub(super) fn of(all: &Registry) -> Self {
+impl CacheMetrics {
+    pub(super) fn register(registry: &Registry) -> Self {
         Self {
-            looked_into: counters(
-                all,
+            lookups: counters(
+                registry,
                 "cache_total",
-                "Calls of hooks with a cache, by what it had for them.",
+                "Calls of hooks with a cache, by result of the lookup. hit: a fresh answer. miss: no answer. stale: a stale answer was used.",
                 &["hook", "result"],
             ),
-            entries: gauge(all, "cache_entries", "Answers in the cache."),
+            entries: gauge(registry, "cache_entries", "Answers in the cache."),
         }
     }
 }
 
-/// The daemon as such.
-pub(super) struct Daemon {
+/// The daemon itself.
+pub(super) struct DaemonMetrics {
     pub(super) refused: IntCounterVec,
-    pub(super) not_accepted: IntCounter,
-    pub(super) lines_lost: IntCounter,
-    pub(super) insecure: IntGauge,
-    pub(super) reloaded: IntGauge,
-    pub(super) reloaded_at: IntGauge,
+    pub(super) accept_failures: IntCounter,
+    pub(super) log_lines_lost: IntCounter,
+    pub(super) insecure_hooks: IntGauge,
+    pub(super) reload_successful: IntGauge,
+    pub(super) reload_time: IntGauge,
     pub(super) draining: IntGauge,
 }
 
-impl Daemon {
-    pub(super) fn of(all: &Registry) -> Self {
-        let build = Opts::new("build_info", "The version that runs; always 1.");
+impl DaemonMetrics {
+    pub(super) fn register(registry: &Registry) -> Self {
+        let build = Opts::new("build_info", "Always 1. The label has the version of the daemon.");
         let build = IntGaugeVec::new(build.namespace(PREFIX), &["version"]);
-        registered(all, build).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registered(registry, build).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Self {
             refused: counters(
-                all,
+                registry,
                 "refused_total",
-                "Connections and calls not served, by reason.",
+                "Connections and calls that were refused, by reason.",
                 &["reason"],
             ),
-            not_accepted: counter(
-                all,
+            accept_failures: counter(
+                registry,
                 "accept_failures_total",
-                "Connections that a listener could not accept, mostly for want of file descriptors.",
+                "Connections that a listener could not accept, usually because no file descriptor was free.",
             ),
-            lines_lost: counter(
-                all,
+            log_lines_lost: counter(
+                registry,
                 "log_lines_lost_total",
-                "Lines of the log for which its reader had no room or which it did not take.",
+                "Log lines that were lost because the journal or standard error was too slow or failed.",
             ),
-            insecure: gauge(all, "insecure_hooks", "Hooks that do not verify the webhook's certificate."),
-            reloaded: gauge(
-                all,
+            insecure_hooks: gauge(
+                registry,
+                "insecure_hooks",
+                "Hooks that do not verify the certificate of their webhook.",
+            ),
+            reload_successful: gauge(
+                registry,
                 "config_last_reload_successful",
-                "1 if the configuration last read is the one in use, 0 if it had faults.",
+                "1 if the last configuration that was read is in use. 0 if it had faults and the previous one is in use.",
             ),
-            reloaded_at: gauge(
-                all,
+            reload_time: gauge(
+                registry,
                 "config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was read.",
+                "Unix time at which the configuration in use was read.",
             ),
-            draining: gauge(all, "draining", "1 while the daemon ends and only finishes its calls, else 0."),
+            draining: gauge(
+                registry,
+                "draining",
+                "1 if the daemon is stopping and only finishes its calls, otherwise 0.",
+            ),
         }
     }
 }
 
-/// What every name begins with.
+/// The prefix of every metric name.
 const PREFIX: &str = "dialhook";
 
-fn counters(all: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    registered(all, IntCounterVec::new(Opts::new(name, help).namespace(PREFIX), labels))
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help).namespace(PREFIX), labels))
 }
 
-fn counter(all: &Registry, name: &str, help: &str) -> IntCounter {
-    registered(all, IntCounter::with_opts(Opts::new(name, help).namespace(PREFIX)))
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    registered(registry, IntCounter::with_opts(Opts::new(name, help).namespace(PREFIX)))
 }
 
-fn gauge(all: &Registry, name: &str, help: &str) -> IntGauge {
-    registered(all, IntGauge::with_opts(Opts::new(name, help).namespace(PREFIX)))
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    registered(registry, IntGauge::with_opts(Opts::new(name, help).namespace(PREFIX)))
 }
 
-fn histograms(all: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {
+fn histograms(registry: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {
     let described = HistogramOpts::new(name, help).namespace(PREFIX).buckets(BUCKETS.to_vec());
-    registered(all, HistogramVec::new(described, &[label]))
+    registered(registry, HistogramVec::new(described, &[label]))
 }
 
-/// Seconds: fine where a webhook should be, and one bound between each two timeouts that people choose. A step that
-/// ran into a timeout of 2 s took a little more, and shows below 3; one that ran into the longest, 10 s, below 11.
+/// The upper bounds of the buckets in seconds. They are close together where a good webhook answers, and
+/// there is one between any two usual timeouts: a step that reached its timeout of 2 s took slightly longer
+/// and is in the bucket of 3 s; one that reached the longest timeout, 10 s, is in the bucket of 11 s.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 11.0];
 
-#[expect(clippy::expect_used, reason = "names and labels are constants, and every test makes all of them")]
-fn registered<C: Collector + Clone + 'static>(all: &Registry, made: Result<C>) -> C {
-    let made = made.expect("a name and labels as Prometheus wants them");
-    all.register(Box::new(made.clone())).expect("a name of its own");
+#[expect(
+    clippy::expect_used,
+    reason = "names and labels are constants, and every test registers all of them"
+)]
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, made: Result<C>) -> C {
+    let made = made.expect("a valid name and valid labels");
+    registry.register(Box::new(made.clone())).expect("a unique name");
     made
 }

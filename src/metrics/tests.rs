@@ -1,3 +1,5 @@
+//! Events appear in the text that Prometheus reads.
+
 use super::*;
 
 fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
@@ -5,7 +7,7 @@ fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
     rendered.lines().filter(|line| line.starts_with(beginning)).map(ToOwned::to_owned).collect()
 }
 
-/// The only line that begins so.
+/// Returns the only line with this beginning.
 fn line(metrics: &Metrics, beginning: &str) -> String {
     let lines = lines(metrics, beginning);
     assert_eq!(lines.len(), 1, "{beginning}: {lines:?}");
@@ -37,16 +39,19 @@ fn calls_are_counted_by_switch_hook_and_status() {
     assert!(step(r#"_bucket{switch="asterisk",le="10"}"#).ends_with(" 2"));
     assert!(step(r#"_bucket{switch="asterisk",le="11"}"#).ends_with(" 3"), "the longest timeout");
     assert!(step(r#"_count{switch="asterisk"}"#).ends_with(" 3"));
-    assert!(lines(&metrics, "dialhook_step_duration_seconds_count").len() == 1, "a cancelled step has none");
+    assert!(
+        lines(&metrics, "dialhook_step_duration_seconds_count").len() == 1,
+        "a cancelled step has no duration"
+    );
 }
 
 #[test]
-fn every_status_of_calls_that_may_come_is_there_at_zero() {
+fn every_counter_of_calls_begins_at_zero() {
     let metrics = Metrics::default();
     let both = [SwitchKind::Asterisk, SwitchKind::FreeSwitch];
-    metrics.calls_may_come(both, ["crm"]);
+    metrics.init_calls(both, ["crm"]);
     metrics.call_ended(SwitchKind::Asterisk, "crm", Status::Ok, Duration::ZERO);
-    metrics.calls_may_come([SwitchKind::Asterisk], ["crm", "new"]);
+    metrics.init_calls([SwitchKind::Asterisk], ["crm", "new"]);
     let calls = lines(&metrics, "dialhook_calls_total");
     let of = |hook: &str| calls.iter().filter(|line| line.contains(&format!("hook=\"{hook}\""))).count();
     assert_eq!(["crm", "webhook", "unknown", "new"].map(of), [16, 16, 16, 8]);
@@ -55,11 +60,11 @@ fn every_status_of_calls_that_may_come_is_there_at_zero() {
 }
 
 #[test]
-fn what_is_in_flight_is_counted_until_it_ends() {
+fn calls_and_detached_requests_are_in_flight_until_they_end() {
     let metrics = Metrics::default();
     let in_flight = || line(&metrics, "dialhook_calls_in_flight");
-    let (first, second) = (metrics.call_began(), metrics.call_began());
-    let detached = metrics.detached_began();
+    let (first, second) = (metrics.call_started(), metrics.call_started());
+    let detached = metrics.detached_started();
     assert_eq!(in_flight(), "dialhook_calls_in_flight 2");
     assert_eq!(line(&metrics, "dialhook_detached_in_flight"), "dialhook_detached_in_flight 1");
     drop((first, second, detached));
@@ -70,13 +75,13 @@ fn what_is_in_flight_is_counted_until_it_ends() {
 #[test]
 fn requests_and_connections_are_counted() {
     let metrics = Metrics::default();
-    assert_eq!(lines(&metrics, "dialhook_connections_total").len(), 2, "both from the start");
+    assert_eq!(lines(&metrics, "dialhook_connections_total").len(), 2, "both series exist from the start");
     metrics.connection_made();
     metrics.connection_reused();
     metrics.connection_reused();
     metrics.request_ended("crm", Duration::from_millis(30));
-    metrics.retried("crm");
-    metrics.fell_back("crm");
+    metrics.request_retried("crm");
+    metrics.fallback_used("crm");
     let told = [
         r#"dialhook_connections_total{kind="made"} 1"#,
         r#"dialhook_connections_total{kind="reused"} 2"#,
@@ -92,10 +97,10 @@ fn requests_and_connections_are_counted() {
 }
 
 #[test]
-fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
+fn breakers_are_counted_by_host_and_only_for_configured_urls() {
     let metrics = Metrics::default();
     let told = |name: &str| lines(&metrics, &format!("dialhook_{name}{{"));
-    metrics.breakers([("https://a.example", 0), ("https://b.example", 0)]);
+    metrics.set_open_breakers([("https://a.example", 0), ("https://b.example", 0)]);
     assert_eq!(
         told("breaker_open"),
         [
@@ -104,7 +109,7 @@ fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
         ]
     );
     metrics.breaker_opened("https://a.example");
-    metrics.breakers([("https://a.example", 2)]);
+    metrics.set_open_breakers([("https://a.example", 2)]);
     assert_eq!(told("breaker_open"), [r#"dialhook_breaker_open{to="https://a.example"} 2"#]);
     assert_eq!(
         told("breaker_opened_total"),
@@ -116,12 +121,12 @@ fn breakers_are_told_by_host_and_only_of_urls_that_there_are() {
 }
 
 #[test]
-fn what_a_cache_had_is_counted() {
+fn lookups_in_the_cache_are_counted_by_result() {
     let metrics = Metrics::default();
     for result in [CacheResult::Hit, CacheResult::Hit, CacheResult::Miss, CacheResult::Stale] {
-        metrics.cache("crm", result);
+        metrics.cache_lookup("crm", result);
     }
-    metrics.cache_entries(7);
+    metrics.set_cache_entries(7);
     assert_eq!(
         lines(&metrics, "dialhook_cache_"),
         [
@@ -134,7 +139,7 @@ fn what_a_cache_had_is_counted() {
 }
 
 #[test]
-fn every_reason_to_refuse_is_there_from_the_start() {
+fn every_reason_of_a_refusal_has_a_counter_from_the_start() {
     let metrics = Metrics::default();
     metrics.refused(Refusal::Forged);
     let told = lines(&metrics, "dialhook_refused_total");
@@ -144,11 +149,11 @@ fn every_reason_to_refuse_is_there_from_the_start() {
 }
 
 #[test]
-fn a_configuration_with_faults_leaves_the_time_of_the_last_good_one() {
+fn a_configuration_with_faults_does_not_change_the_time_of_the_last_good_one() {
     let metrics = Metrics::default();
     let told = || lines(&metrics, "dialhook_config_last_reload");
-    metrics.reloaded(true, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-    metrics.reloaded(false, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    metrics.config_read(true, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    metrics.config_read(false, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     assert_eq!(
         told(),
         [
@@ -156,7 +161,7 @@ fn a_configuration_with_faults_leaves_the_time_of_the_last_good_one() {
             "dialhook_config_last_reload_successful 0",
         ]
     );
-    metrics.reloaded(true, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    metrics.config_read(true, UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     assert_eq!(
         told(),
         [
@@ -167,13 +172,13 @@ fn a_configuration_with_faults_leaves_the_time_of_the_last_good_one() {
 }
 
 #[test]
-fn the_rest_is_as_it_was_last_said() {
+fn gauges_and_totals_have_the_value_that_was_set_last() {
     let metrics = Metrics::default();
-    metrics.insecure_hooks(2);
-    metrics.draining(true);
-    metrics.not_accepted();
-    for in_all in [3, 3, 5] {
-        metrics.log_lines_lost(in_all);
+    metrics.set_insecure_hooks(2);
+    metrics.set_draining(true);
+    metrics.accept_failed();
+    for total in [3, 3, 5] {
+        metrics.set_log_lines_lost(total);
     }
     assert_eq!(line(&metrics, "dialhook_accept_failures_total"), "dialhook_accept_failures_total 1");
     assert_eq!(line(&metrics, "dialhook_log_lines_lost_total"), "dialhook_log_lines_lost_total 5");

@@ -18,7 +18,7 @@ use crate::daemon::Daemon;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
 use crate::session::{self, Admission};
-use crate::slots::{Attendance, ConnectionSlot, ConnectionSlots};
+use crate::slots::{ConnectionSlot, ConnectionSlots, Slots};
 use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
@@ -34,7 +34,7 @@ pub(super) struct Acceptor {
     pub(super) closing: CancellationToken,
     pub(super) slots: ConnectionSlots,
     /// The connections that have the whole of `limits.patience`, by peer.
-    patient: Attendance,
+    patient: Slots,
     pub(super) listeners: TaskTracker,
     pub(super) sessions: TaskTracker,
 }
@@ -61,7 +61,7 @@ impl Acceptor {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             slots: ConnectionSlots::new(shares.connections, shares.most_connections),
-            patient: Attendance::default(),
+            patient: Slots::default(),
             listeners: TaskTracker::new(),
             sessions: TaskTracker::new(),
         }
@@ -81,7 +81,7 @@ impl Acceptor {
     pub(super) fn swap_config(&self, config: Arc<Config>) {
         let shares = Shares::now(&config);
         expect_calls(&self.daemon.metrics, &config);
-        self.slots.limit_to(shares.connections, shares.most_connections);
+        self.slots.set_limit(shares.connections, shares.most_connections);
         self.daemon.limit_requests(shares.requests);
         self.config.send_replace(config);
     }
@@ -124,10 +124,10 @@ impl Acceptor {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let patient = self.patient.enter(Some(peer.ip()), usize::MAX, patient_of_peer(&config.limits));
+        let patient = self.patient.acquire(Some(peer.ip()), usize::MAX, patient_of_peer(&config.limits));
         let shutdown = if patient.is_ok() { self.closing.clone() } else { cancelled() };
         if let Some(slot) = &mut slot {
-            slot.connected(patient.is_err());
+            slot.mark_connected(patient.is_err());
         }
         let admission = Admission { shutdown, slot };
         let daemon = Arc::clone(&self.daemon);
@@ -162,7 +162,7 @@ fn patient_of_peer(limits: &Limits) -> Option<usize> {
 /// Makes the metrics of these listeners and hooks, so that each is there before the first call.
 fn expect_calls(metrics: &Metrics, config: &Config) {
     let switches = config.listen.switches().map(|(switch, _)| switch);
-    metrics.calls_may_come(switches, config.policy.hooks.keys().map(String::as_str));
+    metrics.init_calls(switches, config.policy.hooks.keys().map(String::as_str));
 }
 
 fn cancelled() -> CancellationToken {

@@ -14,7 +14,7 @@ use super::StartError;
 use super::acceptor::Acceptor;
 use crate::call::SwitchKind;
 use crate::config::Listen;
-use crate::log::Seldom;
+use crate::log::RateLimited;
 
 /// A listening socket that accepts no connection yet.
 #[derive(Debug)]
@@ -119,12 +119,12 @@ impl Listener {
     /// that is just dropped can leave a call of FreeSWITCH parked. At a listener of the service manager none is accepted any
     /// more: it would hold up the end, and the next daemon serves it.
     async fn serve(self, acceptor: Arc<Acceptor>, closing: CancellationToken) {
-        let accept_errors = Seldom::default();
-        while let Some(slot) = closing.run_until_cancelled(acceptor.slots.enter()).await {
+        let accept_errors = RateLimited::default();
+        while let Some(slot) = closing.run_until_cancelled(acceptor.slots.acquire()).await {
             match closing.run_until_cancelled(self.socket.accept()).await {
                 Some(Ok((stream, peer))) => acceptor.accept(&self.bound, stream, peer, Some(slot)),
                 Some(Err(error)) => {
-                    acceptor.daemon.metrics.not_accepted();
+                    acceptor.daemon.metrics.accept_failed();
                     accept_errors.warn(|unlogged| {
                         warn!(
                             unlogged,
@@ -132,7 +132,7 @@ impl Listener {
                         );
                     });
                     // this frees one descriptor at least
-                    acceptor.slots.displace();
+                    acceptor.slots.evict();
                     sleep(RECOVERY).await;
                 }
                 None => break,

@@ -43,9 +43,10 @@ impl ObserverListener {
     pub(super) fn open(self, acceptor: &Acceptor) -> OpenObserver {
         let Self { socket, configured, address } = self;
         let (readiness, metrics) =
-            (Readiness::until(acceptor.draining.clone()), Arc::clone(&acceptor.daemon.metrics));
+            (Readiness::new(acceptor.draining.clone()), Arc::clone(&acceptor.daemon.metrics));
         let connections = Shares::now(&acceptor.config()).observer;
-        let observer = Observer::new(socket, acceptor.subscribe(), metrics, readiness).holding(connections);
+        let observer =
+            Observer::new(socket, acceptor.subscribe(), metrics, readiness).with_max_connections(connections);
         let answering = AbortOnDropHandle::new(tokio::spawn(observer.serve()));
         OpenObserver { configured, address, _answering: answering }
     }

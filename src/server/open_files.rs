@@ -29,7 +29,7 @@ const RUNNING: usize = 26;
 #[must_use]
 pub fn descriptors(config: &Config) -> usize {
     let Limits { calls, detached, .. } = config.limits;
-    let observer = config.listen.observer.map_or(0, |_| observer::CONNECTIONS);
+    let observer = config.listen.observer.map_or(0, |_| observer::MAX_CONNECTIONS);
     connections(&config.limits) + calls + detached + observer + OTHER_DESCRIPTORS
 }
 
@@ -53,10 +53,10 @@ impl Shares {
                 connections: wanted,
                 most_connections: usize::MAX,
                 requests: OpenFiles { requests: usize::MAX, limit },
-                observer: observer::CONNECTIONS,
+                observer: observer::MAX_CONNECTIONS,
             };
         }
-        let observer = config.listen.observer.map_or(0, |_| (files / 16).clamp(2, observer::CONNECTIONS));
+        let observer = config.listen.observer.map_or(0, |_| (files / 16).clamp(2, observer::MAX_CONNECTIONS));
         let left = files.saturating_sub(RUNNING + observer);
         let most_connections = (left / 2).max(2);
         let connections = wanted.min(most_connections);
@@ -79,7 +79,7 @@ mod tests {
         let service = shares("", 65_536);
         assert_eq!((service.connections, service.requests.requests), (20_100, usize::MAX));
         let one_call = shares("calls = 1\ndetached = 1", 300);
-        assert_eq!((one_call.connections, one_call.observer), (102, observer::CONNECTIONS));
+        assert_eq!((one_call.connections, one_call.observer), (102, observer::MAX_CONNECTIONS));
         assert_eq!(one_call.requests.requests, usize::MAX);
     }
 

@@ -75,7 +75,7 @@ impl Server {
     /// Returns an error, and changes nothing, if the configuration is wrong or one of its listeners cannot be had.
     pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Arc<Config>, ReloadError> {
         let taken = config.map_err(ReloadError::from).and_then(|config| self.take(Arc::new(config)));
-        self.acceptor.daemon.metrics.reloaded(taken.is_ok(), SystemTime::now());
+        self.acceptor.daemon.metrics.config_read(taken.is_ok(), SystemTime::now());
         taken
     }
 

@@ -25,21 +25,21 @@ impl Admission {
     /// Notes that the switch has told of its call, which has all its time from now on.
     pub(super) fn told(&mut self) {
         if let Some(slot) = &mut self.slot {
-            slot.told();
+            slot.call_received();
         }
     }
 
     /// Notes that the switch was refused, and that only its last bytes are read.
     pub(super) fn refused(&mut self) {
         if let Some(slot) = &mut self.slot {
-            slot.refused();
+            slot.mark_refused();
         }
     }
 
     /// Waits until the slot is to be given away. Cancel safe.
     pub(super) async fn gives_way(&self) {
         match &self.slot {
-            Some(slot) => slot.gives_way().await,
+            Some(slot) => slot.evicted().await,
             None => pending().await,
         }
     }

@@ -9,7 +9,7 @@ use tracing::{Span, debug, field, info, trace, warn};
 use super::Shared;
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::hook::{Outcome, Step};
-use crate::log::{Numbers, brief};
+use crate::log::{TelephoneNumbers, truncate_name};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
 use crate::webhook::Asked;
@@ -18,18 +18,18 @@ impl Shared {
     /// Names the call and its channel in every later line of this session.
     pub(super) fn name_span(&self, call: &Call) {
         let channel = call.channel.lossy();
-        let channel = self.numbers().in_channel(&channel, call.switch);
-        Span::current().record("id", &*brief(call.unique_id.lossy())).record("channel", &*channel);
+        let channel = self.numbers().show_channel(&channel, call.switch);
+        Span::current().record("id", &*truncate_name(call.unique_id.lossy())).record("channel", &*channel);
     }
 
     /// Logs an authenticated call with all its data.
     pub(super) fn trace_call(&self, call: &Call) {
-        trace!(call = %self.numbers().in_speech(&format!("{call:?}")), "the call is authenticated");
+        trace!(call = %self.numbers().show_text(&format!("{call:?}")), "the call is authenticated");
     }
 
     /// Logs the whole answer of a webhook.
     pub(super) fn trace_answer(&self, asked: &Asked) {
-        trace!(answer = %self.numbers().in_speech(&described(asked)), "the webhook was asked");
+        trace!(answer = %self.numbers().show_text(&described(asked)), "the webhook was asked");
     }
 
     /// Logs and counts a session that ended before its final commands. It is a warning unless the caller or the network ended
@@ -41,7 +41,7 @@ impl Shared {
             SwitchError::Silent(_) => (Refusal::Silent, &self.daemon.rate_limits.silent),
             SwitchError::Displaced(_) => (Refusal::Silent, &self.daemon.rate_limits.displaced),
             SwitchError::HungUpUnproved => {
-                self.daemon.metrics.refused(Refusal::Unproved);
+                self.daemon.metrics.refused(Refusal::Unauthenticated);
                 return debug!("call refused: {error}");
             }
             SwitchError::Moved => return debug!("{error}"),
@@ -97,8 +97,8 @@ impl Shared {
             .warn(|unlogged| self.log_cancelled(step, took, gone, nonzero(unlogged)));
     }
 
-    fn numbers(&self) -> Numbers {
-        if self.config.numbers { Numbers::Shown } else { Numbers::Masked }
+    fn numbers(&self) -> TelephoneNumbers {
+        if self.config.numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
@@ -128,7 +128,7 @@ impl Shared {
     /// Returns the hook's name for the log.
     fn log_name<'s>(&self, step: &'s Step) -> Cow<'s, str> {
         match self.metric_name(step) {
-            UNKNOWN => self.numbers().in_name(&step.name),
+            UNKNOWN => self.numbers().show_name(&step.name),
             known => Cow::Borrowed(known),
         }
     }
@@ -147,7 +147,7 @@ pub(super) fn report_detached(step: &Step, asked: &Asked, took: Duration) {
 
 /// Returns the origin that a step asks, cut to a bound: a caller may have chosen the URL of an ad hoc step.
 fn short_origin(origin: Option<&str>) -> Option<Cow<'_, str>> {
-    origin.map(|origin| brief(origin.into()))
+    origin.map(|origin| truncate_name(origin.into()))
 }
 
 /// Returns the number of lines that were left out, or none instead of 0.

@@ -1,9 +1,9 @@
-//! Slots for the connections of switches: how many there are at once, and which connection gives its slot away when they
-//! become few.
+//! Slots for the connections of switches, and the eviction of silent connections when few slots are free.
 //!
-//! Knows since when a connection is silent; does not know what is said on it.
+//! Knows for how long a connection has been silent; does not know what is said on it.
 
-use std::collections::BTreeMap;
+mod silent;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,146 +13,129 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// The slots. They outlive every configuration: a connection keeps its slot until it ends, whatever was reloaded meanwhile.
+use self::silent::{Class, SilentConnections};
+
+/// The slots of connections. They outlive every configuration: a connection keeps its slot until it ends,
+/// even if a reload lowers the limit.
 ///
-/// A connection is silent until it has told of its call, and again when it was refused. When only a few slots are left, the connection that has been
-/// silent longest gives its slot to the next one; refused connections, and
-/// those of a peer beyond its share, come before all others.
+/// A connection is silent until its call is received, and again after its call was refused. When few slots
+/// are free, the connection that has been silent longest is evicted. Refused connections are evicted first,
+/// then the connections of a peer that has more than its share.
 #[derive(Debug, Clone)]
 pub struct ConnectionSlots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Somebody may find a slot now.
+    /// Notified when a slot may be free.
     freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     limit: usize,
-    /// More than this there may never be, whatever was lowered.
-    most: usize,
+    /// The number of slots that is never exceeded, even after a reduction of the limit.
+    hard_limit: usize,
     taken: usize,
-    /// How often the limit was lowered.
+    /// Counts the reductions of the limit.
     generation: u64,
-    /// Those of the taken slots that were taken before the limit was lowered. They are retired as they come back.
-    retiring: usize,
-    /// Connections that were told to give way and have not ended yet.
-    leaving: usize,
-    /// The number of the last connection.
-    last: u64,
-    /// Connections that were refused and are only heard out, by number.
-    refused: BTreeMap<u64, Silent>,
-    /// Silent connections whose peer is beyond its share, by number, and so by age.
-    beyond_share: BTreeMap<u64, Silent>,
-    /// All other silent connections.
-    within_share: BTreeMap<u64, Silent>,
+    /// The taken slots that are older than the last reduction. They are not given out again.
+    surplus: usize,
+    /// The connections that were evicted and have not ended yet.
+    evicting: usize,
+    silent: SilentConnections,
 }
 
-#[derive(Debug)]
-struct Silent {
-    /// Until when it keeps its slot in any case.
-    until: Instant,
-    give_way: CancellationToken,
-}
-
-/// The slot of one connection; dropping it makes it free.
+/// The slot of one connection. It is free again when this is dropped.
 #[derive(Debug)]
 pub struct ConnectionSlot {
     slots: ConnectionSlots,
     generation: u64,
-    /// None before the connection is there, and once it has told of its call.
+    /// The number among the silent connections. None before the connection is accepted and after its call is
+    /// received.
     number: Option<u64>,
-    give_way: CancellationToken,
+    eviction: CancellationToken,
 }
 
-/// How long a connection may be silent in any case. A switch beside us tells of its call within milliseconds, one on another
-/// continent within the time that a packet takes there and back, and one that is busy somewhat later.
-const SHORTEST_SILENCE: Duration = Duration::from_millis(250);
+/// The time in which a connection is not evicted. To send its call, a switch on the same host needs
+/// milliseconds, one on another continent a round trip, and a busy one somewhat longer.
+const MIN_SILENCE: Duration = Duration::from_millis(250);
 
-/// Slots beyond the limit that new connections have after it was lowered, so that each hears at once that there are too many
-/// calls, however many connections there are from before.
-const SPARE: usize = 100;
+/// The slots that new connections have after a reduction of the limit, however many older connections remain.
+/// With a slot, a new call hears at once that there are too many calls.
+const SLOTS_AFTER_REDUCTION: usize = 100;
 
-/// The largest number of slots that are kept free ahead of need. A silent connection takes up to 20 ms to leave, so that this
-/// is enough for 3,000 new connections a second.
-const MOST_KEPT_FREE: usize = 64;
+/// The highest number of slots that eviction keeps free. A silent connection takes up to 20 ms to end, so
+/// this is enough for 3,000 new connections a second.
+const MAX_RESERVE: usize = 64;
 
 impl ConnectionSlots {
-    /// So many slots, and never more than `most`, which is what the system allows.
+    /// Returns `limit` free slots. The system allows `hard_limit` of them.
     #[must_use]
-    pub fn new(limit: usize, most: usize) -> Self {
+    pub fn new(limit: usize, hard_limit: usize) -> Self {
         let state = State {
             limit,
-            most,
+            hard_limit,
             taken: 0,
             generation: 0,
-            retiring: 0,
-            leaving: 0,
-            last: 0,
-            refused: BTreeMap::new(),
-            beyond_share: BTreeMap::new(),
-            within_share: BTreeMap::new(),
+            surplus: 0,
+            evicting: 0,
+            silent: SilentConnections::default(),
         };
         Self(Arc::new(Shared { state: Mutex::new(state), freed: Notify::new() }))
     }
 
-    /// So many slots from now on. Where there are fewer than before, those that are taken are retired as they come back, and
-    /// nobody waits for them.
-    pub fn limit_to(&self, limit: usize, most: usize) {
+    /// Changes the limits. After a reduction, the slots that are taken now are not given out again.
+    pub fn set_limit(&self, limit: usize, hard_limit: usize) {
         let mut state = self.state();
         if limit < state.limit {
             state.generation += 1;
-            state.retiring = state.taken;
+            state.surplus = state.taken;
         }
-        (state.limit, state.most) = (limit, most);
+        (state.limit, state.hard_limit) = (limit, hard_limit);
         drop(state);
         self.0.freed.notify_waiters();
     }
 
-    /// Waits for a free slot. Cancel safe.
-    pub async fn enter(&self) -> ConnectionSlot {
-        if self.state().is_short() {
-            // a connection that has told of its call by now is heard before any other gives way
+    /// Waits for a free slot and takes it. Cancel safe.
+    pub async fn acquire(&self) -> ConnectionSlot {
+        if self.state().is_nearly_full() {
+            // calls that have arrived already are received before a connection is evicted
             yield_now().await;
         }
         loop {
             let mut freed = pin!(self.0.freed.notified());
             freed.as_mut().enable();
-            let later = match self.take(Instant::now()) {
+            match self.try_acquire(Instant::now()) {
                 Ok(slot) => return slot,
-                Err(later) => later,
-            };
-            match later {
-                Some(later) => {
-                    let _freed_or_later = timeout_at(later, freed).await;
+                Err(Some(next_eviction)) => {
+                    let _freed_or_due = timeout_at(next_eviction, freed).await;
                 }
-                None => freed.await,
+                Err(None) => freed.await,
             }
         }
     }
 
-    /// A slot, or when the next connection may be told to give way.
-    fn take(&self, now: Instant) -> Result<ConnectionSlot, Option<Instant>> {
+    /// Takes a slot, or returns the time at which the next connection can be evicted.
+    fn try_acquire(&self, now: Instant) -> Result<ConnectionSlot, Option<Instant>> {
         let mut state = self.state();
-        while state.is_short() && state.displace(now) {}
+        while state.is_nearly_full() && state.evict(now) {}
         if state.free() == 0 {
-            return Err(state.next_displaced());
+            return Err(state.next_eviction());
         }
         state.taken += 1;
-        let generation = state.generation;
         Ok(ConnectionSlot {
             slots: self.clone(),
-            generation,
+            generation: state.generation,
             number: None,
-            give_way: CancellationToken::new(),
+            eviction: CancellationToken::new(),
         })
     }
 
-    /// Makes the connection that has been silent longest give way; false if there is none that may.
-    pub fn displace(&self) -> bool {
-        self.state().displace(Instant::now())
+    /// Evicts the connection that has been silent longest. Returns false if there is none that may be
+    /// evicted.
+    pub fn evict(&self) -> bool {
+        self.state().evict(Instant::now())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,97 +145,76 @@ impl ConnectionSlots {
 
 impl State {
     fn free(&self) -> usize {
-        let room = self.limit.max(self.retiring + SPARE.min(self.limit));
-        room.min(self.most).saturating_sub(self.taken)
+        let slots = self.limit.max(self.surplus + SLOTS_AFTER_REDUCTION.min(self.limit));
+        slots.min(self.hard_limit).saturating_sub(self.taken)
     }
 
-    /// True if somebody should give way, so that the next connections find a slot.
-    fn is_short(&self) -> bool {
-        self.free() + self.leaving < (self.limit / 8).clamp(1, MOST_KEPT_FREE)
+    /// True if too few slots are free, or will be after the evictions under way.
+    fn is_nearly_full(&self) -> bool {
+        self.free() + self.evicting < (self.limit / 8).clamp(1, MAX_RESERVE)
     }
 
-    fn displace(&mut self, now: Instant) -> bool {
-        for silent in [&mut self.refused, &mut self.beyond_share, &mut self.within_share] {
-            let Some(longest) = silent.first_entry() else { continue };
-            if longest.get().until <= now {
-                longest.remove().give_way.cancel();
-                self.leaving += 1;
-                return true;
-            }
+    fn evict(&mut self, now: Instant) -> bool {
+        let evicted = self.silent.evict(now);
+        self.evicting += usize::from(evicted);
+        evicted
+    }
+
+    /// Returns the time of the next eviction, if one is needed.
+    fn next_eviction(&self) -> Option<Instant> {
+        if self.is_nearly_full() { self.silent.next_eviction() } else { None }
+    }
+
+    /// Removes a connection from the silent ones, or from those that are being evicted.
+    fn end_silence(&mut self, number: u64) {
+        if !self.silent.remove(number) {
+            self.evicting -= 1;
         }
-        false
-    }
-
-    /// When the next connection may be told to give way, if enough of them are not leaving already.
-    fn next_displaced(&self) -> Option<Instant> {
-        if !self.is_short() {
-            return None;
-        }
-        let silent = [&self.refused, &self.beyond_share, &self.within_share].into_iter();
-        silent.filter_map(|silent| Some(silent.first_key_value()?.1.until)).min()
-    }
-
-    /// A connection is silent no more; false if it was told to give way.
-    fn forget(&mut self, number: u64) -> bool {
-        let mut silent = [&mut self.refused, &mut self.beyond_share, &mut self.within_share].into_iter();
-        silent.any(|silent| silent.remove(&number).is_some())
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.last += 1;
-        self.last
     }
 }
 
 impl ConnectionSlot {
-    /// The connection is there, and silent. Its peer may have more connections than its share.
-    pub fn connected(&mut self, beyond_share: bool) {
+    /// Records that the connection is accepted. It is silent from now on.
+    pub fn mark_connected(&mut self, over_share: bool) {
+        let class = if over_share { Class::OverShare } else { Class::UnderShare };
+        self.begin_silence(class, Instant::now() + MIN_SILENCE);
+    }
+
+    /// Records that the call is received. The connection keeps its slot until it ends.
+    pub fn call_received(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.slots.state().end_silence(number);
+        }
+    }
+
+    /// Records that the call was refused. From now on the connection is evicted before all others.
+    pub fn mark_refused(&mut self) {
+        self.begin_silence(Class::Refused, Instant::now());
+    }
+
+    fn begin_silence(&mut self, class: Class, protected_until: Instant) {
         let mut state = self.slots.state();
-        let silent = Silent { until: Instant::now() + SHORTEST_SILENCE, give_way: self.give_way.clone() };
-        let number = state.next_number();
-        let those = if beyond_share { &mut state.beyond_share } else { &mut state.within_share };
-        those.insert(number, silent);
-        self.number = Some(number);
+        if let Some(number) = self.number.take() {
+            state.end_silence(number);
+        }
+        self.number = Some(state.silent.add(class, protected_until, self.eviction.clone()));
     }
 
-    /// The connection has told of its call, and keeps its slot until it ends.
-    pub fn told(&mut self) {
-        let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
-    }
-
-    /// The peer was refused, and is heard out; it comes before all others when somebody is to give way.
-    pub fn refused(&mut self) {
-        let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
-        let number = state.next_number();
-        let silent = Silent { until: Instant::now(), give_way: self.give_way.clone() };
-        state.refused.insert(number, silent);
-        self.number = Some(number);
-    }
-
-    /// Waits until the slot is to be given away. Cancel safe.
-    pub async fn gives_way(&self) {
-        self.give_way.cancelled().await;
-    }
-}
-
-/// Ends the silence of a connection, or its leaving.
-fn settle(number: &mut Option<u64>, state: &mut State) {
-    if let Some(number) = number.take()
-        && !state.forget(number)
-    {
-        state.leaving -= 1;
+    /// Waits until the connection is evicted. Cancel safe.
+    pub async fn evicted(&self) {
+        self.eviction.cancelled().await;
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.slots.state();
-        settle(&mut self.number, &mut state);
+        if let Some(number) = self.number.take() {
+            state.end_silence(number);
+        }
         state.taken -= 1;
         if self.generation != state.generation {
-            state.retiring -= 1;
+            state.surplus -= 1;
         }
         drop(state);
         self.slots.0.freed.notify_waiters();

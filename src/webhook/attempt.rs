@@ -148,7 +148,7 @@ impl Hop {
     ) -> reqwest::Result<reqwest::Response> {
         let tls = errand.hook.manner.tls.as_deref();
         let has_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
-        let anonymous = has_identity.map(|tls| tls.anonymous());
+        let anonymous = has_identity.map(|tls| tls.without_client_certificate());
         let client = shared.clients.client(anonymous.as_ref().or(tls), turn.connect, pool)?;
         let mut sent = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
         if let Some(body) = errand.request.body.clone().filter(|_| self.with_body) {

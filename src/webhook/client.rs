@@ -164,7 +164,7 @@ fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<Client
         Some(pem) => builder.identity(Identity::from_pem(pem)?),
         None => builder,
     };
-    Ok(builder.tls_danger_accept_invalid_certs(tls.insecure()))
+    Ok(builder.tls_danger_accept_invalid_certs(tls.is_insecure()))
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn what_no_hook_trusts_any_more_is_forgotten() {
         let (clients, time) = (Clients::new().unwrap(), Duration::from_secs(2));
-        let insecure = Tls::default().believing_anybody();
+        let insecure = Tls::default().without_verification();
         for tls in [None, Some(&insecure)] {
             clients.client(tls, time, Pool::Trusted).unwrap();
         }

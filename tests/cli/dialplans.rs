@@ -88,12 +88,12 @@ async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
     assert!(out.ends_with("FILE: no fault, 1 webhook step\n"), "{out}");
     for wrong in ["[::1]:8084/crm", "[::1]/crm", "::1/crm"] {
         let dialplan = xml(&format!("<action application=\"socket\" data=\"{wrong}\"/>"));
-        let remedy = "FreeSWITCH takes an IPv6 address without brackets and with its port; write ::1:8084/crm";
+        let remedy = "FreeSWITCH needs an IPv6 address without brackets and with a port; write ::1:8084/crm";
         let fault = format!("FILE:3: socket {wrong}: {remedy}");
         assert_eq!(Checked::new(&configuration, "x.xml", dialplan).faults().await, [fault]);
     }
     let conf = "exten => 1,1,AGI(agi://[::1]:4573/crm)\n same => n,AGI(agi://::1:4573/crm)\n";
-    let remedy = "Asterisk takes all of it for an address; write agi://[::1]:4573/";
+    let remedy = "Asterisk reads all of it as an IPv6 address; write agi://[::1]:4573/";
     let fault = format!("FILE:2: AGI(agi://::1:4573/crm): {remedy}");
     assert_eq!(Checked::new(&configuration, "extensions.conf", conf).faults().await, [fault]);
 }
@@ -212,7 +212,7 @@ async fn a_socket_where_the_call_has_no_dialplan_is_told() {
         faults,
         [
             "FILE:3: execute_on_answer=socket 127.0.0.1:8084/cmr: there is no such hook; did you mean crm?",
-            "FILE:4: socket 127.0.0.1:8084/crm: FreeSWITCH cannot run socket inline and leaves it out; take inline away"
+            "FILE:4: socket 127.0.0.1:8084/crm: FreeSWITCH cannot run socket inline and skips it; remove inline"
         ]
     );
 }

@@ -83,7 +83,7 @@ async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
         of_a_file("ca = \"beside\"", make).await
     };
     let told = of_length(1024 * 1024).await;
-    assert!(told.contains("holds no certificate in PEM"), "{told}");
+    assert!(told.contains("holds no valid certificate in PEM"), "{told}");
     let told = of_length(1024 * 1024 + 1).await;
     assert!(told.contains("it has more than 1MiB; name a regular file of at most 1MiB"), "{told}");
 }

@@ -18,7 +18,7 @@ async fn another_method_is_told_which_there_are() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONSENSE"] {
         let request = format!("{method} /metrics HTTP/1.1\r\nHost: o\r\nContent-Length: 3\r\n\r\nabc");
         let asked = Asked::with(daemon.observer(), request.as_bytes()).await;
-        assert_eq!((asked.code, asked.body.as_str()), (405, "only GET and HEAD are answered here\n"));
+        assert_eq!((asked.code, asked.body.as_str()), (405, "this method is not allowed; use GET or HEAD\n"));
         assert!(asked.head.contains(&"allow: get, head".to_owned()), "{asked:?}");
     }
 }

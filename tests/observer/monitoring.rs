@@ -52,21 +52,21 @@ pub(super) async fn check_metrics(metrics: &str) {
 /// Everything that can be counted, counted.
 fn all() -> Metrics {
     let metrics = Metrics::default();
-    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
+    metrics.init_calls([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
     metrics.call_ended(SwitchKind::Asterisk, "crm", Status::Ok, Duration::ZERO);
     metrics.call_cancelled(SwitchKind::FreeSwitch, "crm");
     metrics.request_ended("crm", Duration::ZERO);
     metrics.connection_made();
-    metrics.retried("crm");
-    metrics.fell_back("crm");
-    metrics.breakers([("https://crm.example:8443", 1)]);
+    metrics.request_retried("crm");
+    metrics.fallback_used("crm");
+    metrics.set_open_breakers([("https://crm.example:8443", 1)]);
     metrics.breaker_opened("https://crm.example:8443");
-    metrics.cache("crm", CacheResult::Hit);
-    metrics.cache_entries(1);
+    metrics.cache_lookup("crm", CacheResult::Hit);
+    metrics.set_cache_entries(1);
     metrics.refused(Refusal::Forged);
-    metrics.not_accepted();
-    metrics.log_lines_lost(1);
-    metrics.reloaded(true, UNIX_EPOCH);
+    metrics.accept_failed();
+    metrics.set_log_lines_lost(1);
+    metrics.config_read(true, UNIX_EPOCH);
     metrics
 }
 
@@ -147,7 +147,7 @@ fn the_alert_rules_name_only_series_that_there_are() {
 #[test]
 fn the_calls_that_the_rules_are_tested_with_are_counted_from_the_start() {
     let metrics = Metrics::default();
-    metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
+    metrics.init_calls([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
     let rendered = metrics.render();
     let there: Vec<_> = rendered.lines().filter_map(|line| labels(line, "dialhook_calls_total")).collect();
     let rules = text("alerts.test.yml");

@@ -8,32 +8,32 @@ use percent_encoding::percent_decode;
 use crate::call::{Call, Field, SwitchKind};
 use crate::cli::ConfigFile;
 use crate::config::Config;
-use crate::dialplan::WrittenStep;
+use crate::dialplan::{DialplanStep, StepTarget};
 use crate::hook::{RequestFault, nearest};
 
 /// Returns what is wrong with a step. What no server could be meant by is wrong wherever the step goes.
-pub(super) fn fault(step: &WrittenStep, config: &Config, file: &ConfigFile) -> Option<String> {
-    match &step.call {
-        Some(Err(fault)) => Some(fault.clone()),
+pub(super) fn fault(step: &DialplanStep, config: &Config, file: &ConfigFile) -> Option<String> {
+    match &step.target {
+        StepTarget::Fault(fault) => Some(fault.clone()),
         _ if crossed(step, config).is_some() => crossed(step, config),
-        Some(Ok(call)) if is_ours(step, config) => of_call(call, config, file),
-        Some(Ok(_)) | None => None,
+        StepTarget::Call(call) if is_ours(step, config) => of_call(call, config, file),
+        StepTarget::Call(_) | StepTarget::AnyHook => None,
     }
 }
 
 /// True if a step can be meant for this daemon: one for another port, or another machine's address, is not.
-pub(super) fn is_ours(step: &WrittenStep, config: &Config) -> bool {
+pub(super) fn is_ours(step: &DialplanStep, config: &Config) -> bool {
     let [ours, _] = listeners(step.switch, config);
     ours.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port())) && is_here(step, config)
 }
 
-fn is_here(step: &WrittenStep, config: &Config) -> bool {
+fn is_here(step: &DialplanStep, config: &Config) -> bool {
     let elsewhere = step.host.parse::<IpAddr>().is_ok_and(|host| !host.is_loopback());
     !(elsewhere && config.listen.only_loopback())
 }
 
 /// A step at the port of the other switch: each would wait for the other's first word.
-fn crossed(step: &WrittenStep, config: &Config) -> Option<String> {
+fn crossed(step: &DialplanStep, config: &Config) -> Option<String> {
     let [ours, theirs] = listeners(step.switch, config).map(|listener| listener.map(|it| it.port()));
     let port = step.port.filter(|port| Some(*port) != ours && Some(*port) == theirs)?;
     let (switch, other) = match step.switch {

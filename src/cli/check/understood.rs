@@ -175,7 +175,7 @@ fn of_part(part: &Receiver) -> String {
 fn of_manner(manner: &Manner) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(tls) = &manner.tls {
-        parts.extend(tls.insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
+        parts.extend(tls.is_insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
         parts.extend(tls.authorities().map(|_| "trusts the authorities of ca alone".to_owned()));
         parts.extend(tls.identity().map(|_| "shows a certificate of its own".to_owned()));
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::steps::said;
 use crate::call::SwitchKind;
 use crate::config::Config;
-use crate::dialplan::{self, Dialplan, Role, Use};
+use crate::dialplan::{self, Dialplan, Injection, InjectionKind, StepTarget};
 use crate::hook::{Hook, Receiver, Source};
 use crate::variable::Accept;
 
@@ -37,7 +37,7 @@ pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<S
             SwitchKind::FreeSwitch => freeswitch.clone(),
         };
         own_steps_first(&mut texts, path, dialplan, config);
-        let mut found: BTreeSet<(usize, String)> = dialplan.notices.iter().cloned().collect();
+        let mut found: BTreeSet<(usize, String)> = dialplan.notes.iter().cloned().collect();
         found.extend(of_uses(dialplan, switch, texts));
         all.extend(found.into_iter().map(|(line, notice)| format!("{}:{line}: {notice}", path.display())));
     }
@@ -54,7 +54,7 @@ fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Conf
 
 /// A file's own steps say more of a variable than those of other files, unless one of them may mean any hook.
 fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: &Config) {
-    if dialplan.steps.iter().any(|step| step.call.is_none()) {
+    if dialplan.steps.iter().any(|step| step.target == StepTarget::AnyHook) {
         return;
     }
     let own = set_by_steps(path, dialplan, config);
@@ -68,7 +68,7 @@ fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: 
 fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(String, Option<Origin>)> {
     let mut all = Vec::new();
     for step in &dialplan.steps {
-        let Some(Ok(call)) = &step.call else { continue };
+        let StepTarget::Call(call) = &step.target else { continue };
         let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), said(call, "variable"));
         if let Some(configured) = config.policy.hooks.get(&*hook) {
             all.extend(set_by_hook(&hook, configured, chosen.as_deref(), step.switch));
@@ -139,7 +139,7 @@ fn of_uses(dialplan: &Dialplan, switch: SwitchKind, mut texts: Texts) -> Vec<(us
             if let Some(origin) = texts.get(&copied.from).cloned() {
                 texts.entry(copied.to.clone()).or_insert(origin);
             }
-            if copied.callers || callers.contains(&copied.from) {
+            if copied.caller_chosen || callers.contains(&copied.from) {
                 callers.insert(copied.to.clone());
             }
         }
@@ -147,20 +147,20 @@ fn of_uses(dialplan: &Dialplan, switch: SwitchKind, mut texts: Texts) -> Vec<(us
             break;
         }
     }
-    let told = |found: &Use| {
-        let origin = texts.get(&found.name);
-        let strange = found.callers || callers.contains(&found.name) || origin.is_some();
-        let notice = match (found.role, origin) {
-            (Role::Command, Some(origin)) => Some(command(found, origin)),
-            (Role::Parameter, _) if strange => Some(parameter(found, switch)),
-            (Role::Command | Role::Parameter, _) => None,
+    let told = |found: &Injection| {
+        let origin = texts.get(&found.variable);
+        let strange = found.caller_chosen || callers.contains(&found.variable) || origin.is_some();
+        let notice = match (found.kind, origin) {
+            (InjectionKind::Command, Some(origin)) => Some(command(found, origin)),
+            (InjectionKind::Parameter, _) if strange => Some(parameter(found, switch)),
+            (InjectionKind::Command | InjectionKind::Parameter, _) => None,
         };
-        notice.map(|notice| (found.line, format!("{}: {notice}", found.place)))
+        notice.map(|notice| (found.line, format!("{}: {notice}", found.application)))
     };
-    dialplan.uses.iter().filter_map(told).collect()
+    dialplan.injections.iter().filter_map(told).collect()
 }
 
-fn command(found: &Use, origin: &Origin) -> String {
+fn command(found: &Injection, origin: &Origin) -> String {
     let (whose, remedy) = match origin {
         Origin::Hook(name) => (
             format!("[hook.{name}]"),
@@ -172,17 +172,17 @@ fn command(found: &Use, origin: &Origin) -> String {
                 .to_owned(),
         ),
     };
-    let written = &found.written;
+    let written = &found.expression;
     format!(
         "{written} is a free text of {whose}, and can become a command or another destination here; {remedy}"
     )
 }
 
-fn parameter(found: &Use, switch: SwitchKind) -> String {
+fn parameter(found: &Injection, switch: SwitchKind) -> String {
     let (encoding, harm) = match switch {
         SwitchKind::Asterisk => ("URIENCODE", "a comma, a quote or a line feed in it changes the step"),
         SwitchKind::FreeSwitch => ("url_encode", "a & or # in it changes the url"),
     };
-    let written = &found.written;
+    let written = &found.expression;
     format!("a stranger chooses {written}, and {harm}; write ${{{encoding}({written})}}")
 }

@@ -55,12 +55,15 @@ fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) 
     }
     let trusting = match ca {
         Some(entry) => pem(&entry, file).and_then(|pem| {
-            Tls::default().trusting(&pem).map_err(|fault| entry.fault(format!("the file {fault}"))).ok()
+            Tls::default()
+                .with_authorities(&pem)
+                .map_err(|fault| entry.fault(format!("the file {fault}")))
+                .ok()
         }),
         None => Some(Tls::default()),
     };
     let tls = identified(trusting.unwrap_or_default(), certificate, key, file)?;
-    let tls = if insecure_wanted { tls.believing_anybody() } else { tls };
+    let tls = if insecure_wanted { tls.without_verification() } else { tls };
     (tls != Tls::default()).then_some(tls)
 }
 
@@ -73,7 +76,7 @@ fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, 
                 crate::tls::PemFault::NoCertificate => certificate.fault(format!("the file {fault}")),
                 _ => key.fault(format!("the file {fault}")),
             };
-            tls.identified(&chain?, &private?).map_err(fault).ok()
+            tls.with_client_certificate(&chain?, &private?).map_err(fault).ok()
         }
         (Some(entry), None) => {
             entry.fault("a certificate needs its key; write key = \"FILE\"");

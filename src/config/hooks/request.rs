@@ -11,7 +11,7 @@ use super::super::raw::{Entry, Mark, Section};
 use super::super::secrets::kept;
 use crate::hook::{
     Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, SigningSecret, UrlTemplate,
-    sounds_secret,
+    is_secret_name,
 };
 
 /// The part of a hook that makes a request.
@@ -162,7 +162,7 @@ fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
     let (Some(template), Some(name)) = (template, name) else { return };
     match template.fixed() {
         Some(mut value) => {
-            value.set_sensitive(sounds_secret(name.as_str()));
+            value.set_sensitive(is_secret_name(name.as_str()));
             headers.fixed.insert(name, value);
         }
         None => headers.made.push((name, template)),

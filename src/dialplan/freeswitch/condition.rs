@@ -1,54 +1,70 @@
-//! The conditions around an action: what they have tested of a value, and what `$1` holds behind them.
+//! Reads the conditions around an action: the values that they validate, and the captures `$1` … that they
+//! provide.
 
 use roxmltree::Node;
 
 use super::references;
 
-/// True if the action runs only where a condition has found that the value is of a closed form, such as `^\d+$`.
-pub(super) fn guarded(action: Node<'_, '_>, name: &str) -> bool {
+/// True if the action runs only after a condition has validated this variable with an allow list.
+pub(super) fn is_validated(action: Node<'_, '_>, variable: &str) -> bool {
     let Some(extension) = action.ancestors().find(|node| node.has_tag_name("extension")) else {
         return false;
     };
-    let own = action.parent();
-    let conditions = extension.descendants().filter(|node| node.has_tag_name("condition"));
-    let before = conditions.take_while(|node| node.range().start < action.range().start);
-    before.filter(|node| Some(*node) != own || action.has_tag_name("action")).any(|condition| {
-        let must_match =
-            Some(condition) == own || matches!(condition.attribute("break"), None | Some("on-false"));
-        must_match
-            && names(field(condition)) == [name.to_owned()]
-            && is_closed(condition.attribute("expression").unwrap_or_default())
-    })
-}
-
-/// What the `$1` … of a text hold, with the names of the variables that they come from.
-pub(super) fn captured(action: Node<'_, '_>, text: &str) -> Vec<(String, String)> {
-    let condition = action.parent().filter(|node| node.has_tag_name("condition"));
-    let open = condition.filter(|node| !is_closed(node.attribute("expression").unwrap_or_default()));
-    let Some((condition, written)) = open.zip(capture(text)) else { return Vec::new() };
-    names(field(condition)).into_iter().map(|name| (written.clone(), name)).collect()
-}
-
-fn field<'a>(condition: Node<'a, '_>) -> &'a str {
-    condition.attribute("field").unwrap_or_default()
-}
-
-/// The first `$1` or `${1}`-like capture of a text.
-fn capture(text: &str) -> Option<String> {
-    let digit = |behind: &str| behind.chars().next().filter(char::is_ascii_digit);
-    text.split('$').skip(1).find_map(digit).map(|digit| format!("${digit}"))
-}
-
-/// The variables that a field names, in small letters: `${route}`, or a field of the caller profile.
-fn names(field: &str) -> Vec<String> {
-    match field.contains('$') {
-        false => vec![field.trim().to_ascii_lowercase()],
-        true => references(field).iter().map(|found| found.name.to_ascii_lowercase()).collect(),
+    let own_condition = action.parent();
+    for condition in extension.descendants().filter(|node| node.has_tag_name("condition")) {
+        if condition.range().start >= action.range().start {
+            break;
+        }
+        let is_own = Some(condition) == own_condition;
+        // an anti-action runs if its own condition does not match
+        let must_match = match is_own {
+            true => action.has_tag_name("action"),
+            false => matches!(condition.attribute("break"), None | Some("on-false")),
+        };
+        if must_match && field_variables(condition) == [variable] && is_allow_list(expression_of(condition)) {
+            return true;
+        }
     }
+    false
 }
 
-/// True if an expression lets only texts through that are made of letters, digits and a few harmless signs.
-fn is_closed(expression: &str) -> bool {
+/// Returns the captures `$1` … in a text, each with the variable from which it comes. None of a condition
+/// with an allow list.
+pub(super) fn capture_sources(action: Node<'_, '_>, text: &str) -> Vec<(String, String)> {
+    let Some(condition) = action.parent().filter(|node| node.has_tag_name("condition")) else {
+        return Vec::new();
+    };
+    if is_allow_list(expression_of(condition)) {
+        return Vec::new();
+    }
+    let Some(capture) = first_capture(text) else { return Vec::new() };
+    field_variables(condition).into_iter().map(|variable| (capture.clone(), variable)).collect()
+}
+
+fn expression_of<'a>(condition: Node<'a, '_>) -> &'a str {
+    condition.attribute("expression").unwrap_or_default()
+}
+
+/// Returns the first `$1` … `$9` of a text.
+fn first_capture(text: &str) -> Option<String> {
+    let mut after_dollars = text.split('$').skip(1);
+    let digit = after_dollars.find_map(|rest| rest.chars().next().filter(char::is_ascii_digit))?;
+    Some(format!("${digit}"))
+}
+
+/// Returns the variables in the field of a condition, in lower case: those of its expressions, or a field of
+/// the caller profile.
+fn field_variables(condition: Node<'_, '_>) -> Vec<String> {
+    let field = condition.attribute("field").unwrap_or_default();
+    if !field.contains('$') {
+        return vec![field.trim().to_ascii_lowercase()];
+    }
+    references(field).iter().map(|reference| reference.name.to_ascii_lowercase()).collect()
+}
+
+/// True if an expression matches only texts of letters, digits and a few harmless characters, such as
+/// `^\d+$`.
+fn is_allow_list(expression: &str) -> bool {
     let Some(inside) = expression.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')) else {
         return false;
     };
@@ -57,7 +73,7 @@ fn is_closed(expression: &str) -> bool {
         match character {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            // `^a|b$`: each half is open at one end
+            // in `^a|b$`, each alternative is anchored at one end only
             '|' if depth == 0 => return false,
             '\\' if !characters
                 .next()
@@ -78,12 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_is_closed_where_it_lets_words_through_alone() {
-        for closed in [r"^\d\d\d$", "^sales$", "^(sales|support)$", r"^[A-Za-z0-9_-]{1,20}$", r"^\+?\d+$"] {
-            assert!(is_closed(closed), "{closed}");
+    fn an_expression_that_matches_harmless_words_only_is_an_allow_list() {
+        for allow_list in [r"^\d\d\d$", "^sales$", "^(sales|support)$", r"^[A-Za-z0-9_-]{1,20}$", r"^\+?\d+$"]
+        {
+            assert!(is_allow_list(allow_list), "{allow_list}");
         }
         for open in ["", "^(.+)$", "sales", "^a|b$", r"^\S+$", "^[^,]+$", "^[ -~]+$", r"^\D$", "^a b$"] {
-            assert!(!is_closed(open), "{open}");
+            assert!(!is_allow_list(open), "{open}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What is found in an XML dialplan.
+//! Steps and injections are found in an XML dialplan.
 
+use super::super::parameter;
 use super::*;
 
 const DIALPLAN: &str = r#"<include>
@@ -12,35 +13,49 @@ const DIALPLAN: &str = r#"<include>
   </condition></extension>
 </include>"#;
 
-#[test]
-fn a_step_is_found_with_its_parameters() {
-    let steps = read(DIALPLAN).unwrap().steps;
-    let call = |at: usize| steps[at].call.as_ref().unwrap().as_ref().unwrap();
-    assert_eq!(steps.iter().map(|step| step.line).collect::<Vec<_>>(), [5, 7, 7]);
-    assert_eq!(call(0).address, Value::default());
-    assert_eq!(call(0).parameters, [parameter("url=http://h/?a=x")]);
-    assert_eq!(call(1).address, Value::from("crm?timeout=3&variable=x"));
-    assert_eq!(call(2).address, Value::from("other"));
+fn call(step: &DialplanStep) -> &Call {
+    match &step.target {
+        StepTarget::Call(call) => call,
+        other => panic!("{}: {other:?}", step.step),
+    }
+}
+
+fn fault(step: &DialplanStep) -> &str {
+    match &step.target {
+        StepTarget::Fault(fault) => fault,
+        other => panic!("{}: {other:?}", step.step),
+    }
 }
 
 #[test]
-fn what_is_deadly_or_no_xml_is_told() {
+fn a_step_is_found_with_its_parameters() {
+    let steps = read(DIALPLAN).unwrap().steps;
+    assert_eq!(steps.iter().map(|step| step.line).collect::<Vec<_>>(), [5, 7, 7]);
+    assert_eq!(call(&steps[0]).address, Value::default());
+    assert_eq!(call(&steps[0]).parameters, [parameter("url=http://h/?a=x")]);
+    assert_eq!(call(&steps[1]).address, Value::from("crm?timeout=3&variable=x"));
+    assert_eq!(call(&steps[2]).address, Value::from("other"));
+}
+
+#[test]
+fn a_static_socket_that_resumes_and_a_text_that_is_not_xml_are_faults() {
     let resumed = DIALPLAN.replace("webhook_url=http://old/", "socket_resume=true");
     let steps = read(&resumed).unwrap().steps;
-    assert!(steps[0].call.as_ref().unwrap().is_err());
-    assert!(steps[1].call.as_ref().unwrap().is_ok());
+    assert!(fault(&steps[0]).ends_with("remove socket_resume"));
+    assert_eq!(call(&steps[1]).address, Value::from("crm?timeout=3&variable=x"));
     assert_eq!(read("<include>\n<extension>\n</include>").unwrap_err().0, 3);
 }
 
 #[test]
-fn a_socket_never_runs_inline() {
+fn an_inline_socket_is_a_fault() {
     let inline = DIALPLAN.replace("data=\"127.0.0.1:8084\"", "data=\"127.0.0.1:8084\" inline=\"true\"");
-    let fault = read(&inline).unwrap().steps[0].call.clone().unwrap().unwrap_err();
-    assert!(fault.contains("take inline away"), "{fault}");
-    assert!(read(&inline.replace("\"true\"", "\"false\"")).unwrap().steps[0].call.as_ref().unwrap().is_ok());
+    let steps = read(&inline).unwrap().steps;
+    assert!(fault(&steps[0]).ends_with("remove inline"));
+    let steps = read(&inline.replace("\"true\"", "\"false\"")).unwrap().steps;
+    assert_eq!(call(&steps[0]).address, Value::default());
 }
 
-/// A dialplan with this action in a condition.
+/// Returns a dialplan with this action in a condition.
 fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialplan {
     let text = format!(
         "<x><extension><condition field=\"{field}\" expression=\"{expression}\">\
@@ -49,14 +64,15 @@ fn with(field: &str, expression: &str, application: &str, data: &str) -> Dialpla
     read(&text).unwrap()
 }
 
-/// The variables that an action uses, where no condition tests anything.
-fn uses(application: &str, data: &str) -> Vec<(String, Role)> {
-    let uses = with("", "", application, data).uses.into_iter();
-    uses.map(|found| (found.name, found.role)).collect()
+/// Returns the variables whose value is an injection in this action, which is in a condition that always
+/// matches.
+fn injections(application: &str, data: &str) -> Vec<(String, InjectionKind)> {
+    let injections = with("", "", application, data).injections.into_iter();
+    injections.map(|found| (found.variable, found.kind)).collect()
 }
 
 #[test]
-fn values_are_found_where_a_text_has_a_meaning() {
+fn a_value_is_an_injection_where_freeswitch_interprets_its_text() {
     for (application, data) in [
         ("bridge", "user/${CRM}"),
         ("transfer", "${crm} XML routed"),
@@ -67,7 +83,11 @@ fn values_are_found_where_a_text_has_a_meaning() {
         ("log", "${system(touch ${crm})}"),
         ("multiset", "a=${crm} b=1"),
     ] {
-        assert_eq!(uses(application, data), [("crm".to_owned(), Role::Command)], "{application} {data}");
+        assert_eq!(
+            injections(application, data),
+            [("crm".to_owned(), InjectionKind::Command)],
+            "{application} {data}"
+        );
     }
     for (application, data) in [
         ("log", "${crm}"),
@@ -76,28 +96,28 @@ fn values_are_found_where_a_text_has_a_meaning() {
         ("bridge", "user/${url_encode(${crm})}"),
         ("bridge", "user/1"),
     ] {
-        assert_eq!(uses(application, data), [], "{application} {data}");
+        assert_eq!(injections(application, data), [], "{application} {data}");
     }
 }
 
 #[test]
-fn a_condition_that_lets_words_through_alone_makes_a_value_harmless() {
-    let found = |expression: &str, data: &str| with("${crm}", expression, "bridge", data).uses.len();
+fn a_condition_with_an_allow_list_makes_a_value_harmless() {
+    let found = |expression: &str, data: &str| with("${crm}", expression, "bridge", data).injections.len();
     assert_eq!(found("^(.+)$", "user/$1"), 1);
     assert_eq!(found("^(.+)$", "user/${crm}"), 1);
     for data in ["user/$1", "user/${crm}"] {
         assert_eq!(found(r"^(\d+)$", data), 0);
     }
-    assert_eq!(with("${other}", r"^(\d+)$", "bridge", "user/${crm}").uses.len(), 1);
+    assert_eq!(with("${other}", r"^(\d+)$", "bridge", "user/${crm}").injections.len(), 1);
     let anti = "<x><extension><condition field=\"${crm}\" expression=\"^a$\">\
                 <anti-action application=\"bridge\" data=\"${crm}\"/></condition></extension></x>";
-    assert_eq!(read(anti).unwrap().uses.len(), 1);
+    assert_eq!(read(anti).unwrap().injections.len(), 1);
 }
 
 #[test]
-fn what_callers_choose_is_told_apart() {
+fn values_that_a_caller_chooses_are_marked() {
     let callers = |field: &str, expression: &str, data: &str| {
-        with(field, expression, "set", data).uses.iter().any(|found| found.callers)
+        with(field, expression, "set", data).injections.iter().any(|found| found.caller_chosen)
     };
     assert!(callers("", "", "webhook_url=http://h/?n=${caller_id_number}"));
     assert!(callers("", "", "webhook_url=http://h/?n=${sip_h_X-Customer}"));
@@ -112,12 +132,12 @@ fn what_callers_choose_is_told_apart() {
 fn sockets_of_events_and_broadcasts_are_found() {
     let event = with("", "", "set", "execute_on_answer=socket 127.0.0.1:8084/crm async");
     assert_eq!(event.steps.len(), 1);
-    assert!(event.notices[0].1.ends_with("leave async out"), "{:?}", event.notices);
+    assert!(event.notes[0].1.ends_with("leave async out"), "{:?}", event.notes);
     let fixed = with("", "", "set", "execute_on_answer=socket 127.0.0.1:8084/crm");
-    assert_eq!((fixed.steps.len(), fixed.notices.len()), (1, 0));
+    assert_eq!((fixed.steps.len(), fixed.notes.len()), (1, 0));
     let bridged = with("", "", "bridge", "{execute_on_answer='socket 127.0.0.1:8084/crm async'}user/1");
-    assert_eq!((bridged.steps.len(), bridged.notices.len()), (1, 1));
+    assert_eq!((bridged.steps.len(), bridged.notes.len()), (1, 1));
     let broadcast =
         with("", "", "set", r"api_on_answer=uuid_broadcast ${uuid} socket::h:8084/crm\ async both");
-    assert_eq!(broadcast.notices.len(), 1);
+    assert_eq!(broadcast.notes.len(), 1);
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::template::{Braces, Place, Placeholder, Template};
 use crate::call::Report;
-use crate::redact::sounds_secret;
+use crate::redact::is_secret_name;
 
 /// What a hook adds to the headers of every request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Headers {
         for (name, HeaderTemplate(template)) in &self.made {
             // its literals were tried, and what placeholders hold is percent-encoded
             if let Ok(mut value) = HeaderValue::from_str(&template.render(report, Place::Header)) {
-                value.set_sensitive(sounds_secret(name.as_str()));
+                value.set_sensitive(is_secret_name(name.as_str()));
                 headers.insert(name.clone(), value);
             }
         }

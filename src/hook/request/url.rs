@@ -70,7 +70,7 @@ impl UrlTemplate {
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
         let origin = url.origin().ascii_serialization();
-        let shown = with_placeholders(&redact::url_but(url.as_str(), Some(MARK)), &placeholders);
+        let shown = with_placeholders(&redact::url_keeping(url.as_str(), Some(MARK)), &placeholders);
         let place = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
         Self { template, dots: dots(url.as_str()), shown, place, origin }

@@ -1,152 +1,154 @@
+//! Slots are counted right, and the right connection is evicted.
+
 use futures_util::FutureExt;
 use tokio::time::advance;
 
 use super::*;
 
-/// The slot of a connection that is silent.
+/// Takes the slot of a connection that is silent.
 async fn silent(slots: &ConnectionSlots) -> ConnectionSlot {
-    let mut slot = slots.enter().await;
-    slot.connected(false);
+    let mut slot = slots.acquire().await;
+    slot.mark_connected(false);
     slot
 }
 
-fn gives_way(slot: &ConnectionSlot) -> bool {
-    slot.gives_way().now_or_never().is_some()
+fn is_evicted(slot: &ConnectionSlot) -> bool {
+    slot.evicted().now_or_never().is_some()
 }
 
-/// True if a connection that comes now waits.
-async fn waits(slots: &ConnectionSlots) -> bool {
-    // it yields once before it makes anybody give way
-    let (slots, entered) = (slots.clone(), CancellationToken::new());
-    let done = entered.clone();
+/// True if a new connection has to wait for a slot.
+async fn is_full(slots: &ConnectionSlots) -> bool {
+    // `acquire` yields once before it evicts a connection
+    let (slots, acquired) = (slots.clone(), CancellationToken::new());
+    let done = acquired.clone();
     let task = tokio::spawn(async move {
-        drop(slots.enter().await);
+        drop(slots.acquire().await);
         done.cancel();
     });
     for _ in 0..3 {
         yield_now().await;
     }
     task.abort();
-    !entered.is_cancelled()
+    !acquired.is_cancelled()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_connection_that_was_silent_longest_gives_its_slot_to_the_next() {
+async fn the_connection_that_was_silent_longest_is_evicted_for_a_new_one() {
     let slots = ConnectionSlots::new(2, usize::MAX);
     let (first, second) = (silent(&slots).await, silent(&slots).await);
     let next = tokio::spawn({
         let slots = slots.clone();
         async move { silent(&slots).await }
     });
-    advance(SHORTEST_SILENCE).await;
-    first.gives_way().await;
-    assert!(!gives_way(&second));
+    advance(MIN_SILENCE).await;
+    first.evicted().await;
+    assert!(!is_evicted(&second));
     drop(first);
     let next = next.await.unwrap();
-    assert!(!gives_way(&next));
+    assert!(!is_evicted(&next));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_told_of_its_call_keeps_its_slot() {
+async fn a_connection_with_a_call_is_never_evicted() {
     let slots = ConnectionSlots::new(1, usize::MAX);
     let mut slot = silent(&slots).await;
-    slot.told();
-    advance(10 * SHORTEST_SILENCE).await;
-    assert!(waits(&slots).await);
-    assert!(!slots.displace() && !gives_way(&slot));
+    slot.call_received();
+    advance(10 * MIN_SILENCE).await;
+    assert!(is_full(&slots).await);
+    assert!(!slots.evict() && !is_evicted(&slot));
     drop(slot);
-    assert!(!waits(&slots).await);
+    assert!(!is_full(&slots).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_just_come_has_time_to_tell_of_its_call() {
+async fn a_new_connection_is_not_evicted_at_once() {
     let slots = ConnectionSlots::new(1, usize::MAX);
     let slot = silent(&slots).await;
-    advance(SHORTEST_SILENCE - Duration::from_millis(1)).await;
-    assert!(waits(&slots).await);
-    assert!(!gives_way(&slot));
+    advance(MIN_SILENCE - Duration::from_millis(1)).await;
+    assert!(is_full(&slots).await);
+    assert!(!is_evicted(&slot));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_beyond_its_share_gives_way_before_all_others() {
+async fn connections_over_the_share_of_their_peer_are_evicted_first() {
     let slots = ConnectionSlots::new(2, usize::MAX);
     let first = silent(&slots).await;
-    let mut beyond = slots.enter().await;
-    beyond.connected(true);
-    advance(SHORTEST_SILENCE).await;
-    assert!(slots.displace() && gives_way(&beyond) && !gives_way(&first));
-    assert!(slots.displace() && gives_way(&first));
-    assert!(!slots.displace());
+    let mut beyond = slots.acquire().await;
+    beyond.mark_connected(true);
+    advance(MIN_SILENCE).await;
+    assert!(slots.evict() && is_evicted(&beyond) && !is_evicted(&first));
+    assert!(slots.evict() && is_evicted(&first));
+    assert!(!slots.evict());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_was_refused_gives_way_at_once_and_before_all_others() {
+async fn a_refused_connection_is_evicted_at_once_and_before_all_others() {
     let slots = ConnectionSlots::new(2, usize::MAX);
     let (first, mut refused) = (silent(&slots).await, silent(&slots).await);
-    refused.told();
-    advance(SHORTEST_SILENCE).await;
-    refused.refused();
-    assert!(slots.displace() && gives_way(&refused) && !gives_way(&first));
+    refused.call_received();
+    advance(MIN_SILENCE).await;
+    refused.mark_refused();
+    assert!(slots.evict() && is_evicted(&refused) && !is_evicted(&first));
     drop(refused);
-    assert_eq!(slots.state().leaving, 0);
+    assert_eq!(slots.state().evicting, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_tells_of_its_call_while_it_is_to_give_way_leaves_the_count_right() {
+async fn a_call_that_arrives_during_its_eviction_is_counted_once() {
     let slots = ConnectionSlots::new(2, usize::MAX);
     let (mut first, second) = (silent(&slots).await, silent(&slots).await);
-    advance(SHORTEST_SILENCE).await;
-    assert!(slots.displace() && gives_way(&first));
-    first.told();
-    assert_eq!(slots.state().leaving, 0);
-    assert!(slots.displace() && gives_way(&second));
+    advance(MIN_SILENCE).await;
+    assert!(slots.evict() && is_evicted(&first));
+    first.call_received();
+    assert_eq!(slots.state().evicting, 0);
+    assert!(slots.evict() && is_evicted(&second));
     drop(second);
-    assert_eq!(slots.state().leaving, 0);
-    assert!(!waits(&slots).await);
+    assert_eq!(slots.state().evicting, 0);
+    assert!(!is_full(&slots).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn slots_beyond_a_lower_limit_are_retired_as_they_come_back() {
+async fn slots_over_a_reduced_limit_are_not_given_out_again() {
     let slots = ConnectionSlots::new(300, usize::MAX);
     let mut before = Vec::new();
     for _ in 0..300 {
-        before.push(slots.enter().await);
+        before.push(slots.acquire().await);
     }
-    assert!(waits(&slots).await);
-    slots.limit_to(50, usize::MAX);
+    assert!(is_full(&slots).await);
+    slots.set_limit(50, usize::MAX);
     let mut new = Vec::new();
     for _ in 0..50 {
-        new.push(slots.enter().await);
+        new.push(slots.acquire().await);
     }
-    assert!(waits(&slots).await, "beyond the old ones there are as many as the new limit");
+    assert!(is_full(&slots).await, "beside the old connections there are as many slots as the new limit");
     before.truncate(0);
-    assert!(waits(&slots).await, "the slots of the old ones are gone");
+    assert!(is_full(&slots).await, "the slots of the old connections are not given out again");
     new.pop();
-    assert!(!waits(&slots).await);
+    assert!(!is_full(&slots).await);
     let state = slots.state();
-    assert_eq!((state.taken, state.retiring), (49, 0));
+    assert_eq!((state.taken, state.surplus), (49, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_higher_limit_lets_those_in_who_wait() {
+async fn a_higher_limit_admits_waiting_connections() {
     let slots = ConnectionSlots::new(1, usize::MAX);
-    let _first = slots.enter().await;
+    let _first = slots.acquire().await;
     let waiting = tokio::spawn({
         let slots = slots.clone();
-        async move { slots.enter().await }
+        async move { slots.acquire().await }
     });
     yield_now().await;
-    slots.limit_to(2, usize::MAX);
+    slots.set_limit(2, usize::MAX);
     waiting.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_never_more_than_the_system_allows() {
+async fn the_hard_limit_is_never_exceeded() {
     let slots = ConnectionSlots::new(300, 300);
     let mut before = Vec::new();
     for _ in 0..300 {
-        before.push(slots.enter().await);
+        before.push(slots.acquire().await);
     }
-    slots.limit_to(50, 300);
-    assert!(waits(&slots).await);
+    slots.set_limit(50, 300);
+    assert!(is_full(&slots).await);
 }

@@ -47,7 +47,7 @@ impl Standings {
             let of_host = open.entry(origin(place)).or_insert(0);
             *of_host += usize::from(standings.get(place).is_some_and(Standing::is_open));
         }
-        self.metrics.breakers(open);
+        self.metrics.set_open_breakers(open);
     }
 
     /// Whether a caller's request may try a URL now; as the only one, perhaps.

@@ -1,4 +1,4 @@
-//! Trust in the certificates of one file: in each as an authority, and in each for itself.
+//! The verification of servers against the certificates of one file (`ca`).
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Verifies servers against these certificates and nothing else.
+/// Verifies servers against these certificates only.
 ///
-/// A server that shows one of them byte for byte is trusted for it: the handshake proves that it has the private key, and
-/// whoever wrote the certificate into the file has said which server that is. So neither its names are compared nor its
-/// issuer or purpose looked at (as with DANE-EE, RFC 7671, 5.1); it must be within its dates. Any other certificate must
-/// be issued by one of them, and is verified as everywhere.
+/// A server with a certificate that is in the file, byte for byte, is trusted: the handshake proves that it
+/// has the private key, and the administrator named this server by its certificate. Its names, issuer and
+/// purpose are not checked (as with DANE-EE, RFC 7671, 5.1), but its dates are. Any other certificate must be
+/// issued by one of the file, and is verified in the usual way.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(super) struct CaFileVerifier {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
 }
 
-impl Trust {
-    /// In these certificates; none where one of them cannot be used.
-    pub(super) fn in_these(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
+impl CaFileVerifier {
+    /// Returns a verifier for these certificates. None if one of them cannot be used.
+    pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone()).ok()?;
@@ -34,7 +34,7 @@ impl Trust {
     }
 }
 
-impl ServerCertVerifier for Trust {
+impl ServerCertVerifier for CaFileVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -43,15 +43,15 @@ impl ServerCertVerifier for Trust {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = |intermediates| {
+        let verify = |intermediates| {
             self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
         if !self.certificates.contains(end_entity) {
-            return verified(intermediates).map_err(unknown);
+            return verify(intermediates).map_err(as_unknown_issuer);
         }
-        // its dates are looked at before anything else; without intermediates they are nobody else's
-        match verified(&[]) {
-            Err(Error::InvalidCertificate(fault)) if is_of_dates(&fault) => {
+        // webpki checks the dates first; without intermediates, a fault of dates is one of this certificate
+        match verify(&[]) {
+            Err(Error::InvalidCertificate(fault)) if is_date_fault(&fault) => {
                 Err(Error::InvalidCertificate(fault))
             }
             Ok(_) | Err(_) => Ok(ServerCertVerified::assertion()),
@@ -81,16 +81,17 @@ impl ServerCertVerifier for Trust {
     }
 }
 
-/// A signature by another key than the certificate in the file has: an authority, or a device, of the same name.
-fn unknown(error: Error) -> Error {
+/// Reports a bad signature as an unknown issuer: another authority or device has the same name as one of the
+/// file.
+fn as_unknown_issuer(error: Error) -> Error {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::UnknownIssuer.into(),
         other => other,
     }
 }
 
-/// True if the certificate is out of its dates, or they cannot be read.
-fn is_of_dates(fault: &CertificateError) -> bool {
+/// True if the certificate is expired or not valid yet, or its dates cannot be read.
+fn is_date_fault(fault: &CertificateError) -> bool {
     matches!(
         fault,
         CertificateError::Expired
