@@ -18,12 +18,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use self::attempt::Heard;
-use self::cache::KeptAnswers;
+use self::attempt::Received;
+use self::cache::AnswerCache;
 pub use self::cache::Origin;
-use self::client::{Clients, Pool};
-use self::endpoint::registry::{Admitted, Standings};
-use self::time_slice::{Errand, OneTurn, share};
+use self::client::{ConnectionPools, Pool};
+use self::endpoint::registry::{Admitted, Endpoints};
+use self::time_slice::{AskContext, TimeSlice, slice};
 use crate::hook::{Answer, Awaited, Hook, Keeping, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
@@ -36,9 +36,9 @@ pub struct Webhook {
 
 #[derive(Debug)]
 struct Shared {
-    clients: Clients,
-    standings: Standings,
-    kept: KeptAnswers<(Outcome, Option<Arc<Answer>>)>,
+    pools: ConnectionPools,
+    endpoints: Endpoints,
+    cache: AnswerCache<(Outcome, Option<Arc<Answer>>)>,
     metrics: Arc<Metrics>,
 }
 
@@ -55,7 +55,7 @@ pub enum NoClient {
 
 /// What came of asking a webhook.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct StepResult {
     /// How the step ended.
     pub outcome: Outcome,
     /// The answer that the outcome comes from, where there was one.
@@ -70,7 +70,7 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The URL as it is written, without its query.
-    pub place: Arc<str>,
+    pub endpoint: Arc<str>,
     /// Why it was not the last one, or how the step ended.
     pub outcome: Outcome,
     /// How long it took.
@@ -100,14 +100,14 @@ impl Webhook {
         metrics: Arc<Metrics>,
     ) -> Result<Self, NoClient> {
         let shared = Shared {
-            clients: Clients::new()?,
-            standings: Standings::counted_in(Arc::clone(&metrics)),
-            kept: KeptAnswers::default(),
+            pools: ConnectionPools::new()?,
+            endpoints: Endpoints::counted_in(Arc::clone(&metrics)),
+            cache: AnswerCache::default(),
             metrics,
         };
         let webhook = Self { shared: Arc::new(shared) };
         for &pool in Pool::of(true) {
-            webhook.shared.clients.client(None, Duration::from_secs(2), pool)?;
+            webhook.shared.pools.client(None, Duration::from_secs(2), pool)?;
         }
         webhook.prepare(hooks)?;
         Ok(webhook)
@@ -121,11 +121,11 @@ impl Webhook {
     pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), NoClient> {
         for hook in hooks {
             for later in 0..hook.urls.len() {
-                let most = share(hook.timeout.get(), later);
+                let most = slice(hook.timeout.get(), later);
                 for &pool in Pool::of(hook.manner.keep_alive) {
-                    self.shared.clients.client(hook.manner.tls.as_deref(), most, pool)?;
+                    self.shared.pools.client(hook.manner.tls.as_deref(), most, pool)?;
                     if let Some(anonymous) = anonymous(hook) {
-                        self.shared.clients.client(Some(&anonymous), most, pool)?;
+                        self.shared.pools.client(Some(&anonymous), most, pool)?;
                     }
                 }
             }
@@ -142,9 +142,9 @@ impl Webhook {
         self.make_clients(hooks.iter().copied())?;
         let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
         let ways = hooks.iter().filter_map(|hook| hook.manner.tls.as_deref());
-        self.shared.clients.keep(ways.chain(&anonymous));
+        self.shared.pools.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
-        self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
+        self.shared.endpoints.count(urls.map(|url| Arc::clone(url.place())));
         self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
         Ok(())
     }
@@ -152,28 +152,28 @@ impl Webhook {
     /// What an administrator should know about the clients.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
-        self.shared.clients.trust_nobody().then_some(
+        self.shared.pools.trust_nobody().then_some(
             "this machine trusts no certificate authority: every https webhook will be UNREACHABLE; \
              install the package ca-certificates",
         )
     }
 
-    /// Makes a step's request, and judges what comes of it, until a moment that comes `patience` after the call's wait
+    /// Makes a step's request, and judges what comes of it, until a moment that comes `timeout` after the call's wait
     /// began. Cancel safe: a request that is dropped is not made to the end.
     pub async fn ask(
         &self,
         step: &Step,
         request: &Request,
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         page: ErrorPage,
         telling: Telling<'_>,
-    ) -> Asked {
-        let errand = Errand { step, request, hook: &request.hook, deadline, patience, page, telling };
+    ) -> StepResult {
+        let ask = AskContext { step, request, hook: &request.hook, deadline, timeout, page, telling };
         match request.hook.manner.cache {
-            None => self.ask_now(errand).await,
+            None => self.ask_endpoints(ask).await,
             Some(keeping) => {
-                let asked = self.ask_once(errand, keeping).await;
+                let asked = self.ask_cached(ask, keeping).await;
                 let result = match asked.origin {
                     Origin::Webhook => CacheResult::Miss,
                     Origin::Shared | Origin::Cache => CacheResult::Hit,
@@ -181,7 +181,7 @@ impl Webhook {
                 };
                 self.shared.metrics.cache(&step.name, result);
                 if result == CacheResult::Miss {
-                    self.shared.metrics.cache_entries(self.shared.kept.entries().await);
+                    self.shared.metrics.cache_entries(self.shared.cache.entries().await);
                 }
                 asked
             }
@@ -189,98 +189,98 @@ impl Webhook {
     }
 
     /// Asks unless the answer is known, and makes do with an old one.
-    async fn ask_once(&self, errand: Errand<'_>, keeping: Keeping) -> Asked {
-        let key = errand.request.fingerprint(&errand.step.name);
+    async fn ask_cached(&self, ask: AskContext<'_>, keeping: Keeping) -> StepResult {
+        let key = ask.request.fingerprint(&ask.step.name);
         let (mut attempts, mut judged) = (Vec::new(), None);
         // half of the time for another call's request, so that there is some for one of our own
         let now = Instant::now();
-        let enough = now + errand.deadline.saturating_duration_since(now) / 2;
+        let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
         loop {
             let asking = async {
-                let asked = self.ask_now(errand).await;
+                let asked = self.ask_endpoints(ask).await;
                 attempts = asked.attempts;
-                match ((errand.telling)(asked.outcome), asked.answer) {
+                match ((ask.telling)(asked.outcome), asked.answer) {
                     (Outcome::Ok { .. }, Some(answer)) => Ok(Arc::unwrap_or_clone(answer)),
                     (outcome, answer) => Err((outcome, answer)),
                 }
             };
             let got = timeout_at(
-                errand.deadline,
-                self.shared.kept.get(key, keeping, enough, judged.as_ref(), asking),
+                ask.deadline,
+                self.shared.cache.get(key, keeping, hedge_at, judged.as_ref(), asking),
             )
             .await;
             let failed = match got {
                 Ok(Ok((answer, origin))) => {
-                    let outcome = errand.step.judge(&answer);
-                    let good = is_ok(&(errand.telling)(outcome.clone()));
+                    let outcome = ask.step.judge(&answer);
+                    let good = is_ok(&(ask.telling)(outcome.clone()));
                     // it was good for another call, or before a reload; the webhook may say something else by now
                     if origin == Origin::Cache && !good && judged.is_none() {
                         judged = Some(answer);
                         continue;
                     }
-                    return Asked { outcome, answer: Some(answer), origin, attempts };
+                    return StepResult { outcome, answer: Some(answer), origin, attempts };
                 }
                 // another call's time was over, not this one's
-                Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
+                Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !ask.is_late() => continue,
                 Ok(Err((outcome, answer))) => (outcome, answer),
-                Err(_elapsed) => (errand.late(Awaited::Answer), None),
+                Err(_elapsed) => (ask.timed_out(Awaited::Answer), None),
             };
             let (outcome, answer) = match failed {
                 // by the words of whoever asked; another switch, or another variable, may take the same answer
-                (Outcome::BadAnswer { .. }, Some(answer)) => (errand.step.judge(&answer), Some(answer)),
+                (Outcome::BadAnswer { .. }, Some(answer)) => (ask.step.judge(&answer), Some(answer)),
                 failed => failed,
             };
             // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
             let served = !keeping.stale.is_zero() && outcome.calls_for_another();
-            let old = if served { self.shared.kept.last_good(key).await } else { None };
-            let serves = |old: &Arc<Answer>| is_ok(&(errand.telling)(errand.step.judge(old)));
+            let old = if served { self.shared.cache.last_good(key).await } else { None };
+            let serves = |old: &Arc<Answer>| is_ok(&(ask.telling)(ask.step.judge(old)));
             let Some(old) = old.filter(serves) else {
-                return Asked { outcome, answer, origin: Origin::Webhook, attempts };
+                return StepResult { outcome, answer, origin: Origin::Webhook, attempts };
             };
             debug!("an old answer serves instead: {outcome}");
-            let outcome = errand.step.judge(&old);
-            return Asked { outcome, answer: Some(old), origin: Origin::Stale, attempts };
+            let outcome = ask.step.judge(&old);
+            return StepResult { outcome, answer: Some(old), origin: Origin::Stale, attempts };
         }
     }
 
     /// Asks one URL after the other until one answers. Each has its share of the time that is left.
-    async fn ask_now(&self, errand: Errand<'_>) -> Asked {
+    async fn ask_endpoints(&self, ask: AskContext<'_>) -> StepResult {
         let mut attempts = Vec::new();
         let mut ended = None;
-        let targets = &errand.request.targets;
+        let targets = &ask.request.targets;
         for (number, target) in targets.iter().enumerate() {
             // the switch, or the URL before, took it all: this one is not to blame, and must hear nothing of it
-            if errand.is_late() {
+            if ask.is_late() {
                 break;
             }
             let began = Instant::now();
-            let breaker = errand.hook.manner.breaker.as_ref();
-            let rests =
-                |target: &Target| self.shared.standings.rests(&target.place, breaker, began.into_std());
-            let admitted = match self.shared.standings.admit(&target.place, breaker, began.into_std()) {
+            let breaker = ask.hook.manner.breaker.as_ref();
+            let is_open =
+                |target: &Target| self.shared.endpoints.is_open(&target.place, breaker, began.into_std());
+            let admitted = match self.shared.endpoints.admit(&target.place, breaker, began.into_std()) {
                 Ok(admitted) => admitted,
                 Err(why) => {
                     let outcome = Outcome::Unreachable(why);
-                    attempts.push(Attempt { place: target.place.clone(), outcome, took: Duration::ZERO });
+                    attempts.push(Attempt { endpoint: target.place.clone(), outcome, took: Duration::ZERO });
                     continue;
                 }
             };
-            let later = targets.iter().skip(number + 1).filter(|target| !rests(target)).count();
-            let turn = errand.turn(began, later);
+            let later = targets.iter().skip(number + 1).filter(|target| !is_open(target)).count();
+            let slice = ask.time_slice(began, later);
             if number > 0 {
-                self.shared.metrics.fell_back(&errand.step.name);
+                self.shared.metrics.fell_back(&ask.step.name);
             }
-            let heard = self.ask_one(errand, target, turn, admitted, &mut attempts).await;
+            let heard = self.ask_endpoint(ask, target, slice, admitted, &mut attempts).await;
             let (outcome, answer) = match heard {
-                Ok(Heard { answer, redirect: None }) => (errand.step.judge(&answer), Some(answer)),
-                Ok(Heard { answer, redirect }) => {
+                Ok(Received { answer, redirect: None }) => (ask.step.judge(&answer), Some(answer)),
+                Ok(Received { answer, redirect }) => {
                     (Outcome::HttpError { code: answer.code, redirect }, Some(answer))
                 }
                 Err(outcome) => (outcome, None),
             };
             let done = !outcome.calls_for_another();
             attempts.push(Attempt {
-                place: target.place.clone(),
+                endpoint: target.place.clone(),
                 outcome: outcome.clone(),
                 took: began.elapsed(),
             });
@@ -291,32 +291,32 @@ impl Webhook {
         }
         // where every URL is left alone, that is the outcome; where none was looked at, it was too late
         let rested = attempts.last().map(|attempt| attempt.outcome.clone());
-        let none = || (rested.unwrap_or_else(|| errand.late(Awaited::Start)), None);
+        let none = || (rested.unwrap_or_else(|| ask.timed_out(Awaited::Start)), None);
         let (outcome, answer) = ended.unwrap_or_else(none);
-        Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
+        StepResult { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
 
     /// Asks one URL, a second time where that does no harm.
-    async fn ask_one(
+    async fn ask_endpoint(
         &self,
-        errand: Errand<'_>,
+        ask: AskContext<'_>,
         target: &Target,
-        turn: OneTurn,
+        slice: TimeSlice,
         admitted: Admitted<'_>,
         attempts: &mut Vec<Attempt>,
-    ) -> Result<Heard, Outcome> {
-        let Shared { standings, metrics, .. } = &*self.shared;
-        let hook = &*errand.step.name;
+    ) -> Result<Received, Outcome> {
+        let Shared { endpoints, metrics, .. } = &*self.shared;
+        let hook = &*ask.step.name;
         let mut first = true;
         loop {
             let began = Instant::now();
-            standings.asked(&target.place);
-            let made = attempt::made(&self.shared, errand, target, turn).await;
+            endpoints.asked(&target.place);
+            let made = attempt::made(&self.shared, ask, target, slice).await;
             metrics.request_ended(hook, began.elapsed());
             let failure = match made {
                 Ok(heard) => {
                     admitted.used();
-                    standings.answered(&target.place, hook, Instant::now().into_std());
+                    endpoints.answered(&target.place, hook, Instant::now().into_std());
                     return Ok(heard);
                 }
                 Err(failure) => failure,
@@ -325,11 +325,11 @@ impl Webhook {
             // not the path: it may hold a secret
             debug!(to = endpoint::registry::origin(&target.place), "{outcome}");
             if first
-                && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
-                && Instant::now() < turn.until
-                && (failure.of_a_kept_connection || standings.repeats(&target.place))
+                && failure.may_be_retried(&ask.request.method, ask.hook.manner.idempotent)
+                && Instant::now() < slice.deadline
+                && (failure.on_reused_connection || endpoints.withdraw_retry(&target.place))
             {
-                attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
+                attempts.push(Attempt { endpoint: target.place.clone(), outcome, took: began.elapsed() });
                 metrics.retried(hook);
                 first = false;
                 continue;
@@ -337,16 +337,16 @@ impl Webhook {
             let now = Instant::now().into_std();
             match outcome {
                 // it says nothing of the webhook
-                _ if outcome.is_our_own_fault() || failure.of_a_kept_connection => {}
-                Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.place, now),
+                _ if outcome.is_our_own_fault() || failure.on_reused_connection => {}
+                Outcome::Timeout { .. } if !slice.is_fair => endpoints.quarantine(&target.place, now),
                 _ if outcome.is_silence() => {
                     admitted.used();
-                    standings.was_silent(&target.place, now);
-                    standings.failed(&target.place, hook, errand.hook.manner.breaker.as_ref(), now);
+                    endpoints.quarantine(&target.place, now);
+                    endpoints.failed(&target.place, hook, ask.hook.manner.breaker.as_ref(), now);
                 }
                 _ => {
                     admitted.used();
-                    standings.answered(&target.place, hook, now);
+                    endpoints.answered(&target.place, hook, now);
                 }
             }
             return Err(outcome);
@@ -358,7 +358,7 @@ impl Attempt {
     /// Scheme, host and port of the URL, for the log: its path may hold a secret.
     #[must_use]
     pub fn origin(&self) -> &str {
-        endpoint::registry::origin(&self.place)
+        endpoint::registry::origin(&self.endpoint)
     }
 }
 

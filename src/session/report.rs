@@ -12,7 +12,7 @@ use crate::hook::{Outcome, Step};
 use crate::log::{Seldom, brief};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
-use crate::webhook::Asked;
+use crate::webhook::StepResult;
 
 /// Lines that whoever can connect may cause at will. Each kind has a limit of its own, so that none hides another; all are
 /// counted in the metrics.
@@ -59,7 +59,7 @@ impl House {
     }
 
     /// What a webhook said, for the same.
-    pub(super) fn tell(&self, asked: &Asked) {
+    pub(super) fn tell(&self, asked: &StepResult) {
         trace!(answer = %self.numbers.in_speech(&heard(asked)), "the webhook was asked");
     }
 
@@ -159,7 +159,7 @@ impl House {
 }
 
 /// One line for a request that no call waited for.
-pub(super) fn report_detached(step: &Step, asked: &Asked, took: Duration) {
+pub(super) fn report_detached(step: &Step, asked: &StepResult, took: Duration) {
     let to = shown_to(asked.attempts.last().map(|attempt| attempt.origin()));
     let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(took), &asked.outcome);
     let (status, code) = (outcome.status().as_str(), outcome.code());
@@ -184,7 +184,7 @@ fn milliseconds(took: Duration) -> u64 {
 }
 
 /// What came of asking a webhook, for the log.
-fn heard(asked: &Asked) -> String {
+fn heard(asked: &StepResult) -> String {
     let answer = asked.answer.as_ref();
     let body = answer.map(|answer| format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)));
     format!("{} {}", asked.outcome.status().as_str(), body.unwrap_or_else(|| asked.outcome.to_string()))

@@ -16,24 +16,24 @@ use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 
-use self::dns::Names;
-use self::progress::{NotedConnector, NotedResolver, noted_cryptography};
-use self::quarantine::Connections;
+use self::dns::Resolver;
+use self::progress::{TrackedConnector, TrackedResolver, tracked_cryptography};
+use self::quarantine::QuarantineThread;
 use crate::tls::Tls;
 
 /// The clients that were made so far.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(super) struct ConnectionPools {
     /// Where their connections live.
-    pub(super) connections: Connections,
-    names: Arc<Names>,
-    made: Mutex<HashMap<Kind, Client>>,
+    pub(super) quarantine: QuarantineThread,
+    resolver: Arc<Resolver>,
+    made: Mutex<HashMap<PoolKey, Client>>,
     trusts_nobody: AtomicBool,
 }
 
 /// What clients differ in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Kind {
+struct PoolKey {
     /// Of what is not the machine's default.
     tls: Option<Vec<u8>>,
     connect_timeout: Duration,
@@ -48,13 +48,13 @@ pub(super) enum Pool {
     /// Those to endpoints that are not trusted, on the thread of their own.
     Quarantine,
     /// None but one of its own, which ends with the answer.
-    Unkept,
+    SingleUse,
 }
 
 impl Pool {
     /// The pools of a hook. Any webhook may turn out to close connections without notice.
     pub(super) fn of(keep_alive: bool) -> &'static [Self] {
-        if keep_alive { &[Self::Trusted, Self::Quarantine, Self::Unkept] } else { &[Self::Unkept] }
+        if keep_alive { &[Self::Trusted, Self::Quarantine, Self::SingleUse] } else { &[Self::SingleUse] }
     }
 }
 
@@ -74,13 +74,13 @@ fn most_idle() -> usize {
 /// How often a connection that is kept is asked whether its other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-impl Clients {
+impl ConnectionPools {
     pub(super) fn new() -> io::Result<Self> {
         // the first one to be installed counts; in tests there are several of us
-        let _installed_before = noted_cryptography().install_default();
+        let _installed_before = tracked_cryptography().install_default();
         Ok(Self {
-            connections: Connections::new()?,
-            names: Arc::default(),
+            quarantine: QuarantineThread::new()?,
+            resolver: Arc::default(),
             made: Mutex::default(),
             trusts_nobody: AtomicBool::new(false),
         })
@@ -98,21 +98,21 @@ impl Clients {
         // that ends a wait for the only address, as a TIMEOUT
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
-        let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
+        let key = PoolKey { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
         let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made().get(&kind).cloned() {
+        if let Some(client) = made().get(&key).cloned() {
             return Ok(client);
         }
         // not while others wait for theirs: it takes milliseconds
         let client = self.make(tls, connect_timeout, pool)?;
-        Ok(made().entry(kind).or_insert(client).clone())
+        Ok(made().entry(key).or_insert(client).clone())
     }
 
     /// Forgets the clients that trust in other ways than these or the machine's, with their keys and unused connections.
     pub(super) fn keep<'a>(&self, ways: impl IntoIterator<Item = &'a Tls>) {
         let ways: HashSet<_> = ways.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.retain(|kind, _| kind.tls.as_ref().is_none_or(|tls| ways.contains(tls)));
+        made.retain(|key, _| key.tls.as_ref().is_none_or(|tls| ways.contains(tls)));
     }
 
     /// A machine that trusts nobody gets a client as well: plain http works, and calls must go on.
@@ -132,7 +132,7 @@ impl Clients {
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let most_idle = match pool {
             Pool::Trusted | Pool::Quarantine => most_idle(),
-            Pool::Unkept => {
+            Pool::SingleUse => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 0
             }
@@ -146,8 +146,8 @@ impl Clients {
             .http1_ignore_invalid_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .dns_resolver(NotedResolver(Arc::clone(&self.names)))
-            .connector_layer(layer_fn(NotedConnector))
+            .dns_resolver(TrackedResolver(Arc::clone(&self.resolver)))
+            .connector_layer(layer_fn(TrackedConnector))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(most_idle)
@@ -173,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_no_hook_trusts_any_more_is_forgotten() {
-        let (clients, time) = (Clients::new().unwrap(), Duration::from_secs(2));
+        let (pools, time) = (ConnectionPools::new().unwrap(), Duration::from_secs(2));
         let insecure = Tls::default().believing_anybody();
         for tls in [None, Some(&insecure)] {
-            clients.client(tls, time, Pool::Trusted).unwrap();
+            pools.client(tls, time, Pool::Trusted).unwrap();
         }
-        clients.keep([&insecure]);
-        assert_eq!(clients.made.lock().unwrap().len(), 2);
-        clients.keep([]);
-        assert!(clients.made.lock().unwrap().keys().all(|kind| kind.tls.is_none()));
+        pools.keep([&insecure]);
+        assert_eq!(pools.made.lock().unwrap().len(), 2);
+        pools.keep([]);
+        assert!(pools.made.lock().unwrap().keys().all(|key| key.tls.is_none()));
     }
 }

@@ -12,7 +12,7 @@ use crate::hook::{Breaker, Unreachable};
 
 /// How far a request had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Progress {
     /// There was no connection yet: the webhook has heard nothing.
     NotConnected,
     /// No byte of an answer had come.
@@ -21,25 +21,25 @@ pub(super) enum Stage {
         reused: bool,
     },
     /// An answer had begun, or a redirect had been followed.
-    Begun,
+    AnswerBegun,
 }
 
-impl Stage {
+impl Progress {
     /// Whether the same request may be sent again, when it failed for this reason. Never a POST that the webhook may have
     /// received, unless it takes no harm from that.
     #[must_use]
-    pub(super) fn allows_repetition(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
+    pub(super) fn allows_retry(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
             Self::NotConnected => why.may_pass(),
             Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.may_pass()),
-            Self::Sent { reused: false } | Self::Begun => idempotent,
+            Self::Sent { reused: false } | Self::AnswerBegun => idempotent,
         }
     }
 }
 
 /// What is remembered of one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct Endpoint {
     /// Requests without an answer since the last one with an answer.
     failures: u32,
     /// When it was last tried, while one caller alone may try it now and then; none while all may.
@@ -53,10 +53,10 @@ pub(super) struct Standing {
 }
 
 /// For so long a URL that did not answer is a suspect.
-const SUSPICION: Duration = Duration::from_secs(600);
+const QUARANTINE: Duration = Duration::from_secs(600);
 
 /// For so long no connection is kept to a URL that closes them without notice.
-pub(super) const UNKEPT: Duration = Duration::from_secs(600);
+pub(super) const NO_REUSE: Duration = Duration::from_secs(600);
 
 /// Whether a caller's request may try a URL now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(super) struct Probe {
 
 /// A change that somebody should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Transition {
     /// The URL is left alone from now on.
     Opened,
     /// It answers again.
@@ -92,13 +92,13 @@ const DEPOSIT: u32 = 15;
 const PRICE: u32 = 100;
 const MOST_SAVED: u32 = 2 * PRICE;
 
-impl Default for Standing {
+impl Default for Endpoint {
     fn default() -> Self {
         Self { failures: 0, tried: None, budget: MOST_SAVED, silent: None, closed: None }
     }
 }
 
-impl Standing {
+impl Endpoint {
     /// What is known of a URL for which there is no room: nothing may be repeated there.
     #[must_use]
     pub(super) fn unknown() -> Self {
@@ -109,7 +109,7 @@ impl Standing {
     pub(super) fn admits(&mut self, breaker: &Breaker, now: Instant) -> Admission {
         match self.tried {
             None => Admission::All,
-            Some(_) if self.rests(breaker, now) => Admission::None,
+            Some(_) if self.is_open_for(breaker, now) => Admission::None,
             Some(before) => {
                 self.tried = Some(now);
                 Admission::Probe(Probe { at: now, before })
@@ -117,9 +117,9 @@ impl Standing {
         }
     }
 
-    /// Whether it would not be asked now. Unlike [`Standing::admits`] this promises nobody a turn.
+    /// Whether it would not be asked now. Unlike [`Endpoint::admits`] this promises nobody a turn.
     #[must_use]
-    pub(super) fn rests(&self, breaker: &Breaker, now: Instant) -> bool {
+    pub(super) fn is_open_for(&self, breaker: &Breaker, now: Instant) -> bool {
         self.tried.is_some_and(|tried| now.saturating_duration_since(tried) < breaker.probe)
     }
 
@@ -136,29 +136,29 @@ impl Standing {
     }
 
     /// Whether a request may be repeated; it is paid for then.
-    pub(super) fn repeats(&mut self) -> bool {
+    pub(super) fn withdraw_retry(&mut self) -> bool {
         let paid = self.budget.checked_sub(PRICE);
         self.budget = paid.unwrap_or(self.budget);
         paid.is_some()
     }
 
     /// An answer came, whatever it said.
-    pub(super) fn answered(&mut self) -> Option<Turn> {
+    pub(super) fn answered(&mut self) -> Option<Transition> {
         self.failures = 0;
-        self.tried.take().map(|_| Turn::Closed)
+        self.tried.take().map(|_| Transition::Closed)
     }
 
     /// No answer came in the time that it had, which may have been too short for any.
-    pub(super) fn was_silent(&mut self, now: Instant) {
+    pub(super) fn quarantine(&mut self, now: Instant) {
         self.silent = Some(now);
     }
 
     /// No answer came, although there was time for it. Without a breaker this counts for nobody.
-    pub(super) fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Turn> {
+    pub(super) fn failed(&mut self, breaker: Option<&Breaker>, now: Instant) -> Option<Transition> {
         self.failures = self.failures.saturating_add(1);
         breaker.filter(|breaker| self.failures >= breaker.failures && self.tried.is_none())?;
         self.tried = Some(now);
-        Some(Turn::Opened)
+        Some(Transition::Opened)
     }
 
     /// Requests without an answer since the last one with an answer.
@@ -175,28 +175,28 @@ impl Standing {
 
     /// Whether it did not answer a while ago: whatever it did instead, it may do again.
     #[must_use]
-    pub(super) fn is_suspect(&self, now: Instant) -> bool {
-        self.silent.is_some_and(|at| now.saturating_duration_since(at) < SUSPICION)
+    pub(super) fn is_quarantined(&self, now: Instant) -> bool {
+        self.silent.is_some_and(|at| now.saturating_duration_since(at) < QUARANTINE)
     }
 
     /// A kept connection died before any byte of an answer came. Returns true if that is news.
-    pub(super) fn closed_a_kept_connection(&mut self, now: Instant) -> bool {
-        let news = self.keeps_connections(now);
+    pub(super) fn closed_reused_connection(&mut self, now: Instant) -> bool {
+        let news = self.reuses_connections(now);
         self.closed = Some(now);
         news
     }
 
     /// False for ten minutes after it closed a kept connection instead of an answer.
     #[must_use]
-    pub(super) fn keeps_connections(&self, now: Instant) -> bool {
-        self.closed.is_none_or(|at| now.saturating_duration_since(at) >= UNKEPT)
+    pub(super) fn reuses_connections(&self, now: Instant) -> bool {
+        self.closed.is_none_or(|at| now.saturating_duration_since(at) >= NO_REUSE)
     }
 
     /// Whether there is nothing to remember.
     #[must_use]
     pub(super) fn is_good(&self, now: Instant) -> bool {
-        let silent = self.silent.filter(|_| self.is_suspect(now));
-        let closed = self.closed.filter(|_| !self.keeps_connections(now));
+        let silent = self.silent.filter(|_| self.is_quarantined(now));
+        let closed = self.closed.filter(|_| !self.reuses_connections(now));
         Self { silent, closed, ..self.clone() } == Self::default()
     }
 }
@@ -210,18 +210,18 @@ mod tests {
     #[test]
     fn after_failures_in_a_row_it_is_left_alone_but_for_one_probe_each_time() {
         let (breaker, start) = (Breaker { failures: 3, probe: 10 * SECOND }, Instant::now());
-        let mut standing = Standing::default();
-        let turns: Vec<_> = (0..4).map(|_| standing.failed(Some(&breaker), start)).collect();
-        assert_eq!(turns, [None, None, Some(Turn::Opened), None]);
-        let admits = |standing: &mut Standing, seconds| {
-            standing.admits(&breaker, start + seconds * SECOND) != Admission::None
+        let mut endpoint = Endpoint::default();
+        let turns: Vec<_> = (0..4).map(|_| endpoint.failed(Some(&breaker), start)).collect();
+        assert_eq!(turns, [None, None, Some(Transition::Opened), None]);
+        let admits = |endpoint: &mut Endpoint, seconds| {
+            endpoint.admits(&breaker, start + seconds * SECOND) != Admission::None
         };
         let admitted: Vec<_> =
-            [0, 9, 10, 10, 19, 20, 21].into_iter().map(|s| admits(&mut standing, s)).collect();
+            [0, 9, 10, 10, 19, 20, 21].into_iter().map(|s| admits(&mut endpoint, s)).collect();
         assert_eq!(admitted, [false, false, true, false, false, true, false]);
-        assert_eq!(standing.failed(Some(&breaker), start + 21 * SECOND), None);
-        assert_eq!(standing.answered(), Some(Turn::Closed));
-        assert!(admits(&mut standing, 22) && admits(&mut standing, 22));
+        assert_eq!(endpoint.failed(Some(&breaker), start + 21 * SECOND), None);
+        assert_eq!(endpoint.answered(), Some(Transition::Closed));
+        assert!(admits(&mut endpoint, 22) && admits(&mut endpoint, 22));
     }
 
     #[test]
@@ -231,96 +231,101 @@ mod tests {
             Breaker { failures: 1, probe: 3600 * SECOND },
             Instant::now(),
         );
-        let mut standing = Standing::default();
-        standing.failed(Some(&seldom), start);
-        assert_eq!(standing.admits(&seldom, start + 2 * SECOND), Admission::None);
-        assert!(matches!(standing.admits(&often, start + 2 * SECOND), Admission::Probe(_)));
-        assert!(standing.rests(&often, start + 2 * SECOND) && !standing.rests(&often, start + 3 * SECOND));
-        assert!(matches!(standing.admits(&seldom, start + 3602 * SECOND), Admission::Probe(_)));
+        let mut endpoint = Endpoint::default();
+        endpoint.failed(Some(&seldom), start);
+        assert_eq!(endpoint.admits(&seldom, start + 2 * SECOND), Admission::None);
+        assert!(matches!(endpoint.admits(&often, start + 2 * SECOND), Admission::Probe(_)));
+        assert!(
+            endpoint.is_open_for(&often, start + 2 * SECOND)
+                && !endpoint.is_open_for(&often, start + 3 * SECOND)
+        );
+        assert!(matches!(endpoint.admits(&seldom, start + 3602 * SECOND), Admission::Probe(_)));
     }
 
     #[test]
     fn a_probe_of_which_nothing_came_is_the_next_callers() {
         let (breaker, start) = (Breaker { failures: 1, probe: 10 * SECOND }, Instant::now());
-        let mut standing = Standing::default();
-        standing.failed(Some(&breaker), start);
-        let mut admitted = |seconds| match standing.admits(&breaker, start + seconds * SECOND) {
+        let mut endpoint = Endpoint::default();
+        endpoint.failed(Some(&breaker), start);
+        let mut admitted = |seconds| match endpoint.admits(&breaker, start + seconds * SECOND) {
             Admission::Probe(probe) => Some(probe),
             Admission::All | Admission::None => None,
         };
         let (first, too_early) = (admitted(10).unwrap(), admitted(11));
         assert_eq!(too_early, None);
-        standing.unused(first);
-        assert!(matches!(standing.admits(&breaker, start + 11 * SECOND), Admission::Probe(_)));
-        standing.unused(first);
-        assert_eq!(standing.admits(&breaker, start + 12 * SECOND), Admission::None, "that turn was over");
+        endpoint.unused(first);
+        assert!(matches!(endpoint.admits(&breaker, start + 11 * SECOND), Admission::Probe(_)));
+        endpoint.unused(first);
+        assert_eq!(endpoint.admits(&breaker, start + 12 * SECOND), Admission::None, "that turn was over");
     }
 
     #[test]
     fn an_answer_in_between_starts_the_count_anew() {
         let (breaker, now) = (Breaker::default(), Instant::now());
-        let mut standing = Standing::default();
+        let mut endpoint = Endpoint::default();
         for _ in 0..100 {
             for _ in 0..4 {
-                standing.was_silent(now);
-                assert_eq!(standing.failed(Some(&breaker), now), None);
+                endpoint.quarantine(now);
+                assert_eq!(endpoint.failed(Some(&breaker), now), None);
             }
-            assert_eq!(standing.answered(), None);
+            assert_eq!(endpoint.answered(), None);
         }
-        assert!(standing.is_suspect(now) && !standing.is_good(now));
-        assert!(standing.is_good(now + SUSPICION));
+        assert!(endpoint.is_quarantined(now) && !endpoint.is_good(now));
+        assert!(endpoint.is_good(now + QUARANTINE));
     }
 
     #[test]
     fn no_connection_is_kept_for_ten_minutes_after_one_was_closed_without_notice() {
-        let (mut standing, now) = (Standing::default(), Instant::now());
-        assert!(standing.keeps_connections(now));
-        assert!(standing.closed_a_kept_connection(now));
-        assert_eq!(standing.answered(), None);
-        assert!(!standing.is_good(now) && !standing.keeps_connections(now + UNKEPT - SECOND));
+        let (mut endpoint, now) = (Endpoint::default(), Instant::now());
+        assert!(endpoint.reuses_connections(now));
+        assert!(endpoint.closed_reused_connection(now));
+        assert_eq!(endpoint.answered(), None);
+        assert!(!endpoint.is_good(now) && !endpoint.reuses_connections(now + NO_REUSE - SECOND));
         let later = now + 5 * SECOND;
-        assert!(!standing.closed_a_kept_connection(later), "that was known");
-        assert!(!standing.keeps_connections(now + UNKEPT) && standing.keeps_connections(later + UNKEPT));
-        assert!(standing.is_good(later + UNKEPT) && standing.closed_a_kept_connection(later + UNKEPT));
-        assert!(!standing.is_suspect(now), "it answers on other connections");
+        assert!(!endpoint.closed_reused_connection(later), "that was known");
+        assert!(
+            !endpoint.reuses_connections(now + NO_REUSE) && endpoint.reuses_connections(later + NO_REUSE)
+        );
+        assert!(endpoint.is_good(later + NO_REUSE) && endpoint.closed_reused_connection(later + NO_REUSE));
+        assert!(!endpoint.is_quarantined(now), "it answers on other connections");
     }
 
     #[test]
     fn without_a_breaker_everybody_may_try() {
-        let mut standing = Standing::default();
+        let mut endpoint = Endpoint::default();
         for _ in 0..100 {
-            assert_eq!(standing.failed(None, Instant::now()), None);
+            assert_eq!(endpoint.failed(None, Instant::now()), None);
         }
-        assert_eq!(standing.admits(&Breaker::default(), Instant::now()), Admission::All);
+        assert_eq!(endpoint.admits(&Breaker::default(), Instant::now()), Admission::All);
     }
 
     #[test]
     fn a_post_that_may_have_been_received_is_never_repeated_unless_it_may_be() {
-        let repeated = |stage: Stage, method, idempotent| {
-            stage.allows_repetition(Unreachable::Closed, &method, idempotent)
+        let repeated = |progress: Progress, method, idempotent| {
+            progress.allows_retry(Unreachable::Closed, &method, idempotent)
         };
-        let (reused, fresh) = (Stage::Sent { reused: true }, Stage::Sent { reused: false });
-        for (stage, post, get) in [
-            (Stage::NotConnected, true, true),
+        let (reused, fresh) = (Progress::Sent { reused: true }, Progress::Sent { reused: false });
+        for (progress, post, get) in [
+            (Progress::NotConnected, true, true),
             (reused, false, true),
             (fresh, false, false),
-            (Stage::Begun, false, false),
+            (Progress::AnswerBegun, false, false),
         ] {
-            assert_eq!(repeated(stage, Method::POST, false), post, "{stage:?}");
-            assert_eq!(repeated(stage, Method::GET, false), get, "{stage:?}");
-            assert!(repeated(stage, Method::POST, true), "{stage:?}");
+            assert_eq!(repeated(progress, Method::POST, false), post, "{progress:?}");
+            assert_eq!(repeated(progress, Method::GET, false), get, "{progress:?}");
+            assert!(repeated(progress, Method::POST, true), "{progress:?}");
         }
-        assert!(!reused.allows_repetition(Unreachable::NotHttp, &Method::GET, false), "it has answered");
-        assert!(!Stage::NotConnected.allows_repetition(Unreachable::CertificateName, &Method::GET, true));
+        assert!(!reused.allows_retry(Unreachable::NotHttp, &Method::GET, false), "it has answered");
+        assert!(!Progress::NotConnected.allows_retry(Unreachable::CertificateName, &Method::GET, true));
     }
 
     #[test]
     fn less_than_a_fifth_is_repeated_when_everything_fails() {
         for requests in [41, 100, 10_000] {
-            let mut standing = Standing::default();
+            let mut endpoint = Endpoint::default();
             let repeated = (0..requests).filter(|_| {
-                standing.asked();
-                standing.repeats()
+                endpoint.asked();
+                endpoint.withdraw_retry()
             });
             let repeated = repeated.count();
             assert!(repeated * 5 < requests && repeated > 2, "{repeated} of {requests}");

@@ -9,62 +9,62 @@ use crate::hook::{Awaited, Hook, Outcome, Request, Step};
 
 /// A step's request on its way.
 #[derive(Clone, Copy)]
-pub(super) struct Errand<'a> {
+pub(super) struct AskContext<'a> {
     pub(super) step: &'a Step,
     pub(super) request: &'a Request,
     pub(super) hook: &'a Hook,
     /// When the caller has waited long enough.
     pub(super) deadline: Instant,
     /// How long that is, in all.
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
     pub(super) page: ErrorPage,
     pub(super) telling: Telling<'a>,
 }
 
 /// The time that one URL has.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OneTurn {
+pub(super) struct TimeSlice {
     /// Until when its answer must be there.
-    pub(super) until: Instant,
+    pub(super) deadline: Instant,
     /// How long that is, as a person hears of it: in all for the last one, its share for those before.
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
     /// Whether that is long enough to say that it does not answer: half of what its hook gives it. Else the switch, another
     /// call or the call's own wish took the time.
-    pub(super) fair: bool,
+    pub(super) is_fair: bool,
     /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
-    pub(super) connect: Duration,
+    pub(super) connect_timeout: Duration,
 }
 
-impl Errand<'_> {
+impl AskContext<'_> {
     pub(super) fn is_late(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
     /// The outcome where its time is over.
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
+    pub(super) fn timed_out(&self, awaited: Awaited) -> Outcome {
+        Outcome::Timeout { waited: self.timeout, awaited }
     }
 
     /// The time that a URL has, when so many others come after it.
-    pub(super) fn turn(&self, now: Instant, later: usize) -> OneTurn {
+    pub(super) fn time_slice(&self, now: Instant, later: usize) -> TimeSlice {
         let left = self.deadline.saturating_duration_since(now);
-        let fair = share(left, later) >= share(self.hook.timeout.get(), later) / 2;
-        let connect = share(self.patience, later);
+        let is_fair = slice(left, later) >= slice(self.hook.timeout.get(), later) / 2;
+        let connect_timeout = slice(self.timeout, later);
         match later {
-            0 => OneTurn { until: self.deadline, patience: self.patience, fair, connect },
-            _ => OneTurn {
-                until: now + share(left, later),
-                patience: rounded(share(left, later)),
-                fair,
-                connect,
+            0 => TimeSlice { deadline: self.deadline, timeout: self.timeout, is_fair, connect_timeout },
+            _ => TimeSlice {
+                deadline: now + slice(left, later),
+                timeout: rounded(slice(left, later)),
+                is_fair,
+                connect_timeout,
             },
         }
     }
 }
 
-impl OneTurn {
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
+impl TimeSlice {
+    pub(super) fn timed_out(&self, awaited: Awaited) -> Outcome {
+        Outcome::Timeout { waited: self.timeout, awaited }
     }
 }
 
@@ -74,6 +74,6 @@ fn rounded(time: Duration) -> Duration {
 }
 
 /// A part of the time, when as much is to be left for each of so many others.
-pub(super) fn share(time: Duration, later: usize) -> Duration {
+pub(super) fn slice(time: Duration, later: usize) -> Duration {
     time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -6,7 +6,7 @@ use std::io;
 use hickory_resolver::net::NetError;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use super::dns::NoAddress;
+use super::dns::ResolveError;
 use crate::hook::Unreachable;
 
 /// The cause that tells an administrator where to look.
@@ -37,7 +37,7 @@ fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'sta
 }
 
 fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
-    if let Some(no_address) = cause.downcast_ref::<NoAddress>() {
+    if let Some(no_address) = cause.downcast_ref::<ResolveError>() {
         return Some(of_name(no_address));
     }
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
@@ -81,12 +81,12 @@ fn lacks_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
-fn of_name(no_address: &NoAddress) -> Unreachable {
+fn of_name(no_address: &ResolveError) -> Unreachable {
     match no_address {
-        NoAddress::Malformed => Unreachable::NameMalformed,
-        NoAddress::Unknown(_) => Unreachable::Name,
-        NoAddress::Unanswered(NetError::Io(error)) if lacks_descriptors(error) => Unreachable::Descriptors,
-        NoAddress::Unanswered(_) => Unreachable::NameServers,
+        ResolveError::Malformed => Unreachable::NameMalformed,
+        ResolveError::Unknown(_) => Unreachable::Name,
+        ResolveError::Unanswered(NetError::Io(error)) if lacks_descriptors(error) => Unreachable::Descriptors,
+        ResolveError::Unanswered(_) => Unreachable::NameServers,
     }
 }
 

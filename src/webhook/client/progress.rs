@@ -1,4 +1,4 @@
-//! The stage that a request has reached, as its client's connector and resolver note it.
+//! The stage that a request has tracked, as its client's connector and resolver note it.
 //!
 //! reqwest does not say whether a request makes a connection of its own, nor which part of that takes the time. A layer
 //! of the connector, the resolver and the random numbers of TLS note it for the request whose task they run in.
@@ -16,59 +16,59 @@ use crate::hook::Awaited;
 
 /// The stage of one request.
 #[derive(Debug)]
-pub(in crate::webhook) struct Progress(Mutex<Reached>);
+pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
 
 #[derive(Debug, Clone, Copy)]
-struct Reached {
+struct Tracked {
     awaited: Awaited,
     /// True if the request goes out on a connection that has served another one before.
     reused: bool,
 }
 
 tokio::task_local! {
-    static PROGRESS: Arc<Progress>;
+    static TRACKER: Arc<StageTracker>;
 }
 
-impl Progress {
+impl StageTracker {
     /// The progress of a request that finds a kept connection, until something else is noted.
     pub(in crate::webhook) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Reached { awaited: Awaited::Answer, reused: true })))
+        Arc::new(Self(Mutex::new(Tracked { awaited: Awaited::Answer, reused: true })))
     }
 
     /// Sends a request and notes its progress.
     pub(in crate::webhook) async fn of<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
-        PROGRESS.scope(Arc::clone(self), sending).await
+        TRACKER.scope(Arc::clone(self), sending).await
     }
 
     /// The stage that is not complete yet.
-    pub(in crate::webhook) fn awaited(&self) -> Awaited {
-        self.reached().awaited
+    pub(in crate::webhook) fn stage(&self) -> Awaited {
+        self.tracked().awaited
     }
 
     /// True if the request went out on a connection that had served another one before.
     pub(in crate::webhook) fn reused(&self) -> bool {
-        self.reached().reused
+        self.tracked().reused
     }
 
-    fn reached(&self) -> Reached {
+    fn tracked(&self) -> Tracked {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, awaited: Awaited, reused: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Reached { awaited, reused };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { awaited, reused };
     }
 }
 
 /// Notes a stage of making a connection for the request of this task.
 fn note(awaited: Awaited) {
-    let _not_for_a_request = PROGRESS.try_with(|progress| progress.note(awaited, false));
+    let _not_for_a_request = TRACKER.try_with(|tracker| tracker.note(awaited, false));
 }
 
 /// A connector that notes the stages of its connections.
 #[derive(Debug, Clone)]
-pub(in crate::webhook) struct NotedConnector<S>(pub(in crate::webhook) S);
+pub(in crate::webhook) struct TrackedConnector<S>(pub(in crate::webhook) S);
 
-impl<S, R> Service<R> for NotedConnector<S>
+impl<S, R> Service<R> for TrackedConnector<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,
@@ -83,15 +83,15 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         note(Awaited::Connection);
-        let progress = PROGRESS.try_with(Arc::clone).ok();
+        let tracker = TRACKER.try_with(Arc::clone).ok();
         let mut connecting = Box::pin(self.0.call(request));
         Box::pin(poll_fn(move |context| {
             let connected = connecting.as_mut().poll(context);
-            if let Some(progress) = &progress {
+            if let Some(tracker) = &tracker {
                 // elsewhere the pool finishes it, because the request has found a kept connection meanwhile
-                let elsewhere = PROGRESS.try_with(|_| ()).is_err();
+                let elsewhere = TRACKER.try_with(|_| ()).is_err();
                 if elsewhere || connected.is_ready() {
-                    progress.note(Awaited::Answer, elsewhere);
+                    tracker.note(Awaited::Answer, elsewhere);
                 }
             }
             connected
@@ -101,9 +101,9 @@ where
 
 /// A resolver that notes when it is asked and when it has answered.
 #[derive(Debug)]
-pub(in crate::webhook) struct NotedResolver<R>(pub(in crate::webhook) Arc<R>);
+pub(in crate::webhook) struct TrackedResolver<R>(pub(in crate::webhook) Arc<R>);
 
-impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
+impl<R: Resolve + 'static> Resolve for TrackedResolver<R> {
     fn resolve(&self, name: Name) -> Resolving {
         let resolving = self.0.resolve(name);
         Box::pin(async move {
@@ -116,18 +116,18 @@ impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
 }
 
 /// The cryptography of TLS, which notes when a handshake begins.
-pub(in crate::webhook) fn noted_cryptography() -> CryptoProvider {
+pub(in crate::webhook) fn tracked_cryptography() -> CryptoProvider {
     CryptoProvider { secure_random: &*RANDOM, ..rustls::crypto::ring::default_provider() }
 }
 
-static RANDOM: LazyLock<NotedRandom> =
-    LazyLock::new(|| NotedRandom(rustls::crypto::ring::default_provider().secure_random));
+static RANDOM: LazyLock<TrackedRandom> =
+    LazyLock::new(|| TrackedRandom(rustls::crypto::ring::default_provider().secure_random));
 
 /// A handshake takes random numbers for its first message, as soon as there is a connection.
 #[derive(Debug)]
-struct NotedRandom(&'static dyn SecureRandom);
+struct TrackedRandom(&'static dyn SecureRandom);
 
-impl SecureRandom for NotedRandom {
+impl SecureRandom for TrackedRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
         note(Awaited::Tls);
         self.0.fill(bytes)
@@ -190,46 +190,46 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_awaited_until_it_is_there() {
         let (tell, told) = oneshot::channel();
-        let (progress, mut connector) = (Progress::new(), NotedConnector(Connector(Some(told))));
-        assert!(progress.reused() && progress.awaited() == Awaited::Answer);
+        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
+        assert!(tracker.reused() && tracker.stage() == Awaited::Answer);
         let told = async {
-            assert!(!progress.reused() && progress.awaited() == Awaited::Connection);
+            assert!(!tracker.reused() && tracker.stage() == Awaited::Connection);
             note(Awaited::Tls);
-            assert_eq!(progress.awaited(), Awaited::Tls);
+            assert_eq!(tracker.stage(), Awaited::Tls);
             tell.send(()).unwrap();
         };
         let connecting = async { tokio::join!(connector.call(()), told).0 };
-        progress.of(connecting).await.unwrap();
-        assert!(!progress.reused() && progress.awaited() == Awaited::Answer);
+        tracker.of(connecting).await.unwrap();
+        assert!(!tracker.reused() && tracker.stage() == Awaited::Answer);
     }
 
     #[tokio::test]
     async fn a_connection_that_the_pool_finishes_belongs_to_no_request() {
         let (tell, told) = oneshot::channel();
-        let (progress, mut connector) = (Progress::new(), NotedConnector(Connector(Some(told))));
+        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
         let mut begun = None;
         let begin = async {
             let connecting = begun.insert(connector.call(()));
             assert!(is_pending(connecting).await);
         };
-        progress.of(begin).await;
+        tracker.of(begin).await;
         let begun = begun.unwrap();
-        assert_eq!(progress.awaited(), Awaited::Connection);
+        assert_eq!(tracker.stage(), Awaited::Connection);
         let finished = tokio::spawn(begun);
         tell.send(()).unwrap();
         finished.await.unwrap().unwrap();
-        assert!(progress.reused() && progress.awaited() == Awaited::Answer);
+        assert!(tracker.reused() && tracker.stage() == Awaited::Answer);
     }
 
     #[tokio::test]
     async fn name_servers_are_awaited_until_they_answer() {
         let name = || "h.example".parse().unwrap();
-        let progress = Progress::new();
-        let answers = NotedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
-        let _addresses = progress.of(answers.resolve(name())).await.unwrap();
-        assert_eq!(progress.awaited(), Awaited::Connection);
-        let silent = NotedResolver(Arc::new(Names(pending::<()>)));
-        progress.of(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
-        assert_eq!(progress.awaited(), Awaited::NameServers);
+        let tracker = StageTracker::new();
+        let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
+        let _addresses = tracker.of(answers.resolve(name())).await.unwrap();
+        assert_eq!(tracker.stage(), Awaited::Connection);
+        let silent = TrackedResolver(Arc::new(Names(pending::<()>)));
+        tracker.of(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
+        assert_eq!(tracker.stage(), Awaited::NameServers);
     }
 }

@@ -16,12 +16,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
-pub(in crate::webhook) struct Connections {
+pub(in crate::webhook) struct QuarantineThread {
     there: Handle,
     _end: DropGuard,
 }
 
-impl Connections {
+impl QuarantineThread {
     pub(in crate::webhook) fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (there, end) = (runtime.handle().clone(), CancellationToken::new());
@@ -33,10 +33,14 @@ impl Connections {
     }
 
     /// Polls a future; apart: the sockets and tasks that it makes belong to the thread.
-    pub(in crate::webhook) async fn polled<T>(&self, apart: bool, future: impl Future<Output = T>) -> T {
+    pub(in crate::webhook) async fn enter_if<T>(
+        &self,
+        is_quarantined: bool,
+        future: impl Future<Output = T>,
+    ) -> T {
         let mut future = pin!(future);
         poll_fn(|context| {
-            let _there = apart.then(|| self.there.enter());
+            let _there = is_quarantined.then(|| self.there.enter());
             future.as_mut().poll(context)
         })
         .await

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::{Admission, Probe, Standing, Turn, UNKEPT};
+use super::{Admission, Endpoint, NO_REUSE, Probe, Transition};
 use crate::hook::{Breaker, Unreachable};
 use crate::metrics::Metrics;
 
 /// What is remembered of URLs; of one that does well, nothing but that.
 #[derive(Debug, Default)]
-pub(in crate::webhook) struct Standings {
-    of: Mutex<HashMap<Arc<str>, Standing>>,
+pub(in crate::webhook) struct Endpoints {
+    of: Mutex<HashMap<Arc<str>, Endpoint>>,
     /// The URLs that have answered.
     answered: Mutex<HashSet<Arc<str>>>,
     /// The URLs of the configuration: those of ad hoc steps are not counted, they come from dialplans.
@@ -25,7 +25,7 @@ pub(in crate::webhook) struct Standings {
 /// now; where that makes no room, others are asked as if nothing had happened. Those of the configuration always have room.
 const MOST_REMEMBERED: usize = 1024;
 
-impl Standings {
+impl Endpoints {
     pub(in crate::webhook) fn counted_in(metrics: Arc<Metrics>) -> Self {
         Self { metrics, ..Self::default() }
     }
@@ -33,7 +33,10 @@ impl Standings {
     /// Counts these URLs from now on, and no others.
     pub(in crate::webhook) fn count(&self, places: impl Iterator<Item = Arc<str>>) {
         let counted: BTreeSet<_> = places.collect();
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).retain(|place| counted.contains(place));
+        self.answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|endpoint| counted.contains(endpoint));
         *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
         self.publish();
     }
@@ -41,11 +44,11 @@ impl Standings {
     /// Tells how many URLs of each host are left alone.
     fn publish(&self) {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = BTreeMap::new();
-        for place in &*counted {
-            let of_host = open.entry(origin(place)).or_insert(0);
-            *of_host += usize::from(standings.get(place).is_some_and(Standing::is_open));
+        for endpoint in &*counted {
+            let of_host = open.entry(origin(endpoint)).or_insert(0);
+            *of_host += usize::from(endpoints.get(endpoint).is_some_and(Endpoint::is_open));
         }
         self.metrics.breakers(open);
     }
@@ -53,15 +56,14 @@ impl Standings {
     /// Whether a caller's request may try a URL now; as the only one, perhaps.
     pub(in crate::webhook) fn admit<'a>(
         &'a self,
-        place: &'a str,
+        endpoint: &'a str,
         breaker: Option<&Breaker>,
         now: Instant,
     ) -> Result<Admitted<'a>, Unreachable> {
-        let admitted = |probe| Ok(Admitted { standings: self, place, probe });
+        let admitted = |probe| Ok(Admitted { endpoints: self, endpoint, probe });
         let Some(breaker) = breaker else { return admitted(None) };
-        let (admission, failures) = self.with(place, (Admission::All, 0), |standing| {
-            (standing.admits(breaker, now), standing.failures())
-        });
+        let (admission, failures) = self
+            .with(endpoint, (Admission::All, 0), |record| (record.admits(breaker, now), record.failures()));
         match admission {
             Admission::All => admitted(None),
             Admission::Probe(probe) => admitted(Some(probe)),
@@ -70,118 +72,123 @@ impl Standings {
     }
 
     /// Whether a URL would not be asked now.
-    pub(in crate::webhook) fn rests(&self, place: &str, breaker: Option<&Breaker>, now: Instant) -> bool {
-        breaker.is_some_and(|breaker| self.with(place, false, |standing| standing.rests(breaker, now)))
+    pub(in crate::webhook) fn is_open(
+        &self,
+        endpoint: &str,
+        breaker: Option<&Breaker>,
+        now: Instant,
+    ) -> bool {
+        breaker.is_some_and(|breaker| self.with(endpoint, false, |record| record.is_open_for(breaker, now)))
     }
 
     /// Whether nothing is known of a URL yet, or it did not answer a while ago.
-    pub(in crate::webhook) fn suspects(&self, place: &str, now: Instant) -> bool {
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
-        !answered || self.with(place, false, |standing| standing.is_suspect(now))
+    pub(in crate::webhook) fn is_quarantined(&self, endpoint: &str, now: Instant) -> bool {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(endpoint);
+        !answered || self.with(endpoint, false, |record| record.is_quarantined(now))
     }
 
     /// False for ten minutes after a URL closed a kept connection instead of an answer.
-    pub(in crate::webhook) fn keeps_connections(&self, place: &str, now: Instant) -> bool {
-        self.with(place, true, |standing| standing.keeps_connections(now))
+    pub(in crate::webhook) fn reuses_connections(&self, endpoint: &str, now: Instant) -> bool {
+        self.with(endpoint, true, |record| record.reuses_connections(now))
     }
 
     /// A kept connection to a URL of this hook died before any byte of an answer came.
-    pub(in crate::webhook) fn closed_a_kept_connection(&self, place: &Arc<str>, hook: &str, now: Instant) {
-        if self.remembered(place, |standing| standing.closed_a_kept_connection(now)) {
+    pub(in crate::webhook) fn closed_reused_connection(&self, endpoint: &Arc<str>, hook: &str, now: Instant) {
+        if self.remembered(endpoint, |record| record.closed_reused_connection(now)) {
             warn!(
                 hook,
-                to = origin(place),
+                to = origin(endpoint),
                 "the webhook closed a kept connection without notice: each request to it gets a connection of its own \
                  for {} minutes; where this comes again, keep_alive = false in the hook saves the call that finds it out",
-                UNKEPT.as_secs() / 60
+                NO_REUSE.as_secs() / 60
             );
         }
     }
 
     /// A request goes out to a URL.
-    pub(in crate::webhook) fn asked(&self, place: &str) {
-        self.with(place, (), |standing| standing.asked());
+    pub(in crate::webhook) fn asked(&self, endpoint: &str) {
+        self.with(endpoint, (), |record| record.asked());
     }
 
     /// Whether a request to a URL may be repeated.
-    pub(in crate::webhook) fn repeats(&self, place: &Arc<str>) -> bool {
-        self.remembered(place, Standing::repeats)
+    pub(in crate::webhook) fn withdraw_retry(&self, endpoint: &Arc<str>) -> bool {
+        self.remembered(endpoint, Endpoint::withdraw_retry)
     }
 
     /// An answer came from a URL of this hook.
-    pub(in crate::webhook) fn answered(&self, place: &Arc<str>, hook: &str, now: Instant) {
-        self.trust(place);
-        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(standing) = standings.get_mut(place) else { return };
-        let turn = standing.answered();
-        if standing.is_good(now) {
-            standings.remove(place);
+    pub(in crate::webhook) fn answered(&self, endpoint: &Arc<str>, hook: &str, now: Instant) {
+        self.trust(endpoint);
+        let mut endpoints = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(record) = endpoints.get_mut(endpoint) else { return };
+        let transition = record.answered();
+        if record.is_good(now) {
+            endpoints.remove(endpoint);
         }
-        drop(standings);
-        if turn == Some(Turn::Closed) {
-            info!(hook, to = origin(place), "the webhook answers again");
+        drop(endpoints);
+        if transition == Some(Transition::Closed) {
+            info!(hook, to = origin(endpoint), "the webhook answers again");
             self.publish();
         }
     }
 
     /// Of URLs that come from dialplans no more are trusted than can be remembered: the others stay suspects.
-    pub(in crate::webhook) fn trust(&self, place: &Arc<str>) {
+    pub(in crate::webhook) fn trust(&self, endpoint: &Arc<str>) {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answered.contains(place) {
-            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+        if !answered.contains(endpoint) {
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(endpoint);
             if counted || answered.len() < MOST_REMEMBERED {
-                answered.insert(Arc::clone(place));
+                answered.insert(Arc::clone(endpoint));
             }
         }
     }
 
     /// No answer came from a URL in the time that it had.
-    pub(in crate::webhook) fn was_silent(&self, place: &Arc<str>, now: Instant) {
-        self.remembered(place, |standing| standing.was_silent(now));
+    pub(in crate::webhook) fn quarantine(&self, endpoint: &Arc<str>, now: Instant) {
+        self.remembered(endpoint, |record| record.quarantine(now));
     }
 
     /// No answer came from a URL of this hook, although there was time for it.
     pub(in crate::webhook) fn failed(
         &self,
-        place: &Arc<str>,
+        endpoint: &Arc<str>,
         hook: &str,
         breaker: Option<&Breaker>,
         now: Instant,
     ) {
-        let (turn, failures) =
-            self.remembered(place, |standing| (standing.failed(breaker, now), standing.failures()));
-        if let (Some(Turn::Opened), Some(breaker)) = (turn, breaker) {
+        let (transition, failures) =
+            self.remembered(endpoint, |record| (record.failed(breaker, now), record.failures()));
+        if let (Some(Transition::Opened), Some(breaker)) = (transition, breaker) {
             let probe = breaker.probe;
             warn!(
                 hook,
-                to = origin(place),
+                to = origin(endpoint),
                 failures,
                 "the webhook does not answer: callers are not kept waiting for it; tried again every {probe:?}"
             );
-            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(place);
+            let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).contains(endpoint);
             if counted {
-                self.metrics.breaker_opened(origin(place));
+                self.metrics.breaker_opened(origin(endpoint));
             }
             self.publish();
         }
     }
 
-    fn with<T>(&self, place: &str, unknown: T, then: impl FnOnce(&mut Standing) -> T) -> T {
-        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.get_mut(place).map_or(unknown, then)
+    fn with<T>(&self, endpoint: &str, unknown: T, then: impl FnOnce(&mut Endpoint) -> T) -> T {
+        let mut endpoints = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.get_mut(endpoint).map_or(unknown, then)
     }
 
-    fn remembered<T>(&self, place: &Arc<str>, then: impl FnOnce(&mut Standing) -> T) -> T {
+    fn remembered<T>(&self, endpoint: &Arc<str>, then: impl FnOnce(&mut Endpoint) -> T) -> T {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut standings = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if standings.len() >= MOST_REMEMBERED && !standings.contains_key(place) {
-            standings.retain(|place, standing| counted.contains(place) || standing.is_open());
-            if standings.len() >= MOST_REMEMBERED && !counted.contains(place) {
-                return then(&mut Standing::unknown());
+        let mut endpoints = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if endpoints.len() >= MOST_REMEMBERED && !endpoints.contains_key(endpoint) {
+            endpoints.retain(|endpoint, record| counted.contains(endpoint) || record.is_open());
+            if endpoints.len() >= MOST_REMEMBERED && !counted.contains(endpoint) {
+                return then(&mut Endpoint::unknown());
             }
         }
         drop(counted);
-        then(standings.entry(Arc::clone(place)).or_default())
+        then(endpoints.entry(Arc::clone(endpoint)).or_default())
     }
 }
 
@@ -189,8 +196,8 @@ impl Standings {
 /// hangs up, or who had no time, has told nothing about the webhook.
 #[derive(Debug)]
 pub(in crate::webhook) struct Admitted<'a> {
-    standings: &'a Standings,
-    place: &'a str,
+    endpoints: &'a Endpoints,
+    endpoint: &'a str,
     probe: Option<Probe>,
 }
 
@@ -204,16 +211,16 @@ impl Admitted<'_> {
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         if let Some(probe) = self.probe {
-            self.standings.with(self.place, (), |standing| standing.unused(probe));
+            self.endpoints.with(self.endpoint, (), |record| record.unused(probe));
         }
     }
 }
 
 /// Scheme, host and port: a path may hold a secret.
-pub(in crate::webhook) fn origin(place: &str) -> &str {
-    let behind = place.find("://").map_or(0, |at| at + 3);
-    let path = place.get(behind..).and_then(|rest| rest.find('/'));
-    path.and_then(|at| place.get(..behind + at)).unwrap_or(place)
+pub(in crate::webhook) fn origin(endpoint: &str) -> &str {
+    let behind = endpoint.find("://").map_or(0, |at| at + 3);
+    let path = endpoint.get(behind..).and_then(|rest| rest.find('/'));
+    path.and_then(|at| endpoint.get(..behind + at)).unwrap_or(endpoint)
 }
 
 #[cfg(test)]
@@ -222,40 +229,43 @@ mod tests {
 
     #[test]
     fn one_url_that_does_not_answer_leaves_the_others_alone() {
-        let (standings, now) = (Standings::default(), Instant::now());
+        let (endpoints, now) = (Endpoints::default(), Instant::now());
         let (dead, well): (Arc<str>, Arc<str>) = ("http://dead/".into(), "http://well/".into());
         let breaker = Some(&Breaker::default());
         for _ in 0..5 {
-            assert!(standings.admit(&dead, breaker, now).is_ok());
-            standings.was_silent(&dead, now);
-            standings.failed(&dead, "crm", breaker, now);
+            assert!(endpoints.admit(&dead, breaker, now).is_ok());
+            endpoints.quarantine(&dead, now);
+            endpoints.failed(&dead, "crm", breaker, now);
         }
         assert!(matches!(
-            standings.admit(&dead, breaker, now),
+            endpoints.admit(&dead, breaker, now),
             Err(Unreachable::Resting { failures: 5, .. })
         ));
-        assert!(standings.admit(&dead, None, now).is_ok() && standings.admit(&well, breaker, now).is_ok());
+        assert!(endpoints.admit(&dead, None, now).is_ok() && endpoints.admit(&well, breaker, now).is_ok());
         let later = now + std::time::Duration::from_secs(3600);
-        standings.was_silent(&dead, now);
-        assert!(standings.suspects(&dead, now) && standings.suspects(&well, now), "neither has answered yet");
-        standings.answered(&well, "crm", now);
-        assert!(!standings.suspects(&well, now));
-        standings.answered(&dead, "crm", later);
-        assert!(standings.admit(&dead, breaker, now).is_ok());
-        assert!(standings.of.lock().unwrap().is_empty() && !standings.suspects(&dead, later));
+        endpoints.quarantine(&dead, now);
+        assert!(
+            endpoints.is_quarantined(&dead, now) && endpoints.is_quarantined(&well, now),
+            "neither has answered yet"
+        );
+        endpoints.answered(&well, "crm", now);
+        assert!(!endpoints.is_quarantined(&well, now));
+        endpoints.answered(&dead, "crm", later);
+        assert!(endpoints.admit(&dead, breaker, now).is_ok());
+        assert!(endpoints.of.lock().unwrap().is_empty() && !endpoints.is_quarantined(&dead, later));
     }
 
     #[test]
     fn a_probe_whose_caller_leaves_is_the_next_callers() {
-        let (standings, now) = (Standings::default(), Instant::now());
+        let (endpoints, now) = (Endpoints::default(), Instant::now());
         let (dead, breaker) = ("http://dead/".into(), Breaker { failures: 1, ..Breaker::default() });
-        standings.failed(&dead, "crm", Some(&breaker), now);
+        endpoints.failed(&dead, "crm", Some(&breaker), now);
         let then = now + breaker.probe;
-        let probe = standings.admit(&dead, Some(&breaker), then).unwrap();
-        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
+        let probe = endpoints.admit(&dead, Some(&breaker), then).unwrap();
+        assert!(endpoints.admit(&dead, Some(&breaker), then).is_err());
         drop(probe);
-        standings.admit(&dead, Some(&breaker), then).unwrap().used();
-        assert!(standings.admit(&dead, Some(&breaker), then).is_err());
+        endpoints.admit(&dead, Some(&breaker), then).unwrap().used();
+        assert!(endpoints.admit(&dead, Some(&breaker), then).is_err());
     }
 
     #[test]
@@ -268,43 +278,43 @@ mod tests {
 
     #[test]
     fn however_many_ad_hoc_urls_fail_those_of_the_configuration_are_remembered() {
-        let (standings, now) = (Standings::default(), Instant::now());
+        let (endpoints, now) = (Endpoints::default(), Instant::now());
         let breaker = Breaker { failures: 1, ..Breaker::default() };
         for number in 0..MOST_REMEMBERED {
-            standings.failed(&format!("http://{number}/").into(), "webhook", Some(&breaker), now);
+            endpoints.failed(&format!("http://{number}/").into(), "webhook", Some(&breaker), now);
         }
         let (own, other): (Arc<str>, Arc<str>) = ("http://own/".into(), "http://other/".into());
-        standings.count([Arc::clone(&own)].into_iter());
-        for place in [&own, &other] {
-            standings.failed(place, "crm", Some(&breaker), now);
+        endpoints.count([Arc::clone(&own)].into_iter());
+        for endpoint in [&own, &other] {
+            endpoints.failed(endpoint, "crm", Some(&breaker), now);
         }
-        assert!(standings.admit(&own, Some(&breaker), now).is_err());
-        assert!(standings.admit(&other, Some(&breaker), now).is_ok(), "all others are left alone just now");
+        assert!(endpoints.admit(&own, Some(&breaker), now).is_err());
+        assert!(endpoints.admit(&other, Some(&breaker), now).is_ok(), "all others are left alone just now");
         assert!(
-            !standings.repeats(&other),
+            !endpoints.withdraw_retry(&other),
             "of what is not remembered nobody knows how often it was repeated"
         );
     }
 
     #[test]
     fn ad_hoc_urls_that_are_not_left_alone_make_room() {
-        let (standings, now) = (Standings::default(), Instant::now());
+        let (endpoints, now) = (Endpoints::default(), Instant::now());
         for number in 0..MOST_REMEMBERED {
-            standings.failed(&format!("http://{number}/").into(), "webhook", Some(&Breaker::default()), now);
+            endpoints.failed(&format!("http://{number}/").into(), "webhook", Some(&Breaker::default()), now);
         }
         let other: Arc<str> = "http://other/".into();
         for _ in 0..5 {
-            standings.failed(&other, "webhook", Some(&Breaker::default()), now);
+            endpoints.failed(&other, "webhook", Some(&Breaker::default()), now);
         }
-        assert!(standings.admit(&other, Some(&Breaker::default()), now).is_err());
+        assert!(endpoints.admit(&other, Some(&Breaker::default()), now).is_err());
     }
 
     #[test]
     fn what_is_remembered_has_a_bound() {
-        let (standings, now) = (Standings::default(), Instant::now());
+        let (endpoints, now) = (Endpoints::default(), Instant::now());
         for number in 0..2 * MOST_REMEMBERED {
-            standings.failed(&format!("http://{number}/").into(), "crm", Some(&Breaker::default()), now);
+            endpoints.failed(&format!("http://{number}/").into(), "crm", Some(&Breaker::default()), now);
         }
-        assert_eq!(standings.of.lock().unwrap().len(), MOST_REMEMBERED);
+        assert_eq!(endpoints.of.lock().unwrap().len(), MOST_REMEMBERED);
     }
 }

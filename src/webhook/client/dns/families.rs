@@ -16,10 +16,10 @@ use hickory_resolver::proto::rr::Name;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::NoAddress;
+use super::ResolveError;
 
 /// At least one address, or why there is none.
-type Answer = Result<Vec<IpAddr>, NoAddress>;
+type Answer = Result<Vec<IpAddr>, ResolveError>;
 
 /// Which addresses lead somewhere.
 trait Reach {
@@ -46,11 +46,11 @@ pub(super) async fn addresses(
 fn of_lookup(answered: Result<Lookup, NetError>) -> Answer {
     let found: Vec<_> = match answered {
         Ok(lookup) => lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect(),
-        Err(error) if error.is_no_records_found() => return Err(NoAddress::Unknown(error)),
-        Err(error) => return Err(NoAddress::Unanswered(error)),
+        Err(error) if error.is_no_records_found() => return Err(ResolveError::Unknown(error)),
+        Err(error) => return Err(ResolveError::Unanswered(error)),
     };
     match found.is_empty() {
-        true => Err(NoAddress::Unknown(NetError::from("an answer without an address"))),
+        true => Err(ResolveError::Unknown(NetError::from("an answer without an address"))),
         false => Ok(found),
     }
 }
@@ -66,8 +66,8 @@ async fn both(
 ) -> Answer {
     match select(pin!(ipv4), pin!(ipv6)).await {
         // there are name servers that say so of AAAA where they have A (RFC 4074, 4.2), but not the other way round
-        Either::Left((Err(NoAddress::Unknown(error)), ipv6)) if error.is_nx_domain() => {
-            timeout(RESOLUTION_DELAY, ipv6).await.unwrap_or(Err(NoAddress::Unknown(error)))
+        Either::Left((Err(ResolveError::Unknown(error)), ipv6)) if error.is_nx_domain() => {
+            timeout(RESOLUTION_DELAY, ipv6).await.unwrap_or(Err(ResolveError::Unknown(error)))
         }
         Either::Left((first, ipv6)) => joined(first, ipv6, reach).await,
         Either::Right((first, ipv4)) => joined(first, ipv4, reach).await,
@@ -96,8 +96,8 @@ async fn joined(
 }
 
 /// A name server that says nothing may know an address.
-fn more_telling(one: NoAddress, other: NoAddress) -> NoAddress {
-    if matches!(one, NoAddress::Unanswered(_)) { one } else { other }
+fn more_telling(one: ResolveError, other: ResolveError) -> ResolveError {
+    if matches!(one, ResolveError::Unanswered(_)) { one } else { other }
 }
 
 /// The port that will be connected to, where it is known.
@@ -152,11 +152,11 @@ mod tests {
 
     fn unknown(code: ResponseCode) -> Answer {
         let none = NoRecords::new(Query::default(), code);
-        Err(NoAddress::Unknown(NetError::Dns(DnsError::NoRecordsFound(none))))
+        Err(ResolveError::Unknown(NetError::Dns(DnsError::NoRecordsFound(none))))
     }
 
     fn failed() -> Answer {
-        Err(NoAddress::Unanswered(NetError::Timeout))
+        Err(ResolveError::Unanswered(NetError::Timeout))
     }
 
     impl Said {
@@ -187,9 +187,9 @@ mod tests {
         let all = timeout(Duration::from_secs(3600), both(ipv4.heard(), ipv6.heard(), &Leads(leads))).await;
         let said = match all {
             Ok(Ok(found)) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            Ok(Err(NoAddress::Unknown(_))) => "unknown".to_owned(),
-            Ok(Err(NoAddress::Unanswered(_))) => "unanswered".to_owned(),
-            Ok(Err(NoAddress::Malformed)) => "malformed".to_owned(),
+            Ok(Err(ResolveError::Unknown(_))) => "unknown".to_owned(),
+            Ok(Err(ResolveError::Unanswered(_))) => "unanswered".to_owned(),
+            Ok(Err(ResolveError::Malformed)) => "malformed".to_owned(),
             Err(_elapsed) => return (0, "nothing".to_owned()),
         };
         (began.elapsed().as_millis(), said)

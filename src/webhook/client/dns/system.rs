@@ -12,7 +12,7 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 use tracing::warn;
 
 use super::hosts::Hosts;
-use super::{NoAddress, families};
+use super::{ResolveError, families};
 use crate::files;
 
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -20,7 +20,7 @@ pub(super) const HOSTS: &str = "/etc/hosts";
 
 /// The host table and the name servers, as they were when they were read.
 #[derive(Debug)]
-pub(super) struct System {
+pub(super) struct SystemResolver {
     hosts: Hosts,
     resolver: TokioResolver,
     search: Search,
@@ -35,7 +35,7 @@ struct Search {
     ndots: usize,
 }
 
-impl System {
+impl SystemResolver {
     pub(super) fn read() -> Result<Self, NetError> {
         let text = text(RESOLV_CONF).unwrap_or_else(|error| {
             warn!("cannot read {RESOLV_CONF}: {error}; the name server {DEFAULT_SERVER} is asked, as the system does");
@@ -61,17 +61,17 @@ impl System {
 
     /// The addresses of a host, for a connection to this port: of the host table if it has any, else of the first of the
     /// completed names that has any.
-    pub(super) async fn addresses(&self, host: &str, port: Option<u16>) -> Result<Vec<IpAddr>, NoAddress> {
+    pub(super) async fn addresses(&self, host: &str, port: Option<u16>) -> Result<Vec<IpAddr>, ResolveError> {
         let known = self.hosts.addresses(host);
         if !known.is_empty() {
             return Ok(known);
         }
-        let mut fault = NoAddress::Malformed;
+        let mut fault = ResolveError::Malformed;
         for name in self.search.candidates(host) {
             match families::addresses(&self.resolver, name, self.ipv4_only, port).await {
                 Ok(found) => return Ok(found),
                 // a name server that says nothing may know it
-                Err(why) if !matches!(fault, NoAddress::Unanswered(_)) => fault = why,
+                Err(why) if !matches!(fault, ResolveError::Unanswered(_)) => fault = why,
                 Err(_) => {}
             }
         }
