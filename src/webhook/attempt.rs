@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::client::progress::StageTracker;
+use super::client::stage::StageTracker;
 use super::client::{Pool, dns, failure};
 use super::endpoint::Progress;
 use super::redirect::{redirected_headers, redirected_method};

@@ -2,8 +2,8 @@
 
 pub(super) mod dns;
 pub(super) mod failure;
-pub(super) mod progress;
-mod quarantine;
+mod quarantine_thread;
+pub(super) mod stage;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -17,8 +17,8 @@ use reqwest::{Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 
 use self::dns::Resolver;
-use self::progress::{TrackedConnector, TrackedResolver, tracked_cryptography};
-use self::quarantine::QuarantineThread;
+use self::quarantine_thread::QuarantineThread;
+use self::stage::{TrackedConnector, TrackedResolver, tracked_cryptography};
 use crate::tls::Tls;
 
 /// The clients that were made so far.
