@@ -28,7 +28,7 @@ use crate::nonce;
 use crate::slots::{Attendance, OpenFiles, Place};
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
-use crate::webhook::{ErrorPage, Webhook};
+use crate::webhook::{Ask, ErrorPage, Webhook};
 
 /// What every conversation under one configuration shares.
 #[derive(Debug)]
@@ -279,8 +279,9 @@ impl House {
             return nowhere(self.hand_over(step, request, timeout, request_place));
         }
         let telling = |outcome| in_words(dialect, step, outcome).0;
-        let until = began + timeout;
-        let asked = self.webhook.ask(step, &request, until, timeout, ErrorPage::Skip, &telling).await;
+        let (deadline, page) = (began + timeout, ErrorPage::Skip);
+        let ask = Ask { step, request: &request, deadline, timeout, page, telling: &telling };
+        let asked = self.webhook.ask(ask).await;
         self.tell(&asked);
         let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
         (self.blamed(asked.outcome), to)
@@ -318,11 +319,12 @@ impl House {
         let (house, step) = (Arc::clone(self), step.clone());
         let errand = async move {
             let began = Instant::now();
-            let (until, page) = (began + timeout, ErrorPage::Skip);
+            let (deadline, page) = (began + timeout, ErrorPage::Skip);
             // nobody is told
-            let asked = house.webhook.ask(&step, &request, until, timeout, page, &|outcome| outcome).await;
+            let (step, request, telling) = (&step, &request, &|outcome| outcome);
+            let asked = house.webhook.ask(Ask { step, request, deadline, timeout, page, telling }).await;
             house.tell(&asked);
-            report_detached(&step, &asked, began.elapsed());
+            report_detached(step, &asked, began.elapsed());
             drop((place, request_place, under_way));
         };
         self.errands.spawn(errand.in_current_span());

@@ -21,7 +21,7 @@ use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, FetchName, Value, Variables};
-use crate::webhook::{Attempt, ErrorPage, Webhook};
+use crate::webhook::{Ask, Attempt, ErrorPage, Webhook};
 
 /// What to try.
 #[derive(Debug, Args)]
@@ -174,8 +174,9 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         Ok((timeout, request)) => {
             let request = sent.insert(request);
             let telling = |outcome| in_words_of(call.switch, &step, outcome).0;
-            let until = began + timeout;
-            let asked = webhook.ask(&step, request, until, timeout, ErrorPage::Read, &telling).await;
+            let (deadline, page) = (began + timeout, ErrorPage::Read);
+            let ask = Ask { step: &step, request, deadline, timeout, page, telling: &telling };
+            let asked = webhook.ask(ask).await;
             (heard, attempts) = (asked.answer, asked.attempts);
             asked.outcome
         }

@@ -109,7 +109,7 @@ impl ConnectionPools {
     }
 
     /// Forgets the clients that trust in other ways than these or the machine's, with their keys and unused connections.
-    pub(super) fn keep<'a>(&self, ways: impl IntoIterator<Item = &'a Tls>) {
+    pub(super) fn retain<'a>(&self, ways: impl IntoIterator<Item = &'a Tls>) {
         let ways: HashSet<_> = ways.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.retain(|key, _| key.tls.as_ref().is_none_or(|tls| ways.contains(tls)));
@@ -178,9 +178,9 @@ mod tests {
         for tls in [None, Some(&insecure)] {
             pools.client(tls, time, Pool::Trusted).unwrap();
         }
-        pools.keep([&insecure]);
+        pools.retain([&insecure]);
         assert_eq!(pools.made.lock().unwrap().len(), 2);
-        pools.keep([]);
+        pools.retain([]);
         assert!(pools.made.lock().unwrap().keys().all(|key| key.tls.is_none()));
     }
 }

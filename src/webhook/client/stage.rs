@@ -36,7 +36,7 @@ impl StageTracker {
     }
 
     /// Sends a request and notes its progress.
-    pub(in crate::webhook) async fn of<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
+    pub(in crate::webhook) async fn track<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
         TRACKER.scope(Arc::clone(self), sending).await
     }
 
@@ -46,7 +46,7 @@ impl StageTracker {
     }
 
     /// True if the request went out on a connection that had served another one before.
-    pub(in crate::webhook) fn reused(&self) -> bool {
+    pub(in crate::webhook) fn is_reused(&self) -> bool {
         self.tracked().reused
     }
 
@@ -191,16 +191,16 @@ mod tests {
     async fn a_connection_is_awaited_until_it_is_there() {
         let (tell, told) = oneshot::channel();
         let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
-        assert!(tracker.reused() && tracker.stage() == Awaited::Answer);
+        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
         let told = async {
-            assert!(!tracker.reused() && tracker.stage() == Awaited::Connection);
+            assert!(!tracker.is_reused() && tracker.stage() == Awaited::Connection);
             note(Awaited::Tls);
             assert_eq!(tracker.stage(), Awaited::Tls);
             tell.send(()).unwrap();
         };
         let connecting = async { tokio::join!(connector.call(()), told).0 };
-        tracker.of(connecting).await.unwrap();
-        assert!(!tracker.reused() && tracker.stage() == Awaited::Answer);
+        tracker.track(connecting).await.unwrap();
+        assert!(!tracker.is_reused() && tracker.stage() == Awaited::Answer);
     }
 
     #[tokio::test]
@@ -212,13 +212,13 @@ mod tests {
             let connecting = begun.insert(connector.call(()));
             assert!(is_pending(connecting).await);
         };
-        tracker.of(begin).await;
+        tracker.track(begin).await;
         let begun = begun.unwrap();
         assert_eq!(tracker.stage(), Awaited::Connection);
         let finished = tokio::spawn(begun);
         tell.send(()).unwrap();
         finished.await.unwrap().unwrap();
-        assert!(tracker.reused() && tracker.stage() == Awaited::Answer);
+        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
     }
 
     #[tokio::test]
@@ -226,10 +226,10 @@ mod tests {
         let name = || "h.example".parse().unwrap();
         let tracker = StageTracker::new();
         let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
-        let _addresses = tracker.of(answers.resolve(name())).await.unwrap();
+        let _addresses = tracker.track(answers.resolve(name())).await.unwrap();
         assert_eq!(tracker.stage(), Awaited::Connection);
         let silent = TrackedResolver(Arc::new(Names(pending::<()>)));
-        tracker.of(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
+        tracker.track(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
         assert_eq!(tracker.stage(), Awaited::NameServers);
     }
 }
