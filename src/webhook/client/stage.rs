@@ -1,7 +1,7 @@
-//! The stage that a request has tracked, as its client's connector and resolver note it.
+//! Tracks the stage of a request, so that a `TIMEOUT` can name it.
 //!
-//! reqwest does not say whether a request makes a connection of its own, nor which part of that takes the time. A layer
-//! of the connector, the resolver and the random numbers of TLS note it for the request whose task they run in.
+//! reqwest does not say if a request makes a new connection, nor which part of that takes the time. The connector, the
+//! resolver and the random numbers of TLS note it here, for the request in whose task they run.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use tower_service::Service;
 
 use crate::hook::Awaited;
 
-/// The stage of one request.
+/// The tracker of one request.
 #[derive(Debug)]
 pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
 
 #[derive(Debug, Clone, Copy)]
 struct Tracked {
     awaited: Awaited,
-    /// True if the request goes out on a connection that has served another one before.
+    /// True if the request is sent on a connection that has served another one before.
     reused: bool,
 }
 
@@ -30,22 +30,22 @@ tokio::task_local! {
 }
 
 impl StageTracker {
-    /// The progress of a request that finds a kept connection, until something else is noted.
+    /// Returns a tracker that assumes a reused connection until something else is noted.
     pub(in crate::webhook) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Tracked { awaited: Awaited::Answer, reused: true })))
     }
 
-    /// Sends a request and notes its progress.
+    /// Runs a future and tracks its stage.
     pub(in crate::webhook) async fn track<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
         TRACKER.scope(Arc::clone(self), sending).await
     }
 
-    /// The stage that is not complete yet.
+    /// Returns the stage that is not complete yet.
     pub(in crate::webhook) fn stage(&self) -> Awaited {
         self.tracked().awaited
     }
 
-    /// True if the request went out on a connection that had served another one before.
+    /// True if the request was sent on a connection that had served another one before.
     pub(in crate::webhook) fn is_reused(&self) -> bool {
         self.tracked().reused
     }
@@ -59,9 +59,9 @@ impl StageTracker {
     }
 }
 
-/// Notes a stage of making a connection for the request of this task.
+/// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no request.
 fn note(awaited: Awaited) {
-    let _not_for_a_request = TRACKER.try_with(|tracker| tracker.note(awaited, false));
+    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(awaited, false));
 }
 
 /// A connector that notes the stages of its connections.
@@ -88,10 +88,11 @@ where
         Box::pin(poll_fn(move |context| {
             let connected = connecting.as_mut().poll(context);
             if let Some(tracker) = &tracker {
-                // elsewhere the pool finishes it, because the request has found a kept connection meanwhile
-                let elsewhere = TRACKER.try_with(|_| ()).is_err();
-                if elsewhere || connected.is_ready() {
-                    tracker.note(Awaited::Answer, elsewhere);
+                // without a tracker in this task, the pool finishes the connection, because the request has found an idle
+                // one meanwhile
+                let in_pool = TRACKER.try_with(|_| ()).is_err();
+                if in_pool || connected.is_ready() {
+                    tracker.note(Awaited::Answer, in_pool);
                 }
             }
             connected
@@ -99,7 +100,7 @@ where
     }
 }
 
-/// A resolver that notes when it is asked and when it has answered.
+/// A resolver that notes the beginning and the end of a lookup.
 #[derive(Debug)]
 pub(in crate::webhook) struct TrackedResolver<R>(pub(in crate::webhook) Arc<R>);
 
@@ -115,7 +116,7 @@ impl<R: Resolve + 'static> Resolve for TrackedResolver<R> {
     }
 }
 
-/// The cryptography of TLS, which notes when a handshake begins.
+/// Returns the cryptography of TLS, which notes the beginning of a handshake.
 pub(in crate::webhook) fn tracked_cryptography() -> CryptoProvider {
     CryptoProvider { secure_random: &*RANDOM, ..rustls::crypto::ring::default_provider() }
 }
@@ -123,7 +124,7 @@ pub(in crate::webhook) fn tracked_cryptography() -> CryptoProvider {
 static RANDOM: LazyLock<TrackedRandom> =
     LazyLock::new(|| TrackedRandom(rustls::crypto::ring::default_provider().secure_random));
 
-/// A handshake takes random numbers for its first message, as soon as there is a connection.
+/// Random numbers, which a handshake takes for its first message as soon as there is a connection.
 #[derive(Debug)]
 struct TrackedRandom(&'static dyn SecureRandom);
 
@@ -148,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// A connector that connects when it is told to.
+    /// A connector that connects as soon as the channel says so.
     struct Connector(Option<oneshot::Receiver<()>>);
 
     impl Service<()> for Connector {
@@ -169,7 +170,7 @@ mod tests {
         }
     }
 
-    /// A resolver that is asked, and answers or not.
+    /// A resolver whose answer is this future.
     struct Names<F>(fn() -> F);
 
     impl<F: Future<Output = ()> + Send + 'static> Resolve for Names<F> {
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_is_awaited_until_it_is_there() {
+    async fn the_stage_is_the_connection_until_it_is_made() {
         let (tell, told) = oneshot::channel();
         let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
         assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_the_pool_finishes_belongs_to_no_request() {
+    async fn a_connection_that_the_pool_finishes_is_no_stage_of_a_request() {
         let (tell, told) = oneshot::channel();
         let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
         let mut begun = None;
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn name_servers_are_awaited_until_they_answer() {
+    async fn the_stage_is_the_name_servers_until_they_answer() {
         let name = || "h.example".parse().unwrap();
         let tracker = StageTracker::new();
         let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
