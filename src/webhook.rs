@@ -1,11 +1,11 @@
 //! Asks webhooks. The only module that speaks HTTP to them.
 //!
-//! The way of one request: [`Webhook::ask`] → `ask_cached` (cache, single flight, stale answers, if the hook has a cache)
-//! → `ask_endpoints` (the endpoints in turn, with circuit breaker and retry) → `attempt` (one HTTP request with its
-//! redirects) → `client` (connection pool, DNS resolver, quarantine).
+//! The way of one request: [`Webhook::ask`] → `ask_cached` (cache, single flight, stale answers, if the hook
+//! has a cache) → `ask_endpoints` (the endpoints in turn, with circuit breaker and retry) → `attempt` (one
+//! HTTP request with its redirects) → `client` (connection pool, DNS resolver, quarantine).
 //!
-//! Obeys the hook's policy, and knows no switch. One deadline covers all of it, from name resolution to the last byte of
-//! the answer. A request that is dropped is cancelled, down to its socket.
+//! Obeys the hook's policy, and knows no switch. One deadline covers all of it, from name resolution to the
+//! last byte of the answer. A request that is dropped is cancelled, down to its socket.
 
 mod ask;
 mod ask_cached;
@@ -98,8 +98,8 @@ pub enum Origin {
 }
 
 impl Webhook {
-    /// Makes the HTTP clients for these hooks and for ad hoc steps. They use this machine's name servers and trusted
-    /// certificate authorities.
+    /// Makes the HTTP clients for these hooks and for ad hoc steps. They use this machine's name servers and
+    /// trusted certificate authorities.
     ///
     /// # Errors
     /// Returns the error if a client or the thread for connections in quarantine cannot be made.
@@ -121,8 +121,8 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// Makes the HTTP clients that these hooks need, so that no call has to wait for them. One client takes milliseconds:
-    /// do not call this on the thread that serves calls.
+    /// Makes the HTTP clients that these hooks need, so that no call has to wait for them. One client takes
+    /// milliseconds: do not call this on the thread that serves calls.
     ///
     /// # Errors
     /// Returns the error if a client cannot be made.
@@ -141,7 +141,8 @@ impl Webhook {
         Ok(())
     }
 
-    /// Makes these hooks the configured ones. Makes the clients that are missing, and drops those that no hook needs.
+    /// Makes these hooks the configured ones. Makes the clients that are missing, and drops those that no
+    /// hook needs.
     ///
     /// # Errors
     /// Returns the error if a client cannot be made.
@@ -160,7 +161,7 @@ impl Webhook {
     /// Returns a warning for the administrator if this machine trusts no certificate authority.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
-        self.shared.pools.trust_nobody().then_some(
+        self.shared.pools.trust_no_authority().then_some(
             "this machine trusts no certificate authority: every https webhook will be UNREACHABLE; \
              install the package ca-certificates",
         )
@@ -185,7 +186,8 @@ impl Attempt {
     }
 }
 
-/// Returns the TLS settings for requests that follow a redirect, if they differ: they show no client certificate.
+/// Returns the TLS settings for requests that follow a redirect, if they differ: they show no client
+/// certificate.
 fn anonymous(hook: &Hook) -> Option<Tls> {
     let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
     tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)

@@ -10,7 +10,8 @@ use super::{Ask, Origin, Shared, StepResult};
 use crate::hook::{Answer, Awaited, Keeping, Outcome};
 use crate::metrics::CacheResult;
 
-/// Returns the fresh answer, or the one that the webhook gives, or else a stale one, and counts which of them it was.
+/// Returns the fresh answer, or the one that the webhook gives, or else a stale one, and counts which of them
+/// it was.
 pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResult {
     let result = ask_or_wait(shared, ask, times).await;
     let counted = match result.origin {
@@ -45,7 +46,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResul
         match timeout_at(ask.deadline, got).await {
             Ok(Ok((answer, origin))) => {
                 let outcome = ask.step.judge(&answer);
-                // the answer was good for another call, or before a reload; the webhook may give another one now
+                // the answer was good for another call, or before a reload; the webhook may give another one
+                // now
                 if origin == Origin::Cache && rejected.is_none() && !ask.accepts(&outcome) {
                     rejected = Some(answer);
                     continue;
@@ -54,7 +56,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResul
             }
             // the time of the call that made the request was over, not the time of this call
             Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !ask.is_late() => {}
-            // judged for the call that made the request; another switch, or another variable, may accept the answer
+            // judged for the call that made the request; another switch, or another variable, may accept the
+            // answer
             Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) => {
                 break (ask.step.judge(&answer), Some(answer));
             }
@@ -69,8 +72,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResul
     StepResult { outcome, answer, origin: Origin::Webhook, attempts }
 }
 
-/// Returns the stale answer and its outcome if the webhook failed and the stale answer is good for this call. An answer
-/// that is not good is still the webhook's answer (RFC 5861, section 4): the customer may be gone.
+/// Returns the stale answer and its outcome if the webhook failed and the stale answer is good for this call.
+/// An answer that is not good is still the webhook's answer (RFC 5861, section 4): the customer may be gone.
 async fn stale_if_error(
     shared: &Shared,
     ask: Ask<'_>,

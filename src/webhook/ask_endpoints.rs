@@ -14,8 +14,8 @@ use super::time_slice::TimeSlice;
 use super::{Ask, Attempt, Origin, Shared, StepResult};
 use crate::hook::{Answer, Awaited, Outcome, Target};
 
-/// Asks one endpoint after the other until one gives an answer that is no 5xx. Each gets a slice of the time that is left;
-/// one whose circuit breaker is open is not asked.
+/// Asks one endpoint after the other until one gives an answer that is no 5xx. Each gets a slice of the time
+/// that is left; one whose circuit breaker is open is not asked.
 pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
     let targets = &ask.request.targets;
     let breaker = ask.hook().manner.breaker.as_ref();
@@ -59,7 +59,8 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
     StepResult { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
 }
 
-/// Asks one endpoint, and once more if the request may be retried. The permit is finished with the last result.
+/// Asks one endpoint, and once more if the request may be retried. The permit is finished with the last
+/// result.
 async fn ask_endpoint(
     shared: &Shared,
     ask: Ask<'_>,
@@ -90,8 +91,8 @@ async fn ask_endpoint(
     }
 }
 
-/// True if the request may be sent again and there is time for it. Withdraws the retry from the endpoint's budget; after
-/// a reused connection was closed the retry is free.
+/// True if the request may be sent again and there is time for it. Withdraws the retry from the endpoint's
+/// budget; after a reused connection was closed the retry is free.
 fn may_retry(failure: &Failure, ask: Ask<'_>, slice: TimeSlice, permit: &Permit<'_>) -> bool {
     failure.may_be_retried(&ask.request.method, ask.hook().manner.idempotent)
         && Instant::now() < slice.deadline

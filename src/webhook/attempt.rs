@@ -1,4 +1,5 @@
-//! One attempt: from its connection to the last byte of its answer, through the redirects that the hook follows.
+//! One attempt: from its connection to the last byte of its answer, through the redirects that the hook
+//! follows.
 
 use std::sync::Arc;
 
@@ -76,7 +77,8 @@ impl HttpRequest {
         Self { method, url, endpoint, headers, with_body, followed: self.followed + 1 }
     }
 
-    /// Sends the request and waits for the head of the answer. Notes what this shows about the endpoint's connections.
+    /// Sends the request and waits for the head of the answer. Notes what this shows about the endpoint's
+    /// connections.
     async fn send(
         &self,
         shared: &Shared,
@@ -151,7 +153,8 @@ fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Reads the body of an answer. The body of an error page is read if a person wants it, as much of it as comes.
+/// Reads the body of an answer. The body of an error page is read if a person wants it, as much of it as
+/// comes.
 async fn read_body(response: reqwest::Response, ask: Ask<'_>, slice: TimeSlice) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     let longest = ask.hook().longest_answer;

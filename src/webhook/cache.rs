@@ -1,5 +1,5 @@
-//! The cache of answers: fresh ones for calls that ask the same, and stale ones for the time when the webhook has no good
-//! answer (stale-if-error, RFC 5861, section 4).
+//! The cache of answers: fresh ones for calls that ask the same, and stale ones for the time when the webhook
+//! has no good answer (stale-if-error, RFC 5861, section 4).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::Origin;
 use super::single_flight::{Flown, Key, SingleFlight};
 use crate::hook::{Answer, Keeping};
 
-/// The fresh and the stale answers, and the requests under way for them. `E` is what a caller gets instead of a good
-/// answer.
+/// The fresh and the stale answers, and the requests under way for them. `E` is what a caller gets instead of
+/// a good answer.
 #[derive(Debug)]
 pub(super) struct AnswerCache<E> {
     fresh: Cache<Key, CachedAnswer>,
@@ -73,9 +73,9 @@ impl Expiry<Key, CachedAnswer> for OwnLifetime {
 }
 
 impl<E: Clone> AnswerCache<E> {
-    /// Returns the fresh answer, or the one that `request` brings. Callers of the same key share one request; from
-    /// `hedge_at` on, one of those who wait makes a hedged request. `rejected` is an answer that the caller has seen and
-    /// does not accept.
+    /// Returns the fresh answer, or the one that `request` brings. Callers of the same key share one request;
+    /// from `hedge_at` on, one of those who wait makes a hedged request. `rejected` is an answer that the
+    /// caller has seen and does not accept.
     ///
     /// Cancel safe: if the caller who makes the request leaves, the next one makes it.
     ///

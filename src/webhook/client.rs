@@ -1,4 +1,5 @@
-//! The HTTP clients and their connection pools: one for each TLS setting, each time to connect and each [`Pool`].
+//! The HTTP clients and their connection pools: one for each TLS setting, each time to connect and each
+//! [`Pool`].
 
 pub(super) mod dns;
 pub(super) mod failure;
@@ -29,7 +30,7 @@ pub(super) struct ConnectionPools {
     resolver: Arc<Resolver>,
     clients: Mutex<HashMap<PoolKey, Client>>,
     /// True if a client was made without any trusted authority.
-    trusts_nobody: AtomicBool,
+    trusts_no_authority: AtomicBool,
 }
 
 /// The settings in which clients differ.
@@ -53,15 +54,16 @@ pub(super) enum Pool {
 }
 
 impl Pool {
-    /// Returns the pools that a hook can need. With `keep_alive` that includes [`Pool::SingleUse`], because any webhook may
-    /// turn out to close connections without notice.
+    /// Returns the pools that a hook can need. With `keep_alive` that includes [`Pool::SingleUse`], because
+    /// any webhook may turn out to close connections without notice.
     pub(super) fn of(keep_alive: bool) -> &'static [Self] {
         if keep_alive { &[Self::Trusted, Self::Quarantine, Self::SingleUse] } else { &[Self::SingleUse] }
     }
 }
 
-/// The longest time that a connection stays idle in its pool. Node, Apache and uvicorn close an idle connection after
-/// 5 s. A shorter time avoids that a request is sent just then; a POST could not be sent again.
+/// The longest time that a connection stays idle in its pool. Node, Apache and uvicorn close an idle
+/// connection after 5 s. A shorter time avoids that a request is sent just then; a POST could not be sent
+/// again.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// The largest number of idle connections to one host: a burst of calls must not leave thousands.
@@ -84,20 +86,21 @@ impl ConnectionPools {
             quarantine: QuarantineThread::new()?,
             resolver: Arc::default(),
             clients: Mutex::default(),
-            trusts_nobody: AtomicBool::new(false),
+            trusts_no_authority: AtomicBool::new(false),
         })
     }
 
     /// True if a client was made and this machine trusts no certificate authority.
-    pub(super) fn trust_nobody(&self) -> bool {
-        self.trusts_nobody.load(Ordering::Relaxed)
+    pub(super) fn trust_no_authority(&self) -> bool {
+        self.trusts_no_authority.load(Ordering::Relaxed)
     }
 
-    /// Returns the client for requests that have this time to connect, and makes it if it is missing. reqwest divides the
-    /// connect timeout among the addresses of a host, so that a dead address leaves some time for the next one.
+    /// Returns the client for requests that have this time to connect, and makes it if it is missing. reqwest
+    /// divides the connect timeout among the addresses of a host, so that a dead address leaves some time for
+    /// the next one.
     pub(super) fn client(&self, tls: Option<&Tls>, time: Duration, pool: Pool) -> reqwest::Result<Client> {
-        // whole seconds, because each connect timeout has a pool of its own; a quarter more than the time, so that the
-        // deadline ends the wait for a single address, as a TIMEOUT
+        // whole seconds, because each connect timeout has a pool of its own; a quarter more than the time, so
+        // that the deadline ends the wait for a single address, as a TIMEOUT
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
         let key = PoolKey { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
@@ -109,8 +112,8 @@ impl ConnectionPools {
         Ok(self.lock().entry(key).or_insert(client).clone())
     }
 
-    /// Drops the clients with other TLS settings than these or the machine's default, with their keys and idle
-    /// connections.
+    /// Drops the clients with other TLS settings than these or the machine's default, with their keys and
+    /// idle connections.
     pub(super) fn retain<'a>(&self, used: impl IntoIterator<Item = &'a Tls>) {
         let used: HashSet<_> = used.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
         self.lock().retain(|key, _| key.tls.as_ref().is_none_or(|tls| used.contains(tls)));
@@ -120,14 +123,14 @@ impl ConnectionPools {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a client. A machine without trusted authorities gets one that trusts none: plain http works, and https fails
-    /// as `UNREACHABLE`.
+    /// Makes a client. A machine without trusted authorities gets one that trusts none: plain http works, and
+    /// https fails as `UNREACHABLE`.
     fn make(&self, tls: Option<&Tls>, connect_timeout: Duration, pool: Pool) -> reqwest::Result<Client> {
         let builder = || with_tls(self.builder(connect_timeout, pool), tls);
         match builder()?.build() {
             Ok(client) => Ok(client),
             Err(_no_trust_store) if tls.is_none_or(|tls| tls.authorities().is_none()) => {
-                self.trusts_nobody.store(true, Ordering::Relaxed);
+                self.trusts_no_authority.store(true, Ordering::Relaxed);
                 builder()?.tls_certs_only([]).build()
             }
             Err(error) => Err(error),

@@ -1,4 +1,5 @@
-//! The state of endpoints, which outlives a call: circuit breaker, retry budget, quarantine, reuse of connections.
+//! The state of endpoints, which outlives a call: circuit breaker, retry budget, quarantine, reuse of
+//! connections.
 //!
 //! An endpoint is a URL as it is written, without its query and credentials. Knows nothing of HTTP.
 

@@ -5,8 +5,8 @@ use url::Url;
 
 use crate::hook::{RedirectFault, Redirects};
 
-/// Returns the URL that an answer redirects to, or none if the answer is no redirect or the hook follows none.
-/// `followed` is the number of redirects that were followed before.
+/// Returns the URL that an answer redirects to, or none if the answer is no redirect or the hook follows
+/// none. `followed` is the number of redirects that were followed before.
 ///
 /// # Errors
 /// Returns the reason if the redirect is not followed.
@@ -49,8 +49,8 @@ fn is_listed(hosts: &[String], target: &Url) -> bool {
     })
 }
 
-/// Returns the method of the request that follows a redirect with this status (Fetch standard, HTTP-redirect fetch,
-/// step 12).
+/// Returns the method of the request that follows a redirect with this status (Fetch standard, HTTP-redirect
+/// fetch, step 12).
 pub(super) fn redirected_method(code: u16, method: &Method) -> Method {
     match code {
         301..=303 => Method::GET,
@@ -58,8 +58,8 @@ pub(super) fn redirected_method(code: u16, method: &Method) -> Method {
     }
 }
 
-/// Returns the headers of the request that follows a redirect. Credentials are left out: they are for the configured
-/// endpoint only.
+/// Returns the headers of the request that follows a redirect. Credentials are left out: they are for the
+/// configured endpoint only.
 pub(super) fn redirected_headers(headers: &HeaderMap, with_body: bool) -> HeaderMap {
     let mut redirected = HeaderMap::new();
     for (name, value) in headers {

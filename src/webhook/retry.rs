@@ -9,7 +9,8 @@ use crate::hook::{Outcome, Unreachable};
 pub(super) struct Failure {
     pub(super) outcome: Outcome,
     pub(super) progress: Progress,
-    /// True if a reused connection was closed before any byte of the answer came. A new connection may be good.
+    /// True if a reused connection was closed before any byte of the answer came. A new connection may be
+    /// good.
     pub(super) on_reused_connection: bool,
 }
 
@@ -20,7 +21,8 @@ pub(super) enum Progress {
     NotConnected,
     /// The request was sent, in part at least, and no byte of an answer had come.
     Sent {
-        /// True if the connection had served another request before, so that the webhook may just have closed it.
+        /// True if the connection had served another request before, so that the webhook may just have closed
+        /// it.
         reused: bool,
     },
     /// An answer had begun, or a redirect had been followed.
@@ -43,8 +45,8 @@ impl Failure {
 }
 
 impl Progress {
-    /// True if a request that failed for this reason may be sent again. A POST that the webhook may have received is
-    /// sent again only if the hook says that it is idempotent.
+    /// True if a request that failed for this reason may be sent again. A POST that the webhook may have
+    /// received is sent again only if the hook says that it is idempotent.
     fn allows_retry(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
             Self::NotConnected => why.may_pass(),

@@ -1,9 +1,10 @@
 //! One request for many callers who would send the same at the same time.
 //!
-//! The first caller is the leader and makes the request; the others wait for its result. A flight that takes long may be
-//! lost, so one of its waiters leads a second one, the hedged request, and the first good result serves all.
+//! The first caller is the leader and makes the request; the others wait for its result. A flight that takes
+//! long may be lost, so one of its waiters leads a second one, the hedged request, and the first good result
+//! serves all.
 //!
-//! Knows nothing of answers or of how long they are kept.
+//! Does not know what the value is, or how long it is cached.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -29,9 +30,9 @@ enum FlightKind {
     Hedge,
 }
 
-/// The result of one flight; none while it is under way. Its lock is held by the leader, and waited for by the others in
-/// the order in which they came. (`try_get_with` of moka is not used: it panics in a waiter as soon as two hundred
-/// leaders of the same flight have hung up.)
+/// The result of one flight; none while it is under way. Its lock is held by the leader, and waited for by
+/// the others in the order in which they came. (`try_get_with` of moka is not used: it panics in a waiter as
+/// soon as two hundred leaders of the same flight have hung up.)
 type Flight<T, E> = Mutex<Option<Result<T, E>>>;
 
 /// One caller's part in a flight. The last one to leave removes the flight.
@@ -60,8 +61,8 @@ impl<T, E> Default for SingleFlight<T, E> {
 }
 
 impl<T: Clone, E: Clone> SingleFlight<T, E> {
-    /// Returns the result of the flight that is under way for this key, or leads one. From `hedge_at` on, a caller who
-    /// still waits joins a second flight as well; the first good result of the two counts.
+    /// Returns the result of the flight that is under way for this key, or leads one. From `hedge_at` on, a
+    /// caller who still waits joins a second flight as well; the first good result of the two counts.
     ///
     /// A leader calls `known` before it makes the request, because another flight may have ended meanwhile.
     ///
@@ -108,7 +109,8 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
 }
 
 impl<T: Clone, E: Clone> Waiter<'_, T, E> {
-    /// Returns the result of the flight whose lock the caller has got. If there is none yet, the caller is the leader.
+    /// Returns the result of the flight whose lock the caller has got. If there is none yet, the caller is
+    /// the leader.
     async fn land(
         &self,
         mut result: MutexGuard<'_, Option<Result<T, E>>>,
@@ -245,9 +247,9 @@ mod tests {
         assert!(flights.flights.lock().unwrap().is_empty());
     }
 
-    /// Nine callers who wait two seconds, and make a hedged request after one. Each of the two requests takes so many
-    /// milliseconds and is good or not. Returns for each caller `Ok` with true if it took less than 1.25 s, or `Err` with
-    /// true if its time was over.
+    /// Nine callers who wait two seconds, and make a hedged request after one. Each of the two requests takes
+    /// so many milliseconds and is good or not. Returns for each caller `Ok` with true if it took less than
+    /// 1.25 s, or `Err` with true if its time was over.
     async fn nine(first: (u64, bool), hedged: (u64, bool)) -> Vec<Result<bool, bool>> {
         let (flights, requests) = (SingleFlight::<u8, bool>::default(), AtomicUsize::new(0));
         let call = async |_: u64| {

@@ -12,13 +12,15 @@ use crate::hook::{Awaited, Outcome};
 pub(super) struct TimeSlice {
     /// The end of the slice.
     pub(super) deadline: Instant,
-    /// The time that a `TIMEOUT` of this endpoint names: the step's whole timeout for the last endpoint, the slice for
-    /// those before.
+    /// The time that a `TIMEOUT` of this endpoint names: the step's whole timeout for the last endpoint, the
+    /// slice for those before.
     timeout: Duration,
-    /// True if the slice is at least half of what the hook's timeout gives this endpoint. If it is less, the switch,
-    /// another call or the call's own `timeout` took the time, and silence says nothing about the endpoint.
+    /// True if the slice is at least half of what the hook's timeout gives this endpoint. If it is less, the
+    /// switch, another call or the call's own `timeout` took the time, and silence says nothing about the
+    /// endpoint.
     pub(super) is_fair: bool,
-    /// The longest time to make a connection. The same for every call of a hook, because it selects the connection pool.
+    /// The longest time to make a connection. The same for every call of a hook, because it selects the
+    /// connection pool.
     pub(super) connect_timeout: Duration,
 }
 

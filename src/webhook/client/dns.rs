@@ -1,8 +1,9 @@
 //! The DNS resolver: finds the addresses of a host name.
 //!
-//! Asks in the order of the system's resolver: first the host table, then the name servers with the search domains. Reads
-//! `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change. The system's own resolver is not used: it
-//! blocks a thread until its own time limits have passed, long after the call has ended.
+//! Asks in the order of the system's resolver: first the host table, then the name servers with the search
+//! domains. Reads `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change. The system's
+//! own resolver is not used: it blocks a thread until its own time limits have passed, long after the call
+//! has ended.
 
 mod families;
 mod hosts;
@@ -93,8 +94,9 @@ fn modified_times() -> ModifiedTimes {
 
 /// Returns the IPv4 addresses before the IPv6 ones, each family rotated by the number of the lookup.
 ///
-/// hyper-util tries the second family 300 ms after the first, or as soon as the first has failed. IPv4 is first, because
-/// broken IPv6 is far more common. The rotation spreads the cost of a dead address: not every caller waits for it.
+/// hyper-util tries the second family 300 ms after the first, or as soon as the first has failed. IPv4 is
+/// first, because broken IPv6 is far more common. The rotation spreads the cost of a dead address: not every
+/// caller waits for it.
 fn rotated(addresses: Vec<IpAddr>, lookup: usize) -> Vec<IpAddr> {
     let (mut ipv4, mut ipv6): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv4);
     for family in [&mut ipv4, &mut ipv6] {

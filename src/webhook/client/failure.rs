@@ -30,7 +30,8 @@ pub(in crate::webhook) fn chain(error: &reqwest::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Returns the next error of the chain. An `io::Error` hides the error that it was made of: its `source` skips it.
+/// Returns the next error of the chain. An `io::Error` hides the error that it was made of: its `source`
+/// skips it.
 fn source<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
@@ -60,8 +61,8 @@ fn known_cause(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
     }
 }
 
-/// True if the head of the answer is longer than hyper reads: 100 lines (`proto/h1/role.rs`, `DEFAULT_MAX_HEADERS`), 417,792
-/// bytes (`proto/h1/io.rs`, `DEFAULT_MAX_BUFFER_SIZE`).
+/// True if the head of the answer is longer than hyper reads: 100 lines (`proto/h1/role.rs`,
+/// `DEFAULT_MAX_HEADERS`), 417,792 bytes (`proto/h1/io.rs`, `DEFAULT_MAX_BUFFER_SIZE`).
 fn is_too_long(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
 }

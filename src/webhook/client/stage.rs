@@ -1,7 +1,8 @@
 //! Tracks the stage of a request, so that a `TIMEOUT` can name it.
 //!
-//! reqwest does not say if a request makes a new connection, nor which part of that takes the time. The connector, the
-//! resolver and the random numbers of TLS note it here, for the request in whose task they run.
+//! reqwest does not say if a request makes a new connection, nor which part of that takes the time. The
+//! connector, the resolver and the random numbers of TLS note it here, for the request in whose task they
+//! run.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,7 +21,8 @@ pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
 
 #[derive(Debug, Clone, Copy)]
 struct Tracked {
-    awaited: Awaited,
+    /// The stage that is not complete yet.
+    stage: Awaited,
     /// True if the request is sent on a connection that has served another one before.
     reused: bool,
 }
@@ -32,7 +34,7 @@ tokio::task_local! {
 impl StageTracker {
     /// Returns a tracker that assumes a reused connection until something else is noted.
     pub(in crate::webhook) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Tracked { awaited: Awaited::Answer, reused: true })))
+        Arc::new(Self(Mutex::new(Tracked { stage: Awaited::Answer, reused: true })))
     }
 
     /// Runs a future and tracks its stage.
@@ -42,7 +44,7 @@ impl StageTracker {
 
     /// Returns the stage that is not complete yet.
     pub(in crate::webhook) fn stage(&self) -> Awaited {
-        self.tracked().awaited
+        self.tracked().stage
     }
 
     /// True if the request was sent on a connection that had served another one before.
@@ -54,14 +56,15 @@ impl StageTracker {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, awaited: Awaited, reused: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { awaited, reused };
+    fn note(&self, stage: Awaited, reused: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { stage, reused };
     }
 }
 
-/// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no request.
-fn note(awaited: Awaited) {
-    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(awaited, false));
+/// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no
+/// request.
+fn note(stage: Awaited) {
+    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(stage, false));
 }
 
 /// A connector that notes the stages of its connections.
@@ -88,8 +91,8 @@ where
         Box::pin(poll_fn(move |context| {
             let connected = connecting.as_mut().poll(context);
             if let Some(tracker) = &tracker {
-                // without a tracker in this task, the pool finishes the connection, because the request has found an idle
-                // one meanwhile
+                // without a tracker in this task, the pool finishes the connection, because the request has
+                // found an idle one meanwhile
                 let in_pool = TRACKER.try_with(|_| ()).is_err();
                 if in_pool || connected.is_ready() {
                     tracker.note(Awaited::Answer, in_pool);

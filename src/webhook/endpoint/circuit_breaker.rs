@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use crate::hook::Breaker;
 
-/// The circuit breaker of one endpoint. Hooks that share the endpoint can have different settings, so each call
-/// brings those of its hook.
+/// The circuit breaker of one endpoint. Hooks that share the endpoint can have different settings, so each
+/// call brings those of its hook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CircuitBreaker {
     /// The number of requests without an answer since the last answer.
@@ -58,8 +58,8 @@ pub(super) enum Transition {
 }
 
 impl CircuitBreaker {
-    /// Decides about one request. A half-open breaker admits it as a probe, and no other until the probe time has
-    /// passed again.
+    /// Decides about one request. A half-open breaker admits it as a probe, and no other until the probe time
+    /// has passed again.
     pub(super) fn admit(&mut self, settings: &Breaker, now: Instant) -> Admission {
         let State::Open { last_try } = self.state else { return Admission::Closed };
         if self.is_open_for(settings, now) {
@@ -86,8 +86,8 @@ impl CircuitBreaker {
         self.failures
     }
 
-    /// Gives the probe to the next caller, because this one ended without a result. Does nothing if another probe has
-    /// begun since.
+    /// Gives the probe to the next caller, because this one ended without a result. Does nothing if another
+    /// probe has begun since.
     pub(super) fn give_back(&mut self, probe: Probe) {
         if self.state == (State::Open { last_try: probe.began }) {
             self.state = State::Open { last_try: probe.previous_try };
@@ -101,8 +101,8 @@ impl CircuitBreaker {
         was_open.then_some(Transition::Closed)
     }
 
-    /// Notes a request without an answer, and opens the breaker after the configured number of them. Without settings
-    /// the failure is counted and the breaker stays closed.
+    /// Notes a request without an answer, and opens the breaker after the configured number of them. Without
+    /// settings the failure is counted and the breaker stays closed.
     pub(super) fn failed(&mut self, settings: Option<&Breaker>, now: Instant) -> Option<Transition> {
         self.failures = self.failures.saturating_add(1);
         if self.is_open() || self.failures < settings?.failures {

@@ -1,4 +1,5 @@
-//! Whether connections to one endpoint are reused, which some webhooks do not allow although they do not say so.
+//! The reuse of connections to one endpoint. Some webhooks close each connection after the answer and do not
+//! say so.
 //!
 //! Pure: the time comes from the caller.
 
@@ -19,8 +20,8 @@ impl ConnectionReuse {
         self.closed_at.is_none_or(|at| now.saturating_duration_since(at) >= NO_REUSE)
     }
 
-    /// Notes that a reused connection was closed before any byte of an answer. Returns true if reuse was allowed until
-    /// now.
+    /// Notes that a reused connection was closed before any byte of an answer. Returns true if reuse was
+    /// allowed until now.
     pub(super) fn was_closed(&mut self, now: Instant) -> bool {
         let was_allowed = self.is_allowed(now);
         self.closed_at = Some(now);

@@ -7,9 +7,9 @@ use super::circuit_breaker::Probe;
 use super::registry::Endpoints;
 use crate::hook::Breaker;
 
-/// The permit to ask an endpoint, given by [`Endpoints::admit`]. It is finished with the result of the request. A permit
-/// that is dropped without a result gives its probe to the next caller: a caller who hung up has learned nothing about
-/// the endpoint.
+/// The permit to ask an endpoint, given by [`Endpoints::admit`]. It is finished with the result of the
+/// request. A permit that is dropped without a result gives its probe to the next caller: a caller who hung
+/// up has learned nothing about the endpoint.
 #[derive(Debug)]
 pub(in crate::webhook) struct Permit<'a> {
     pub(super) endpoints: &'a Endpoints,
@@ -28,9 +28,11 @@ pub(in crate::webhook) enum EndpointResult {
     Answered,
     /// No answer came, and the time was long enough for one.
     Failed,
-    /// No answer came, but the time was short. The endpoint goes into quarantine; the breaker does not count it.
+    /// No answer came, but the time was short. The endpoint goes into quarantine; the breaker does not count
+    /// it.
     SilentUncounted,
-    /// The result says nothing about the endpoint: this machine was at fault, or a reused connection was closed.
+    /// The result says nothing about the endpoint: this machine was at fault, or a reused connection was
+    /// closed.
     Unknown,
 }
 

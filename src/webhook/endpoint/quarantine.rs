@@ -21,8 +21,8 @@ impl Quarantine {
         !self.has_answered || self.silent_at.is_some_and(is_recent)
     }
 
-    /// Notes that the endpoint has answered once. Does not end the quarantine after a request without an answer:
-    /// the same can happen again.
+    /// Notes that the endpoint has answered once. Does not end the quarantine after a request without an
+    /// answer: the same can happen again.
     pub(super) fn answered(&mut self) {
         self.has_answered = true;
     }

@@ -1,4 +1,5 @@
-//! The registry of endpoints: one record for each, behind one lock. Logs and counts the transitions of breakers.
+//! The registry of endpoints: one record for each, behind one lock. Logs and counts the transitions of
+//! breakers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,8 @@ pub(in crate::webhook) struct Endpoints {
     metrics: Arc<Metrics>,
 }
 
-/// A record for every endpoint of the configuration and for a limited number of others, by URL without query and
-/// credentials.
+/// A record for every endpoint of the configuration and for a limited number of others, by URL without query
+/// and credentials.
 #[derive(Debug, Default)]
 struct Records {
     by_url: HashMap<Arc<str>, Endpoint>,
@@ -29,9 +30,9 @@ struct Records {
     configured: usize,
 }
 
-/// The largest number of records of ad hoc endpoints: their URLs come from dialplans. If there is no room for one that
-/// fails, the records of ad hoc endpoints with a closed breaker are dropped. If that makes no room, the endpoint gets no
-/// record.
+/// The largest number of records of ad hoc endpoints: their URLs come from dialplans. If there is no room for
+/// one that fails, the records of ad hoc endpoints with a closed breaker are dropped. If that makes no room,
+/// the endpoint gets no record.
 const MOST_AD_HOC: usize = 1024;
 
 impl Records {
@@ -46,8 +47,8 @@ impl Records {
         self.by_url.get_mut(endpoint)
     }
 
-    /// Changes the record of an endpoint. If there is no room for a new record, others are dropped; if that is not
-    /// enough, the change is lost.
+    /// Changes the record of an endpoint. If there is no room for a new record, others are dropped; if that
+    /// is not enough, the change is lost.
     fn update<T>(&mut self, endpoint: &Arc<str>, change: impl FnOnce(&mut Endpoint) -> T) -> T {
         if !self.has_room() && !self.by_url.contains_key(endpoint) {
             self.by_url.retain(|_, record| record.is_configured || record.breaker.is_open());
@@ -68,7 +69,8 @@ impl Endpoints {
         Self { records: Mutex::default(), metrics }
     }
 
-    /// Makes these the endpoints of the configuration: they always have a record, and the metrics show their breakers.
+    /// Makes these the endpoints of the configuration: they always have a record, and the metrics show their
+    /// breakers.
     pub(in crate::webhook) fn configure(&self, endpoints: impl Iterator<Item = Arc<str>>) {
         let configured: HashSet<_> = endpoints.collect();
         let mut records = self.lock();

@@ -23,8 +23,8 @@ type Addresses = Result<Vec<IpAddr>, ResolveError>;
 
 /// A test of which addresses can be reached.
 trait Reachability {
-    /// Returns an address that accepts a connection as soon as one does. If every address has refused, returns all of them
-    /// a moment later: the request's own connection then gives the reason.
+    /// Returns an address that accepts a connection as soon as one does. If every address has refused,
+    /// returns all of them a moment later: the request's own connection then gives the reason.
     async fn reachable(&self, addresses: &[IpAddr]) -> Vec<IpAddr>;
 }
 
@@ -55,11 +55,12 @@ fn of_lookup(answered: Result<Lookup, NetError>) -> Addresses {
     }
 }
 
-/// The time that the second family has after the answer for the first one (RFC 8305, sections 3 and 8: "Resolution
-/// Delay").
+/// The time that the second family has after the answer for the first one (RFC 8305, sections 3 and 8:
+/// "Resolution Delay").
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// Waits for both families, but not for one that is not answered while an address of the other can be reached.
+/// Waits for both families, but not for one that is not answered while an address of the other can be
+/// reached.
 async fn both(
     ipv4: impl Future<Output = Addresses>,
     ipv6: impl Future<Output = Addresses>,
@@ -75,8 +76,8 @@ async fn both(
     }
 }
 
-/// Returns the addresses of both families. Waits for the second one [`RESOLUTION_DELAY`], and then until an address of the
-/// first can be reached.
+/// Returns the addresses of both families. Waits for the second one [`RESOLUTION_DELAY`], and then until an
+/// address of the first can be reached.
 async fn joined(
     first: Addresses,
     mut other: impl Future<Output = Addresses> + Unpin,
@@ -97,7 +98,8 @@ async fn joined(
     Ok(found)
 }
 
-/// Returns [`ResolveError::NoAnswer`] if one of the two is that: a name server that does not answer may know an address.
+/// Returns [`ResolveError::NoAnswer`] if one of the two is that: a name server that does not answer may know
+/// an address.
 fn more_informative(one: ResolveError, other: ResolveError) -> ResolveError {
     if matches!(one, ResolveError::NoAnswer(_)) { one } else { other }
 }
@@ -106,8 +108,8 @@ fn more_informative(one: ResolveError, other: ResolveError) -> ResolveError {
 struct Connect(Option<u16>);
 
 impl Reachability for Connect {
-    /// Connects, and closes the connection again: the HTTP library takes all addresses at once, so the addresses of the
-    /// other family must be there before it connects.
+    /// Connects, and closes the connection again: the HTTP library takes all addresses at once, so the
+    /// addresses of the other family must be there before it connects.
     async fn reachable(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
         let Some(port) = self.0 else { return addresses.to_vec() };
         let mut next = addresses.iter().copied();
@@ -132,8 +134,8 @@ impl Reachability for Connect {
 /// The time that the family without an answer has after every address of the other has refused.
 const AFTER_REFUSALS: Duration = Duration::from_millis(500);
 
-/// The time between connection attempts to one address and to the next (RFC 8305, section 8: "Connection Attempt
-/// Delay").
+/// The time between connection attempts to one address and to the next (RFC 8305, section 8: "Connection
+/// Attempt Delay").
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

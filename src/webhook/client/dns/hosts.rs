@@ -32,8 +32,8 @@ impl Hosts {
 
     /// Returns the addresses of a name. If there are any, no name server is asked.
     ///
-    /// `localhost` and names that end in `.localhost` have both loopback addresses (RFC 6761, section 6.3), because
-    /// containers often list only one. A table that gives such a name another address is obeyed.
+    /// `localhost` and names that end in `.localhost` have both loopback addresses (RFC 6761, section 6.3),
+    /// because containers often list only one. A table that gives such a name another address is obeyed.
     pub(super) fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let key = key(name);
         let mut found = self.0.get(&key).cloned().unwrap_or_default();

@@ -59,8 +59,8 @@ impl SystemResolver {
         })
     }
 
-    /// Returns the addresses of a host, for a connection to this port: those of the host table, or else those of the first
-    /// completed name that has any.
+    /// Returns the addresses of a host, for a connection to this port: those of the host table, or else those
+    /// of the first completed name that has any.
     pub(super) async fn addresses(&self, host: &str, port: Option<u16>) -> Result<Vec<IpAddr>, ResolveError> {
         let known = self.hosts.addresses(host);
         if !known.is_empty() {
@@ -80,7 +80,8 @@ impl SystemResolver {
 }
 
 impl Search {
-    /// Takes the domains of `search` or `domain`, whichever line is last, or else the domain of the machine's own name.
+    /// Takes the domains of `search` or `domain`, whichever line is last, or else the domain of the machine's
+    /// own name.
     fn of(config: &ResolverConfig, ndots: usize) -> Self {
         let domains = match config.search() {
             [] => config.domain().cloned().into_iter().collect(),
@@ -89,9 +90,9 @@ impl Search {
         Self { domains, ndots }
     }
 
-    /// Returns the complete names to look up, in order (`resolv.conf(5)`, `ndots`): the name itself first if it has enough
-    /// dots, else last, and the name in each search domain. A name that ends in a dot is complete. Returns nothing if the
-    /// host cannot be a DNS name.
+    /// Returns the complete names to look up, in order (`resolv.conf(5)`, `ndots`): the name itself first if
+    /// it has enough dots, else last, and the name in each search domain. A name that ends in a dot is
+    /// complete. Returns nothing if the host cannot be a DNS name.
     fn candidates(&self, host: &str) -> Vec<Name> {
         let Ok(name) = Name::from_ascii(host) else { return Vec::new() };
         if name.num_labels() == 0 {
