@@ -29,7 +29,7 @@ use self::ask_endpoints::ask_endpoints;
 use self::cache::AnswerCache;
 use self::client::{ConnectionPools, Pool};
 use self::endpoint::registry::Endpoints;
-use self::time_slice::share;
+use self::time_slice::slice_of;
 use crate::hook::{Answer, Hook, Outcome};
 use crate::metrics::Metrics;
 use crate::tls::Tls;
@@ -129,7 +129,7 @@ impl Webhook {
     pub fn make_clients<'a>(&self, hooks: impl IntoIterator<Item = &'a Hook>) -> Result<(), NoClient> {
         for hook in hooks {
             for later in 0..hook.urls.len() {
-                let connect_timeout = share(hook.timeout.get(), later);
+                let connect_timeout = slice_of(hook.timeout.get(), later);
                 for &pool in Pool::of(hook.manner.keep_alive) {
                     self.shared.pools.client(hook.manner.tls.as_deref(), connect_timeout, pool)?;
                     if let Some(anonymous) = anonymous(hook) {

@@ -103,7 +103,7 @@ fn result_for_endpoint(made: &Result<Received, Failure>, slice: TimeSlice) -> En
     let Err(failure) = made else { return EndpointResult::Answered };
     match failure.outcome {
         _ if failure.outcome.is_our_own_fault() || failure.on_reused_connection => EndpointResult::Unknown,
-        Outcome::Timeout { .. } if !slice.is_fair => EndpointResult::SilentUncounted,
+        Outcome::Timeout { .. } if !slice.is_long_enough => EndpointResult::SilentUncounted,
         _ if failure.outcome.is_silence() => EndpointResult::Failed,
         // an answer that must not be read to its end
         _ => EndpointResult::Answered,

@@ -18,7 +18,7 @@ pub(super) struct TimeSlice {
     /// True if the slice is at least half of what the hook's timeout gives this endpoint. If it is less, the
     /// switch, another call or the call's own `timeout` took the time, and silence says nothing about the
     /// endpoint.
-    pub(super) is_fair: bool,
+    pub(super) is_long_enough: bool,
     /// The longest time to make a connection. The same for every call of a hook, because it selects the
     /// connection pool.
     pub(super) connect_timeout: Duration,
@@ -27,12 +27,12 @@ pub(super) struct TimeSlice {
 impl TimeSlice {
     /// Returns the slice of an endpoint that is asked now, with so many endpoints after it.
     pub(super) fn new(ask: &Ask<'_>, now: Instant, later: usize) -> Self {
-        let slice = share(ask.deadline.saturating_duration_since(now), later);
-        let is_fair = slice >= share(ask.hook().timeout.get(), later) / 2;
-        let connect_timeout = share(ask.timeout, later);
+        let slice = slice_of(ask.deadline.saturating_duration_since(now), later);
+        let is_long_enough = slice >= slice_of(ask.hook().timeout.get(), later) / 2;
+        let connect_timeout = slice_of(ask.timeout, later);
         match later {
-            0 => Self { deadline: ask.deadline, timeout: ask.timeout, is_fair, connect_timeout },
-            _ => Self { deadline: now + slice, timeout: rounded(slice), is_fair, connect_timeout },
+            0 => Self { deadline: ask.deadline, timeout: ask.timeout, is_long_enough, connect_timeout },
+            _ => Self { deadline: now + slice, timeout: rounded(slice), is_long_enough, connect_timeout },
         }
     }
 
@@ -48,6 +48,6 @@ fn rounded(time: Duration) -> Duration {
 }
 
 /// Divides a time equally among an endpoint and so many after it. Returns the part of one.
-pub(super) fn share(time: Duration, later: usize) -> Duration {
+pub(super) fn slice_of(time: Duration, later: usize) -> Duration {
     time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -139,8 +139,9 @@ impl Endpoints {
             warn!(
                 hook,
                 to = origin(endpoint),
-                "the webhook closed a reused connection without notice: for {} minutes each request gets a new \
-                 connection; if this happens again, write keep_alive = false in the hook, because one call fails each time",
+                "the webhook closed a reused connection without notice: for {} minutes each request gets a \
+                 new connection; if this happens again, write keep_alive = false in the hook: without it, one \
+                 call fails each time",
                 NO_REUSE.as_secs() / 60
             );
         }
@@ -186,7 +187,8 @@ impl Endpoints {
             hook,
             to = origin(endpoint),
             failures,
-            "the webhook does not answer: its circuit breaker is open and no caller waits for it; it is tried again every {:?}",
+            "the webhook does not answer: its circuit breaker is open and no caller waits for it; it is tried \
+             again every {:?}",
             breaker.probe
         );
     }

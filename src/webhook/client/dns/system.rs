@@ -38,7 +38,10 @@ struct Search {
 impl SystemResolver {
     pub(super) fn read() -> Result<Self, NetError> {
         let text = text(RESOLV_CONF).unwrap_or_else(|error| {
-            warn!("cannot read {RESOLV_CONF}: {error}; the name server {DEFAULT_SERVER} is asked, as the system's resolver does");
+            warn!(
+                "cannot read {RESOLV_CONF}: {error}; the name server {DEFAULT_SERVER} is asked, as the \
+                 system's resolver does"
+            );
             String::new()
         });
         let (config, mut options) = servers(&text).unwrap_or_else(|error| {
