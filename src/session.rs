@@ -26,7 +26,7 @@ use crate::metrics::Refusal;
 use crate::nonce;
 use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
 use crate::variable::{Assignment, VariableName};
-use crate::webhook::ErrorPage;
+use crate::webhook::{Ask, ErrorPage};
 
 /// The daemon, and the configuration that holds for this session to its end.
 #[derive(Debug, Clone)]
@@ -210,11 +210,12 @@ impl Shared {
         }
         let telling = |outcome| final_commands(dialect, step, outcome).0;
         let deadline = greeted + timeout;
-        let webhook = &self.daemon.webhook;
-        let asked = webhook.ask(step, &request, deadline, timeout, ErrorPage::Skip, &telling).await;
-        self.trace_answer(&asked);
-        let to = asked.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.daemon.with_own_faults(asked.outcome), to)
+        let page = ErrorPage::Skip;
+        let ask = Ask { step, request: &request, deadline, timeout, page, telling: &telling };
+        let result = self.daemon.webhook.ask(ask).await;
+        self.trace_answer(&result);
+        let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
+        (self.daemon.with_own_faults(result.outcome), to)
     }
 
     /// Returns a step's request and its timeout.
@@ -243,11 +244,12 @@ impl Shared {
         let detached = async move {
             let began = Instant::now();
             let (deadline, page) = (began + timeout, ErrorPage::Skip);
-            let webhook = &shared.daemon.webhook;
             // no switch is told the outcome
-            let asked = webhook.ask(&step, &request, deadline, timeout, page, &|outcome| outcome).await;
-            shared.trace_answer(&asked);
-            report_detached(&step, &asked, began.elapsed());
+            let (step, request, telling) = (&step, &request, &|outcome| outcome);
+            let ask = Ask { step, request, deadline, timeout, page, telling };
+            let result = shared.daemon.webhook.ask(ask).await;
+            shared.trace_answer(&result);
+            report_detached(step, &result, began.elapsed());
             drop((slot, request_slot, in_flight));
         };
         self.daemon.detached_requests.spawn(detached.in_current_span());

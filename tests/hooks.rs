@@ -56,7 +56,7 @@ use dialhook::config::Config;
 use dialhook::hook::{Outcome, Request, Step};
 use dialhook::session::identity;
 use dialhook::variable::Value;
-use dialhook::webhook::{ErrorPage, Telling, Webhook};
+use dialhook::webhook::{Ask, ErrorPage, Telling, Webhook};
 use tokio::time::Instant;
 
 use crate::util::{
@@ -116,6 +116,7 @@ impl Asking {
     /// What comes of it, until then.
     async fn until(&self, deadline: Instant, telling: Telling<'_>) -> Outcome {
         let (step, request, page) = (&self.step, &self.request, ErrorPage::Skip);
-        self.webhook.ask(step, request, deadline, Duration::from_secs(2), page, telling).await.outcome
+        let ask = Ask { step, request, deadline, timeout: Duration::from_secs(2), page, telling };
+        self.webhook.ask(ask).await.outcome
     }
 }

@@ -21,7 +21,7 @@ use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::variable::{Assignment, FetchName, Value, Variables};
-use crate::webhook::{Attempt, ErrorPage, Webhook};
+use crate::webhook::{Ask, Attempt, ErrorPage, Webhook};
 
 /// What to try.
 #[derive(Debug, Args)]
@@ -174,8 +174,9 @@ async fn tried(call: &Call, step: Step, company: &str, webhook: &Webhook) -> Tri
         Ok((timeout, request)) => {
             let request = sent.insert(request);
             let telling = |outcome| final_commands_of(call.switch, &step, outcome).0;
-            let until = began + timeout;
-            let asked = webhook.ask(&step, request, until, timeout, ErrorPage::Read, &telling).await;
+            let (deadline, page) = (began + timeout, ErrorPage::Read);
+            let ask = Ask { step: &step, request, deadline, timeout, page, telling: &telling };
+            let asked = webhook.ask(ask).await;
             (heard, attempts) = (asked.answer, asked.attempts);
             asked.outcome
         }
@@ -258,8 +259,8 @@ fn for_a_person(tried: &Tried) -> String {
 /// The URL of an attempt, without its query.
 fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
     let targets = tried.request.iter().flat_map(|request| &request.targets);
-    let target = targets.into_iter().find(|target| target.place == attempt.place);
-    let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
+    let target = targets.into_iter().find(|target| target.place == attempt.endpoint);
+    let url = target.map_or_else(|| redact::url(&attempt.endpoint), |target| shown(&target.url));
     url.split('?').next().unwrap_or_default().to_owned()
 }
 

@@ -12,7 +12,7 @@ use crate::hook::{Outcome, Step};
 use crate::log::{TelephoneNumbers, truncate_name};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
-use crate::webhook::Asked;
+use crate::webhook::StepResult;
 
 impl Shared {
     /// Names the call and its channel in every later line of this session.
@@ -28,8 +28,8 @@ impl Shared {
     }
 
     /// Logs the whole answer of a webhook.
-    pub(super) fn trace_answer(&self, asked: &Asked) {
-        trace!(answer = %self.numbers().show_text(&described(asked)), "the webhook was asked");
+    pub(super) fn trace_answer(&self, result: &StepResult) {
+        trace!(answer = %self.numbers().show_text(&described(result)), "the webhook was asked");
     }
 
     /// Logs and counts a session that ended before its final commands. It is a warning unless the caller or the network ended
@@ -135,9 +135,9 @@ impl Shared {
 }
 
 /// Logs a detached request that has ended.
-pub(super) fn report_detached(step: &Step, asked: &Asked, took: Duration) {
-    let to = short_origin(asked.attempts.last().map(|attempt| attempt.origin()));
-    let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(took), &asked.outcome);
+pub(super) fn report_detached(step: &Step, result: &StepResult, took: Duration) {
+    let to = short_origin(result.attempts.last().map(|attempt| attempt.origin()));
+    let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(took), &result.outcome);
     let (status, code) = (outcome.status().as_str(), outcome.code());
     match outcome {
         Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
@@ -160,8 +160,8 @@ fn milliseconds(took: Duration) -> u64 {
 }
 
 /// Describes an answer for the log.
-fn described(asked: &Asked) -> String {
-    let answer = asked.answer.as_ref();
+fn described(result: &StepResult) -> String {
+    let answer = result.answer.as_ref();
     let body = answer.map(|answer| format!("{} {:?}", answer.code, String::from_utf8_lossy(&answer.body)));
-    format!("{} {}", asked.outcome.status().as_str(), body.unwrap_or_else(|| asked.outcome.to_string()))
+    format!("{} {}", result.outcome.status().as_str(), body.unwrap_or_else(|| result.outcome.to_string()))
 }

@@ -1,198 +1,185 @@
-//! One request, from its connection to the last byte of its answer, through the redirects that the hook follows.
+//! One attempt: from its connection to the last byte of its answer, through the redirects that the hook
+//! follows.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use url::Url;
 
-use super::client::progress::Progress;
+use super::client::stage::StageTracker;
 use super::client::{Pool, dns, failure};
-use super::endpoint::Stage;
-use super::redirect::{redirected_headers, redirected_method};
-use super::time_slice::{Errand, OneTurn};
-use super::{ErrorPage, Shared};
+use super::endpoint::ConnectionRules;
+use super::redirect::{self, redirected_headers, redirected_method};
+use super::retry::{Failure, Progress};
+use super::time_slice::TimeSlice;
+use super::{Ask, ErrorPage, Shared};
 use crate::hook::{Answer, AnswerFault, Awaited, Outcome, RedirectFault, Target, Unreachable};
 
 /// An answer, whatever it says.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct Received {
     pub(super) answer: Answer,
-    /// Why its redirect was not followed, where the hook follows some.
+    /// The reason why its redirect was not followed, if the hook follows some.
     pub(super) redirect: Option<RedirectFault>,
 }
 
-/// No answer, or none that may be read to its end.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) outcome: Outcome,
-    stage: Stage,
-    /// True if it was a kept connection that died before any byte of the answer came: a new one may be good.
-    pub(super) of_a_kept_connection: bool,
-}
-
-impl Failure {
-    /// One that came when an answer had begun, or may have.
-    fn begun(outcome: Outcome) -> Self {
-        Self { outcome, stage: Stage::Begun, of_a_kept_connection: false }
-    }
-
-    /// Whether the same request may be sent again.
-    pub(super) fn may_be_repeated(&self, method: &Method, idempotent: bool) -> bool {
-        match self.outcome {
-            Outcome::Unreachable(why) => self.stage.allows_repetition(why, method, idempotent),
-            _ => false,
-        }
-    }
-}
-
-/// What is sent next: the request itself, then what redirects make of it.
-struct Hop {
+/// One HTTP request: the first one of the attempt, or one that follows a redirect.
+struct HttpRequest {
     method: Method,
     url: Url,
-    /// By which it is remembered whether its connections are trusted.
-    place: Arc<str>,
+    /// The key for the connection rules: the endpoint, or the origin that a redirect leads to.
+    endpoint: Arc<str>,
     headers: HeaderMap,
     with_body: bool,
+    /// The number of redirects before this request.
     followed: u8,
 }
 
-/// Makes the request, until a moment at the latest.
-pub(super) async fn made(
+/// Makes the attempt, until the end of its time slice.
+pub(super) async fn make(
     shared: &Shared,
-    errand: Errand<'_>,
+    ask: Ask<'_>,
     target: &Target,
-    turn: OneTurn,
-) -> Result<Heard, Failure> {
-    let request = errand.request;
-    let mut hop = Hop {
-        method: request.method.clone(),
+    slice: TimeSlice,
+) -> Result<Received, Failure> {
+    let mut request = HttpRequest {
+        method: ask.request.method.clone(),
         url: target.url.clone(),
-        place: Arc::clone(&target.place),
-        headers: request.headers.clone(),
-        with_body: request.body.is_some(),
+        endpoint: Arc::clone(&target.place),
+        headers: ask.request.headers.clone(),
+        with_body: ask.request.body.is_some(),
         followed: 0,
     };
     loop {
-        let response = hop.sent(shared, errand, turn).await?;
+        let response = request.send(shared, ask, slice).await?;
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
-        let redirects = &errand.hook.manner.redirects;
-        match redirects.target(code, &headers, &hop.url, hop.followed) {
-            Ok(Some(url)) => hop = hop.redirected(code, url),
-            redirect => {
-                let body = whole(response, errand, turn).await?;
-                return Ok(Heard { answer: Answer { code, headers, body }, redirect: redirect.err() });
+        let redirects = &ask.hook().manner.redirects;
+        match redirect::target(redirects, code, &headers, &request.url, request.followed) {
+            Ok(Some(url)) => request = request.redirected(code, url),
+            not_followed => {
+                let body = read_body(response, ask, slice).await?;
+                let redirect = not_followed.err();
+                return Ok(Received { answer: Answer { code, headers, body }, redirect });
             }
         }
     }
 }
 
-impl Hop {
+impl HttpRequest {
+    /// Returns the request that follows a redirect to this URL.
     fn redirected(self, code: u16, url: Url) -> Self {
         let method = redirected_method(code, &self.method);
         let with_body = self.with_body && method == Method::POST;
         let headers = redirected_headers(&self.headers, with_body);
-        let elsewhere = url.origin() != self.url.origin();
-        let place = if elsewhere { url.origin().ascii_serialization().into() } else { self.place };
-        Self { method, url, place, headers, with_body, followed: self.followed + 1 }
+        let is_elsewhere = url.origin() != self.url.origin();
+        let endpoint = if is_elsewhere { url.origin().ascii_serialization().into() } else { self.endpoint };
+        Self { method, url, endpoint, headers, with_body, followed: self.followed + 1 }
     }
 
-    /// Sends it and waits for the head of the answer.
-    async fn sent(
+    /// Sends the request and waits for the head of the answer. Notes what this shows about the endpoint's
+    /// connections.
+    async fn send(
         &self,
         shared: &Shared,
-        errand: Errand<'_>,
-        turn: OneTurn,
+        ask: Ask<'_>,
+        slice: TimeSlice,
     ) -> Result<reqwest::Response, Failure> {
-        let Shared { clients, standings, metrics, .. } = shared;
-        let now = Instant::now().into_std();
-        let apart = standings.suspects(&self.place, now);
-        let kept = errand.hook.manner.keep_alive && standings.keeps_connections(&self.place, now);
-        let pool = match (kept, apart) {
-            (false, _) => Pool::Unkept,
+        let Shared { pools, endpoints, metrics, .. } = shared;
+        let ConnectionRules { is_quarantined, may_reuse } = endpoints.connection_rules(&self.endpoint, now());
+        let pool = match (ask.hook().manner.keep_alive && may_reuse, is_quarantined) {
+            (false, _) => Pool::SingleUse,
             (true, true) => Pool::Quarantine,
             (true, false) => Pool::Trusted,
         };
-        let progress = Progress::new();
-        let sending = progress.of(self.send(shared, errand, turn, pool));
-        let failure = match timeout_at(turn.until, clients.connections.polled(apart, sending)).await {
+        let tracker = StageTracker::new();
+        let sending = tracker.track(self.send_from(shared, ask, slice, pool));
+        let sending = pools.quarantine.enter_if(is_quarantined, sending);
+        let failure = match timeout_at(slice.deadline, sending).await {
             Ok(Ok(response)) => {
-                if progress.reused() {
+                if tracker.is_reused() {
                     metrics.connection_reused();
                 } else {
                     metrics.connection_made();
                 }
                 if self.followed > 0 {
-                    standings.trust(&self.place);
+                    endpoints.trust(&self.endpoint);
                 }
                 return Ok(response);
             }
-            Ok(Err(error)) => self.failed(&error, progress.reused()),
-            Err(_elapsed) => Failure::begun(turn.late(progress.awaited())),
+            Ok(Err(error)) => self.failure(&error, tracker.is_reused()),
+            Err(_elapsed) => Failure::after_answer_began(slice.timed_out(tracker.stage())),
         };
-        let now = Instant::now().into_std();
-        if failure.of_a_kept_connection {
-            standings.closed_a_kept_connection(&self.place, &errand.step.name, now);
+        if failure.on_reused_connection {
+            endpoints.closed_reused_connection(&self.endpoint, ask.hook_name(), now());
         } else if self.followed > 0 && failure.outcome.is_silence() {
-            standings.was_silent(&self.place, now);
+            endpoints.was_silent(&self.endpoint, now());
         }
         Err(failure)
     }
 
-    async fn send(
+    async fn send_from(
         &self,
         shared: &Shared,
-        errand: Errand<'_>,
-        turn: OneTurn,
+        ask: Ask<'_>,
+        slice: TimeSlice,
         pool: Pool,
     ) -> reqwest::Result<reqwest::Response> {
-        let tls = errand.hook.manner.tls.as_deref();
-        let has_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
-        let anonymous = has_identity.map(|tls| tls.without_client_certificate());
-        let client = shared.clients.client(anonymous.as_ref().or(tls), turn.connect, pool)?;
-        let mut sent = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-        if let Some(body) = errand.request.body.clone().filter(|_| self.with_body) {
-            sent = sent.body(body);
+        let tls = ask.hook().manner.tls.as_deref();
+        // the client certificate is for the configured endpoint only
+        let with_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
+        let anonymous = with_identity.map(|tls| tls.without_client_certificate());
+        let client = shared.pools.client(anonymous.as_ref().or(tls), slice.connect_timeout, pool)?;
+        let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+        if let Some(body) = ask.request.body.clone().filter(|_| self.with_body) {
+            request = request.body(body);
         }
-        dns::towards(self.url.port_or_known_default(), sent.send()).await
+        dns::with_port(self.url.port_or_known_default(), request.send()).await
     }
 
-    fn failed(&self, error: &reqwest::Error, reused: bool) -> Failure {
+    fn failure(&self, error: &reqwest::Error, reused: bool) -> Failure {
         let outcome = unreachable(error);
-        let stage = match error.is_connect() {
-            _ if self.followed > 0 => Stage::Begun,
-            true => Stage::NotConnected,
-            false => Stage::Sent { reused },
+        let progress = match error.is_connect() {
+            _ if self.followed > 0 => Progress::AnswerBegun,
+            true => Progress::NotConnected,
+            false => Progress::Sent { reused },
         };
-        let of_a_kept_connection = reused && outcome == Outcome::Unreachable(Unreachable::Closed);
-        Failure { outcome, stage, of_a_kept_connection }
+        let on_reused_connection = reused && outcome == Outcome::Unreachable(Unreachable::Closed);
+        Failure { outcome, progress, on_reused_connection }
     }
 }
 
-/// The body of an answer; of an error page as much as comes, where somebody wants to read it.
-async fn whole(response: reqwest::Response, errand: Errand<'_>, turn: OneTurn) -> Result<Vec<u8>, Failure> {
+fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Reads the body of an answer. The body of an error page is read if a person wants it, as much of it as
+/// comes.
+async fn read_body(response: reqwest::Response, ask: Ask<'_>, slice: TimeSlice) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    let (until, longest) = (turn.until, errand.hook.longest_answer);
+    let longest = ask.hook().longest_answer;
     if response.status().is_success() {
-        let late = |_elapsed| Err(Failure::begun(turn.late(Awaited::Body)));
-        timeout_at(until, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
-    } else if errand.page == ErrorPage::Read {
-        let _cut = timeout_at(until, read(response, longest, &mut body)).await;
+        let late = |_elapsed| Err(Failure::after_answer_began(slice.timed_out(Awaited::Body)));
+        timeout_at(slice.deadline, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
+    } else if ask.page == ErrorPage::Read {
+        let _cut = timeout_at(slice.deadline, read(response, longest, &mut body)).await;
     }
     Ok(body)
 }
 
-/// Reads an answer to its end, or to where it is too long.
+/// Reads an answer to its end, or until it is too long.
 async fn read(mut response: reqwest::Response, longest: usize, body: &mut Vec<u8>) -> Result<(), Failure> {
     let code = response.status().as_u16();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::begun(unreachable(&error)))? {
+    loop {
+        let chunk =
+            response.chunk().await.map_err(|error| Failure::after_answer_began(unreachable(&error)))?;
+        let Some(chunk) = chunk else { return Ok(()) };
         if body.len() + chunk.len() > longest {
             let fault = AnswerFault::TooLong;
-            return Err(Failure::begun(Outcome::BadAnswer { code, fault, variable: None }));
+            return Err(Failure::after_answer_began(Outcome::BadAnswer { code, fault, variable: None }));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(())
 }
 
 fn unreachable(error: &reqwest::Error) -> Outcome {

@@ -1,14 +1,15 @@
-//! The HTTP clients: one for each way to trust and each limit for a connection, and with it a pool of connections.
+//! The HTTP clients and their connection pools: one for each TLS setting, each time to connect and each
+//! [`Pool`].
 
 pub(super) mod dns;
 pub(super) mod failure;
-pub(super) mod progress;
-mod quarantine;
+mod quarantine_thread;
+pub(super) mod stage;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONNECTION};
@@ -16,25 +17,26 @@ use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder, Identity, redirect};
 use tower_layer::layer_fn;
 
-use self::dns::Names;
-use self::progress::{NotedConnector, NotedResolver, noted_cryptography};
-use self::quarantine::Connections;
+use self::dns::Resolver;
+use self::quarantine_thread::QuarantineThread;
+use self::stage::{TrackedConnector, TrackedResolver, tracked_cryptography};
 use crate::tls::Tls;
 
-/// The clients that were made so far.
+/// The HTTP clients that were made so far, each with its connection pool.
 #[derive(Debug)]
-pub(super) struct Clients {
-    /// Where their connections live.
-    pub(super) connections: Connections,
-    names: Arc<Names>,
-    made: Mutex<HashMap<Kind, Client>>,
-    trusts_nobody: AtomicBool,
+pub(super) struct ConnectionPools {
+    /// The thread for the connections of [`Pool::Quarantine`].
+    pub(super) quarantine: QuarantineThread,
+    resolver: Arc<Resolver>,
+    clients: Mutex<HashMap<PoolKey, Client>>,
+    /// True if a client was made without any trusted authority.
+    trusts_no_authority: AtomicBool,
 }
 
-/// What clients differ in.
+/// The settings in which clients differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Kind {
-    /// Of what is not the machine's default.
+struct PoolKey {
+    /// The fingerprint of TLS settings that are not the machine's default.
     tls: Option<Vec<u8>>,
     connect_timeout: Duration,
     pool: Pool,
@@ -43,85 +45,92 @@ struct Kind {
 /// The connections that a request may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Pool {
-    /// Those to endpoints that are trusted.
+    /// Connections to trusted endpoints.
     Trusted,
-    /// Those to endpoints that are not trusted, on the thread of their own.
+    /// Connections to endpoints in quarantine, on a thread of their own.
     Quarantine,
-    /// None but one of its own, which ends with the answer.
-    Unkept,
+    /// A new connection, which is closed after the answer.
+    SingleUse,
 }
 
 impl Pool {
-    /// The pools of a hook. Any webhook may turn out to close connections without notice.
+    /// Returns the pools that a hook can need. With `keep_alive` that includes [`Pool::SingleUse`], because
+    /// any webhook may turn out to close connections without notice.
     pub(super) fn of(keep_alive: bool) -> &'static [Self] {
-        if keep_alive { &[Self::Trusted, Self::Quarantine, Self::Unkept] } else { &[Self::Unkept] }
+        if keep_alive { &[Self::Trusted, Self::Quarantine, Self::SingleUse] } else { &[Self::SingleUse] }
     }
 }
 
-/// How long an unused connection is kept: less than the 5 s after which Node, Apache and uvicorn close theirs, so that
-/// no request meets a connection that is just being closed (a POST could not be sent again).
+/// The longest time that a connection stays idle in its pool. Node, Apache and uvicorn close an idle
+/// connection after 5 s. A shorter time avoids that a request is sent just then; a POST could not be sent
+/// again.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// How many unused connections are kept to one host: a burst of calls must not leave thousands behind.
+/// The largest number of idle connections to one host: a burst of calls must not leave thousands.
 const MOST_IDLE: usize = 256;
 
-/// The same where the system allows few open files: a sixteenth of them, so that some are left for calls.
+/// Returns [`MOST_IDLE`], or a sixteenth of the open files that the system allows if that is less.
 fn most_idle() -> usize {
     let limit = rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX);
     usize::try_from(limit / 16).unwrap_or(MOST_IDLE).min(MOST_IDLE)
 }
 
-/// How often a connection that is kept is asked whether its other end is still there.
+/// The interval of the TCP keep-alive of idle connections.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-impl Clients {
+impl ConnectionPools {
     pub(super) fn new() -> io::Result<Self> {
-        // the first one to be installed counts; in tests there are several of us
-        let _installed_before = noted_cryptography().install_default();
+        // only the first installation in a process has an effect; tests make several
+        let _installed_before = tracked_cryptography().install_default();
         Ok(Self {
-            connections: Connections::new()?,
-            names: Arc::default(),
-            made: Mutex::default(),
-            trusts_nobody: AtomicBool::new(false),
+            quarantine: QuarantineThread::new()?,
+            resolver: Arc::default(),
+            clients: Mutex::default(),
+            trusts_no_authority: AtomicBool::new(false),
         })
     }
 
-    /// Whether the machine trusts no authority at all, as far as a client was made.
-    pub(super) fn trust_nobody(&self) -> bool {
-        self.trusts_nobody.load(Ordering::Relaxed)
+    /// True if a client was made and this machine trusts no certificate authority.
+    pub(super) fn trust_no_authority(&self) -> bool {
+        self.trusts_no_authority.load(Ordering::Relaxed)
     }
 
-    /// The client for requests that have so much time. It shares little more than that out among the addresses of a
-    /// name, so that a dead one leaves some for the next.
+    /// Returns the client for requests that have this time to connect, and makes it if it is missing. reqwest
+    /// divides the connect timeout among the addresses of a host, so that a dead address leaves some time for
+    /// the next one.
     pub(super) fn client(&self, tls: Option<&Tls>, time: Duration, pool: Pool) -> reqwest::Result<Client> {
-        // whole seconds: each has connections of its own. And more than the time itself, so that it is the deadline
-        // that ends a wait for the only address, as a TIMEOUT
+        // whole seconds, because each connect timeout has a pool of its own; a quarter more than the time, so
+        // that the deadline ends the wait for a single address, as a TIMEOUT
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         let connect_timeout = Duration::from_secs(seconds.max(1)) * 5 / 4;
-        let kind = Kind { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
-        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = made().get(&kind).cloned() {
+        let key = PoolKey { tls: tls.map(|tls| tls.fingerprint().to_vec()), connect_timeout, pool };
+        if let Some(client) = self.lock().get(&key).cloned() {
             return Ok(client);
         }
-        // not while others wait for theirs: it takes milliseconds
+        // it takes milliseconds: the lock is not held meanwhile
         let client = self.make(tls, connect_timeout, pool)?;
-        Ok(made().entry(kind).or_insert(client).clone())
+        Ok(self.lock().entry(key).or_insert(client).clone())
     }
 
-    /// Forgets the clients that trust in other ways than these or the machine's, with their keys and unused connections.
-    pub(super) fn keep<'a>(&self, ways: impl IntoIterator<Item = &'a Tls>) {
-        let ways: HashSet<_> = ways.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.retain(|kind, _| kind.tls.as_ref().is_none_or(|tls| ways.contains(tls)));
+    /// Drops the clients with other TLS settings than these or the machine's default, with their keys and
+    /// idle connections.
+    pub(super) fn retain<'a>(&self, used: impl IntoIterator<Item = &'a Tls>) {
+        let used: HashSet<_> = used.into_iter().map(|tls| tls.fingerprint().to_vec()).collect();
+        self.lock().retain(|key, _| key.tls.as_ref().is_none_or(|tls| used.contains(tls)));
     }
 
-    /// A machine that trusts nobody gets a client as well: plain http works, and calls must go on.
+    fn lock(&self) -> MutexGuard<'_, HashMap<PoolKey, Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a client. A machine without trusted authorities gets one that trusts none: plain http works, and
+    /// https fails as `UNREACHABLE`.
     fn make(&self, tls: Option<&Tls>, connect_timeout: Duration, pool: Pool) -> reqwest::Result<Client> {
         let builder = || with_tls(self.builder(connect_timeout, pool), tls);
         match builder()?.build() {
             Ok(client) => Ok(client),
             Err(_no_trust_store) if tls.is_none_or(|tls| tls.authorities().is_none()) => {
-                self.trusts_nobody.store(true, Ordering::Relaxed);
+                self.trusts_no_authority.store(true, Ordering::Relaxed);
                 builder()?.tls_certs_only([]).build()
             }
             Err(error) => Err(error),
@@ -132,7 +141,7 @@ impl Clients {
         let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let most_idle = match pool {
             Pool::Trusted | Pool::Quarantine => most_idle(),
-            Pool::Unkept => {
+            Pool::SingleUse => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 0
             }
@@ -146,8 +155,8 @@ impl Clients {
             .http1_ignore_invalid_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .dns_resolver(NotedResolver(Arc::clone(&self.names)))
-            .connector_layer(layer_fn(NotedConnector))
+            .dns_resolver(TrackedResolver(Arc::clone(&self.resolver)))
+            .connector_layer(layer_fn(TrackedConnector))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(most_idle)
@@ -172,15 +181,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_hook_trusts_any_more_is_forgotten() {
-        let (clients, time) = (Clients::new().unwrap(), Duration::from_secs(2));
+    fn a_client_whose_tls_settings_no_hook_uses_any_more_is_dropped() {
+        let (pools, time) = (ConnectionPools::new().unwrap(), Duration::from_secs(2));
         let insecure = Tls::default().without_verification();
         for tls in [None, Some(&insecure)] {
-            clients.client(tls, time, Pool::Trusted).unwrap();
+            pools.client(tls, time, Pool::Trusted).unwrap();
         }
-        clients.keep([&insecure]);
-        assert_eq!(clients.made.lock().unwrap().len(), 2);
-        clients.keep([]);
-        assert!(clients.made.lock().unwrap().keys().all(|kind| kind.tls.is_none()));
+        pools.retain([&insecure]);
+        assert_eq!(pools.lock().len(), 2);
+        pools.retain([]);
+        assert!(pools.lock().keys().all(|key| key.tls.is_none()));
     }
 }

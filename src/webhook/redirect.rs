@@ -1,59 +1,56 @@
-//! Whether and where a redirect is followed.
+//! Decides if a redirect is followed, and makes the request that follows it.
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
 use crate::hook::{RedirectFault, Redirects};
 
-impl Redirects {
-    /// Where an answer with this status redirects to; nothing where it is no redirect, or none is to be followed.
-    ///
-    /// # Errors
-    /// Why it is not followed.
-    pub(super) fn target(
-        &self,
-        code: u16,
-        headers: &HeaderMap,
-        from: &Url,
-        followed: u8,
-    ) -> Result<Option<Url>, RedirectFault> {
-        if self.most == 0 || !matches!(code, 301 | 302 | 303 | 307 | 308) {
-            return Ok(None);
-        }
-        if followed >= self.most {
-            return Err(RedirectFault::TooMany);
-        }
-        let location =
-            headers.get(header::LOCATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
-        let mut target = location.and_then(|text| from.join(text).ok()).ok_or(RedirectFault::NoTarget)?;
-        if !matches!(target.scheme(), "http" | "https") {
-            return Err(RedirectFault::NoTarget);
-        }
-        if from.scheme() == "https" && target.scheme() == "http" {
-            return Err(RedirectFault::Downgrade);
-        }
-        if target.origin() != from.origin() && !self.lists(&target) {
-            let same_host = target.host() == from.host();
-            return Err(if same_host { RedirectFault::Port } else { RedirectFault::Host });
-        }
-        // who redirects does not choose credentials either; a URL with a host takes both
-        let _taken = (target.set_username(""), target.set_password(None));
-        target.set_fragment(None);
-        Ok(Some(target))
+/// Returns the URL that an answer redirects to, or none if the answer is no redirect or the hook follows
+/// none. `followed` is the number of redirects that were followed before.
+///
+/// # Errors
+/// Returns the reason if the redirect is not followed.
+pub(super) fn target(
+    redirects: &Redirects,
+    code: u16,
+    headers: &HeaderMap,
+    from: &Url,
+    followed: u8,
+) -> Result<Option<Url>, RedirectFault> {
+    if redirects.most == 0 || !matches!(code, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
     }
-
-    /// True if the host of this URL is listed, with its port or without any.
-    fn lists(&self, target: &Url) -> bool {
-        let (host, port) = (target.host_str().unwrap_or_default(), target.port_or_known_default());
-        self.hosts.iter().filter_map(|listed| listed.strip_prefix(host)).any(|rest| {
-            rest.is_empty()
-                || port.is_some_and(|port| rest.strip_prefix(':') == Some(port.to_string().as_str()))
-        })
+    if followed >= redirects.most {
+        return Err(RedirectFault::TooMany);
     }
+    let location = headers.get(header::LOCATION).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let mut target = location.and_then(|text| from.join(text).ok()).ok_or(RedirectFault::NoTarget)?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(RedirectFault::NoTarget);
+    }
+    if from.scheme() == "https" && target.scheme() == "http" {
+        return Err(RedirectFault::Downgrade);
+    }
+    if target.origin() != from.origin() && !is_listed(&redirects.hosts, &target) {
+        let same_host = target.host() == from.host();
+        return Err(if same_host { RedirectFault::Port } else { RedirectFault::Host });
+    }
+    // the webhook does not choose credentials by a redirect; neither call fails for a URL with a host
+    let _removed = (target.set_username(""), target.set_password(None));
+    target.set_fragment(None);
+    Ok(Some(target))
 }
 
-/// The method behind a redirect with this status (Fetch standard, HTTP-redirect fetch, 12).
-#[must_use]
+/// True if the host of this URL is in the list, without a port or with the URL's port.
+fn is_listed(hosts: &[String], target: &Url) -> bool {
+    let (host, port) = (target.host_str().unwrap_or_default(), target.port_or_known_default());
+    hosts.iter().filter_map(|listed| listed.strip_prefix(host)).any(|rest| {
+        rest.is_empty() || port.is_some_and(|port| rest.strip_prefix(':') == Some(port.to_string().as_str()))
+    })
+}
+
+/// Returns the method of the request that follows a redirect with this status (Fetch standard, HTTP-redirect
+/// fetch, step 12).
 pub(super) fn redirected_method(code: u16, method: &Method) -> Method {
     match code {
         301..=303 => Method::GET,
@@ -61,35 +58,39 @@ pub(super) fn redirected_method(code: u16, method: &Method) -> Method {
     }
 }
 
-/// The headers behind a redirect: without anything that says who we are to the one that was meant.
-#[must_use]
+/// Returns the headers of the request that follows a redirect. Credentials are left out: they are for the
+/// configured endpoint only.
 pub(super) fn redirected_headers(headers: &HeaderMap, with_body: bool) -> HeaderMap {
-    let kept = |name: &HeaderName| with_body || *name != header::CONTENT_TYPE;
-    let credentials = |name: &HeaderName| {
-        [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name)
-            || *name == "webhook-signature"
-    };
-    let entries =
-        headers.iter().filter(|(name, value)| kept(name) && !value.is_sensitive() && !credentials(name));
-    entries.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let mut redirected = HeaderMap::new();
+    for (name, value) in headers {
+        let is_of_body = *name == header::CONTENT_TYPE;
+        if !is_credential(name, value) && (with_body || !is_of_body) {
+            redirected.append(name.clone(), value.clone());
+        }
+    }
+    redirected
+}
+
+fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
+    value.is_sensitive()
+        || [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(name)
+        || *name == "webhook-signature"
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
-    fn target(from: &str, to: &str, followed: u8) -> Result<Option<String>, RedirectFault> {
+    fn redirected(from: &str, to: &str, followed: u8) -> Result<Option<String>, RedirectFault> {
         let listed = ["other.example", "[::1]", "port.example:8080", "secure.example:443", "[::2]:81"];
         let redirects = Redirects { most: 2, hosts: listed.map(str::to_owned).to_vec() };
         let headers = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_str(to).unwrap())]);
-        Ok(redirects.target(302, &headers, &from.parse().unwrap(), followed)?.map(String::from))
+        Ok(target(&redirects, 302, &headers, &from.parse().unwrap(), followed)?.map(String::from))
     }
 
     #[test]
-    fn a_redirect_stays_at_its_scheme_host_and_port_or_goes_to_a_listed_host() {
-        let good = |from, to| target(from, to, 0).unwrap().unwrap();
+    fn a_redirect_leads_to_the_same_origin_or_to_a_listed_host() {
+        let good = |from, to| redirected(from, to, 0).unwrap().unwrap();
         assert_eq!(good("http://h/a", "/b?c#d"), "http://h/b?c");
         assert_eq!(good("http://h/a", "//h:80/"), "http://h/");
         assert_eq!(good("https://h/a", "https://u:p@other.example/"), "https://other.example/");
@@ -108,12 +109,12 @@ mod tests {
             ("https://h/a", "file:///etc/passwd", RedirectFault::NoTarget),
             ("https://h/a", "https://", RedirectFault::NoTarget),
         ] {
-            assert_eq!(target(from, to, 0), Err(fault), "{to}");
+            assert_eq!(redirected(from, to, 0), Err(fault), "{to}");
         }
     }
 
     #[test]
-    fn a_host_that_is_listed_with_a_port_is_listed_for_that_port_alone() {
+    fn a_host_listed_with_a_port_is_listed_for_that_port_only() {
         for (from, to, expected) in [
             ("http://h/a", "http://port.example:8080/", None),
             ("http://h/a", "https://port.example:8080/", None),
@@ -125,30 +126,30 @@ mod tests {
             ("http://h/a", "http://secure.example/", Some(RedirectFault::Host)),
             ("http://port.example/", "http://port.example:8081/", Some(RedirectFault::Port)),
         ] {
-            assert_eq!(target(from, to, 0).err(), expected, "{to}");
+            assert_eq!(redirected(from, to, 0).err(), expected, "{to}");
         }
     }
 
     #[test]
-    fn a_loop_ends() {
-        assert!(target("http://h/", "/", 1).is_ok());
-        assert_eq!(target("http://h/", "/", 2), Err(RedirectFault::TooMany));
+    fn a_redirect_loop_ends_at_the_limit() {
+        assert!(redirected("http://h/", "/", 1).is_ok());
+        assert_eq!(redirected("http://h/", "/", 2), Err(RedirectFault::TooMany));
     }
 
     #[test]
-    fn only_a_redirect_is_followed_and_only_where_it_is_wanted() {
+    fn only_a_redirect_status_is_followed_and_only_if_the_hook_follows_redirects() {
         let headers = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_static("/b"))]);
         let from = "http://h/".parse().unwrap();
         let two = Redirects { most: 2, hosts: Vec::new() };
         for code in [200, 201, 300, 304, 404] {
-            assert_eq!(two.target(code, &headers, &from, 0), Ok(None));
+            assert_eq!(target(&two, code, &headers, &from, 0), Ok(None));
         }
-        assert_eq!(two.target(302, &HeaderMap::new(), &from, 0), Err(RedirectFault::NoTarget));
-        assert_eq!(Redirects::default().target(302, &headers, &from, 0), Ok(None));
+        assert_eq!(target(&two, 302, &HeaderMap::new(), &from, 0), Err(RedirectFault::NoTarget));
+        assert_eq!(target(&Redirects::default(), 302, &headers, &from, 0), Ok(None));
     }
 
     #[test]
-    fn credentials_are_not_sent_on() {
+    fn credentials_are_not_sent_to_the_target_of_a_redirect() {
         let mut key = HeaderValue::from_static("geheim");
         key.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(HeaderName::from_static("x-api"), key)]);

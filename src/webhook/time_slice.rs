@@ -1,79 +1,53 @@
-//! A step's request on its way: what it is for, and how long each URL may take.
+//! The part of a step's time that one endpoint of several gets.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ErrorPage, Telling};
-use crate::hook::{Awaited, Hook, Outcome, Request, Step};
+use super::Ask;
+use crate::hook::{Awaited, Outcome};
 
-/// A step's request on its way.
-#[derive(Clone, Copy)]
-pub(super) struct Errand<'a> {
-    pub(super) step: &'a Step,
-    pub(super) request: &'a Request,
-    pub(super) hook: &'a Hook,
-    /// When the caller has waited long enough.
-    pub(super) deadline: Instant,
-    /// How long that is, in all.
-    pub(super) patience: Duration,
-    pub(super) page: ErrorPage,
-    pub(super) telling: Telling<'a>,
-}
-
-/// The time that one URL has.
+/// The time that one endpoint has.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OneTurn {
-    /// Until when its answer must be there.
-    pub(super) until: Instant,
-    /// How long that is, as a person hears of it: in all for the last one, its share for those before.
-    pub(super) patience: Duration,
-    /// Whether that is long enough to say that it does not answer: half of what its hook gives it. Else the switch, another
-    /// call or the call's own wish took the time.
-    pub(super) fair: bool,
-    /// How long a connection may take to be made; the same from call to call, because connections are kept by it.
-    pub(super) connect: Duration,
+pub(super) struct TimeSlice {
+    /// The end of the slice.
+    pub(super) deadline: Instant,
+    /// The time that a `TIMEOUT` of this endpoint names: the step's whole timeout for the last endpoint, the
+    /// slice for those before.
+    timeout: Duration,
+    /// True if the slice is at least half of what the hook's timeout gives this endpoint. If it is less, the
+    /// switch, another call or the call's own `timeout` took the time, and silence says nothing about the
+    /// endpoint.
+    pub(super) is_long_enough: bool,
+    /// The longest time to make a connection. The same for every call of a hook, because it selects the
+    /// connection pool.
+    pub(super) connect_timeout: Duration,
 }
 
-impl Errand<'_> {
-    pub(super) fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
-    }
-
-    /// The outcome where its time is over.
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
-    }
-
-    /// The time that a URL has, when so many others come after it.
-    pub(super) fn turn(&self, now: Instant, later: usize) -> OneTurn {
-        let left = self.deadline.saturating_duration_since(now);
-        let fair = share(left, later) >= share(self.hook.timeout.get(), later) / 2;
-        let connect = share(self.patience, later);
+impl TimeSlice {
+    /// Returns the slice of an endpoint that is asked now, with so many endpoints after it.
+    pub(super) fn new(ask: &Ask<'_>, now: Instant, later: usize) -> Self {
+        let slice = slice_of(ask.deadline.saturating_duration_since(now), later);
+        let is_long_enough = slice >= slice_of(ask.hook().timeout.get(), later) / 2;
+        let connect_timeout = slice_of(ask.timeout, later);
         match later {
-            0 => OneTurn { until: self.deadline, patience: self.patience, fair, connect },
-            _ => OneTurn {
-                until: now + share(left, later),
-                patience: rounded(share(left, later)),
-                fair,
-                connect,
-            },
+            0 => Self { deadline: ask.deadline, timeout: ask.timeout, is_long_enough, connect_timeout },
+            _ => Self { deadline: now + slice, timeout: rounded(slice), is_long_enough, connect_timeout },
         }
     }
-}
 
-impl OneTurn {
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
+    /// The outcome if the slice ends while this stage is not complete.
+    pub(super) fn timed_out(&self, stage: Awaited) -> Outcome {
+        Outcome::Timeout { waited: self.timeout, awaited: stage }
     }
 }
 
-/// To a tenth of a second.
+/// Rounds to a tenth of a second.
 fn rounded(time: Duration) -> Duration {
     Duration::from_millis(100 * ((time.as_millis() as u64 + 50) / 100))
 }
 
-/// A part of the time, when as much is to be left for each of so many others.
-pub(super) fn share(time: Duration, later: usize) -> Duration {
+/// Divides a time equally among an endpoint and so many after it. Returns the part of one.
+pub(super) fn slice_of(time: Duration, later: usize) -> Duration {
     time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -293,7 +293,7 @@ async fn the_log_tells_once_that_it_is_left_alone_and_once_that_it_is_back() {
     };
     within_patience("recovery", back).await;
     let log = program.stop().await;
-    assert_eq!(log.matches("callers are not kept waiting for it").count(), 1, "{log}");
+    assert_eq!(log.matches("its circuit breaker is open").count(), 1, "{log}");
     assert_eq!(log.matches("the webhook answers again").count(), 1, "{log}");
     assert!(!log.contains("/path"), "{log}");
 }

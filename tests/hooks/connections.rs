@@ -95,8 +95,9 @@ async fn the_log_says_once_that_connections_are_closed_without_notice() {
         FakeSwitch::call(program.address(), Environment::new("crm")).await;
     }
     let log = program.stop().await;
-    let said = "the webhook closed a kept connection without notice: each request to it gets a connection of its own for \
-                10 minutes; where this comes again, keep_alive = false in the hook saves the call that finds it out";
+    let said = "the webhook closed a reused connection without notice: for 10 minutes each request gets a new \
+                connection; if this happens again, write keep_alive = false in the hook: without it, one call \
+                fails each time";
     assert_eq!(log.matches(said).count(), 1, "{log}");
 }
 

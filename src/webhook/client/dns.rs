@@ -1,8 +1,9 @@
-//! Host names to addresses, without a thread: the system's own resolver blocks one until its own time limits
-//! have passed, long after the caller was let go.
+//! The DNS resolver: finds the addresses of a host name.
 //!
-//! Asks in the order of the system's resolver: the host table, then the name servers with the search domains. Reads
-//! `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change.
+//! Asks in the order of the system's resolver: first the host table, then the name servers with the search
+//! domains. Reads `/etc/resolv.conf` and `/etc/hosts`, and reads them again when they change. The system's
+//! own resolver is not used: it blocks a thread until its own time limits have passed, long after the call
+//! has ended.
 
 mod families;
 mod hosts;
@@ -17,28 +18,28 @@ use std::time::SystemTime;
 use hickory_resolver::net::NetError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use self::system::{HOSTS, RESOLV_CONF, System};
+use self::system::{HOSTS, RESOLV_CONF, SystemResolver};
 
-/// The machine's name servers and host table.
+/// The resolver with the machine's current files.
 #[derive(Debug, Default)]
-pub(in crate::webhook) struct Names {
-    current: Mutex<Option<(Edition, Arc<System>)>>,
-    /// How many names were looked up.
+pub(in crate::webhook) struct Resolver {
+    current: Mutex<Option<(ModifiedTimes, Arc<SystemResolver>)>>,
+    /// The number of lookups so far.
     lookups: AtomicUsize,
 }
 
-/// Why there is no address for a host name.
+/// The error if no address is found for a host name.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(in crate::webhook) enum NoAddress {
-    /// It is not a name that a name server could be asked for; nobody was asked.
+pub(in crate::webhook) enum ResolveError {
+    /// The host name cannot be a DNS name; no name server was asked.
     #[error("the host name is not made of labels of letters, digits, - and _")]
-    Malformed,
-    /// The name servers know no address.
+    MalformedName,
+    /// The name servers answered that there is no address.
     #[error("no address for this host name: {0}")]
-    Unknown(NetError),
-    /// The name servers say nothing.
+    NoAddress(NetError),
+    /// The name servers did not answer, or failed.
     #[error("no answer for this host name: {0}")]
-    Unanswered(NetError),
+    NoAnswer(NetError),
 }
 
 tokio::task_local! {
@@ -46,57 +47,60 @@ tokio::task_local! {
     static PORT: u16;
 }
 
-/// Sends a request to this port: names that are looked up meanwhile are for connections to it.
-pub(in crate::webhook) async fn towards<T>(port: Option<u16>, sending: impl Future<Output = T>) -> T {
+/// Sends a request to this port. The resolver uses the port to test if an address can be reached.
+pub(in crate::webhook) async fn with_port<T>(port: Option<u16>, sending: impl Future<Output = T>) -> T {
     match port {
         Some(port) => PORT.scope(port, sending).await,
         None => sending.await,
     }
 }
 
-impl Resolve for Names {
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let system = self.current();
-        let turn = self.lookups.fetch_add(1, Ordering::Relaxed);
+        let lookup = self.lookups.fetch_add(1, Ordering::Relaxed);
         let port = PORT.try_with(|port| *port).ok();
         Box::pin(async move {
-            let found = system.map_err(NoAddress::Unanswered)?.addresses(name.as_str(), port).await?;
-            // the port is the URL's
-            let addresses = in_turn(found, turn).into_iter().map(|address| SocketAddr::new(address, 0));
+            let found = system.map_err(ResolveError::NoAnswer)?.addresses(name.as_str(), port).await?;
+            // port 0: reqwest takes the port of the URL
+            let addresses = rotated(found, lookup).into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(addresses) as Addrs)
         })
     }
 }
 
-impl Names {
-    fn current(&self) -> Result<Arc<System>, NetError> {
-        let edition = edition();
+impl Resolver {
+    /// Returns the resolver of the current files, and reads them if they have changed.
+    fn current(&self) -> Result<Arc<SystemResolver>, NetError> {
+        let modified_times = modified_times();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some((read, system)) if *read == edition => Ok(Arc::clone(system)),
+            Some((read, system)) if *read == modified_times => Ok(Arc::clone(system)),
             Some(_) | None => {
-                let system = Arc::new(System::read()?);
-                *current = Some((edition, Arc::clone(&system)));
+                let system = Arc::new(SystemResolver::read()?);
+                *current = Some((modified_times, Arc::clone(&system)));
                 Ok(system)
             }
         }
     }
 }
 
-/// When each of the files was last written.
-type Edition = [Option<SystemTime>; 2];
+/// The modification times of the two files.
+type ModifiedTimes = [Option<SystemTime>; 2];
 
-fn edition() -> Edition {
+fn modified_times() -> ModifiedTimes {
     [RESOLV_CONF, HOSTS].map(|file| fs::metadata(file).and_then(|about| about.modified()).ok())
 }
 
-/// Returns the addresses of IPv4 before those of IPv6: the HTTP library tries the second family 300 ms after the first, or
-/// as soon as that failed, and a machine whose IPv6 leads nowhere is far more common than one whose IPv4 does. Within a
-/// family each address goes first in turn, so that a dead one does not cost every caller the time.
-fn in_turn(addresses: Vec<IpAddr>, turn: usize) -> Vec<IpAddr> {
+/// Returns the IPv4 addresses before the IPv6 ones, each family rotated by the number of the lookup.
+///
+/// hyper-util tries the second family 300 ms after the first, or as soon as the first has failed. IPv4 is
+/// first, because broken IPv6 is far more common. The rotation spreads the cost of a dead address: not every
+/// caller waits for it.
+fn rotated(addresses: Vec<IpAddr>, lookup: usize) -> Vec<IpAddr> {
     let (mut ipv4, mut ipv6): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv4);
     for family in [&mut ipv4, &mut ipv6] {
-        let first = turn.checked_rem(family.len()).unwrap_or(0);
+        let first = lookup.checked_rem(family.len()).unwrap_or(0);
         family.rotate_left(first);
     }
     ipv4.append(&mut ipv6);
@@ -108,16 +112,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_address_goes_first_in_turn_within_its_family() {
+    fn each_address_of_a_family_comes_first_in_turn() {
         let addresses = ["::1", "192.0.2.1", "192.0.2.2", "::2", "::3"].map(|text| text.parse().unwrap());
-        for (turn, order) in [
+        for (lookup, order) in [
             (0, ["192.0.2.1", "192.0.2.2", "::1", "::2", "::3"]),
             (1, ["192.0.2.2", "192.0.2.1", "::2", "::3", "::1"]),
             (2, ["192.0.2.1", "192.0.2.2", "::3", "::1", "::2"]),
         ] {
-            let turned: Vec<_> = in_turn(addresses.to_vec(), turn).iter().map(ToString::to_string).collect();
-            assert_eq!(turned, order);
+            let rotated: Vec<_> =
+                rotated(addresses.to_vec(), lookup).iter().map(ToString::to_string).collect();
+            assert_eq!(rotated, order);
         }
-        assert_eq!(in_turn(Vec::new(), 7), Vec::<IpAddr>::new());
+        assert_eq!(rotated(Vec::new(), 7), Vec::<IpAddr>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! Why a request failed, in our own words: found in the chain of causes that reqwest hands out.
+//! Finds the reason of a failed request in the chain of errors that reqwest returns.
 
 use std::error::Error;
 use std::io;
@@ -6,42 +6,43 @@ use std::io;
 use hickory_resolver::net::NetError;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use super::dns::NoAddress;
+use super::dns::ResolveError;
 use crate::hook::Unreachable;
 
-/// The cause that tells an administrator where to look.
+/// Returns the cause that tells an administrator where to look.
 pub(in crate::webhook) fn cause(error: &reqwest::Error) -> Unreachable {
-    let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| beneath(*error));
-    match causes().find_map(telling) {
-        // nothing is sent before it, and nothing closed while TCP itself is connecting
+    let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |error| source(*error));
+    match causes().find_map(known_cause) {
+        // a connection can be closed before the request is sent only in the TLS handshake
         Some(Unreachable::Closed) if error.is_connect() => Unreachable::ClosedInHandshake,
         Some(why) => why,
-        None if causes().any(too_long) => Unreachable::TooManyHeaders,
-        None if causes().any(malformed) => Unreachable::NotHttp,
+        None if causes().any(is_too_long) => Unreachable::TooManyHeaders,
+        None if causes().any(is_malformed) => Unreachable::NotHttp,
         None if error.is_connect() => Unreachable::Other,
         None if error.is_request() || error.is_body() || error.is_decode() => Unreachable::Closed,
         None => Unreachable::Other,
     }
 }
 
-/// The whole chain for the log, without the URL, which can hold secrets.
+/// Returns the whole chain for the log, without the URL, which can hold secrets.
 pub(in crate::webhook) fn chain(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| beneath(*error));
+    let causes = std::iter::successors(error.source(), |error| source(*error));
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// The next cause. An `io::Error` hides the one that it was made of: `source` skips it.
-fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+/// Returns the next error of the chain. An `io::Error` hides the error that it was made of: its `source`
+/// skips it.
+fn source<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
-fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
-    if let Some(no_address) = cause.downcast_ref::<NoAddress>() {
-        return Some(of_name(no_address));
+fn known_cause(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
+    if let Some(error) = cause.downcast_ref::<ResolveError>() {
+        return Some(resolve_cause(error));
     }
     if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-        return Some(of_tls(tls));
+        return Some(tls_cause(tls));
     }
     let error = cause.downcast_ref::<io::Error>()?;
     if lacks_descriptors(error) {
@@ -60,20 +61,20 @@ fn telling(cause: &(dyn Error + 'static)) -> Option<Unreachable> {
     }
 }
 
-/// True if the head of the answer is longer than hyper reads: 100 lines (`proto/h1/role.rs`, `DEFAULT_MAX_HEADERS`), 417,792
-/// bytes (`proto/h1/io.rs`, `DEFAULT_MAX_BUFFER_SIZE`).
-fn too_long(cause: &(dyn Error + 'static)) -> bool {
+/// True if the head of the answer is longer than hyper reads: 100 lines (`proto/h1/role.rs`,
+/// `DEFAULT_MAX_HEADERS`), 417,792 bytes (`proto/h1/io.rs`, `DEFAULT_MAX_BUFFER_SIZE`).
+fn is_too_long(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
 }
 
-/// Whether hyper could not make sense of a head (a parse error of its own) or of a chunk (an `io::Error`).
-fn malformed(cause: &(dyn Error + 'static)) -> bool {
+/// True if hyper could not parse a head (an error of its own) or a chunk (an `io::Error`).
+fn is_malformed(cause: &(dyn Error + 'static)) -> bool {
     let head = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
     let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
     head || matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }
 
-/// Linux's numbers for "too many open files", in the system and in the process (`errno(3)`).
+/// Linux's error numbers for too many open files in the system and in the process (`errno(3)`).
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 
@@ -81,30 +82,30 @@ fn lacks_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
-fn of_name(no_address: &NoAddress) -> Unreachable {
-    match no_address {
-        NoAddress::Malformed => Unreachable::NameMalformed,
-        NoAddress::Unknown(_) => Unreachable::Name,
-        NoAddress::Unanswered(NetError::Io(error)) if lacks_descriptors(error) => Unreachable::Descriptors,
-        NoAddress::Unanswered(_) => Unreachable::NameServers,
+fn resolve_cause(error: &ResolveError) -> Unreachable {
+    match error {
+        ResolveError::MalformedName => Unreachable::NameMalformed,
+        ResolveError::NoAddress(_) => Unreachable::Name,
+        ResolveError::NoAnswer(NetError::Io(error)) if lacks_descriptors(error) => Unreachable::Descriptors,
+        ResolveError::NoAnswer(_) => Unreachable::NameServers,
     }
 }
 
-fn of_tls(error: &rustls::Error) -> Unreachable {
+fn tls_cause(error: &rustls::Error) -> Unreachable {
     match error {
-        rustls::Error::InvalidCertificate(certificate) => of_certificate(certificate),
-        // an alert, or a ServerHello of such a version
+        rustls::Error::InvalidCertificate(certificate) => certificate_cause(certificate),
+        // the server refuses our versions by an alert, or chooses an old one in its ServerHello
         rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
         | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
             Unreachable::TlsVersion
         }
-        // the first byte is none that a TLS record can have: the H of an HTTP answer, for one
+        // no TLS record begins with such a byte; it may be the H of an HTTP answer
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Unreachable::NotTls,
         _ => Unreachable::Tls,
     }
 }
 
-fn of_certificate(error: &CertificateError) -> Unreachable {
+fn certificate_cause(error: &CertificateError) -> Unreachable {
     match error {
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
@@ -117,7 +118,7 @@ fn of_certificate(error: &CertificateError) -> Unreachable {
             Unreachable::CertificateName
         }
         CertificateError::UnknownIssuer => Unreachable::CertificateIssuer,
-        // webpki's own error, which rustls hands on as it is: a self-signed one made by `openssl req -x509`
+        // an error of webpki that rustls passes on: a self-signed certificate made by `openssl req -x509`
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             Unreachable::CertificateOfAuthority
         }

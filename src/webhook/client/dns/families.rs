@@ -1,6 +1,6 @@
-//! Both address families of one name, asked for at the same time (RFC 8305, section 3).
+//! Looks up both address families of one name at the same time (RFC 8305, section 3).
 //!
-//! Knows what to do where one of them has not been answered; does not know which name comes next.
+//! Knows what to do if one of them is not answered; does not know search domains.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -16,97 +16,101 @@ use hickory_resolver::proto::rr::Name;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::NoAddress;
+use super::ResolveError;
 
-/// At least one address, or why there is none.
-type Answer = Result<Vec<IpAddr>, NoAddress>;
+/// At least one address, or the reason why there is none.
+type Addresses = Result<Vec<IpAddr>, ResolveError>;
 
-/// Which addresses lead somewhere.
-trait Reach {
-    /// Returns what can be connected to, as soon as that is known. Where every address has refused, that is all of them, a moment
-    /// later, so that the connection itself tells the reason.
-    async fn reached(&self, addresses: &[IpAddr]) -> Vec<IpAddr>;
+/// A test of which addresses can be reached.
+trait Reachability {
+    /// Returns an address that accepts a connection as soon as one does. If every address has refused,
+    /// returns all of them a moment later: the request's own connection then gives the reason.
+    async fn reachable(&self, addresses: &[IpAddr]) -> Vec<IpAddr>;
 }
 
-/// The addresses of a complete name, for a connection to this port.
+/// Returns the addresses of a complete name, for a connection to this port.
 pub(super) async fn addresses(
     resolver: &TokioResolver,
     name: Name,
     ipv4_only: bool,
     port: Option<u16>,
-) -> Answer {
+) -> Addresses {
     let ipv4 = async { of_lookup(resolver.ipv4_lookup(name.clone()).await) };
     if ipv4_only {
         return ipv4.await;
     }
     let ipv6 = async { of_lookup(resolver.ipv6_lookup(name.clone()).await) };
-    both(ipv4, ipv6, &Port(port)).await
+    both(ipv4, ipv6, &Connect(port)).await
 }
 
-fn of_lookup(answered: Result<Lookup, NetError>) -> Answer {
+fn of_lookup(answered: Result<Lookup, NetError>) -> Addresses {
     let found: Vec<_> = match answered {
         Ok(lookup) => lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect(),
-        Err(error) if error.is_no_records_found() => return Err(NoAddress::Unknown(error)),
-        Err(error) => return Err(NoAddress::Unanswered(error)),
+        Err(error) if error.is_no_records_found() => return Err(ResolveError::NoAddress(error)),
+        Err(error) => return Err(ResolveError::NoAnswer(error)),
     };
     match found.is_empty() {
-        true => Err(NoAddress::Unknown(NetError::from("an answer without an address"))),
+        true => Err(ResolveError::NoAddress(NetError::from("an answer without an address"))),
         false => Ok(found),
     }
 }
 
-/// The time that the other family has after the first one was answered (RFC 8305, sections 3 and 8: "Resolution Delay").
+/// The time that the second family has after the answer for the first one (RFC 8305, sections 3 and 8:
+/// "Resolution Delay").
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// Waits for both families, but not for one that keeps silent while the other leads somewhere.
+/// Waits for both families, but not for one that is not answered while an address of the other can be
+/// reached.
 async fn both(
-    ipv4: impl Future<Output = Answer>,
-    ipv6: impl Future<Output = Answer>,
-    reach: &impl Reach,
-) -> Answer {
+    ipv4: impl Future<Output = Addresses>,
+    ipv6: impl Future<Output = Addresses>,
+    reachability: &impl Reachability,
+) -> Addresses {
     match select(pin!(ipv4), pin!(ipv6)).await {
-        // there are name servers that say so of AAAA where they have A (RFC 4074, 4.2), but not the other way round
-        Either::Left((Err(NoAddress::Unknown(error)), ipv6)) if error.is_nx_domain() => {
-            timeout(RESOLUTION_DELAY, ipv6).await.unwrap_or(Err(NoAddress::Unknown(error)))
+        // only for A: some name servers answer so for AAAA although the name has A (RFC 4074, section 4.2)
+        Either::Left((Err(ResolveError::NoAddress(error)), ipv6)) if error.is_nx_domain() => {
+            timeout(RESOLUTION_DELAY, ipv6).await.unwrap_or(Err(ResolveError::NoAddress(error)))
         }
-        Either::Left((first, ipv6)) => joined(first, ipv6, reach).await,
-        Either::Right((first, ipv4)) => joined(first, ipv4, reach).await,
+        Either::Left((first, ipv6)) => joined(first, ipv6, reachability).await,
+        Either::Right((first, ipv4)) => joined(first, ipv4, reachability).await,
     }
 }
 
-/// The first family's answer, and the other's: for a moment in any case, and for as long as the first leads nowhere.
+/// Returns the addresses of both families. Waits for the second one [`RESOLUTION_DELAY`], and then until an
+/// address of the first can be reached.
 async fn joined(
-    first: Answer,
-    mut other: impl Future<Output = Answer> + Unpin,
-    reach: &impl Reach,
-) -> Answer {
+    first: Addresses,
+    mut other: impl Future<Output = Addresses> + Unpin,
+    reachability: &impl Reachability,
+) -> Addresses {
     let mut found = match first {
         Ok(found) => found,
-        Err(why) => return other.await.map_err(|fault| more_telling(why, fault)),
+        Err(why) => return other.await.map_err(|fault| more_informative(why, fault)),
     };
     let second = match timeout(RESOLUTION_DELAY, &mut other).await {
         Ok(second) => second,
-        Err(_elapsed) => match select(pin!(reach.reached(&found)), other).await {
-            Either::Left((reached, _silent)) => return Ok(reached),
-            Either::Right((second, _nowhere)) => second,
+        Err(_elapsed) => match select(pin!(reachability.reachable(&found)), other).await {
+            Either::Left((reachable, _silent)) => return Ok(reachable),
+            Either::Right((second, _unreachable)) => second,
         },
     };
     found.extend(second.unwrap_or_default());
     Ok(found)
 }
 
-/// A name server that says nothing may know an address.
-fn more_telling(one: NoAddress, other: NoAddress) -> NoAddress {
-    if matches!(one, NoAddress::Unanswered(_)) { one } else { other }
+/// Returns [`ResolveError::NoAnswer`] if one of the two is that: a name server that does not answer may know
+/// an address.
+fn more_informative(one: ResolveError, other: ResolveError) -> ResolveError {
+    if matches!(one, ResolveError::NoAnswer(_)) { one } else { other }
 }
 
-/// The port that will be connected to, where it is known.
-struct Port(Option<u16>);
+/// Tests addresses by a connection to this port. Without a port, every address counts as reachable.
+struct Connect(Option<u16>);
 
-impl Reach for Port {
-    /// Connects, and closes the connection again: an answer of the other family may come too late for the HTTP library,
-    /// which takes all addresses at once.
-    async fn reached(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
+impl Reachability for Connect {
+    /// Connects, and closes the connection again: the HTTP library takes all addresses at once, so the
+    /// addresses of the other family must be there before it connects.
+    async fn reachable(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
         let Some(port) = self.0 else { return addresses.to_vec() };
         let mut next = addresses.iter().copied();
         let mut connecting = FuturesUnordered::new();
@@ -127,10 +131,11 @@ impl Reach for Port {
     }
 }
 
-/// The time that a silent family has once every address of the other has refused.
+/// The time that the family without an answer has after every address of the other has refused.
 const AFTER_REFUSALS: Duration = Duration::from_millis(500);
 
-/// Between the attempts at one address and at the next (RFC 8305, section 8: "Connection Attempt Delay").
+/// The time between connection attempts to one address and to the next (RFC 8305, section 8: "Connection
+/// Attempt Delay").
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
@@ -143,24 +148,24 @@ mod tests {
 
     use super::*;
 
-    /// What a name server says, and when.
-    struct Said(Option<u64>, Answer);
+    /// The reply of a name server, after so many milliseconds or never.
+    struct Reply(Option<u64>, Addresses);
 
-    fn says(address: &str) -> Answer {
+    fn one(address: &str) -> Addresses {
         Ok(vec![address.parse().unwrap()])
     }
 
-    fn unknown(code: ResponseCode) -> Answer {
+    fn unknown(code: ResponseCode) -> Addresses {
         let none = NoRecords::new(Query::default(), code);
-        Err(NoAddress::Unknown(NetError::Dns(DnsError::NoRecordsFound(none))))
+        Err(ResolveError::NoAddress(NetError::Dns(DnsError::NoRecordsFound(none))))
     }
 
-    fn failed() -> Answer {
-        Err(NoAddress::Unanswered(NetError::Timeout))
+    fn failed() -> Addresses {
+        Err(ResolveError::NoAnswer(NetError::Timeout))
     }
 
-    impl Said {
-        async fn heard(self) -> Answer {
+    impl Reply {
+        async fn received(self) -> Addresses {
             match self.0 {
                 Some(after) => sleep(Duration::from_millis(after)).await,
                 None => pending().await,
@@ -169,90 +174,94 @@ mod tests {
         }
     }
 
-    /// Leads to these alone, 10 ms away.
-    struct Leads(&'static [&'static str]);
+    /// Only these addresses can be reached, within 10 ms.
+    struct OnlyReachable(&'static [&'static str]);
 
-    impl Reach for Leads {
-        async fn reached(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
+    impl Reachability for OnlyReachable {
+        async fn reachable(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
             sleep(Duration::from_millis(10)).await;
-            let leads = |address: &&IpAddr| self.0.contains(&&*address.to_string());
-            let leading: Vec<_> = addresses.iter().filter(leads).copied().collect();
-            if leading.is_empty() { pending().await } else { leading }
+            let is_reachable = |address: &&IpAddr| self.0.contains(&&*address.to_string());
+            let reachable: Vec<_> = addresses.iter().filter(is_reachable).copied().collect();
+            if reachable.is_empty() { pending().await } else { reachable }
         }
     }
 
-    /// What is found, after so many milliseconds; nothing where it is waited for without end.
-    async fn found(ipv4: Said, ipv6: Said, leads: &'static [&'static str]) -> (u128, String) {
+    /// Returns the result, and after how many milliseconds it came.
+    async fn found(ipv4: Reply, ipv6: Reply, reachable: &'static [&'static str]) -> (u128, String) {
         let began = Instant::now();
-        let all = timeout(Duration::from_secs(3600), both(ipv4.heard(), ipv6.heard(), &Leads(leads))).await;
-        let said = match all {
+        let all = timeout(
+            Duration::from_secs(3600),
+            both(ipv4.received(), ipv6.received(), &OnlyReachable(reachable)),
+        )
+        .await;
+        let found = match all {
             Ok(Ok(found)) => found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            Ok(Err(NoAddress::Unknown(_))) => "unknown".to_owned(),
-            Ok(Err(NoAddress::Unanswered(_))) => "unanswered".to_owned(),
-            Ok(Err(NoAddress::Malformed)) => "malformed".to_owned(),
+            Ok(Err(ResolveError::NoAddress(_))) => "unknown".to_owned(),
+            Ok(Err(ResolveError::NoAnswer(_))) => "unanswered".to_owned(),
+            Ok(Err(ResolveError::MalformedName)) => "malformed".to_owned(),
             Err(_elapsed) => return (0, "nothing".to_owned()),
         };
-        (began.elapsed().as_millis(), said)
+        (began.elapsed().as_millis(), found)
     }
 
     const A: &str = "192.0.2.1";
     const AAAA: &str = "2001:db8::1";
 
     #[tokio::test(start_paused = true)]
-    async fn both_families_are_used_as_soon_as_both_are_there() {
-        let (ipv4, ipv6) = (|after| Said(Some(after), says(A)), |after| Said(Some(after), says(AAAA)));
+    async fn both_families_are_used_as_soon_as_both_are_answered() {
+        let (ipv4, ipv6) = (|after| Reply(Some(after), one(A)), |after| Reply(Some(after), one(AAAA)));
         assert_eq!(found(ipv4(3), ipv6(20), &[]).await, (20, format!("{A} {AAAA}")));
         assert_eq!(found(ipv4(20), ipv6(3), &[]).await, (20, format!("{AAAA} {A}")));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_family_is_not_waited_for_where_the_other_leads_somewhere() {
-        let silent = || Said(None, failed());
-        assert_eq!(found(Said(Some(3), says(A)), silent(), &[A]).await, (63, A.to_owned()));
-        assert_eq!(found(silent(), Said(Some(3), says(AAAA)), &[AAAA]).await, (63, AAAA.to_owned()));
+    async fn a_family_without_an_answer_is_not_waited_for_if_the_other_can_be_reached() {
+        let silent = || Reply(None, failed());
+        assert_eq!(found(Reply(Some(3), one(A)), silent(), &[A]).await, (63, A.to_owned()));
+        assert_eq!(found(silent(), Reply(Some(3), one(AAAA)), &[AAAA]).await, (63, AAAA.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_family_is_waited_for_where_the_other_leads_nowhere() {
-        let (early, late) = (Said(Some(3), says(A)), Said(Some(400), says(AAAA)));
+    async fn a_late_family_is_waited_for_if_the_other_cannot_be_reached() {
+        let (early, late) = (Reply(Some(3), one(A)), Reply(Some(400), one(AAAA)));
         assert_eq!(found(early, late, &[]).await, (400, format!("{A} {AAAA}")));
-        // the other way round: a machine whose IPv6 leads nowhere
-        let (late, early) = (Said(Some(400), says(A)), Said(Some(3), says(AAAA)));
+        // the other way round: a machine with broken IPv6
+        let (late, early) = (Reply(Some(400), one(A)), Reply(Some(3), one(AAAA)));
         assert_eq!(found(late, early, &[A]).await, (400, format!("{AAAA} {A}")));
-        // and where the late one comes to nothing, the first is all there is
-        let (early, late) = (Said(Some(3), says(A)), Said(Some(400), failed()));
+        // if the late family fails, only the first is left
+        let (early, late) = (Reply(Some(3), one(A)), Reply(Some(400), failed()));
         assert_eq!(found(early, late, &[]).await, (400, A.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_family_that_fails_costs_the_other_nothing() {
+    async fn a_family_that_fails_does_not_delay_the_other() {
         for fault in [failed, || unknown(ResponseCode::NXDomain), || unknown(ResponseCode::NoError)] {
-            let (ipv4, ipv6) = (Said(Some(7), says(A)), Said(Some(3), fault()));
+            let (ipv4, ipv6) = (Reply(Some(7), one(A)), Reply(Some(3), fault()));
             assert_eq!(found(ipv4, ipv6, &[]).await, (7, A.to_owned()));
-            let (ipv4, ipv6) = (Said(Some(3), fault()), Said(Some(7), says(AAAA)));
+            let (ipv4, ipv6) = (Reply(Some(3), fault()), Reply(Some(7), one(AAAA)));
             assert_eq!(found(ipv4, ipv6, &[]).await, (7, AAAA.to_owned()));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_name_that_does_not_exist_waits_for_no_silent_family() {
-        let ipv4 = Said(Some(3), unknown(ResponseCode::NXDomain));
-        assert_eq!(found(ipv4, Said(None, failed()), &[]).await, (53, "unknown".to_owned()));
-        // AAAA alone says nothing of A
-        let ipv6 = Said(Some(3), unknown(ResponseCode::NXDomain));
-        assert_eq!(found(Said(Some(900), says(A)), ipv6, &[]).await, (900, A.to_owned()));
-        // and a name without A may have AAAA
-        let ipv4 = Said(Some(3), unknown(ResponseCode::NoError));
-        assert_eq!(found(ipv4, Said(Some(900), says(AAAA)), &[]).await, (900, AAAA.to_owned()));
+    async fn a_name_that_does_not_exist_does_not_wait_for_a_family_without_an_answer() {
+        let ipv4 = Reply(Some(3), unknown(ResponseCode::NXDomain));
+        assert_eq!(found(ipv4, Reply(None, failed()), &[]).await, (53, "unknown".to_owned()));
+        // NXDOMAIN for AAAA does not mean that there is no A
+        let ipv6 = Reply(Some(3), unknown(ResponseCode::NXDomain));
+        assert_eq!(found(Reply(Some(900), one(A)), ipv6, &[]).await, (900, A.to_owned()));
+        // a name without A may have AAAA
+        let ipv4 = Reply(Some(3), unknown(ResponseCode::NoError));
+        assert_eq!(found(ipv4, Reply(Some(900), one(AAAA)), &[]).await, (900, AAAA.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_name_is_unknown_only_where_both_families_were_answered() {
+    async fn a_name_has_no_address_only_if_both_families_were_answered() {
         let none = || unknown(ResponseCode::NoError);
-        let both_none = found(Said(Some(3), none()), Said(Some(5), none()), &[]).await;
+        let both_none = found(Reply(Some(3), none()), Reply(Some(5), none()), &[]).await;
         assert_eq!(both_none, (5, "unknown".to_owned()));
         for (ipv4, ipv6) in [(none(), failed()), (failed(), none()), (failed(), failed())] {
-            let fault = found(Said(Some(3), ipv4), Said(Some(5), ipv6), &[]).await;
+            let fault = found(Reply(Some(3), ipv4), Reply(Some(5), ipv6), &[]).await;
             assert_eq!(fault, (5, "unanswered".to_owned()));
         }
     }

@@ -12,7 +12,7 @@ impl Hosts {
     /// line = address 1*(SP name) [ "#" comment ]
     /// ```
     ///
-    /// Other lines are passed over, as by the system's resolver.
+    /// Other lines are ignored, as the system's resolver does.
     pub(super) fn read(text: &str) -> Self {
         let mut hosts = Self::default();
         for line in text.lines() {
@@ -30,9 +30,10 @@ impl Hosts {
         hosts
     }
 
-    /// The addresses of a name, all that will be asked for if there are any: a name of the table is not asked of a name
-    /// server. `localhost`, and what ends in it, has both loopback addresses (RFC 6761, 6.3), unless the table leads it
-    /// elsewhere: containers often write one of them only.
+    /// Returns the addresses of a name. If there are any, no name server is asked.
+    ///
+    /// `localhost` and names that end in `.localhost` have both loopback addresses (RFC 6761, section 6.3),
+    /// because containers often list only one. A table that gives such a name another address is obeyed.
     pub(super) fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let key = key(name);
         let mut found = self.0.get(&key).cloned().unwrap_or_default();
@@ -47,7 +48,7 @@ impl Hosts {
     }
 }
 
-/// A name as it is compared: without regard to case and to the dot of the root.
+/// Returns a name in the form that is compared: in lower case, without the dot of the root.
 fn key(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_has_both_loopback_addresses_unless_the_table_leads_it_elsewhere() {
+    fn localhost_has_both_loopback_addresses_unless_the_table_gives_it_another() {
         assert_eq!(found("", "localhost"), ["127.0.0.1", "::1"]);
         assert_eq!(found("", "crm.localhost."), ["127.0.0.1", "::1"]);
         assert_eq!(found("127.0.0.1 localhost\n127.0.1.1 pbx", "localhost"), ["127.0.0.1", "::1"]);

@@ -1,4 +1,4 @@
-//! The machine's own order of questions: its host table, its name servers, and its search domains.
+//! Resolves names as the machine is configured: host table, search domains, name servers.
 
 use std::net::IpAddr;
 use std::{fs, io};
@@ -12,15 +12,15 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 use tracing::warn;
 
 use super::hosts::Hosts;
-use super::{NoAddress, families};
+use super::{ResolveError, families};
 use crate::files;
 
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
 pub(super) const HOSTS: &str = "/etc/hosts";
 
-/// The host table and the name servers, as they were when they were read.
+/// The host table and the name servers at the time when the files were read.
 #[derive(Debug)]
-pub(super) struct System {
+pub(super) struct SystemResolver {
     hosts: Hosts,
     resolver: TokioResolver,
     search: Search,
@@ -28,22 +28,25 @@ pub(super) struct System {
     ipv4_only: bool,
 }
 
-/// How a name is completed.
+/// The search list, which completes short names.
 #[derive(Debug)]
 struct Search {
     domains: Vec<Name>,
     ndots: usize,
 }
 
-impl System {
+impl SystemResolver {
     pub(super) fn read() -> Result<Self, NetError> {
         let text = text(RESOLV_CONF).unwrap_or_else(|error| {
-            warn!("cannot read {RESOLV_CONF}: {error}; the name server {DEFAULT_SERVER} is asked, as the system does");
+            warn!(
+                "cannot read {RESOLV_CONF}: {error}; the name server {DEFAULT_SERVER} is asked, as the \
+                 system's resolver does"
+            );
             String::new()
         });
         let (config, mut options) = servers(&text).unwrap_or_else(|error| {
-            // others than the machine's own are never asked
-            warn!("no name servers: {RESOLV_CONF}: {error}; only {HOSTS} tells where webhooks are");
+            // only the machine's own name servers are ever asked
+            warn!("no name servers: {RESOLV_CONF}: {error}; host names are looked up in {HOSTS} only");
             (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default())
         });
         let search = Search::of(&config, options.ndots);
@@ -59,19 +62,19 @@ impl System {
         })
     }
 
-    /// The addresses of a host, for a connection to this port: of the host table if it has any, else of the first of the
-    /// completed names that has any.
-    pub(super) async fn addresses(&self, host: &str, port: Option<u16>) -> Result<Vec<IpAddr>, NoAddress> {
+    /// Returns the addresses of a host, for a connection to this port: those of the host table, or else those
+    /// of the first completed name that has any.
+    pub(super) async fn addresses(&self, host: &str, port: Option<u16>) -> Result<Vec<IpAddr>, ResolveError> {
         let known = self.hosts.addresses(host);
         if !known.is_empty() {
             return Ok(known);
         }
-        let mut fault = NoAddress::Malformed;
+        let mut fault = ResolveError::MalformedName;
         for name in self.search.candidates(host) {
             match families::addresses(&self.resolver, name, self.ipv4_only, port).await {
                 Ok(found) => return Ok(found),
-                // a name server that says nothing may know it
-                Err(why) if !matches!(fault, NoAddress::Unanswered(_)) => fault = why,
+                // a name server that does not answer may know an address, so that error counts more
+                Err(why) if !matches!(fault, ResolveError::NoAnswer(_)) => fault = why,
                 Err(_) => {}
             }
         }
@@ -80,7 +83,8 @@ impl System {
 }
 
 impl Search {
-    /// Of `search` or `domain`, of which the last one counts; else of the machine's own name.
+    /// Takes the domains of `search` or `domain`, whichever line is last, or else the domain of the machine's
+    /// own name.
     fn of(config: &ResolverConfig, ndots: usize) -> Self {
         let domains = match config.search() {
             [] => config.domain().cloned().into_iter().collect(),
@@ -89,8 +93,9 @@ impl Search {
         Self { domains, ndots }
     }
 
-    /// The names to ask for, in order: as it is first if it has enough dots, in the search domains, as it is (`resolver(3)`).
-    /// A name with a dot at its end is complete. None for what cannot be a name.
+    /// Returns the complete names to look up, in order (`resolv.conf(5)`, `ndots`): the name itself first if
+    /// it has enough dots, else last, and the name in each search domain. A name that ends in a dot is
+    /// complete. Returns nothing if the host cannot be a DNS name.
     fn candidates(&self, host: &str) -> Vec<Name> {
         let Ok(name) = Name::from_ascii(host) else { return Vec::new() };
         if name.num_labels() == 0 {
@@ -100,11 +105,11 @@ impl Search {
             return vec![name];
         }
         let within = |domain: &Name| name.clone().append_domain(domain).ok();
-        let as_it_is = within(&Name::root());
+        let unchanged = within(&Name::root());
         let completed = self.domains.iter().filter_map(within);
         match host.matches('.').count() >= self.ndots {
-            true => as_it_is.into_iter().chain(completed).collect(),
-            false => completed.chain(as_it_is).collect(),
+            true => unchanged.into_iter().chain(completed).collect(),
+            false => completed.chain(unchanged).collect(),
         }
     }
 }
@@ -112,7 +117,7 @@ impl Search {
 /// The name server of a machine that names none (`resolv.conf(5)`).
 const DEFAULT_SERVER: &str = "127.0.0.1";
 
-/// The name servers; without the search domains where those cannot be read.
+/// Reads the name servers and options. Ignores search domains that cannot be parsed.
 fn servers(text: &str) -> Result<(ResolverConfig, ResolverOpts), NetError> {
     let named = |line: &&str| line.trim_start().starts_with("nameserver");
     if !text.lines().any(|line| named(&line)) {
@@ -138,7 +143,7 @@ fn text_of_hosts() -> String {
     })
 }
 
-/// The text of a file, in whatever encoding its comments are.
+/// Reads a text file. Bytes that are not UTF-8 are replaced, because a comment may be in any encoding.
 fn text(file: &str) -> io::Result<String> {
     let bytes = files::unmarked(fs::read(file)?)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -148,7 +153,7 @@ fn text(file: &str) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    fn asked(resolv_conf: &str, host: &str) -> Vec<String> {
+    fn looked_up(resolv_conf: &str, host: &str) -> Vec<String> {
         let (config, options) = servers(resolv_conf).unwrap();
         let names = Search::of(&config, options.ndots).candidates(host);
         names.iter().map(Name::to_ascii).collect()
@@ -159,34 +164,37 @@ mod tests {
     #[test]
     fn a_name_is_completed_as_the_system_does() {
         let single = ["crm_web.office.example.", "crm_web.example.", "crm_web."];
-        assert_eq!(asked(SEARCH, "crm_web"), single);
-        assert_eq!(asked(SEARCH, "crm_web."), ["crm_web."]);
+        assert_eq!(looked_up(SEARCH, "crm_web"), single);
+        assert_eq!(looked_up(SEARCH, "crm_web."), ["crm_web."]);
         let dotted = ["door_bell.lan.", "door_bell.lan.office.example.", "door_bell.lan.example."];
-        assert_eq!(asked(SEARCH, "door_bell.lan"), dotted);
-        assert_eq!(asked(SEARCH, "_dns.x_.example."), ["_dns.x_.example."]);
+        assert_eq!(looked_up(SEARCH, "door_bell.lan"), dotted);
+        assert_eq!(looked_up(SEARCH, "_dns.x_.example."), ["_dns.x_.example."]);
         let cluster = format!("{SEARCH}options ndots:2\n");
-        assert_eq!(asked(&cluster, "crm.svc"), ["crm.svc.office.example.", "crm.svc.example.", "crm.svc."]);
+        assert_eq!(
+            looked_up(&cluster, "crm.svc"),
+            ["crm.svc.office.example.", "crm.svc.example.", "crm.svc."]
+        );
         // the last of the two counts
-        assert_eq!(asked("nameserver ::1\nsearch a\ndomain b\n", "crm"), ["crm.b.", "crm."]);
+        assert_eq!(looked_up("nameserver ::1\nsearch a\ndomain b\n", "crm"), ["crm.b.", "crm."]);
     }
 
     #[test]
-    fn a_search_domain_with_an_underscore_counts_and_a_broken_one_costs_no_name_server() {
-        assert_eq!(asked("nameserver ::1\nsearch my_net\n", "crm"), ["crm.my_net.", "crm."]);
+    fn a_search_domain_may_have_an_underscore_and_a_malformed_one_loses_no_name_server() {
+        assert_eq!(looked_up("nameserver ::1\nsearch my_net\n", "crm"), ["crm.my_net.", "crm."]);
         let broken = "nameserver 192.0.2.53\nsearch a..b\n";
         assert_eq!(servers(broken).unwrap().0.name_servers().len(), 1);
     }
 
     #[test]
-    fn what_no_name_server_can_be_asked_for_is_not_asked_for() {
+    fn a_host_that_is_no_dns_name_is_not_looked_up() {
         let long = format!("{}.example", "x".repeat(64));
         for host in ["crm..example", ".", "", "a b.example", "a~b", &long, &"x.".repeat(200)] {
-            assert_eq!(asked(SEARCH, host), [""; 0], "{host}");
+            assert_eq!(looked_up(SEARCH, host), [""; 0], "{host}");
         }
     }
 
     #[test]
-    fn a_machine_that_names_no_server_asks_itself() {
+    fn without_a_configured_name_server_the_local_one_is_asked() {
         for text in ["", "# nothing\nsearch example\n"] {
             let (config, _) = servers(text).unwrap();
             assert_eq!(config.name_servers()[0].ip.to_string(), "127.0.0.1");
@@ -195,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn no_aaaa_is_an_option_and_not_a_word_elsewhere() {
+    fn no_aaaa_counts_only_in_a_line_of_options() {
         assert!(asks_for_ipv4_only("options edns0 no-aaaa\n"));
         for text in ["options edns0\n", "# options no-aaaa\n", "search no-aaaa\n", ""] {
             assert!(!asks_for_ipv4_only(text), "{text}");

@@ -1,0 +1,90 @@
+//! Asks a webhook whose answers are cached: fresh answer, single flight, stale answer.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use super::ask_endpoints::ask_endpoints;
+use super::{Ask, Origin, Shared, StepResult};
+use crate::hook::{Answer, Awaited, Keeping, Outcome};
+use crate::metrics::CacheResult;
+
+/// Returns the fresh answer, or the one that the webhook gives, or else a stale one, and counts which of them
+/// it was.
+pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResult {
+    let result = ask_or_wait(shared, ask, times).await;
+    let counted = match result.origin {
+        Origin::Webhook => CacheResult::Miss,
+        Origin::Shared | Origin::Cache => CacheResult::Hit,
+        Origin::Stale => CacheResult::Stale,
+    };
+    shared.metrics.cache_lookup(ask.hook_name(), counted);
+    if counted == CacheResult::Miss {
+        shared.metrics.set_cache_entries(shared.cache.entries().await);
+    }
+    result
+}
+
+async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResult {
+    let key = ask.request.fingerprint(ask.hook_name());
+    let mut attempts = Vec::new();
+    let mut rejected = None;
+    // half of the time is for another call's request, so that some is left for a request of our own
+    let now = Instant::now();
+    let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
+    let (outcome, answer) = loop {
+        let request = async {
+            let result = ask_endpoints(shared, ask).await;
+            attempts = result.attempts;
+            match ((ask.telling)(result.outcome), result.answer) {
+                (Outcome::Ok { .. }, Some(answer)) => Ok(answer),
+                (outcome, answer) => Err((outcome, answer)),
+            }
+        };
+        let got = shared.cache.get(key, times, hedge_at, rejected.as_ref(), request);
+        match timeout_at(ask.deadline, got).await {
+            Ok(Ok((answer, origin))) => {
+                let outcome = ask.step.judge(&answer);
+                // the answer was good for another call, or before a reload; the webhook may give another one
+                // now
+                if origin == Origin::Cache && rejected.is_none() && !ask.accepts(&outcome) {
+                    rejected = Some(answer);
+                    continue;
+                }
+                return StepResult { outcome, answer: Some(answer), origin, attempts };
+            }
+            // the time of the call that made the request was over, not the time of this call
+            Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !ask.is_late() => {}
+            // judged for the call that made the request; another switch, or another variable, may accept the
+            // answer
+            Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) => {
+                break (ask.step.judge(&answer), Some(answer));
+            }
+            Ok(Err(failed)) => break failed,
+            Err(_elapsed) => break (ask.timed_out(Awaited::Answer), None),
+        }
+    };
+    if let Some((stale_outcome, stale)) = stale_if_error(shared, ask, times, key, &outcome).await {
+        debug!("a stale answer is used: {outcome}");
+        return StepResult { outcome: stale_outcome, answer: Some(stale), origin: Origin::Stale, attempts };
+    }
+    StepResult { outcome, answer, origin: Origin::Webhook, attempts }
+}
+
+/// Returns the stale answer and its outcome if the webhook failed and the stale answer is good for this call.
+/// An answer that is not good is still the webhook's answer (RFC 5861, section 4): the customer may be gone.
+async fn stale_if_error(
+    shared: &Shared,
+    ask: Ask<'_>,
+    times: Keeping,
+    key: [u8; 32],
+    failed: &Outcome,
+) -> Option<(Outcome, Arc<Answer>)> {
+    if times.stale.is_zero() || !failed.calls_for_another() {
+        return None;
+    }
+    let stale = shared.cache.stale(key).await?;
+    let outcome = ask.step.judge(&stale);
+    if ask.accepts(&outcome) { Some((outcome, stale)) } else { None }
+}

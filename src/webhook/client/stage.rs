@@ -1,0 +1,239 @@
+//! Tracks the stage of a request, so that a `TIMEOUT` can name it.
+//!
+//! reqwest does not say if a request makes a new connection, nor which part of that takes the time. The
+//! connector, the resolver and the random numbers of TLS note it here, for the request in whose task they
+//! run.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use reqwest::dns::{Name, Resolve, Resolving};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
+use tower_service::Service;
+
+use crate::hook::Awaited;
+
+/// The tracker of one request.
+#[derive(Debug)]
+pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
+
+#[derive(Debug, Clone, Copy)]
+struct Tracked {
+    /// The stage that is not complete yet.
+    stage: Awaited,
+    /// True if the request is sent on a connection that has served another one before.
+    reused: bool,
+}
+
+tokio::task_local! {
+    static TRACKER: Arc<StageTracker>;
+}
+
+impl StageTracker {
+    /// Returns a tracker that assumes a reused connection until something else is noted.
+    pub(in crate::webhook) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Tracked { stage: Awaited::Answer, reused: true })))
+    }
+
+    /// Runs a future and tracks its stage.
+    pub(in crate::webhook) async fn track<T>(self: &Arc<Self>, sending: impl Future<Output = T>) -> T {
+        TRACKER.scope(Arc::clone(self), sending).await
+    }
+
+    /// Returns the stage that is not complete yet.
+    pub(in crate::webhook) fn stage(&self) -> Awaited {
+        self.tracked().stage
+    }
+
+    /// True if the request was sent on a connection that had served another one before.
+    pub(in crate::webhook) fn is_reused(&self) -> bool {
+        self.tracked().reused
+    }
+
+    fn tracked(&self) -> Tracked {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, stage: Awaited, reused: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { stage, reused };
+    }
+}
+
+/// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no
+/// request.
+fn note(stage: Awaited) {
+    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(stage, false));
+}
+
+/// A connector that notes the stages of its connections.
+#[derive(Debug, Clone)]
+pub(in crate::webhook) struct TrackedConnector<S>(pub(in crate::webhook) S);
+
+impl<S, R> Service<R> for TrackedConnector<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        note(Awaited::Connection);
+        let tracker = TRACKER.try_with(Arc::clone).ok();
+        let mut connecting = Box::pin(self.0.call(request));
+        Box::pin(poll_fn(move |context| {
+            let connected = connecting.as_mut().poll(context);
+            if let Some(tracker) = &tracker {
+                // without a tracker in this task, the pool finishes the connection, because the request has
+                // found an idle one meanwhile
+                let in_pool = TRACKER.try_with(|_| ()).is_err();
+                if in_pool || connected.is_ready() {
+                    tracker.note(Awaited::Answer, in_pool);
+                }
+            }
+            connected
+        }))
+    }
+}
+
+/// A resolver that notes the beginning and the end of a lookup.
+#[derive(Debug)]
+pub(in crate::webhook) struct TrackedResolver<R>(pub(in crate::webhook) Arc<R>);
+
+impl<R: Resolve + 'static> Resolve for TrackedResolver<R> {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolving = self.0.resolve(name);
+        Box::pin(async move {
+            note(Awaited::NameServers);
+            let resolved = resolving.await;
+            note(Awaited::Connection);
+            resolved
+        })
+    }
+}
+
+/// Returns the cryptography of TLS, which notes the beginning of a handshake.
+pub(in crate::webhook) fn tracked_cryptography() -> CryptoProvider {
+    CryptoProvider { secure_random: &*RANDOM, ..rustls::crypto::ring::default_provider() }
+}
+
+static RANDOM: LazyLock<TrackedRandom> =
+    LazyLock::new(|| TrackedRandom(rustls::crypto::ring::default_provider().secure_random));
+
+/// Random numbers, which a handshake takes for its first message as soon as there is a connection.
+#[derive(Debug)]
+struct TrackedRandom(&'static dyn SecureRandom);
+
+impl SecureRandom for TrackedRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        note(Awaited::Tls);
+        self.0.fill(bytes)
+    }
+
+    fn fips(&self) -> bool {
+        self.0.fips()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, pending, ready};
+
+    use tokio::sync::oneshot;
+    use tower_service::Service;
+
+    use super::*;
+
+    /// A connector that connects as soon as the channel says so.
+    struct Connector(Option<oneshot::Receiver<()>>);
+
+    impl Service<()> for Connector {
+        type Response = ();
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            let told = self.0.take();
+            Box::pin(async move {
+                let _gone = told.unwrap().await;
+                Ok(())
+            })
+        }
+    }
+
+    /// A resolver whose answer is this future.
+    struct Names<F>(fn() -> F);
+
+    impl<F: Future<Output = ()> + Send + 'static> Resolve for Names<F> {
+        fn resolve(&self, _: Name) -> Resolving {
+            let answer = self.0();
+            Box::pin(async move {
+                answer.await;
+                Ok(Box::new(std::iter::empty()) as reqwest::dns::Addrs)
+            })
+        }
+    }
+
+    /// Polls a future once.
+    async fn is_pending(future: &mut (impl Future + Unpin)) -> bool {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn the_stage_is_the_connection_until_it_is_made() {
+        let (tell, told) = oneshot::channel();
+        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
+        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
+        let told = async {
+            assert!(!tracker.is_reused() && tracker.stage() == Awaited::Connection);
+            note(Awaited::Tls);
+            assert_eq!(tracker.stage(), Awaited::Tls);
+            tell.send(()).unwrap();
+        };
+        let connecting = async { tokio::join!(connector.call(()), told).0 };
+        tracker.track(connecting).await.unwrap();
+        assert!(!tracker.is_reused() && tracker.stage() == Awaited::Answer);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_pool_finishes_is_no_stage_of_a_request() {
+        let (tell, told) = oneshot::channel();
+        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
+        let mut begun = None;
+        let begin = async {
+            let connecting = begun.insert(connector.call(()));
+            assert!(is_pending(connecting).await);
+        };
+        tracker.track(begin).await;
+        let begun = begun.unwrap();
+        assert_eq!(tracker.stage(), Awaited::Connection);
+        let finished = tokio::spawn(begun);
+        tell.send(()).unwrap();
+        finished.await.unwrap().unwrap();
+        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
+    }
+
+    #[tokio::test]
+    async fn the_stage_is_the_name_servers_until_they_answer() {
+        let name = || "h.example".parse().unwrap();
+        let tracker = StageTracker::new();
+        let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
+        let _addresses = tracker.track(answers.resolve(name())).await.unwrap();
+        assert_eq!(tracker.stage(), Awaited::Connection);
+        let silent = TrackedResolver(Arc::new(Names(pending::<()>)));
+        tracker.track(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
+        assert_eq!(tracker.stage(), Awaited::NameServers);
+    }
+}
