@@ -21,7 +21,7 @@ pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
 pub use self::answer::outcome::{Awaited, Load, Outcome, Status};
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
-pub use self::delivery::{Breaker, Keeping, Manner, Redirects};
+pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::request::body::{Body, Fields, JsonTemplate};
 pub use self::request::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
@@ -63,7 +63,7 @@ pub struct Hook {
     /// What requests are signed with.
     pub sign: Option<Signer>,
     /// How it is asked.
-    pub manner: Manner,
+    pub delivery: Delivery,
 }
 
 impl Hook {
@@ -84,7 +84,7 @@ impl Hook {
             body: Body::default(),
             headers: Headers::default(),
             sign: None,
-            manner: Manner::default(),
+            delivery: Delivery::default(),
         }
     }
 
@@ -127,7 +127,7 @@ impl Hook {
     /// Whether certificates are not verified.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        self.manner.tls.as_ref().is_some_and(|tls| tls.insecure())
+        self.delivery.tls.as_ref().is_some_and(|tls| tls.insecure())
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::cache::Origin;
 use self::client::{Clients, Pool};
 use self::endpoint::registry::{Admitted, Standings};
 use self::time_slice::{Errand, OneTurn, share};
-use crate::hook::{Answer, Awaited, Hook, Keeping, Outcome, Request, Step, Target};
+use crate::hook::{Answer, Awaited, Hook, CacheTimes, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -122,8 +122,8 @@ impl Webhook {
         for hook in hooks {
             for later in 0..hook.urls.len() {
                 let most = share(hook.timeout.get(), later);
-                for &pool in Pool::of(hook.manner.keep_alive) {
-                    self.shared.clients.client(hook.manner.tls.as_deref(), most, pool)?;
+                for &pool in Pool::of(hook.delivery.keep_alive) {
+                    self.shared.clients.client(hook.delivery.tls.as_deref(), most, pool)?;
                     if let Some(anonymous) = anonymous(hook) {
                         self.shared.clients.client(Some(&anonymous), most, pool)?;
                     }
@@ -141,7 +141,7 @@ impl Webhook {
         let hooks: Vec<_> = hooks.into_iter().collect();
         self.make_clients(hooks.iter().copied())?;
         let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
-        let ways = hooks.iter().filter_map(|hook| hook.manner.tls.as_deref());
+        let ways = hooks.iter().filter_map(|hook| hook.delivery.tls.as_deref());
         self.shared.clients.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
         self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
@@ -170,7 +170,7 @@ impl Webhook {
         telling: Telling<'_>,
     ) -> Asked {
         let errand = Errand { step, request, hook: &request.hook, deadline, patience, page, telling };
-        match request.hook.manner.cache {
+        match request.hook.delivery.cache {
             None => self.ask_now(errand).await,
             Some(keeping) => {
                 let asked = self.ask_once(errand, keeping).await;
@@ -189,7 +189,7 @@ impl Webhook {
     }
 
     /// Asks unless the answer is known, and makes do with an old one.
-    async fn ask_once(&self, errand: Errand<'_>, keeping: Keeping) -> Asked {
+    async fn ask_once(&self, errand: Errand<'_>, keeping: CacheTimes) -> Asked {
         let key = errand.request.fingerprint(&errand.step.name);
         let (mut attempts, mut judged) = (Vec::new(), None);
         // half of the time for another call's request, so that there is some for one of our own
@@ -254,7 +254,7 @@ impl Webhook {
                 break;
             }
             let began = Instant::now();
-            let breaker = errand.hook.manner.breaker.as_ref();
+            let breaker = errand.hook.delivery.breaker.as_ref();
             let rests =
                 |target: &Target| self.shared.standings.rests(&target.place, breaker, began.into_std());
             let admitted = match self.shared.standings.admit(&target.place, breaker, began.into_std()) {
@@ -325,7 +325,7 @@ impl Webhook {
             // not the path: it may hold a secret
             debug!(to = endpoint::registry::origin(&target.place), "{outcome}");
             if first
-                && failure.may_be_repeated(&errand.request.method, errand.hook.manner.idempotent)
+                && failure.may_be_repeated(&errand.request.method, errand.hook.delivery.idempotent)
                 && Instant::now() < turn.until
                 && (failure.of_a_kept_connection || standings.repeats(&target.place))
             {
@@ -342,7 +342,7 @@ impl Webhook {
                 _ if outcome.is_silence() => {
                     admitted.used();
                     standings.was_silent(&target.place, now);
-                    standings.failed(&target.place, hook, errand.hook.manner.breaker.as_ref(), now);
+                    standings.failed(&target.place, hook, errand.hook.delivery.breaker.as_ref(), now);
                 }
                 _ => {
                     admitted.used();
@@ -368,6 +368,6 @@ fn is_ok(outcome: &Outcome) -> bool {
 
 /// How a hook goes on behind a redirect, where that is another way to trust.
 fn anonymous(hook: &Hook) -> Option<Tls> {
-    let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
-    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::anonymous)
+    let tls = hook.delivery.tls.as_deref().filter(|tls| tls.identity().is_some());
+    tls.filter(|_| hook.delivery.redirects.most > 0).map(Tls::anonymous)
 }

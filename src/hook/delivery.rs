@@ -7,7 +7,7 @@ use crate::tls::Tls;
 
 /// How a webhook is asked, and what happens when it does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manner {
+pub struct Delivery {
     /// Whom to trust and who to be over https, where that is not the machine's default.
     pub tls: Option<Arc<Tls>>,
     /// Whether the webhook may receive the same request twice.
@@ -17,7 +17,7 @@ pub struct Manner {
     /// When callers are no longer kept waiting for it; none: never.
     pub breaker: Option<Breaker>,
     /// For how long an answer is taken for calls that would ask the same.
-    pub cache: Option<Keeping>,
+    pub cache: Option<CacheTimes>,
     /// Which redirects are followed.
     pub redirects: Redirects,
     /// Whether the dialplan goes on at once, without an answer.
@@ -26,14 +26,14 @@ pub struct Manner {
 
 /// How long an answer is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeping {
+pub struct CacheTimes {
     /// For so long it is taken for the webhook's.
     pub fresh: Duration,
     /// And for so much longer where the webhook has no good answer.
     pub stale: Duration,
 }
 
-impl Default for Manner {
+impl Default for Delivery {
     fn default() -> Self {
         Self {
             tls: None,

@@ -127,7 +127,7 @@ impl Step {
     /// Whether the dialplan goes on without waiting for the answer.
     #[must_use]
     pub fn is_detached(&self) -> bool {
-        self.planned().is_some_and(|hook| hook.manner.detach)
+        self.planned().is_some_and(|hook| hook.delivery.detach)
     }
 
     /// The channel variables that the request needs.
@@ -229,8 +229,8 @@ impl Request {
         };
         add(hook.as_bytes());
         // an answer of somebody who would not be believed any more must not outlive a reload
-        add(self.hook.manner.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
-        let redirects = &self.hook.manner.redirects;
+        add(self.hook.delivery.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
+        let redirects = &self.hook.delivery.redirects;
         add(&[redirects.most]);
         redirects.hosts.iter().for_each(|host| add(host.as_bytes()));
         add(b"");

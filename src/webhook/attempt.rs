@@ -76,7 +76,7 @@ pub(super) async fn made(
     loop {
         let response = hop.sent(shared, errand, turn).await?;
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
-        let redirects = &errand.hook.manner.redirects;
+        let redirects = &errand.hook.delivery.redirects;
         match redirects.target(code, &headers, &hop.url, hop.followed) {
             Ok(Some(url)) => hop = hop.redirected(code, url),
             redirect => {
@@ -107,7 +107,7 @@ impl Hop {
         let Shared { clients, standings, metrics, .. } = shared;
         let now = Instant::now().into_std();
         let apart = standings.suspects(&self.place, now);
-        let kept = errand.hook.manner.keep_alive && standings.keeps_connections(&self.place, now);
+        let kept = errand.hook.delivery.keep_alive && standings.keeps_connections(&self.place, now);
         let pool = match (kept, apart) {
             (false, _) => Pool::Unkept,
             (true, true) => Pool::Quarantine,
@@ -146,7 +146,7 @@ impl Hop {
         turn: OneTurn,
         pool: Pool,
     ) -> reqwest::Result<reqwest::Response> {
-        let tls = errand.hook.manner.tls.as_deref();
+        let tls = errand.hook.delivery.tls.as_deref();
         let has_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
         let anonymous = has_identity.map(|tls| tls.anonymous());
         let client = shared.clients.client(anonymous.as_ref().or(tls), turn.connect, pool)?;

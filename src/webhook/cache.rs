@@ -11,7 +11,7 @@ use moka::future::Cache;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
-use crate::hook::{Answer, Keeping};
+use crate::hook::{Answer, CacheTimes};
 
 /// By the fingerprint of the request.
 type Key = [u8; 32];
@@ -117,7 +117,7 @@ impl<E: Clone> KeptAnswers<E> {
     pub(super) async fn get(
         &self,
         key: Key,
-        keeping: Keeping,
+        keeping: CacheTimes,
         enough: Instant,
         unless: Option<&Arc<Answer>>,
         asking: impl Future<Output = Result<Answer, E>>,
@@ -159,7 +159,7 @@ impl<E: Clone> KeptAnswers<E> {
         &self,
         seat: &Seat<'_, E>,
         mut result: MutexGuard<'_, Option<Result<Kept, E>>>,
-        keeping: Keeping,
+        keeping: CacheTimes,
         unless: Option<&Arc<Answer>>,
         asking: impl Future<Output = Result<Answer, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    const KEEPING: Keeping = Keeping { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
+    const KEEPING: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
 
     /// So long everybody waits for the first one who asks.
     fn never() -> Instant {
@@ -373,7 +373,7 @@ mod tests {
         for number in 0..12_000_u32 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());
-            kept.get(key, Keeping { stale: Duration::ZERO, ..KEEPING }, never(), None, async {
+            kept.get(key, CacheTimes { stale: Duration::ZERO, ..KEEPING }, never(), None, async {
                 Ok(answer(1))
             })
             .await

@@ -264,7 +264,7 @@ fn only_allowed_urls_are_asked_ad_hoc() {
 fn an_answer_of_whoever_was_believed_is_not_for_calls_that_verify() {
     let verifying = request("crm", &[]).unwrap();
     let mut hook = Hook::clone(&verifying.hook);
-    hook.manner.tls = Some(Arc::new(Tls::default().believing_anybody()));
+    hook.delivery.tls = Some(Arc::new(Tls::default().believing_anybody()));
     let believing = Request { hook: Arc::new(hook), ..verifying.clone() };
     assert_ne!(believing.fingerprint("crm"), verifying.fingerprint("crm"));
 }
@@ -274,7 +274,7 @@ fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_th
     let here = request("crm", &[]).unwrap();
     let going = |most, hosts: &[&str]| {
         let mut hook = Hook::clone(&here.hook);
-        hook.manner.redirects =
+        hook.delivery.redirects =
             Redirects { most, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
         Request { hook: Arc::new(hook), ..here.clone() }.fingerprint("crm")
     };
