@@ -19,7 +19,7 @@ use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
-pub use self::answer::outcome::{Awaited, Load, Outcome, Status};
+pub use self::answer::outcome::{Stage, Overload, Outcome, Status};
 pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
 pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};

@@ -21,7 +21,7 @@ pub use self::admission::Admission;
 use self::report::{AtWill, report_detached};
 use crate::call::Call;
 use crate::config::Limits;
-use crate::hook::{Identity, Load, Outcome, Policy, Request, RequestFault, Step};
+use crate::hook::{Identity, Overload, Outcome, Policy, Request, RequestFault, Step};
 use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
@@ -312,7 +312,7 @@ impl House {
     ) -> Outcome {
         let most = self.limits.detached;
         let Ok(place) = self.detached.enter(None, most, None) else {
-            return Outcome::Overloaded(Load::Detached(most));
+            return Outcome::Overloaded(Overload::Detached(most));
         };
         let under_way = self.metrics.detached_began();
         let (house, step) = (Arc::clone(self), step.clone());

@@ -24,7 +24,7 @@ pub use self::cache::Origin;
 use self::client::{Clients, Pool};
 use self::endpoint::registry::{Admitted, Standings};
 use self::time_slice::{Errand, OneTurn, share};
-use crate::hook::{Answer, Awaited, Hook, CacheTimes, Outcome, Request, Step, Target};
+use crate::hook::{Answer, Stage, Hook, CacheTimes, Outcome, Request, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -144,7 +144,7 @@ impl Webhook {
         let ways = hooks.iter().filter_map(|hook| hook.delivery.tls.as_deref());
         self.shared.clients.keep(ways.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
-        self.shared.standings.count(urls.map(|url| Arc::clone(url.place())));
+        self.shared.standings.count(urls.map(|url| Arc::clone(url.endpoint())));
         self.shared.metrics.insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Webhook {
                 // another call's time was over, not this one's
                 Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !errand.is_late() => continue,
                 Ok(Err((outcome, answer))) => (outcome, answer),
-                Err(_elapsed) => (errand.late(Awaited::Answer), None),
+                Err(_elapsed) => (errand.late(Stage::Answer), None),
             };
             let (outcome, answer) = match failed {
                 // by the words of whoever asked; another switch, or another variable, may take the same answer
@@ -256,12 +256,12 @@ impl Webhook {
             let began = Instant::now();
             let breaker = errand.hook.delivery.breaker.as_ref();
             let rests =
-                |target: &Target| self.shared.standings.rests(&target.place, breaker, began.into_std());
-            let admitted = match self.shared.standings.admit(&target.place, breaker, began.into_std()) {
+                |target: &Target| self.shared.standings.rests(&target.endpoint, breaker, began.into_std());
+            let admitted = match self.shared.standings.admit(&target.endpoint, breaker, began.into_std()) {
                 Ok(admitted) => admitted,
                 Err(why) => {
                     let outcome = Outcome::Unreachable(why);
-                    attempts.push(Attempt { place: target.place.clone(), outcome, took: Duration::ZERO });
+                    attempts.push(Attempt { place: target.endpoint.clone(), outcome, took: Duration::ZERO });
                     continue;
                 }
             };
@@ -280,7 +280,7 @@ impl Webhook {
             };
             let done = !outcome.calls_for_another();
             attempts.push(Attempt {
-                place: target.place.clone(),
+                place: target.endpoint.clone(),
                 outcome: outcome.clone(),
                 took: began.elapsed(),
             });
@@ -291,7 +291,7 @@ impl Webhook {
         }
         // where every URL is left alone, that is the outcome; where none was looked at, it was too late
         let rested = attempts.last().map(|attempt| attempt.outcome.clone());
-        let none = || (rested.unwrap_or_else(|| errand.late(Awaited::Start)), None);
+        let none = || (rested.unwrap_or_else(|| errand.late(Stage::Start)), None);
         let (outcome, answer) = ended.unwrap_or_else(none);
         Asked { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
     }
@@ -310,26 +310,26 @@ impl Webhook {
         let mut first = true;
         loop {
             let began = Instant::now();
-            standings.asked(&target.place);
+            standings.asked(&target.endpoint);
             let made = attempt::made(&self.shared, errand, target, turn).await;
             metrics.request_ended(hook, began.elapsed());
             let failure = match made {
                 Ok(heard) => {
                     admitted.used();
-                    standings.answered(&target.place, hook, Instant::now().into_std());
+                    standings.answered(&target.endpoint, hook, Instant::now().into_std());
                     return Ok(heard);
                 }
                 Err(failure) => failure,
             };
             let outcome = failure.outcome.clone();
             // not the path: it may hold a secret
-            debug!(to = endpoint::registry::origin(&target.place), "{outcome}");
+            debug!(to = endpoint::registry::origin(&target.endpoint), "{outcome}");
             if first
                 && failure.may_be_repeated(&errand.request.method, errand.hook.delivery.idempotent)
                 && Instant::now() < turn.until
-                && (failure.of_a_kept_connection || standings.repeats(&target.place))
+                && (failure.of_a_kept_connection || standings.repeats(&target.endpoint))
             {
-                attempts.push(Attempt { place: target.place.clone(), outcome, took: began.elapsed() });
+                attempts.push(Attempt { place: target.endpoint.clone(), outcome, took: began.elapsed() });
                 metrics.retried(hook);
                 first = false;
                 continue;
@@ -338,15 +338,15 @@ impl Webhook {
             match outcome {
                 // it says nothing of the webhook
                 _ if outcome.is_our_own_fault() || failure.of_a_kept_connection => {}
-                Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.place, now),
+                Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.endpoint, now),
                 _ if outcome.is_silence() => {
                     admitted.used();
-                    standings.was_silent(&target.place, now);
-                    standings.failed(&target.place, hook, errand.hook.delivery.breaker.as_ref(), now);
+                    standings.was_silent(&target.endpoint, now);
+                    standings.failed(&target.endpoint, hook, errand.hook.delivery.breaker.as_ref(), now);
                 }
                 _ => {
                     admitted.used();
-                    standings.answered(&target.place, hook, now);
+                    standings.answered(&target.endpoint, hook, now);
                 }
             }
             return Err(outcome);

@@ -258,7 +258,7 @@ fn for_a_person(tried: &Tried) -> String {
 /// The URL of an attempt, without its query.
 fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
     let targets = tried.request.iter().flat_map(|request| &request.targets);
-    let target = targets.into_iter().find(|target| target.place == attempt.place);
+    let target = targets.into_iter().find(|target| target.endpoint == attempt.place);
     let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
     url.split('?').next().unwrap_or_default().to_owned()
 }

@@ -77,7 +77,7 @@ pub struct Target {
     /// The whole URL.
     pub url: Url,
     /// The same for every call: the URL as it is written, without its query.
-    pub place: Arc<str>,
+    pub endpoint: Arc<str>,
 }
 
 /// The URL without the secrets in it.
@@ -151,7 +151,7 @@ impl Step {
         let hook = self.hook.as_ref().ok_or(RequestFault::NoSuchHook)?;
         let report = Report { call, company, now, fetched: &hook.fetch };
         let target = |url: &super::UrlTemplate| {
-            Ok(Target { url: url.render(&report)?, place: Arc::clone(url.place()) })
+            Ok(Target { url: url.render(&report)?, endpoint: Arc::clone(url.endpoint()) })
         };
         let targets = hook.urls.iter().map(target).collect::<Result<_, RequestFault>>()?;
         let body = (hook.method == Method::POST).then(|| Bytes::from(hook.body.render(&report)));

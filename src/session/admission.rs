@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use tokio_util::sync::CancellationToken;
 
 use super::House;
-use crate::hook::{Load, Outcome};
+use crate::hook::{Overload, Outcome};
 use crate::slots::{ConnectionSlot, Full, OpenFiles, Place};
 
 /// What may end the wait for a switch that has told of no call, besides `limits.patience`.
@@ -50,15 +50,15 @@ impl Admission {
 
 impl House {
     /// Lets a call ask, where there is room for it and for its request.
-    pub(super) fn admit(&self, peer: Option<IpAddr>) -> Result<(Place, Place), Load> {
+    pub(super) fn admit(&self, peer: Option<IpAddr>) -> Result<(Place, Place), Overload> {
         let full = |full| match full {
-            Full::All(limit) => Load::Calls(limit),
-            Full::OfPeer(limit) => Load::CallsOfPeer(limit),
+            Full::All(limit) => Overload::Calls(limit),
+            Full::OfPeer(limit) => Overload::CallsOfPeer(limit),
         };
         let call = self.calls.enter(peer, self.limits.calls, self.limits.calls_per_peer).map_err(full)?;
         let OpenFiles { requests, limit } = self.open_files;
         let request = self.requests.enter(None, requests, None);
-        Ok((call, request.map_err(|_full| Load::OpenFiles(limit))?))
+        Ok((call, request.map_err(|_full| Overload::OpenFiles(limit))?))
     }
 
     /// The outcome as the dialplan hears it: where this machine had no open file left for a request, there were too many calls,
@@ -66,6 +66,6 @@ impl House {
     pub(super) fn blamed(&self, outcome: Outcome) -> Outcome {
         let limit = self.open_files.limit;
         let ours = outcome.is_our_own_fault() && limit < u64::MAX;
-        if ours { Outcome::Overloaded(Load::OpenFiles(limit)) } else { outcome }
+        if ours { Outcome::Overloaded(Overload::OpenFiles(limit)) } else { outcome }
     }
 }

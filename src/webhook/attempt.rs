@@ -12,7 +12,7 @@ use super::endpoint::Stage;
 use super::redirect::{redirected_headers, redirected_method};
 use super::time_slice::{Errand, OneTurn};
 use super::{ErrorPage, Shared};
-use crate::hook::{Answer, AnswerFault, Awaited, Outcome, RedirectFault, Target, Unreachable};
+use crate::hook::{Answer, AnswerFault, Outcome, RedirectFault, Target, Unreachable};
 
 /// An answer, whatever it says.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) async fn made(
     let mut hop = Hop {
         method: request.method.clone(),
         url: target.url.clone(),
-        place: Arc::clone(&target.place),
+        place: Arc::clone(&target.endpoint),
         headers: request.headers.clone(),
         with_body: request.body.is_some(),
         followed: 0,
@@ -174,7 +174,7 @@ async fn whole(response: reqwest::Response, errand: Errand<'_>, turn: OneTurn) -
     let mut body = Vec::new();
     let (until, longest) = (turn.until, errand.hook.longest_answer);
     if response.status().is_success() {
-        let late = |_elapsed| Err(Failure::begun(turn.late(Awaited::Body)));
+        let late = |_elapsed| Err(Failure::begun(turn.late(crate::hook::Stage::Body)));
         timeout_at(until, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
     } else if errand.page == ErrorPage::Read {
         let _cut = timeout_at(until, read(response, longest, &mut body)).await;

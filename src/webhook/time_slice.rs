@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ErrorPage, Telling};
-use crate::hook::{Awaited, Hook, Outcome, Request, Step};
+use crate::hook::{Stage, Hook, Outcome, Request, Step};
 
 /// A step's request on its way.
 #[derive(Clone, Copy)]
@@ -41,8 +41,8 @@ impl Errand<'_> {
     }
 
     /// The outcome where its time is over.
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
+    pub(super) fn late(&self, awaited: Stage) -> Outcome {
+        Outcome::Timeout { waited: self.patience, stage: awaited }
     }
 
     /// The time that a URL has, when so many others come after it.
@@ -63,8 +63,8 @@ impl Errand<'_> {
 }
 
 impl OneTurn {
-    pub(super) fn late(&self, awaited: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.patience, awaited }
+    pub(super) fn late(&self, awaited: Stage) -> Outcome {
+        Outcome::Timeout { waited: self.patience, stage: awaited }
     }
 }
 

@@ -94,7 +94,7 @@ pub enum Unreachable {
     Other,
     /// It was not asked, because it has not answered for a while.
     #[error("the webhook did not answer {failures} times in a row and is tried again every {probe:?}")]
-    Resting {
+    BreakerOpen {
         /// How many requests had no answer.
         failures: u32,
         /// Between two requests that try it again.
@@ -123,7 +123,7 @@ impl Unreachable {
             | Self::NotHttp
             | Self::TooManyHeaders
             | Self::Descriptors
-            | Self::Resting { .. } => false,
+            | Self::BreakerOpen { .. } => false,
         }
     }
 }

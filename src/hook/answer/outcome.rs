@@ -36,7 +36,7 @@ pub enum Outcome {
         /// How long was waited.
         waited: Duration,
         /// The stage that was not complete when the time was over.
-        awaited: Awaited,
+        stage: Stage,
     },
     /// Name, connection or TLS failed.
     Unreachable(Unreachable),
@@ -52,12 +52,12 @@ pub enum Outcome {
     /// The call or the hook asked for something that cannot be.
     BadRequest(RequestFault),
     /// More at once than the configuration allows.
-    Overloaded(Load),
+    Overloaded(Overload),
 }
 
 /// The stage of a request that was not complete when its time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
+pub enum Stage {
     /// No request had begun.
     Start,
     /// The name servers had not answered.
@@ -74,7 +74,7 @@ pub enum Awaited {
 
 /// What there is too much of, and how much the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Load {
+pub enum Overload {
     /// Calls that wait for their webhooks.
     #[error("more calls at once than the limit of {0}")]
     Calls(usize),
@@ -223,7 +223,7 @@ impl fmt::Display for Outcome {
             Self::HttpError { code, redirect: Some(fault) } => {
                 write!(f, "the webhook answered {code} and {fault}")
             }
-            Self::Timeout { waited, awaited } => write!(f, "{awaited} within {waited:?}"),
+            Self::Timeout { waited, stage } => write!(f, "{stage} within {waited:?}"),
             Self::Unreachable(why) => why.fmt(f),
             Self::BadAnswer { fault, variable: None, .. } => fault.fmt(f),
             Self::BadAnswer { fault, variable: Some(name), .. } => write!(f, "{fault}. it was for {name}"),
@@ -234,7 +234,7 @@ impl fmt::Display for Outcome {
 }
 
 /// The clause of a `TIMEOUT`, without the time.
-impl fmt::Display for Awaited {
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "no time was left to ask the webhook",
@@ -254,8 +254,8 @@ mod tests {
     use super::super::faults::Coding;
     use super::*;
 
-    fn every_stage() -> [Awaited; 6] {
-        use Awaited::{Answer, Body, Connection, NameServers, Start, Tls};
+    fn every_stage() -> [Stage; 6] {
+        use Stage::{Answer, Body, Connection, NameServers, Start, Tls};
         [Start, NameServers, Connection, Tls, Answer, Body]
     }
 
@@ -273,10 +273,10 @@ mod tests {
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Port) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Downgrade) },
             Outcome::HttpError { code: 302, redirect: Some(RedirectFault::TooMany) },
-            Outcome::Overloaded(Load::Calls(10_000)),
-            Outcome::Overloaded(Load::CallsOfPeer(100)),
-            Outcome::Overloaded(Load::Detached(1000)),
-            Outcome::Overloaded(Load::OpenFiles(1024)),
+            Outcome::Overloaded(Overload::Calls(10_000)),
+            Outcome::Overloaded(Overload::CallsOfPeer(100)),
+            Outcome::Overloaded(Overload::Detached(1000)),
+            Outcome::Overloaded(Overload::OpenFiles(1024)),
         ];
         let unreachable = [
             U::Name,
@@ -299,7 +299,7 @@ mod tests {
             U::Descriptors,
             U::CertificateOfAuthority,
             U::Other,
-            U::Resting { failures: 5, probe: waited },
+            U::BreakerOpen { failures: 5, probe: waited },
         ];
         let answers = [
             A::TooLong,
@@ -361,7 +361,7 @@ mod tests {
             R::VariableNotWhole,
             R::TooManyVariables,
         ];
-        all.extend(every_stage().map(|awaited| Outcome::Timeout { waited, awaited }));
+        all.extend(every_stage().map(|stage| Outcome::Timeout { waited, stage }));
         all.extend(unreachable.map(Outcome::Unreachable));
         let name = || "CRM_NAME".parse().ok();
         all.extend(answers.iter().cloned().map(|fault| Outcome::BadAnswer {
@@ -394,7 +394,7 @@ mod tests {
     #[test]
     fn each_stage_of_a_timeout_has_a_reason_of_its_own() {
         let waited = Duration::from_secs(2);
-        let reasons = every_stage().map(|awaited| Outcome::Timeout { waited, awaited }.to_string());
+        let reasons = every_stage().map(|stage| Outcome::Timeout { waited, stage }.to_string());
         assert_eq!(BTreeSet::from(reasons).len(), every_stage().len());
     }
 

@@ -21,7 +21,7 @@ pub struct UrlTemplate {
     /// See [`dots`].
     dots: usize,
     shown: String,
-    place: Arc<str>,
+    endpoint: Arc<str>,
     origin: String,
 }
 
@@ -58,22 +58,22 @@ impl UrlTemplate {
         }
     }
 
-    /// The URL of an ad hoc step, in which braces mean nothing. Its place is the whole host: the path may hold what tells
+    /// The URL of an ad hoc step, in which braces mean nothing. Its endpoint is the whole host: the path may hold what tells
     /// one call from another, and a host that is down would be a new one for each of them.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
         let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
-        let place = format!("{}/", url.origin().ascii_serialization()).into();
-        Self { template, place, ..Self::of_url(url, Vec::new()) }
+        let endpoint = format!("{}/", url.origin().ascii_serialization()).into();
+        Self { template, endpoint, ..Self::of_url(url, Vec::new()) }
     }
 
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
         let origin = url.origin().ascii_serialization();
         let shown = with_placeholders(&redact::url_but(url.as_str(), Some(MARK)), &placeholders);
-        let place = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
+        let endpoint = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
-        Self { template, dots: dots(url.as_str()), shown, place, origin }
+        Self { template, dots: dots(url.as_str()), shown, endpoint, origin }
     }
 
     /// Scheme, host and port.
@@ -97,8 +97,8 @@ impl UrlTemplate {
     /// By what it is remembered how it does: the URL as it is written, without its query and without credentials. Its path may
     /// hold a secret, so it is not for a person.
     #[must_use]
-    pub fn place(&self) -> &Arc<str> {
-        &self.place
+    pub fn endpoint(&self) -> &Arc<str> {
+        &self.endpoint
     }
 
     /// What the URL asks of the call.
@@ -323,7 +323,7 @@ mod tests {
                 .unwrap();
         assert_eq!(template.to_string(), "https://h/…/{uuid}?token=…{uuid}&key={caller_number}");
         let other = UrlTemplate::parse("https://h/f6e5d4c3b2a1/{uuid}").unwrap();
-        assert_ne!(template.place(), other.place());
+        assert_ne!(template.endpoint(), other.endpoint());
     }
 
     #[test]

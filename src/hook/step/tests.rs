@@ -10,7 +10,7 @@ use url::Url;
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Awaited, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
+    AllowedUrls, Answer, Stage, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
     RequestFault, ShownName, Source, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
@@ -232,7 +232,7 @@ fn the_status_comes_last_and_the_code_only_with_an_answer() {
         ]
     );
     let waited = std::time::Duration::from_secs(2);
-    let late = set(&step, &Outcome::Timeout { waited, awaited: Awaited::Answer });
+    let late = set(&step, &Outcome::Timeout { waited, stage: Stage::Answer });
     assert_eq!(late[1..], ["WEBHOOK_CODE=", "WEBHOOK_REASON=no answer within 2s", "WEBHOOK_STATUS=TIMEOUT"]);
 }
 
@@ -287,6 +287,6 @@ fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_th
 #[test]
 fn a_password_in_a_url_is_not_in_what_a_request_looks_like() {
     let url = Url::parse("http://pbx:geheim@h/").unwrap();
-    let target = Target { url, place: "http://…@h/".into() };
+    let target = Target { url, endpoint: "http://…@h/".into() };
     assert_eq!(format!("{target:?}"), "Target(\"http://…@h/\")");
 }

@@ -12,7 +12,7 @@ use reqwest::dns::{Name, Resolve, Resolving};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 use tower_service::Service;
 
-use crate::hook::Awaited;
+use crate::hook::Stage;
 
 /// The stage of one request.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(in crate::webhook) struct Progress(Mutex<Reached>);
 
 #[derive(Debug, Clone, Copy)]
 struct Reached {
-    awaited: Awaited,
+    awaited: Stage,
     /// True if the request goes out on a connection that has served another one before.
     reused: bool,
 }
@@ -32,7 +32,7 @@ tokio::task_local! {
 impl Progress {
     /// The progress of a request that finds a kept connection, until something else is noted.
     pub(in crate::webhook) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Reached { awaited: Awaited::Answer, reused: true })))
+        Arc::new(Self(Mutex::new(Reached { awaited: Stage::Answer, reused: true })))
     }
 
     /// Sends a request and notes its progress.
@@ -41,7 +41,7 @@ impl Progress {
     }
 
     /// The stage that is not complete yet.
-    pub(in crate::webhook) fn awaited(&self) -> Awaited {
+    pub(in crate::webhook) fn awaited(&self) -> Stage {
         self.reached().awaited
     }
 
@@ -54,13 +54,13 @@ impl Progress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, awaited: Awaited, reused: bool) {
+    fn note(&self, awaited: Stage, reused: bool) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Reached { awaited, reused };
     }
 }
 
 /// Notes a stage of making a connection for the request of this task.
-fn note(awaited: Awaited) {
+fn note(awaited: Stage) {
     let _not_for_a_request = PROGRESS.try_with(|progress| progress.note(awaited, false));
 }
 
@@ -82,7 +82,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        note(Awaited::Connection);
+        note(Stage::Connection);
         let progress = PROGRESS.try_with(Arc::clone).ok();
         let mut connecting = Box::pin(self.0.call(request));
         Box::pin(poll_fn(move |context| {
@@ -91,7 +91,7 @@ where
                 // elsewhere the pool finishes it, because the request has found a kept connection meanwhile
                 let elsewhere = PROGRESS.try_with(|_| ()).is_err();
                 if elsewhere || connected.is_ready() {
-                    progress.note(Awaited::Answer, elsewhere);
+                    progress.note(Stage::Answer, elsewhere);
                 }
             }
             connected
@@ -107,9 +107,9 @@ impl<R: Resolve + 'static> Resolve for NotedResolver<R> {
     fn resolve(&self, name: Name) -> Resolving {
         let resolving = self.0.resolve(name);
         Box::pin(async move {
-            note(Awaited::NameServers);
+            note(Stage::NameServers);
             let resolved = resolving.await;
-            note(Awaited::Connection);
+            note(Stage::Connection);
             resolved
         })
     }
@@ -129,7 +129,7 @@ struct NotedRandom(&'static dyn SecureRandom);
 
 impl SecureRandom for NotedRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        note(Awaited::Tls);
+        note(Stage::Tls);
         self.0.fill(bytes)
     }
 
@@ -191,16 +191,16 @@ mod tests {
     async fn a_connection_is_awaited_until_it_is_there() {
         let (tell, told) = oneshot::channel();
         let (progress, mut connector) = (Progress::new(), NotedConnector(Connector(Some(told))));
-        assert!(progress.reused() && progress.awaited() == Awaited::Answer);
+        assert!(progress.reused() && progress.awaited() == Stage::Answer);
         let told = async {
-            assert!(!progress.reused() && progress.awaited() == Awaited::Connection);
-            note(Awaited::Tls);
-            assert_eq!(progress.awaited(), Awaited::Tls);
+            assert!(!progress.reused() && progress.awaited() == Stage::Connection);
+            note(Stage::Tls);
+            assert_eq!(progress.awaited(), Stage::Tls);
             tell.send(()).unwrap();
         };
         let connecting = async { tokio::join!(connector.call(()), told).0 };
         progress.of(connecting).await.unwrap();
-        assert!(!progress.reused() && progress.awaited() == Awaited::Answer);
+        assert!(!progress.reused() && progress.awaited() == Stage::Answer);
     }
 
     #[tokio::test]
@@ -214,11 +214,11 @@ mod tests {
         };
         progress.of(begin).await;
         let begun = begun.unwrap();
-        assert_eq!(progress.awaited(), Awaited::Connection);
+        assert_eq!(progress.awaited(), Stage::Connection);
         let finished = tokio::spawn(begun);
         tell.send(()).unwrap();
         finished.await.unwrap().unwrap();
-        assert!(progress.reused() && progress.awaited() == Awaited::Answer);
+        assert!(progress.reused() && progress.awaited() == Stage::Answer);
     }
 
     #[tokio::test]
@@ -227,9 +227,9 @@ mod tests {
         let progress = Progress::new();
         let answers = NotedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
         let _addresses = progress.of(answers.resolve(name())).await.unwrap();
-        assert_eq!(progress.awaited(), Awaited::Connection);
+        assert_eq!(progress.awaited(), Stage::Connection);
         let silent = NotedResolver(Arc::new(Names(pending::<()>)));
         progress.of(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
-        assert_eq!(progress.awaited(), Awaited::NameServers);
+        assert_eq!(progress.awaited(), Stage::NameServers);
     }
 }

@@ -65,7 +65,7 @@ impl Standings {
         match admission {
             Admission::All => admitted(None),
             Admission::Probe(probe) => admitted(Some(probe)),
-            Admission::None => Err(Unreachable::Resting { failures, probe: breaker.probe }),
+            Admission::None => Err(Unreachable::BreakerOpen { failures, probe: breaker.probe }),
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
         }
         assert!(matches!(
             standings.admit(&dead, breaker, now),
-            Err(Unreachable::Resting { failures: 5, .. })
+            Err(Unreachable::BreakerOpen { failures: 5, .. })
         ));
         assert!(standings.admit(&dead, None, now).is_ok() && standings.admit(&well, breaker, now).is_ok());
         let later = now + std::time::Duration::from_secs(3600);
