@@ -19,17 +19,17 @@ use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
-pub use self::answer::outcome::{Stage, Overload, Outcome, Status};
-pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
+pub use self::answer::outcome::{Outcome, Overload, Stage, Status};
+pub use self::answer::{Answer, Mapping, NotAPointer, Pointer, Source, text_fault};
 pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::request::body::{Body, Fields, JsonTemplate};
 pub use self::request::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
 pub use self::request::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::request::template::Placeholder;
-pub use self::request::url::{NotAUrl, UrlTemplate, http_url, shown};
+pub use self::request::url::{NotAUrl, UrlTemplate, http_url, redacted};
 pub use self::shown_name::ShownName;
-pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
+pub use self::step::{Identity, RESULT_VARIABLES, Request, Step, Target, is_reserved};
 pub use crate::redact::{SECRET_WORDS, sounds_secret};
 use crate::variable::{Accept, FetchName, Value, VariableName};
 
@@ -45,8 +45,8 @@ pub struct Hook {
     /// Which channel variable receives the answer's text.
     pub variable: Option<VariableName>,
     /// Which channel variables receive parts of the answer. With neither the step only notifies.
-    pub set: Vec<Receiver>,
-    /// How much of a stranger's text may enter the channel, where a receiver does not say it itself.
+    pub set: Vec<Mapping>,
+    /// How much of a stranger's text may enter the channel, where a mapping does not say it itself.
     pub accept: Accept,
     /// The only values that a variable may receive; empty: any that `accept` lets in.
     pub answers: Vec<String>,
@@ -90,7 +90,7 @@ impl Hook {
 
     /// The channel variables that a request needs: those of `fetch`, then those that only placeholders name.
     #[must_use]
-    pub fn wanted(&self) -> Vec<FetchName> {
+    pub fn needed_variables(&self) -> Vec<FetchName> {
         let mut wanted = self.fetch.clone();
         let in_urls = self.urls.iter().flat_map(UrlTemplate::placeholders).filter_map(Placeholder::variable);
         let in_body = if self.method == Method::POST { self.body.variables() } else { Vec::new() };
@@ -105,23 +105,24 @@ impl Hook {
 
     /// Whether a request shows the variables of `fetch`.
     #[must_use]
-    pub fn shows_fetched(&self) -> bool {
-        self.method == Method::POST && self.body.shows_fetched()
+    pub fn includes_fetched(&self) -> bool {
+        self.method == Method::POST && self.body.includes_fetched()
     }
 
     /// Whether one question to any switch has room for what is wanted.
     #[must_use]
     pub fn wanted_fits(&self) -> bool {
-        self.wanted().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>() <= LONGEST_WANTED
+        self.needed_variables().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>()
+            <= LONGEST_WANTED
     }
 
     /// Whether no two calls ask the same.
     #[must_use]
-    pub fn tells_calls_apart(&self) -> bool {
+    pub fn is_unique_per_call(&self) -> bool {
         let placeholders =
             self.urls.iter().flat_map(UrlTemplate::placeholders).chain(self.headers.placeholders());
-        placeholders.into_iter().any(Placeholder::differs_by_call)
-            || self.method == Method::POST && self.body.tells_calls_apart()
+        placeholders.into_iter().any(Placeholder::is_unique_per_call)
+            || self.method == Method::POST && self.body.is_unique_per_call()
     }
 
     /// Whether certificates are not verified.
@@ -234,6 +235,6 @@ mod tests {
     #[test]
     fn placeholders_are_wanted_once_behind_what_is_fetched() {
         let hook = Hook { fetch: vec!["A".parse().unwrap()], ..hook() };
-        assert_eq!(hook.wanted().iter().map(FetchName::as_str).collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(hook.needed_variables().iter().map(FetchName::as_str).collect::<Vec<_>>(), ["A", "B"]);
     }
 }

@@ -21,7 +21,7 @@ pub use self::admission::Admission;
 use self::report::{AtWill, report_detached};
 use crate::call::Call;
 use crate::config::Limits;
-use crate::hook::{Identity, Overload, Outcome, Policy, Request, RequestFault, Step};
+use crate::hook::{Identity, Outcome, Overload, Policy, Request, RequestFault, Step};
 use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
@@ -215,7 +215,7 @@ where
     house.name(&call);
 
     let step = house.policy.step(&call);
-    let wanted = step.wanted();
+    let wanted = step.needed_variables();
     // what has not been authenticated may be a stranger's, who stays silent from here on
     let told = tokio::select! {
         biased;
@@ -266,7 +266,7 @@ impl House {
         began: Instant,
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
-        let nowhere = |outcome| (outcome, step.asks().map(str::to_owned));
+        let nowhere = |outcome| (outcome, step.origin().map(str::to_owned));
         let (_call, request_place) = match self.admit(peer) {
             Ok(places) => places,
             Err(load) => return nowhere(Outcome::Overloaded(load)),
@@ -346,7 +346,7 @@ pub fn in_words<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outc
         Ok(words) => (outcome, words),
         Err(unfit) => {
             let part = unfit_part(dialect, step, &outcome);
-            let outcome = outcome.but_unfit(unfit, part);
+            let outcome = outcome.into_unfit(unfit, part);
             // the configuration lets no `otherwise` in that a switch cannot carry; should one be there, the call goes
             // on even so
             let words = words(&outcome).unwrap_or_else(|_unfit| dialect.refusal());

@@ -24,7 +24,7 @@ pub use self::cache::Origin;
 use self::client::{Clients, Pool};
 use self::endpoint::registry::{Admitted, Standings};
 use self::time_slice::{Errand, OneTurn, share};
-use crate::hook::{Answer, Stage, Hook, CacheTimes, Outcome, Request, Step, Target};
+use crate::hook::{Answer, CacheTimes, Hook, Outcome, Request, Stage, Step, Target};
 use crate::metrics::{CacheResult, Metrics};
 use crate::tls::Tls;
 
@@ -231,7 +231,7 @@ impl Webhook {
                 failed => failed,
             };
             // an answer that is no good any more is still an answer: a customer may be gone (as RFC 5861, 4)
-            let served = !keeping.stale.is_zero() && outcome.calls_for_another();
+            let served = !keeping.stale.is_zero() && outcome.should_fail_over();
             let old = if served { self.shared.kept.last_good(key).await } else { None };
             let serves = |old: &Arc<Answer>| is_ok(&(errand.telling)(errand.step.judge(old)));
             let Some(old) = old.filter(serves) else {
@@ -278,7 +278,7 @@ impl Webhook {
                 }
                 Err(outcome) => (outcome, None),
             };
-            let done = !outcome.calls_for_another();
+            let done = !outcome.should_fail_over();
             attempts.push(Attempt {
                 place: target.endpoint.clone(),
                 outcome: outcome.clone(),
@@ -337,9 +337,9 @@ impl Webhook {
             let now = Instant::now().into_std();
             match outcome {
                 // it says nothing of the webhook
-                _ if outcome.is_our_own_fault() || failure.of_a_kept_connection => {}
+                _ if outcome.is_local_failure() || failure.of_a_kept_connection => {}
                 Outcome::Timeout { .. } if !turn.fair => standings.was_silent(&target.endpoint, now),
-                _ if outcome.is_silence() => {
+                _ if outcome.is_unanswered() => {
                     admitted.used();
                     standings.was_silent(&target.endpoint, now);
                     standings.failed(&target.endpoint, hook, errand.hook.delivery.breaker.as_ref(), now);

@@ -118,7 +118,7 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
             "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
         );
     }
-    if hook.delivery.cache.is_some() && body_is_known && hook.tells_calls_apart() {
+    if hook.delivery.cache.is_some() && body_is_known && hook.is_unique_per_call() {
         section.fault(
             "cache",
             "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
@@ -129,7 +129,7 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
 
 /// What does nothing, and harms nobody.
 fn in_vain(section: &Section<'_>, hook: &Hook) {
-    if !hook.fetch.is_empty() && !hook.shows_fetched() {
+    if !hook.fetch.is_empty() && !hook.includes_fetched() {
         section.notice(
             "fetch",
             "names channel variables that no request shows: only a body that holds `variables` does; \

@@ -15,8 +15,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
 
-pub use self::text::not_a_text;
-use self::text::not_a_word;
+pub use self::text::text_fault;
+use self::text::word_fault;
 use super::{AnswerFault, Coding, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
@@ -33,7 +33,7 @@ pub struct Answer {
 
 /// A channel variable that receives a part of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
+pub struct Mapping {
     /// Which variable.
     pub name: VariableName,
     /// Which part.
@@ -74,7 +74,7 @@ pub struct Pointer {
     /// The names on the way, without escapes.
     names: Vec<String>,
     /// Itself in the letters of a reason.
-    words: String,
+    in_reason: String,
 }
 
 /// Why a text is no such place.
@@ -97,11 +97,11 @@ impl FromStr for Pointer {
         let names: Vec<_> = text.split('/').skip(1).map(name).collect();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
         let plain = |name: &String| name.chars().map(plain).collect::<String>();
-        let words = match text {
+        let in_reason = match text {
             "" => "the top".to_owned(),
             _ => names.iter().map(plain).collect::<Vec<_>>().join(".").chars().take(LONGEST_WORDS).collect(),
         };
-        Ok(Self { text: text.to_owned(), names, words })
+        Ok(Self { text: text.to_owned(), names, in_reason })
     }
 }
 
@@ -151,41 +151,41 @@ impl Hook {
             set.extend(variable.map(|name| Assignment { name: name.clone(), value: value(), accept }));
         }
         let (mut sought, mut found) = (false, false);
-        for (receiver, part) in self.set.iter().zip(parts) {
-            let refused = |fault| Refused { fault, variable: Some(receiver.name.clone()) };
-            let assignment = self.part(receiver, &read, part).map_err(refused)?;
-            if receiver.source != Source::Status {
+        for (mapping, part) in self.set.iter().zip(parts) {
+            let refused = |fault| Refused { fault, variable: Some(mapping.name.clone()) };
+            let assignment = self.part(mapping, &read, part).map_err(refused)?;
+            if mapping.source != Source::Status {
                 sought = true;
                 found |= assignment.is_some();
             }
-            set.push(assignment.unwrap_or_else(|| self.otherwise(receiver)));
+            set.push(assignment.unwrap_or_else(|| self.otherwise(mapping)));
         }
         Ok(Outcome::Ok { code: answer.code, set, nothing_found: sought && !found })
     }
 
-    /// What a receiver gets of the answer; nothing where the answer does not have its part.
+    /// What a mapping gets of the answer; nothing where the answer does not have its part.
     fn part(
         &self,
-        receiver: &Receiver,
+        mapping: &Mapping,
         read: &Read<'_>,
         written: Option<&str>,
     ) -> Result<Option<Assignment>, AnswerFault> {
-        let part = match &receiver.source {
+        let part = match &mapping.source {
             Source::Status => Some(Cow::Owned(read.answer.code.to_string().into_bytes())),
             Source::Header(name) => read.header(name, self.longest_answer)?,
             Source::Json(pointer) => written.map_or(Ok(None), |written| as_text(written, pointer))?,
         };
         let Some(part) = part else { return Ok(None) };
         let text = part.trim_ascii();
-        let answers = if receiver.answers.is_empty() { &self.answers } else { &receiver.answers };
-        let accept = accepted(text, answers, receiver.accept.unwrap_or(self.accept))?;
-        Ok(Some(Assignment { name: receiver.name.clone(), value: Value::from(text), accept }))
+        let answers = if mapping.answers.is_empty() { &self.answers } else { &mapping.answers };
+        let accept = accepted(text, answers, mapping.accept.unwrap_or(self.accept))?;
+        Ok(Some(Assignment { name: mapping.name.clone(), value: Value::from(text), accept }))
     }
 
-    /// What a receiver holds where there is nothing else.
-    pub(super) fn otherwise(&self, receiver: &Receiver) -> Assignment {
-        let value = receiver.otherwise.as_ref().unwrap_or(&self.otherwise).clone();
-        Assignment::own(receiver.name.clone(), value)
+    /// What a mapping holds where there is nothing else.
+    pub(super) fn otherwise(&self, mapping: &Mapping) -> Assignment {
+        let value = mapping.otherwise.as_ref().unwrap_or(&self.otherwise).clone();
+        Assignment::own(mapping.name.clone(), value)
     }
 }
 
@@ -210,8 +210,8 @@ fn accepted(text: &[u8], answers: &[String], accept: Accept) -> Result<Accept, A
         return if listed { Ok(Accept::Text) } else { Err(AnswerFault::NotOneOfTheAnswers) };
     }
     let fault = match accept {
-        Accept::Word => not_a_word(text),
-        Accept::Text => not_a_text(text),
+        Accept::Word => word_fault(text),
+        Accept::Text => text_fault(text),
         Accept::Any => None,
     };
     fault.map_or(Ok(accept), Err)
@@ -233,12 +233,12 @@ impl<'a> Read<'a> {
         Ok(Self { answer, text })
     }
 
-    /// What the webhook wrote at the place of each receiver that has one; nothing where there is no such place.
-    fn parts(&self, receivers: &[Receiver]) -> Result<Vec<Option<&str>>, AnswerFault> {
-        let places: Vec<_> = receivers.iter().map(|receiver| receiver.source.way()).collect();
+    /// What the webhook wrote at the place of each mapping that has one; nothing where there is no such place.
+    fn parts(&self, mappings: &[Mapping]) -> Result<Vec<Option<&str>>, AnswerFault> {
+        let places: Vec<_> = mappings.iter().map(|mapping| mapping.source.way()).collect();
         // an empty body, as that of a 204, has no parts
         if self.text.is_empty() || places.iter().all(Option::is_none) {
-            return Ok(vec![None; receivers.len()]);
+            return Ok(vec![None; mappings.len()]);
         }
         let text = std::str::from_utf8(&self.text).map_err(|_| AnswerFault::NotUtf8)?;
         json::written(text, &places).map_err(|_| AnswerFault::NotJson)
@@ -255,8 +255,8 @@ impl<'a> Read<'a> {
 /// A piece of JSON, as the webhook wrote it, as text: a number with its digits. Nothing for null.
 fn as_text<'t>(written: &'t str, pointer: &Pointer) -> Result<Option<Cow<'t, [u8]>>, AnswerFault> {
     match written.as_bytes().first() {
-        Some(b'{') => Err(AnswerFault::Object(pointer.words.clone())),
-        Some(b'[') => Err(AnswerFault::List(pointer.words.clone())),
+        Some(b'{') => Err(AnswerFault::Object(pointer.in_reason.clone())),
+        Some(b'[') => Err(AnswerFault::List(pointer.in_reason.clone())),
         Some(b'n') => Ok(None),
         Some(b'"') => {
             let text: String = serde_json::from_str(written).map_err(|_| AnswerFault::NotJson)?;

@@ -1,6 +1,6 @@
 //! What a person should know of how a step ended besides its status and its reason, for the log and `try`.
 
-use super::{AnswerFault, Outcome, Receiver, Source, Step};
+use super::{AnswerFault, Mapping, Outcome, Source, Step};
 use crate::call::AD_HOC;
 
 impl Step {
@@ -45,14 +45,14 @@ impl Step {
 const MOST_NAMED: usize = 5;
 
 /// The parts of the answer that have a place of their own, as the configuration names them.
-fn named(receivers: &[Receiver]) -> String {
-    let name = |receiver: &Receiver| match &receiver.source {
+fn named(mappings: &[Mapping]) -> String {
+    let name = |mapping: &Mapping| match &mapping.source {
         Source::Json(pointer) if pointer.as_str().is_empty() => Some("the whole JSON".to_owned()),
         Source::Json(pointer) => Some(pointer.as_str().to_owned()),
         Source::Header(name) => Some(format!("the header {name}")),
         Source::Status => None,
     };
-    let mut names: Vec<_> = receivers.iter().filter_map(name).collect();
+    let mut names: Vec<_> = mappings.iter().filter_map(name).collect();
     if names.len() > MOST_NAMED {
         names.truncate(MOST_NAMED);
         names.push("…".to_owned());

@@ -18,7 +18,7 @@ use crate::variable::{Accept, VariableName};
 
 /// What the call asked for, each at most once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct CallParameters {
     pub(super) method: Option<String>,
     pub(super) url: Option<String>,
     pub(super) variable: Option<VariableName>,
@@ -40,7 +40,7 @@ enum Cut {
     Comma,
 }
 
-impl Asked {
+impl CallParameters {
     /// Reads the address's query, then the call's parameters. Where those linger on the channel, they count for an
     /// ad hoc step only, and only for what the query does not say.
     pub(super) fn of(call: &Call) -> Self {

@@ -7,9 +7,9 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::parameters::Asked;
+use super::parameters::CallParameters;
 use super::request::url::{NotAUrl, names_a_placeholder};
-use super::step::{Step, reserved};
+use super::step::{Step, is_reserved};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::variable::VariableName;
@@ -41,7 +41,7 @@ impl Policy {
     /// The step that a call means.
     #[must_use]
     pub fn step(&self, call: &Call) -> Step {
-        let asked = Asked::of(call);
+        let asked = CallParameters::of(call);
         if call.is_ad_hoc() {
             return self.ad_hoc_step(asked, call.switch);
         }
@@ -55,7 +55,7 @@ impl Policy {
         }
     }
 
-    fn ad_hoc_step(&self, asked: Asked, switch: SwitchKind) -> Step {
+    fn ad_hoc_step(&self, asked: CallParameters, switch: SwitchKind) -> Step {
         let variable = asked.variable.clone();
         match self.ad_hoc_hook(asked) {
             Ok(hook) => Step {
@@ -69,7 +69,7 @@ impl Policy {
         }
     }
 
-    fn ad_hoc_hook(&self, asked: Asked) -> Result<Hook, RequestFault> {
+    fn ad_hoc_hook(&self, asked: CallParameters) -> Result<Hook, RequestFault> {
         if let Some(fault) = asked.fault.or_else(|| reserved_fault(asked.variable.as_ref())) {
             return Err(fault);
         }
@@ -104,26 +104,26 @@ fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
     if names_a_placeholder(text) { Err(RequestFault::UrlPlaceholder) } else { Ok(url) }
 }
 
-fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
+fn configured_step(name: &str, hook: &Arc<Hook>, asked: CallParameters, call: &Call) -> Step {
     let argued =
         call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
     let of_set = |name: &VariableName| hook.set.iter().any(|part| same(&part.name, name, call.switch));
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),
-        Asked { fault: Some(RequestFault::UnknownParameter(name)), .. } => {
+        CallParameters { fault: Some(RequestFault::UnknownParameter(name)), .. } => {
             Some(RequestFault::UnknownChoice(name))
         }
-        Asked { fault: Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)), .. } => {
-            Some(RequestFault::NotForTheCall)
-        }
-        Asked { fault: Some(fault), .. } => Some(fault),
-        Asked { method: Some(_), .. } | Asked { url: Some(_), .. } | Asked { accept: Some(_), .. } => {
-            Some(RequestFault::NotForTheCall)
-        }
-        Asked { variable: Some(ref name), .. } if of_set(name) => Some(RequestFault::VariableOfSet),
-        Asked { ref variable, .. } => reserved_fault(variable.as_ref()),
+        CallParameters {
+            fault: Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)), ..
+        } => Some(RequestFault::NotForTheCall),
+        CallParameters { fault: Some(fault), .. } => Some(fault),
+        CallParameters { method: Some(_), .. }
+        | CallParameters { url: Some(_), .. }
+        | CallParameters { accept: Some(_), .. } => Some(RequestFault::NotForTheCall),
+        CallParameters { variable: Some(ref name), .. } if of_set(name) => Some(RequestFault::VariableOfSet),
+        CallParameters { ref variable, .. } => reserved_fault(variable.as_ref()),
     };
-    let variable = asked.variable.filter(|name| !(reserved(name) || of_set(name)));
+    let variable = asked.variable.filter(|name| !(is_reserved(name) || of_set(name)));
     let timeout = asked.timeout.unwrap_or(hook.timeout);
     Step {
         name: name.to_owned(),
@@ -143,7 +143,7 @@ fn same(one: &VariableName, other: &VariableName, switch: SwitchKind) -> bool {
 }
 
 fn reserved_fault(variable: Option<&VariableName>) -> Option<RequestFault> {
-    variable.is_some_and(reserved).then_some(RequestFault::ReservedVariable)
+    variable.is_some_and(is_reserved).then_some(RequestFault::ReservedVariable)
 }
 
 /// `GET` or `POST`, in letters of either case.

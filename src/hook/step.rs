@@ -10,18 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::digest;
 use url::Url;
 
-use super::{Answer, Hook, Outcome, RequestFault, Timeout, shown};
+use super::{Answer, Hook, Outcome, RequestFault, Timeout, redacted};
 use crate::call::{Call, Report, SwitchKind};
 use crate::tls::Tls;
 use crate::variable::{Assignment, FetchName, Value, VariableName};
 
 /// The variables that report on a step, `WEBHOOK_STATUS` the last: when it is there, all others are.
-pub const REPORT_NAMES: [&str; 3] = ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"];
+pub const RESULT_VARIABLES: [&str; 3] = ["WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"];
 
-/// Whether a name is one of [`REPORT_NAMES`], on a switch that tells case or on one that does not.
+/// Whether a name is one of [`RESULT_VARIABLES`], on a switch that tells case or on one that does not.
 #[must_use]
-pub fn reserved(name: &VariableName) -> bool {
-    REPORT_NAMES.iter().any(|own| name.bare().eq_ignore_ascii_case(own))
+pub fn is_reserved(name: &VariableName) -> bool {
+    RESULT_VARIABLES.iter().any(|own| name.bare().eq_ignore_ascii_case(own))
 }
 
 /// One call's webhook step: what it does, or why nothing can be done, and what it sets in either case.
@@ -83,7 +83,7 @@ pub struct Target {
 /// The URL without the secrets in it.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Target").field(&shown(&self.url)).finish()
+        f.debug_tuple("Target").field(&redacted(&self.url)).finish()
     }
 }
 
@@ -95,7 +95,7 @@ impl Step {
         variable: Option<VariableName>,
         fault: RequestFault,
     ) -> Self {
-        let variable = variable.filter(|name| !reserved(name));
+        let variable = variable.filter(|name| !is_reserved(name));
         Self { name: name.to_owned(), switch, variable, hook: None, plan: Err(fault) }
     }
 
@@ -114,13 +114,13 @@ impl Step {
 
     /// Scheme, host and port of the webhook, for the log; its path and query may hold secrets.
     #[must_use]
-    pub fn asks(&self) -> Option<&str> {
+    pub fn origin(&self) -> Option<&str> {
         self.planned()?.urls.first().map(|url| url.origin())
     }
 
     /// The name of the hook, if it believes any certificate.
     #[must_use]
-    pub fn insecure(&self) -> Option<&str> {
+    pub fn insecure_hook(&self) -> Option<&str> {
         self.planned().filter(|hook| hook.is_insecure()).map(|_| self.name.as_str())
     }
 
@@ -132,8 +132,8 @@ impl Step {
 
     /// The channel variables that the request needs.
     #[must_use]
-    pub fn wanted(&self) -> Vec<FetchName> {
-        self.planned().map(|hook| hook.wanted()).unwrap_or_default()
+    pub fn needed_variables(&self) -> Vec<FetchName> {
+        self.planned().map(|hook| hook.needed_variables()).unwrap_or_default()
     }
 
     /// The request for this call.
@@ -198,7 +198,7 @@ impl Step {
         let mut assignments = outcome.set().map_or_else(|| self.otherwise(), <[_]>::to_vec);
         let code = outcome.code().map(|code| code.to_string()).unwrap_or_default();
         let report = [code, outcome.to_string(), outcome.status().as_str().to_owned()];
-        let names = REPORT_NAMES.map(|name| match self.switch {
+        let names = RESULT_VARIABLES.map(|name| match self.switch {
             SwitchKind::Asterisk => name.to_owned(),
             // it compares names without regard to case, and shows them in small letters
             SwitchKind::FreeSwitch => name.to_ascii_lowercase(),

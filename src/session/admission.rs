@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use tokio_util::sync::CancellationToken;
 
 use super::House;
-use crate::hook::{Overload, Outcome};
+use crate::hook::{Outcome, Overload};
 use crate::slots::{ConnectionSlot, Full, OpenFiles, Place};
 
 /// What may end the wait for a switch that has told of no call, besides `limits.patience`.
@@ -65,7 +65,7 @@ impl House {
     /// and the webhook is not to blame.
     pub(super) fn blamed(&self, outcome: Outcome) -> Outcome {
         let limit = self.open_files.limit;
-        let ours = outcome.is_our_own_fault() && limit < u64::MAX;
+        let ours = outcome.is_local_failure() && limit < u64::MAX;
         if ours { Outcome::Overloaded(Overload::OpenFiles(limit)) } else { outcome }
     }
 }

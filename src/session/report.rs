@@ -126,7 +126,7 @@ impl House {
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
-        let (hook, to) = (self.shown(step), shown_to(step.asks()));
+        let (hook, to) = (self.shown(step), shown_to(step.origin()));
         let (hook, to, ms) = (&*hook, to.as_deref(), milliseconds(took));
         info!(hook, to, status = CANCELLED, ms, unlogged, reason = %gone, "webhook step");
     }

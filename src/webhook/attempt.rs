@@ -133,7 +133,7 @@ impl Hop {
         let now = Instant::now().into_std();
         if failure.of_a_kept_connection {
             standings.closed_a_kept_connection(&self.place, &errand.step.name, now);
-        } else if self.followed > 0 && failure.outcome.is_silence() {
+        } else if self.followed > 0 && failure.outcome.is_unanswered() {
             standings.was_silent(&self.place, now);
         }
         Err(failure)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ErrorPage, Telling};
-use crate::hook::{Stage, Hook, Outcome, Request, Step};
+use crate::hook::{Hook, Outcome, Request, Stage, Step};
 
 /// A step's request on its way.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use super::counted;
 use crate::cli::ConfigFile;
 use crate::config::Limits;
 use crate::config::{Config, in_kib_or_mib};
-use crate::hook::{AllowedUrls, Body, Breaker, Hook, CacheTimes, Delivery, Receiver, Source};
+use crate::hook::{AllowedUrls, Body, Breaker, CacheTimes, Delivery, Hook, Mapping, Source};
 use crate::variable::Accept;
 
 pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
@@ -37,7 +37,7 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
             "ad hoc     no URL; calls.urls would allow some".to_owned()
         }
         AllowedUrls::Prefixes(some) => {
-            let some: Vec<_> = some.iter().map(crate::hook::shown).collect();
+            let some: Vec<_> = some.iter().map(crate::hook::redacted).collect();
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
@@ -153,7 +153,7 @@ fn of_accept(accept: Accept) -> &'static str {
     }
 }
 
-fn of_part(part: &Receiver) -> String {
+fn of_part(part: &Mapping) -> String {
     let source = match &part.source {
         Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
         Source::Json(pointer) => pointer.as_str().to_owned(),

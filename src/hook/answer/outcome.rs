@@ -183,25 +183,25 @@ impl Outcome {
 
     /// Whether the webhook kept silent: no answer came, or none to the end.
     #[must_use]
-    pub fn is_silence(&self) -> bool {
+    pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
     }
 
     /// Whether this machine could not ask, so that nothing is known of the webhook.
     #[must_use]
-    pub fn is_our_own_fault(&self) -> bool {
+    pub fn is_local_failure(&self) -> bool {
         matches!(self, Self::Unreachable(Unreachable::Descriptors))
     }
 
     /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
     #[must_use]
-    pub fn calls_for_another(&self) -> bool {
-        self.is_silence() || matches!(self, Self::HttpError { code: 500..=599, .. })
+    pub fn should_fail_over(&self) -> bool {
+        self.is_unanswered() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
     /// The same outcome where the switch cannot carry what was to be set; for a part of the answer, in which variable.
     #[must_use]
-    pub fn but_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
+    pub fn into_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
         match self {
             Self::Ok { code, set, .. } => {
                 let whole = set.first().filter(|_| variable.is_none());
@@ -410,14 +410,14 @@ mod tests {
 
     #[test]
     fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
-        let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_our_own_fault).collect();
+        let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_local_failure).collect();
         assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
     }
 
     #[test]
     fn what_the_switch_cannot_carry_is_a_bad_answer() {
         let ok = Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false };
-        let refused = ok.but_unfit(Unfit::Quote, None);
+        let refused = ok.into_unfit(Unfit::Quote, None);
         assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
         assert_eq!(refused.set(), None);
     }

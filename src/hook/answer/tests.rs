@@ -14,7 +14,7 @@ fn accepting(accept: Accept) -> Hook {
 }
 
 fn setting(parts: &[(&str, &str)]) -> Hook {
-    let part = |&(name, pointer): &(&str, &str)| Receiver {
+    let part = |&(name, pointer): &(&str, &str)| Mapping {
         name: name.parse().unwrap(),
         source: Source::Json(pointer.parse().unwrap()),
         accept: None,
@@ -273,7 +273,7 @@ fn a_part_may_have_words_of_its_own() {
 
 #[test]
 fn variables_are_set_from_a_header_and_the_status() {
-    let part = |name: &str, source| Receiver {
+    let part = |name: &str, source| Mapping {
         name: name.parse().unwrap(),
         source,
         accept: None,

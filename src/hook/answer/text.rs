@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 1024;
 ///
 /// A word holds nothing that separates, quotes, brackets or expands anything on either switch. It is empty or has 1 to
 /// 128 bytes.
-pub(super) fn not_a_word(text: &[u8]) -> Option<AnswerFault> {
+pub(super) fn word_fault(text: &[u8]) -> Option<AnswerFault> {
     let Ok(characters) = std::str::from_utf8(text) else { return Some(AnswerFault::NotUtf8) };
     let mut marks_fit = false;
     for character in characters.chars() {
@@ -76,7 +76,7 @@ fn is_sign(character: char) -> bool {
 
 /// Says why a text is not one for people, whichever the switch. (A switch adds its own rules.)
 #[must_use]
-pub fn not_a_text(text: &[u8]) -> Option<AnswerFault> {
+pub fn text_fault(text: &[u8]) -> Option<AnswerFault> {
     if text.len() > LONGEST_TEXT {
         return Some(AnswerFault::TextTooLong);
     }
@@ -119,7 +119,7 @@ mod tests {
             &"x".repeat(128),
             &"é".repeat(64),
         ] {
-            assert_eq!(not_a_word(word.as_bytes()), None, "{word:?}");
+            assert_eq!(word_fault(word.as_bytes()), None, "{word:?}");
         }
         for (text, fault) in [
             ("a b", AnswerFault::NotAWord),
@@ -131,22 +131,22 @@ mod tests {
             (&"x".repeat(129), AnswerFault::WordTooLong),
             (&"é".repeat(65), AnswerFault::WordTooLong),
         ] {
-            assert_eq!(not_a_word(text.as_bytes()), Some(fault), "{text:?}");
+            assert_eq!(word_fault(text.as_bytes()), Some(fault), "{text:?}");
         }
-        assert_eq!(not_a_word(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+        assert_eq!(word_fault(b"caf\xe9"), Some(AnswerFault::NotUtf8));
     }
 
     #[test]
     fn of_ascii_a_word_has_64_letters_digits_and_underscores_and_five_signs() {
-        let plain = (0..=127_u8).filter(|byte| not_a_word(&[*byte]).is_none()).map(char::from);
+        let plain = (0..=127_u8).filter(|byte| word_fault(&[*byte]).is_none()).map(char::from);
         let signs: String = plain.filter(|character| !character.is_ascii_alphanumeric()).collect();
         assert_eq!(signs, "#*+-._");
     }
 
     #[test]
     fn a_name_in_decomposed_form_is_a_word_as_it_is_in_composed_form() {
-        assert_eq!(not_a_word("Jose\u{301}".as_bytes()), None);
-        assert_eq!(not_a_word("Jos\u{e9}".as_bytes()), None);
+        assert_eq!(word_fault("Jose\u{301}".as_bytes()), None);
+        assert_eq!(word_fault("Jos\u{e9}".as_bytes()), None);
     }
 
     #[test]
@@ -161,13 +161,13 @@ mod tests {
             "\u{3164}",
             "\u{feff}a",
         ] {
-            assert_eq!(not_a_word(text.as_bytes()), Some(AnswerFault::NotAWord), "{text:?}");
+            assert_eq!(word_fault(text.as_bytes()), Some(AnswerFault::NotAWord), "{text:?}");
         }
     }
 
     #[test]
     fn a_text_has_no_control_of_any_kind() {
-        let of = |character: char| not_a_text(format!("a{character}b").as_bytes());
+        let of = |character: char| text_fault(format!("a{character}b").as_bytes());
         for control in ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}') {
             assert_eq!(of(control), Some(AnswerFault::ControlByte), "{control:?}");
         }
@@ -178,8 +178,8 @@ mod tests {
         for character in [' ', '\u{a0}', '\u{ad}', '\u{200d}', '☎', 'ש', '\'', ','] {
             assert_eq!(of(character), None, "{character:?}");
         }
-        assert_eq!(not_a_text(&[b'x'; 1025]), Some(AnswerFault::TextTooLong));
-        assert_eq!(not_a_text(&[b'x'; 1024]), None);
-        assert_eq!(not_a_text(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+        assert_eq!(text_fault(&[b'x'; 1025]), Some(AnswerFault::TextTooLong));
+        assert_eq!(text_fault(&[b'x'; 1024]), None);
+        assert_eq!(text_fault(b"caf\xe9"), Some(AnswerFault::NotUtf8));
     }
 }

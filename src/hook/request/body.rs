@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Number, Value};
 use url::form_urlencoded::byte_serialize;
 
-use super::template::{Braces, Place, Placeholder, Template};
+use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::{Fetched, Field, Report};
 use crate::variable::FetchName;
 
@@ -77,7 +77,7 @@ impl Body {
 
     /// Whether it shows the variables of the hook's `fetch`.
     #[must_use]
-    pub fn shows_fetched(&self) -> bool {
+    pub fn includes_fetched(&self) -> bool {
         match self {
             Self::Kwebbl(None) | Self::Form(None) => true,
             Self::Kwebbl(Some(fields)) | Self::Form(Some(fields)) => {
@@ -89,13 +89,15 @@ impl Body {
 
     /// Whether no two calls send the same.
     #[must_use]
-    pub fn tells_calls_apart(&self) -> bool {
+    pub fn is_unique_per_call(&self) -> bool {
         match self {
             Self::Kwebbl(None) | Self::Form(None) => true,
             Self::Kwebbl(Some(fields)) | Self::Form(Some(fields)) => {
-                fields.0.iter().any(|(_, item)| matches!(item, Item::Held(held) if held.differs_by_call()))
+                fields.0.iter().any(|(_, item)| matches!(item, Item::Held(held) if held.is_unique_per_call()))
             }
-            Self::Json(template) => template.0.placeholders().into_iter().any(Placeholder::differs_by_call),
+            Self::Json(template) => {
+                template.0.placeholders().into_iter().any(Placeholder::is_unique_per_call)
+            }
         }
     }
 
@@ -275,7 +277,7 @@ impl Serialize for Filled<'_> {
             Node::Null => serializer.serialize_unit(),
             Node::Bool(truth) => serializer.serialize_bool(*truth),
             Node::Number(number) => number.serialize(serializer),
-            Node::Text(template) => serializer.serialize_str(&template.render(report, Place::Text)),
+            Node::Text(template) => serializer.serialize_str(&template.render(report, Encoding::Text)),
             Node::List(items) => serializer.collect_seq(items.iter().map(|item| Filled(item, report))),
             Node::Object(entries) => {
                 serializer.collect_map(entries.iter().map(|(name, node)| (name, Filled(node, report))))
@@ -359,8 +361,8 @@ mod tests {
 
     #[test]
     fn only_what_calls_share_can_be_cached() {
-        let apart = |field| Body::Kwebbl(Some(Fields::parse([("x", field)]).unwrap())).tells_calls_apart();
-        assert!(Body::default().tells_calls_apart() && apart("uuid") && apart("event_time"));
+        let apart = |field| Body::Kwebbl(Some(Fields::parse([("x", field)]).unwrap())).is_unique_per_call();
+        assert!(Body::default().is_unique_per_call() && apart("uuid") && apart("event_time"));
         assert!(!apart("caller_number") && !apart("variables.ACCOUNT"));
     }
 }

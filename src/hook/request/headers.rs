@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::template::{Braces, Place, Placeholder, Template};
+use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::redact::sounds_secret;
 
@@ -12,7 +12,7 @@ pub struct Headers {
     /// The same for every call. Secrets are marked as sensitive.
     pub fixed: HeaderMap,
     /// With placeholders.
-    pub made: Vec<(HeaderName, HeaderTemplate)>,
+    pub templates: Vec<(HeaderName, HeaderTemplate)>,
 }
 
 /// The value of a header, with placeholders.
@@ -47,20 +47,20 @@ pub const NOT_A_VALUE: &str = "not a header's value; write printable ASCII";
 impl Headers {
     /// The names, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.fixed.keys().chain(self.made.iter().map(|(name, _)| name))
+        self.fixed.keys().chain(self.templates.iter().map(|(name, _)| name))
     }
 
     /// What they ask of the call.
     pub(in crate::hook) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
-        self.made.iter().flat_map(|(_, made)| &made.0.placeholders)
+        self.templates.iter().flat_map(|(_, made)| &made.0.placeholders)
     }
 
     /// Adds what they are for this call.
     pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, report: &Report<'_>) {
         headers.extend(self.fixed.clone());
-        for (name, HeaderTemplate(template)) in &self.made {
+        for (name, HeaderTemplate(template)) in &self.templates {
             // its literals were tried, and what placeholders hold is percent-encoded
-            if let Ok(mut value) = HeaderValue::from_str(&template.render(report, Place::Header)) {
+            if let Ok(mut value) = HeaderValue::from_str(&template.render(report, Encoding::Header)) {
                 value.set_sensitive(sounds_secret(name.as_str()));
                 headers.insert(name.clone(), value);
             }

@@ -41,7 +41,7 @@ pub(in crate::hook) enum Braces {
 
 /// Where a placeholder stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::hook) enum Place {
+pub(in crate::hook) enum Encoding {
     /// A path segment or a query value: percent-encoded but for what RFC 3986, section 2.3, calls unreserved.
     Url,
     /// The value of a header: percent-encoded but for the `attr-char` of RFC 8187, so that it can never become
@@ -80,15 +80,15 @@ impl Template {
     }
 
     /// The text for one call.
-    pub(in crate::hook) fn render(&self, report: &Report<'_>, place: Place) -> String {
+    pub(in crate::hook) fn render(&self, report: &Report<'_>, encoding: Encoding) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
             let held = placeholder.held(report);
-            match place {
-                Place::Url => text.extend(percent_encode(&held, UNRESERVED)),
-                Place::Header => text.extend(percent_encode(&held, ATTRIBUTE_CHARACTERS)),
-                Place::Text => text.push_str(&String::from_utf8_lossy(&held)),
+            match encoding {
+                Encoding::Url => text.extend(percent_encode(&held, UNRESERVED)),
+                Encoding::Header => text.extend(percent_encode(&held, ATTRIBUTE_CHARACTERS)),
+                Encoding::Text => text.push_str(&String::from_utf8_lossy(&held)),
             }
             text.push_str(literal);
         }
@@ -166,9 +166,9 @@ impl Placeholder {
     }
 
     /// Whether no two calls have the same in it.
-    pub(in crate::hook) fn differs_by_call(&self) -> bool {
+    pub(in crate::hook) fn is_unique_per_call(&self) -> bool {
         match self {
-            Self::Field(field) => field.differs_by_call(),
+            Self::Field(field) => field.is_unique_per_call(),
             Self::Variable(_) => false,
         }
     }
@@ -218,10 +218,10 @@ mod tests {
     use crate::call::tests::known_caller;
     use crate::variable::Value;
 
-    fn rendered(template: &str, name: &[u8], place: Place) -> String {
+    fn rendered(template: &str, name: &[u8], encoding: Encoding) -> String {
         let call = Call { caller_name: Value::from(name.to_vec()), ..known_caller() };
         let report = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
-        Template::parse(template, Braces::Doubled).unwrap().render(&report, place)
+        Template::parse(template, Braces::Doubled).unwrap().render(&report, encoding)
     }
 
     #[test]
@@ -229,19 +229,19 @@ mod tests {
         let name = b"+31 a,b;c=\"d\" \xe9\r\nX: y%";
         let template = "<{phonebook_caller_name}>";
         assert_eq!(
-            rendered(template, name, Place::Header),
+            rendered(template, name, Encoding::Header),
             "<+31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
         );
         assert_eq!(
-            rendered(template, name, Place::Url),
+            rendered(template, name, Encoding::Url),
             "<%2B31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
         );
-        assert_eq!(rendered(template, name, Place::Text), "<+31 a,b;c=\"d\" \u{fffd}\r\nX: y%>");
+        assert_eq!(rendered(template, name, Encoding::Text), "<+31 a,b;c=\"d\" \u{fffd}\r\nX: y%>");
     }
 
     #[test]
     fn a_brace_that_is_meant_is_doubled() {
-        assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Place::Text), "{x}{}");
+        assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Encoding::Text), "{x}{}");
         for text in ["{", "}", "{uuid", "uuid}", "{{}", "{}}"] {
             let fault = Template::parse(text, Braces::Doubled).unwrap_err().join("\n");
             assert!(

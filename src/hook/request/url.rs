@@ -9,7 +9,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::template::{Braces, Place, Placeholder, Template};
+use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::hook::RequestFault;
 use crate::redact;
@@ -20,7 +20,7 @@ pub struct UrlTemplate {
     template: Template,
     /// See [`dots`].
     dots: usize,
-    shown: String,
+    redacted: String,
     endpoint: Arc<str>,
     origin: String,
 }
@@ -70,10 +70,10 @@ impl UrlTemplate {
     fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
         let origin = url.origin().ascii_serialization();
-        let shown = with_placeholders(&redact::url_but(url.as_str(), Some(MARK)), &placeholders);
+        let redacted = with_placeholders(&redact::url_but(url.as_str(), Some(MARK)), &placeholders);
         let endpoint = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
-        Self { template, dots: dots(url.as_str()), shown, endpoint, origin }
+        Self { template, dots: dots(url.as_str()), redacted, endpoint, origin }
     }
 
     /// Scheme, host and port.
@@ -85,7 +85,7 @@ impl UrlTemplate {
     /// Whether a user name or a password stands in it.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        self.shown.contains("://…@")
+        self.redacted.contains("://…@")
     }
 
     /// Whether it is an `https` URL.
@@ -113,7 +113,7 @@ impl UrlTemplate {
     /// When what a placeholder holds makes a `.` or `..` of a path segment, and the path thus another one; or when no
     /// request can hold the URL.
     pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
-        let text = self.template.render(report, Place::Url);
+        let text = self.template.render(report, Encoding::Url);
         if dots(&text) != self.dots {
             return Err(RequestFault::PathDots);
         }
@@ -127,13 +127,13 @@ impl UrlTemplate {
 
 impl fmt::Display for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.redacted)
     }
 }
 
 impl fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.shown, f)
+        fmt::Debug::fmt(&self.redacted, f)
     }
 }
 
@@ -178,7 +178,7 @@ pub(in crate::hook) fn names_a_placeholder(text: &str) -> bool {
 
 /// Returns a URL for a person, without the secrets in it.
 #[must_use]
-pub fn shown(url: &Url) -> String {
+pub fn redacted(url: &Url) -> String {
     redact::url(url.as_str())
 }
 

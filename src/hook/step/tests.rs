@@ -10,8 +10,8 @@ use url::Url;
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Stage, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
-    RequestFault, ShownName, Source, Step, Target, UrlTemplate,
+    AllowedUrls, Answer, Headers, Hook, Identity, Mapping, Outcome, Policy, Redirects, Request, RequestFault,
+    ShownName, Source, Stage, Step, Target, UrlTemplate,
 };
 use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
@@ -21,7 +21,7 @@ fn policy() -> Policy {
     let crm = Hook {
         variable: Some("CRM".parse().unwrap()),
         otherwise: Value::from("reception"),
-        headers: Headers { fixed, made: Vec::new() },
+        headers: Headers { fixed, templates: Vec::new() },
         ..Hook::new(UrlTemplate::parse("https://crm.example/r?did={callee_number}").unwrap())
     };
     let hooks = BTreeMap::from([("crm".to_owned(), Arc::new(crm))]);
@@ -125,7 +125,7 @@ fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
 #[test]
 fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
     let mut policy = policy();
-    let part = |name: &str| Receiver {
+    let part = |name: &str| Mapping {
         name: name.parse().unwrap(),
         source: Source::Status,
         accept: None,
