@@ -19,17 +19,22 @@ use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
-pub use self::answer::outcome::{Outcome, Overload, Stage, Status};
+pub use self::answer::outcome::{Outcome, Overload, Stage};
+pub use self::answer::status::Status;
 pub use self::answer::{Answer, Mapping, NotAPointer, Pointer, Source, text_fault};
 pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
-pub use self::request::body::{Body, Fields, JsonTemplate};
+pub use self::request::body::Body;
+pub use self::request::fields::Fields;
 pub use self::request::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
+pub use self::request::http_url::{NotAUrl, http_url, redacted};
+pub use self::request::json_template::JsonTemplate;
 pub use self::request::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::request::template::Placeholder;
-pub use self::request::url::{NotAUrl, UrlTemplate, http_url, redacted};
+pub use self::request::url_template::UrlTemplate;
+pub use self::request::{Identity, Request, Target};
 pub use self::shown_name::ShownName;
-pub use self::step::{Identity, RESULT_VARIABLES, Request, Step, Target, is_reserved};
+pub use self::step::{RESULT_VARIABLES, Step, is_reserved};
 pub use crate::redact::{SECRET_WORDS, sounds_secret};
 use crate::variable::{Accept, FetchName, Value, VariableName};
 

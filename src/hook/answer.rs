@@ -2,22 +2,25 @@
 //!
 //! An answer is a stranger's text: what is not as the hook wants it is refused whole, never cut and never repaired.
 
+mod decode;
 pub(super) mod faults;
 mod json;
+mod mapping;
 pub(super) mod outcome;
+mod pointer;
+pub(super) mod status;
 mod text;
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
 
+pub use self::mapping::{Mapping, Source};
+pub use self::pointer::{NotAPointer, Pointer};
 pub use self::text::text_fault;
 use self::text::word_fault;
-use super::{AnswerFault, Coding, Hook, Outcome};
+use super::{AnswerFault, Hook, Outcome};
 use crate::variable::{Accept, Assignment, Value, VariableName};
 
 /// What a webhook answered.
@@ -29,91 +32,6 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body; of an answer other than 2xx only where it was asked for.
     pub body: Vec<u8>,
-}
-
-/// A channel variable that receives a part of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
-    /// Which variable.
-    pub name: VariableName,
-    /// Which part.
-    pub source: Source,
-    /// How much of a stranger's text it takes; the hook's where there is none.
-    pub accept: Option<Accept>,
-    /// The only values that are accepted; empty: those of the hook.
-    pub answers: Vec<String>,
-    /// What it holds when there is no such part, or no good answer; the hook's where there is none.
-    pub otherwise: Option<Value>,
-}
-
-/// Which part of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// What stands at this place of a JSON answer.
-    Json(Pointer),
-    /// The first header of this name.
-    Header(HeaderName),
-    /// The HTTP status.
-    Status,
-}
-
-impl Source {
-    /// Where it stands in a JSON answer.
-    fn way(&self) -> Option<&[String]> {
-        match self {
-            Self::Json(pointer) => Some(&pointer.names),
-            Self::Header(_) | Self::Status => None,
-        }
-    }
-}
-
-/// A place in a JSON text (RFC 6901).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointer {
-    text: String,
-    /// The names on the way, without escapes.
-    names: Vec<String>,
-    /// Itself in the letters of a reason.
-    in_reason: String,
-}
-
-/// Why a text is no such place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "write a JSON pointer, such as \"/customer/name\" or \"/numbers/0\" (`~1` is a slash in a name, `~0` a tilde)"
-)]
-pub struct NotAPointer;
-
-impl FromStr for Pointer {
-    type Err = NotAPointer;
-
-    fn from_str(text: &str) -> Result<Self, NotAPointer> {
-        let begins = text.is_empty() || text.starts_with('/');
-        let escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if !(begins && escaped) {
-            return Err(NotAPointer);
-        }
-        let name = |part: &str| part.replace("~1", "/").replace("~0", "~");
-        let names: Vec<_> = text.split('/').skip(1).map(name).collect();
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
-        let plain = |name: &String| name.chars().map(plain).collect::<String>();
-        let in_reason = match text {
-            "" => "the top".to_owned(),
-            _ => names.iter().map(plain).collect::<Vec<_>>().join(".").chars().take(LONGEST_WORDS).collect(),
-        };
-        Ok(Self { text: text.to_owned(), names, in_reason })
-    }
-}
-
-/// So much of a pointer stands in a reason.
-const LONGEST_WORDS: usize = 80;
-
-impl Pointer {
-    /// The pointer as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
 /// An answer in the encoding of channel variables.
@@ -255,51 +173,14 @@ impl<'a> Read<'a> {
 /// A piece of JSON, as the webhook wrote it, as text: a number with its digits. Nothing for null.
 fn as_text<'t>(written: &'t str, pointer: &Pointer) -> Result<Option<Cow<'t, [u8]>>, AnswerFault> {
     match written.as_bytes().first() {
-        Some(b'{') => Err(AnswerFault::Object(pointer.in_reason.clone())),
-        Some(b'[') => Err(AnswerFault::List(pointer.in_reason.clone())),
+        Some(b'{') => Err(AnswerFault::Object(pointer.in_reason().to_owned())),
+        Some(b'[') => Err(AnswerFault::List(pointer.in_reason().to_owned())),
         Some(b'n') => Ok(None),
         Some(b'"') => {
             let text: String = serde_json::from_str(written).map_err(|_| AnswerFault::NotJson)?;
             Ok(Some(Cow::Owned(text.into_bytes())))
         }
         _ => Ok(Some(Cow::Borrowed(written.as_bytes()))),
-    }
-}
-
-impl Answer {
-    /// The body without white space at its ends, in UTF-8 if its charset is known: what `Content-Type` names, by the
-    /// labels of the WHATWG's Encoding standard (in which ISO-8859-1 is Windows-1252).
-    fn text(&self) -> Result<Cow<'_, [u8]>, AnswerFault> {
-        if self.body.trim_ascii().is_empty() {
-            return Ok(Cow::default());
-        }
-        let codings = self.headers.get_all(CONTENT_ENCODING).into_iter();
-        if let Some(coding) = codings.filter_map(|value| Coding::named_by(value.as_bytes())).next() {
-            return Err(AnswerFault::Compressed(coding));
-        }
-        let encoding = match self.charset() {
-            None => UTF_8,
-            Some(label) => Encoding::for_label(label.as_bytes()).ok_or(AnswerFault::Charset)?,
-        };
-        if encoding == UTF_8 {
-            // a byte order mark says that UTF-8 follows; it is not part of the text
-            let body = self.body.trim_ascii_start();
-            let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-            Ok(Cow::Borrowed(body.trim_ascii()))
-        } else if encoding == WINDOWS_1252 {
-            let (text, _had_errors) = encoding.decode_without_bom_handling(self.body.trim_ascii());
-            Ok(Cow::Owned(text.into_owned().into_bytes()))
-        } else {
-            Err(AnswerFault::Charset)
-        }
-    }
-
-    /// The parameter `charset` of `Content-Type`.
-    fn charset(&self) -> Option<Cow<'_, str>> {
-        let content_type = String::from_utf8_lossy(self.headers.get(CONTENT_TYPE)?.as_bytes());
-        let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-        let mut charsets = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-        charsets.next().map(|(_, label)| Cow::Owned(label.trim().trim_matches('"').to_owned()))
     }
 }
 

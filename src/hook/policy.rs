@@ -8,7 +8,8 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::parameters::CallParameters;
-use super::request::url::{NotAUrl, names_a_placeholder};
+use super::request::http_url::NotAUrl;
+use super::request::url_template::names_a_placeholder;
 use super::step::{Step, is_reserved};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};

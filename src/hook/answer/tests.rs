@@ -1,6 +1,7 @@
 //! Answers good and bad, and what becomes of them.
 
 use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 
 use super::*;
 use crate::hook::{Status, UrlTemplate};

@@ -3,12 +3,12 @@
 //! In either case what a call holds becomes a string by construction: the text around it was read before any call
 //! came.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Number, Value};
-use url::form_urlencoded::byte_serialize;
+use serde::ser::Serialize;
 
-use super::template::{Braces, Encoding, Placeholder, Template};
-use crate::call::{Fetched, Field, Report};
+use super::fields::{Chosen, Fields, Item, form};
+use super::json_template::{Filled, JsonTemplate};
+use super::template::Placeholder;
+use crate::call::Report;
 use crate::variable::FetchName;
 
 /// The body of a POST.
@@ -20,33 +20,6 @@ pub enum Body {
     Form(Option<Fields>),
     /// JSON as the administrator wrote it.
     Json(JsonTemplate),
-}
-
-/// The chosen fields with the names that the webhook knows them by, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fields(Vec<(String, Item)>);
-
-/// What a chosen field shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Item {
-    /// A field of the call, or one channel variable.
-    Held(Placeholder),
-    /// Every channel variable that the hook fetches: an object, in a form one field each.
-    Fetched,
-}
-
-/// JSON in which every string may hold placeholders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonTemplate(Node);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(Template),
-    List(Vec<Node>),
-    Object(Vec<(String, Node)>),
 }
 
 impl Default for Body {
@@ -114,178 +87,6 @@ impl Body {
     }
 }
 
-impl Fields {
-    /// Reads pairs of the webhook's name for a field and ours.
-    ///
-    /// # Errors
-    /// Says which names are unknown, and which there are.
-    pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<String>> {
-        let (mut names, mut chosen, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for (name, field) in pairs {
-            match Item::parse(field) {
-                Ok(item) => chosen.push((name.to_owned(), item)),
-                Err(fault) => faults.push(fault),
-            }
-            if names.contains(&name) {
-                faults.push(format!("`{name}` stands there twice; once is enough"));
-            }
-            names.push(name);
-        }
-        if faults.is_empty() { Ok(Self(chosen)) } else { Err(faults) }
-    }
-
-    fn all() -> Self {
-        let held = Field::ALL.map(|field| (field.name().to_owned(), Item::Held(Placeholder::Field(field))));
-        Self(held.into_iter().chain([(VARIABLES.to_owned(), Item::Fetched)]).collect())
-    }
-
-    fn variables(&self) -> impl Iterator<Item = &FetchName> {
-        self.0.iter().filter_map(|(_, item)| match item {
-            Item::Held(placeholder) => placeholder.variable(),
-            Item::Fetched => None,
-        })
-    }
-}
-
-impl Item {
-    fn parse(field: &str) -> Result<Self, String> {
-        match field {
-            VARIABLES => Ok(Self::Fetched),
-            _ if field.contains(['{', '}']) => {
-                Err(format!("write the name of the field without braces, not `{field}`"))
-            }
-            _ => {
-                let named = Placeholder::parse(field);
-                named.map(Self::Held).map_err(|fault| fault.replace("placeholder ", "field "))
-            }
-        }
-    }
-}
-
-/// The name of the object that holds what the hook fetches.
-const VARIABLES: &str = "variables";
-
-/// Fields as a JSON object.
-struct Chosen<'a>(&'a Fields, &'a Report<'a>);
-
-impl Serialize for Chosen<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(Fields(fields), report) = self;
-        let mut body = serializer.serialize_map(Some(fields.len()))?;
-        for (name, item) in fields {
-            match item {
-                Item::Held(placeholder) => {
-                    body.serialize_entry(name, &String::from_utf8_lossy(&placeholder.held(report)))?;
-                }
-                Item::Fetched => body.serialize_entry(name, &Fetched(report))?,
-            }
-        }
-        body.end()
-    }
-}
-
-/// Fields as a form: bytes stay as they are, percent-encoded.
-fn form(fields: &Fields, report: &Report<'_>) -> Vec<u8> {
-    let mut body = String::new();
-    let mut pair = |name: &str, value: &[u8]| {
-        let separator = if body.is_empty() { "" } else { "&" };
-        body.push_str(separator);
-        body.extend(byte_serialize(name.as_bytes()));
-        body.push('=');
-        body.extend(byte_serialize(value));
-    };
-    for (name, item) in &fields.0 {
-        match item {
-            Item::Held(placeholder) => pair(name, &placeholder.held(report)),
-            Item::Fetched => {
-                for variable in report.fetched {
-                    pair(&format!("{name}.{variable}"), report.variable(variable));
-                }
-            }
-        }
-    }
-    body.into_bytes()
-}
-
-impl JsonTemplate {
-    /// Reads JSON in whose strings placeholders stand; a literal brace in a string is doubled.
-    ///
-    /// # Errors
-    /// Says everything that is wrong with the text, and what would be right.
-    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
-        let value: Value = serde_json::from_str(text).map_err(|fault| {
-            let place = format!("line {}, column {}", fault.line(), fault.column());
-            vec![format!(
-                "not JSON at {place} of the text; write a placeholder inside of a string, as \"{{caller_number}}\""
-            )]
-        })?;
-        let mut faults = Vec::new();
-        let node = Node::read(value, &mut faults);
-        if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
-    }
-}
-
-impl Node {
-    fn read(value: Value, faults: &mut Vec<String>) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(truth) => Self::Bool(truth),
-            Value::Number(number) => Self::Number(number),
-            Value::String(text) => match Template::parse(&text, Braces::Doubled) {
-                Ok(template) => Self::Text(template),
-                Err(wrong) => {
-                    faults.extend(wrong);
-                    Self::Null
-                }
-            },
-            Value::Array(items) => {
-                Self::List(items.into_iter().map(|item| Self::read(item, faults)).collect())
-            }
-            Value::Object(entries) => {
-                let entry = |(name, value): (String, Value)| {
-                    if name.contains(['{', '}']) {
-                        faults.push(format!("the name \"{name}\" cannot hold placeholders; values can"));
-                    }
-                    (name, Self::read(value, faults))
-                };
-                Self::Object(entries.into_iter().map(entry).collect())
-            }
-        }
-    }
-
-    fn placeholders(&self) -> Vec<&Placeholder> {
-        match self {
-            Self::Null | Self::Bool(_) | Self::Number(_) => Vec::new(),
-            Self::Text(template) => template.placeholders.iter().collect(),
-            Self::List(items) => items.iter().flat_map(Self::placeholders).collect(),
-            Self::Object(entries) => entries.iter().flat_map(|(_, node)| node.placeholders()).collect(),
-        }
-    }
-
-    fn variables(&self) -> Vec<&FetchName> {
-        self.placeholders().into_iter().filter_map(Placeholder::variable).collect()
-    }
-}
-
-/// A template with what one call puts into it.
-struct Filled<'a>(&'a Node, &'a Report<'a>);
-
-impl Serialize for Filled<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(node, report) = self;
-        match node {
-            Node::Null => serializer.serialize_unit(),
-            Node::Bool(truth) => serializer.serialize_bool(*truth),
-            Node::Number(number) => number.serialize(serializer),
-            Node::Text(template) => serializer.serialize_str(&template.render(report, Encoding::Text)),
-            Node::List(items) => serializer.collect_seq(items.iter().map(|item| Filled(item, report))),
-            Node::Object(entries) => {
-                serializer.collect_map(entries.iter().map(|(name, node)| (name, Filled(node, report))))
-            }
-        }
-    }
-}
-
 #[expect(clippy::expect_used, reason = "maps of strings to what JSON has always serialise")]
 fn json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("only what JSON has")
@@ -294,6 +95,8 @@ fn json(body: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::call::Call;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::http_url::{begins_as_http, http_url};
 use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::hook::RequestFault;
@@ -137,49 +138,11 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-/// Why a text is no URL of a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotAUrl {
-    /// Another scheme, or none.
-    #[error("not an http or https URL; begin with https:// or http://")]
-    Scheme,
-    /// Not a URL at all.
-    #[error("not a URL ({0}); write https://HOST/PATH")]
-    Unreadable(url::ParseError),
-    /// No server ever hears of a fragment: whoever writes one, or lets a `#` in with a value, means something else.
-    #[error("a `#` begins a fragment, which is never sent; write %23 for a `#`, or leave the fragment out")]
-    Fragment,
-}
-
-/// Reads an `http` or `https` URL.
-///
-/// # Errors
-/// Says what is wrong with the text and what would be right.
-pub fn http_url(text: &str) -> Result<Url, NotAUrl> {
-    begins_as_http(text)?;
-    let url = Url::parse(text).map_err(NotAUrl::Unreadable)?;
-    if url.fragment().is_some() { Err(NotAUrl::Fragment) } else { Ok(url) }
-}
-
-fn begins_as_http(text: &str) -> Result<(), NotAUrl> {
-    let begins = text.trim_start().to_ascii_lowercase();
-    match begins.starts_with("http://") || begins.starts_with("https://") {
-        true => Ok(()),
-        false => Err(NotAUrl::Scheme),
-    }
-}
-
 /// True if a text holds `{caller_number}` or another placeholder, or a slip of one. In an ad hoc URL it would be sent as it
 /// stands there.
 pub(in crate::hook) fn names_a_placeholder(text: &str) -> bool {
     let inside = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     inside.map(|(name, _)| name).any(Placeholder::is_meant)
-}
-
-/// Returns a URL for a person, without the secrets in it.
-#[must_use]
-pub fn redacted(url: &Url) -> String {
-    redact::url(url.as_str())
 }
 
 /// The text with placeholders in the place of its marks.
@@ -215,6 +178,7 @@ fn dots(url: &str) -> usize {
 mod tests {
     use std::time::SystemTime;
 
+    use super::super::http_url::NotAUrl;
     use super::*;
     use crate::call::Call;
     use crate::call::tests::known_caller;
