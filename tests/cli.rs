@@ -88,7 +88,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (4, "listen.asterisk", "write an address and a port"),
     (5, "listen.allow", "write networks or addresses"),
     (8, "limits.calls", "write a number from 1 to 1000000"),
-    (11, "hook.crm.url", "placeholders stand in the path and the query only"),
+    (11, "hook.crm.url", "placeholders are allowed in the path and the query only"),
     (12, "hook.crm.method", "write \"GET\" or \"POST\""),
     (13, "hook.crm.timeout", "write \"1s\" to \"10s\""),
     (14, "hook.crm.variable", "write a name of letters"),

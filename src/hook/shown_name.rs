@@ -16,7 +16,7 @@ const LONGEST: usize = 32;
 impl ShownName {
     /// The name, or none where it must not be shown.
     #[must_use]
-    pub fn of(name: &[u8]) -> Self {
+    pub fn new(name: &[u8]) -> Self {
         let plain = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let mut bytes = [0; LONGEST];
         match bytes.get_mut(..name.len()).filter(|_| plain) {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn only_a_plain_name_is_shown() {
-        let shown = |name: &[u8]| ShownName::of(name).to_string();
+        let shown = |name: &[u8]| ShownName::new(name).to_string();
         let (longest, longer) = ([b'x'; 32], [b'x'; 33]);
         assert_eq!(shown(b"tiemout_2"), " tiemout_2");
         assert_eq!(shown(&longest).len(), 33);

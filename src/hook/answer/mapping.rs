@@ -1,4 +1,4 @@
-//! Which part of an answer a channel variable receives.
+//! An entry of `set`: a channel variable, and the part of the answer that it receives.
 
 use http::HeaderName;
 
@@ -8,22 +8,20 @@ use crate::variable::{Accept, Value, VariableName};
 /// A channel variable that receives a part of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// Which variable.
     pub name: VariableName,
-    /// Which part.
     pub source: Source,
-    /// How much of a stranger's text it takes; the hook's where there is none.
+    /// The texts that it accepts, if it differs from the hook.
     pub accept: Option<Accept>,
-    /// The only values that are accepted; empty: those of the hook.
+    /// The only texts that it accepts. If empty, those of the hook.
     pub answers: Vec<String>,
-    /// What it holds when there is no such part, or no good answer; the hook's where there is none.
+    /// Its value without such a part or without a good answer, if it differs from the hook.
     pub otherwise: Option<Value>,
 }
 
-/// Which part of an answer.
+/// A part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// What stands at this place of a JSON answer.
+    /// The value at this pointer of a JSON answer.
     Json(Pointer),
     /// The first header of this name.
     Header(HeaderName),
@@ -32,10 +30,10 @@ pub enum Source {
 }
 
 impl Source {
-    /// Where it stands in a JSON answer.
-    pub(super) fn way(&self) -> Option<&[String]> {
+    /// Returns the path of a JSON pointer.
+    pub(super) fn json_path(&self) -> Option<&[String]> {
         match self {
-            Self::Json(pointer) => Some(pointer.names()),
+            Self::Json(pointer) => Some(pointer.path()),
             Self::Header(_) | Self::Status => None,
         }
     }

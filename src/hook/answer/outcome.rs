@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::faults::{AnswerFault, RedirectFault, RequestFault, Unreachable};
-use super::json_instead;
+use super::json_fault;
 use super::status::Status;
 use crate::variable::{Assignment, Unfit, VariableName};
 
@@ -160,7 +160,7 @@ impl Outcome {
         match self {
             Self::Ok { code, set, .. } => {
                 let whole = set.first().filter(|_| variable.is_none());
-                let json = whole.and_then(|whole| json_instead(whole.value.as_bytes()));
+                let json = whole.and_then(|whole| json_fault(whole.value.as_bytes()));
                 let quoted = json.filter(|_| unfit == Unfit::Quote);
                 Self::BadAnswer { code, fault: quoted.unwrap_or(AnswerFault::Unfit(unfit)), variable }
             }

@@ -1,4 +1,4 @@
-//! A JSON text with placeholders in its strings.
+//! JSON that the administrator wrote, with placeholders in its strings.
 
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
@@ -7,12 +7,12 @@ use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::variable::FetchName;
 
-/// JSON in which every string may hold placeholders.
+/// JSON in which every string may have placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonTemplate(pub(super) Node);
+pub struct JsonTemplate(Node);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
+enum Node {
     Null,
     Bool(bool),
     Number(Number),
@@ -22,24 +22,34 @@ pub(super) enum Node {
 }
 
 impl JsonTemplate {
-    /// Reads JSON in whose strings placeholders stand; a literal brace in a string is doubled.
+    /// Reads JSON with placeholders in its strings. A literal brace in a string is doubled.
     ///
     /// # Errors
-    /// Says everything that is wrong with the text, and what would be right.
+    /// Returns every fault of the text, with the remedy.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         let value: Value = serde_json::from_str(text).map_err(|fault| {
-            let place = format!("line {}, column {}", fault.line(), fault.column());
+            let (line, column) = (fault.line(), fault.column());
             vec![format!(
-                "not JSON at {place} of the text; write a placeholder inside of a string, as \"{{caller_number}}\""
+                "not JSON at line {line}, column {column} of the text; \
+                 write a placeholder inside of a string, as \"{{caller_number}}\""
             )]
         })?;
         let mut faults = Vec::new();
         let node = Node::read(value, &mut faults);
         if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
     }
+
+    pub(super) fn placeholders(&self) -> Vec<&Placeholder> {
+        self.0.placeholders()
+    }
+
+    pub(super) fn variables(&self) -> Vec<&FetchName> {
+        self.placeholders().into_iter().filter_map(Placeholder::variable).collect()
+    }
 }
 
 impl Node {
+    /// Reads a value, and adds the faults of its strings and names to `faults`.
     fn read(value: Value, faults: &mut Vec<String>) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -56,18 +66,19 @@ impl Node {
                 Self::List(items.into_iter().map(|item| Self::read(item, faults)).collect())
             }
             Value::Object(entries) => {
-                let entry = |(name, value): (String, Value)| {
+                let mut nodes = Vec::with_capacity(entries.len());
+                for (name, value) in entries {
                     if name.contains(['{', '}']) {
-                        faults.push(format!("the name \"{name}\" cannot hold placeholders; values can"));
+                        faults.push(format!("the name \"{name}\" cannot have placeholders; values can"));
                     }
-                    (name, Self::read(value, faults))
-                };
-                Self::Object(entries.into_iter().map(entry).collect())
+                    nodes.push((name, Self::read(value, faults)));
+                }
+                Self::Object(nodes)
             }
         }
     }
 
-    pub(super) fn placeholders(&self) -> Vec<&Placeholder> {
+    fn placeholders(&self) -> Vec<&Placeholder> {
         match self {
             Self::Null | Self::Bool(_) | Self::Number(_) => Vec::new(),
             Self::Text(template) => template.placeholders.iter().collect(),
@@ -75,27 +86,47 @@ impl Node {
             Self::Object(entries) => entries.iter().flat_map(|(_, node)| node.placeholders()).collect(),
         }
     }
-
-    pub(super) fn variables(&self) -> Vec<&FetchName> {
-        self.placeholders().into_iter().filter_map(Placeholder::variable).collect()
-    }
 }
 
-/// A template with what one call puts into it.
-pub(super) struct Filled<'a>(pub(super) &'a Node, pub(super) &'a Report<'a>);
+/// A template filled in for one call.
+pub(super) struct Filled<'a> {
+    pub(super) template: &'a JsonTemplate,
+    pub(super) context: &'a Report<'a>,
+}
 
 impl Serialize for Filled<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(node, report) = self;
+        FilledNode(&self.template.0, self.context).serialize(serializer)
+    }
+}
+
+struct FilledNode<'a>(&'a Node, &'a Report<'a>);
+
+impl Serialize for FilledNode<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(node, context) = self;
         match node {
             Node::Null => serializer.serialize_unit(),
             Node::Bool(truth) => serializer.serialize_bool(*truth),
             Node::Number(number) => number.serialize(serializer),
-            Node::Text(template) => serializer.serialize_str(&template.render(report, Encoding::Text)),
-            Node::List(items) => serializer.collect_seq(items.iter().map(|item| Filled(item, report))),
+            Node::Text(template) => serializer.serialize_str(&template.render(context, Encoding::Json)),
+            Node::List(items) => serializer.collect_seq(items.iter().map(|item| FilledNode(item, context))),
             Node::Object(entries) => {
-                serializer.collect_map(entries.iter().map(|(name, node)| (name, Filled(node, report))))
+                serializer.collect_map(entries.iter().map(|(name, node)| (name, FilledNode(node, context))))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fault_of_a_wrong_template_names_the_remedy() {
+        let fault = |text: &str| JsonTemplate::parse(text).unwrap_err().join("\n");
+        assert!(fault("{\"a\": {caller_number}}").contains("line 1, column 8"));
+        assert!(fault("{\"a\": \"{caler_number}\"}").contains("did you mean `{caller_number}`?"));
+        assert!(fault("{\"{uuid}\": 1}").contains("cannot have placeholders"));
     }
 }

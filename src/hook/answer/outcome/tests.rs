@@ -82,7 +82,7 @@ fn every_outcome() -> Vec<Outcome> {
         A::Unfit(Unfit::Scope),
         A::Unfit(Unfit::Array),
     ];
-    let name = crate::hook::ShownName::of(&[b'x'; 32]);
+    let name = crate::hook::ShownName::new(&[b'x'; 32]);
     let requests = [
         R::NoSuchHook,
         R::Address,
