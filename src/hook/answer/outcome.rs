@@ -1,7 +1,7 @@
-//! How a webhook step ended, and the words in which the dialplan hears of it.
+//! The outcome of a webhook step, with its status and its reason.
 //!
-//! Every reason is made of letters, digits, spaces, `.` and `_` only: safe in any condition of any switch,
-//! quoted or not, and never a stranger's text.
+//! A reason has letters, digits, spaces, `.` and `_` only. It is safe in any condition on any switch, quoted or not, and
+//! it never quotes the answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,55 +11,54 @@ use super::json_fault;
 use super::status::Status;
 use crate::variable::{Assignment, Unfit, VariableName};
 
-/// How one webhook step ended.
+/// The outcome of a webhook step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A 2xx answer, and every variable set from it.
+    /// A 2xx answer that is accepted.
     Ok {
         /// The HTTP status.
         code: u16,
-        /// What the hook's variables receive.
+        /// The assignments of the hook's variables.
         set: Vec<Assignment>,
         /// True if `set` names parts of the answer and the answer has none of them.
         nothing_found: bool,
     },
-    /// The request goes on behind the call, which does not wait for it.
+    /// The request is detached: the call does not wait for the answer.
     Detached,
     /// An answer other than 2xx.
     HttpError {
         /// The HTTP status.
         code: u16,
-        /// Why its redirect was not followed, where the hook follows some.
+        /// The fault of a redirect, if the hook follows redirects.
         redirect: Option<RedirectFault>,
     },
-    /// No complete answer in time.
+    /// No complete answer before the deadline.
     Timeout {
-        /// How long was waited.
+        /// The timeout of the request.
         waited: Duration,
-        /// The stage that was not complete when the time was over.
+        /// The stage that was not complete at the deadline.
         stage: Stage,
     },
-    /// Name, connection or TLS failed.
+    /// DNS, the connection, TLS or HTTP failed, or the circuit breaker is open.
     Unreachable(Unreachable),
     /// An answer that must not enter the channel.
     BadAnswer {
         /// The HTTP status.
         code: u16,
-        /// What is wrong with it.
         fault: AnswerFault,
-        /// Which of the variables under `set` could not be set.
+        /// The variable of `set` whose part has the fault; none for a fault of the whole answer.
         variable: Option<VariableName>,
     },
-    /// The call or the hook asked for something that cannot be.
+    /// No request was made, because the call or its hook has a fault.
     BadRequest(RequestFault),
-    /// More at once than the configuration allows.
+    /// No request was made, because a limit of the configuration is reached.
     Overloaded(Overload),
 }
 
-/// The stage of a request that was not complete when its time was over.
+/// The stage of a request that was not complete at the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// No request had begun.
+    /// The request had not begun.
     Start,
     /// The name servers had not answered.
     NameServers,
@@ -73,29 +72,28 @@ pub enum Stage {
     Body,
 }
 
-/// What there is too much of, and how much the configuration allows.
+/// The limit that is reached, with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Overload {
-    /// Calls that wait for their webhooks.
+    /// `limits.calls`.
     #[error("more calls at once than the limit of {0}")]
     Calls(usize),
-    /// Those of one address.
+    /// `limits.calls_per_peer`.
     #[error("more calls at once from one address than the limit of {0}")]
     CallsOfPeer(usize),
-    /// Requests that no call waits for.
+    /// `limits.detached`.
     #[error("more detached requests at once than the limit of {0}")]
     Detached(usize),
-    /// Calls and detached requests for which the system allows open files.
+    /// The system's limit of open files.
     #[error("more calls at once than the limit of {0} open files allows")]
     OpenFiles(u64),
 }
 
 impl Outcome {
-    /// The word for it.
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            // what was asked for was done: nothing else is known yet
+            // a detached request has done what the dialplan wants from it
             Self::Ok { .. } | Self::Detached => Status::Ok,
             Self::HttpError { .. } => Status::HttpError,
             Self::Timeout { .. } => Status::Timeout,
@@ -106,7 +104,7 @@ impl Outcome {
         }
     }
 
-    /// The HTTP status, where there was a complete answer.
+    /// Returns the HTTP status of a complete answer.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self {
@@ -121,7 +119,7 @@ impl Outcome {
         }
     }
 
-    /// What the hook's variables receive, which only a good answer says.
+    /// Returns the assignments of the hook's variables. Only a good answer has them.
     #[must_use]
     pub fn set(&self) -> Option<&[Assignment]> {
         match self {
@@ -136,40 +134,46 @@ impl Outcome {
         }
     }
 
-    /// Whether the webhook kept silent: no answer came, or none to the end.
+    /// True if no complete answer came.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
     }
 
-    /// Whether this machine could not ask, so that nothing is known of the webhook.
+    /// True if this machine could not make the request. It says nothing about the webhook.
     #[must_use]
     pub fn is_local_failure(&self) -> bool {
         matches!(self, Self::Unreachable(Unreachable::Descriptors))
     }
 
-    /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
+    /// True if the next endpoint of the hook should be tried: no answer came, or one of 5xx.
     #[must_use]
     pub fn should_fail_over(&self) -> bool {
         self.is_unanswered() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
-    /// The same outcome where the switch cannot carry what was to be set; for a part of the answer, in which variable.
+    /// Turns a good outcome into BAD_ANSWER, because the switch cannot carry a value.
+    ///
+    /// `variable` is none if the value is the whole answer.
     #[must_use]
     pub fn into_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
         match self {
             Self::Ok { code, set, .. } => {
-                let whole = set.first().filter(|_| variable.is_none());
-                let json = whole.and_then(|whole| json_fault(whole.value.as_bytes()));
-                let quoted = json.filter(|_| unfit == Unfit::Quote);
-                Self::BadAnswer { code, fault: quoted.unwrap_or(AnswerFault::Unfit(unfit)), variable }
+                let json = match set.first() {
+                    // a quotation mark that the switch cannot carry is often one of JSON
+                    Some(whole) if variable.is_none() && unfit == Unfit::Quote => {
+                        json_fault(whole.value.as_bytes())
+                    }
+                    Some(_) | None => None,
+                };
+                Self::BadAnswer { code, fault: json.unwrap_or(AnswerFault::Unfit(unfit)), variable }
             }
             other => other,
         }
     }
 }
 
-/// The clause for `WEBHOOK_REASON`; empty after a good outcome.
+/// Writes `WEBHOOK_REASON`. It is empty after a good outcome.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,7 +192,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The clause of a `TIMEOUT`, without the time.
+/// Writes the reason of a `TIMEOUT`, without the time.
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

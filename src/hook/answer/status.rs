@@ -1,26 +1,21 @@
-//! The words of WEBHOOK_STATUS.
+//! The words of `WEBHOOK_STATUS`.
 
-/// The word for the dialplan's `WEBHOOK_STATUS`.
+/// The value of `WEBHOOK_STATUS`. Each is explained at the variant of [`Outcome`] with the same name.
+///
+/// [`Outcome`]: super::outcome::Outcome
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// See [`Outcome::Ok`].
     Ok,
-    /// See [`Outcome::HttpError`].
     HttpError,
-    /// See [`Outcome::Timeout`].
     Timeout,
-    /// See [`Outcome::Unreachable`].
     Unreachable,
-    /// See [`Outcome::BadAnswer`].
     BadAnswer,
-    /// See [`Outcome::BadRequest`].
     BadRequest,
-    /// See [`Outcome::Overloaded`].
     Overloaded,
 }
 
 impl Status {
-    /// Every word, in the order of the contract.
+    /// All statuses, in the order of the documents.
     pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::HttpError,
@@ -31,7 +26,7 @@ impl Status {
         Self::Overloaded,
     ];
 
-    /// The word as the dialplan compares it.
+    /// Returns the word that the dialplan compares.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -235,11 +235,11 @@ fn an_object_or_a_list_is_refused_with_its_pointer() {
     let refused = |answer: &str| parts(&hook, &body(answer)).unwrap_err();
     assert_eq!(
         refused(r#"{"customer":{"full name":{}}}"#),
-        "what stands at customer.full_name of the answer is an object. it was for NAME"
+        "the value at customer.full_name of the answer is an object. it was for NAME"
     );
     assert_eq!(
         refused(r#"{"customer":{"full name":["a"]}}"#),
-        "what stands at customer.full_name of the answer is a list. it was for NAME"
+        "the value at customer.full_name of the answer is a list. it was for NAME"
     );
     for none in ["sales", "{", "{} {}", "{\"a\":\u{1}}"] {
         assert_eq!(refused(none), "the answer is not JSON", "{none}");
@@ -256,7 +256,7 @@ fn an_object_is_an_object_whatever_its_keys() {
         r#"{"$serde_json::private::RawValue":"\"sales\""}"#,
     ] {
         let refused = parts(&hook, &body(format!("{{\"a\": {inside}}}"))).unwrap_err();
-        assert_eq!(refused, "what stands at a of the answer is an object. it was for A", "{inside}");
+        assert_eq!(refused, "the value at a of the answer is an object. it was for A", "{inside}");
     }
 }
 

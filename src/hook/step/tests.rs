@@ -1,4 +1,4 @@
-//! Steps from the call to what is set.
+//! A step, from the call to its assignments.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ fn the_call_chooses_timeout_and_variable_in_the_query() {
 }
 
 #[test]
-fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
+fn an_ad_hoc_step_takes_its_parameters_from_query_or_arguments() {
     let url = ("url", "https://x.example/r?to=2,3&b={b}");
     for address in ["webhook", "", "?timeout=3", "webhook?url=http%3A%2F%2Fh%2Fa%26b%2Bc+d&method=GET"] {
         let arguments =
@@ -86,7 +86,7 @@ fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
 }
 
 #[test]
-fn an_ad_hoc_step_accepts_a_word_unless_it_asks_for_a_text() {
+fn an_ad_hoc_step_accepts_a_word_or_on_request_a_text() {
     let judged = |accept: &[(&str, &str)], switch| {
         let arguments = [&[("url", "http://h/"), ("variable", "R")], accept].concat();
         let step = policy().step(&Call { switch, ..call("webhook", &arguments) });
@@ -101,7 +101,7 @@ fn an_ad_hoc_step_accepts_a_word_unless_it_asks_for_a_text() {
 }
 
 #[test]
-fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
+fn a_note_says_what_to_write_and_never_quotes_the_answer() {
     let note = |address: &str, arguments: &[(&str, &str)], answer: &str| {
         let step = policy().step(&call(address, arguments));
         let answer = Answer { code: 200, body: answer.into(), ..Answer::default() };
@@ -151,7 +151,7 @@ fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
 }
 
 #[test]
-fn a_variable_that_reports_is_set_once_whatever_the_call_chooses() {
+fn a_result_variable_is_set_once_whatever_the_call_chooses() {
     let step = policy().step(&call("crm?variable=WEBHOOK_STATUS", &[]));
     let set = step.assignments(&Outcome::BadRequest(RequestFault::ReservedVariable));
     let names: Vec<_> = set.iter().map(|assignment| assignment.name.as_str()).collect();
@@ -159,7 +159,7 @@ fn a_variable_that_reports_is_set_once_whatever_the_call_chooses() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_its_reason() {
+fn every_faulty_call_is_refused_with_its_fault() {
     use RequestFault as F;
     let url = ("url", "http://h/");
     let long = "V".repeat(257);
@@ -215,7 +215,7 @@ fn a_refused_step_still_clears_its_variable() {
 }
 
 #[test]
-fn the_status_comes_last_and_the_code_only_with_an_answer() {
+fn the_status_is_set_last_and_the_code_only_with_an_answer() {
     let step = policy().step(&call("crm", &[]));
     assert_eq!(
         set(&step, &step.judge(&Answer { code: 201, body: b"sales".to_vec(), ..Answer::default() })),

@@ -1,61 +1,59 @@
-//! Reasons of BAD_ANSWER.
+//! The reasons of the status BAD_ANSWER.
 
 use crate::variable::Unfit;
 
-/// Why a 2xx answer must not enter the channel.
+/// The fault of a 2xx answer that must not enter the channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerFault {
-    /// More than is read at all.
+    /// The answer, or a header that `set` reads, is too long.
     #[error("the answer is longer than limits.answer allows")]
     TooLong,
-    /// More than `accept = "text"` lets in.
+    /// The answer is too long for `accept = "text"`.
     #[error("the answer is longer than 1024 bytes")]
     TextTooLong,
-    /// More than `accept = "word"` lets in.
+    /// The answer is too long for `accept = "word"`.
     #[error("the answer is longer than the 128 bytes of a word")]
     WordTooLong,
-    /// Something that separates, quotes or means anything else.
+    /// The answer has a character that no word has.
     #[error("the answer is not a word. a word has letters digits . _ plus minus hash star and no spaces")]
     NotAWord,
-    /// A control byte, which only `accept = "any"` lets in.
+    /// The answer has a control byte, which only `accept = "any"` allows.
     #[error("the answer holds a line break or another control byte")]
     ControlByte,
-    /// A separator of lines or paragraphs, or a bidirectional control.
-    #[error("the answer holds a line separator or a control of the direction of text")]
+    /// The answer has a separator of lines or paragraphs, or a bidirectional control.
+    #[error("the answer holds a line separator or a control of the text direction")]
     Layout,
-    /// A text in the quotes of JSON, where the plain text was meant.
-    #[error("the answer is a JSON string. set reads JSON and an empty pointer there names the whole of it")]
+    /// The answer is a text in the quotes of JSON, where a plain text is expected.
+    #[error("the answer is a JSON string. use set to read JSON. an empty pointer reads the whole answer")]
     JsonString,
-    /// An object or a list, where a plain text was meant.
-    #[error("the answer is a JSON document. set reads JSON and a pointer there names a part of it")]
+    /// The answer is a JSON object or list, where a plain text is expected.
+    #[error("the answer is a JSON document. use set to read JSON. a pointer reads a part of the answer")]
     JsonDocument,
-    /// Not a text.
     #[error("the answer is not UTF 8")]
     NotUtf8,
-    /// None of the words that the hook names.
+    /// The answer is not listed in `answers`.
     #[error("the answer is not one of the configured answers")]
     NotOneOfTheAnswers,
-    /// Not JSON, though variables are set from places in it.
     #[error("the answer is not JSON")]
     NotJson,
-    /// An encoding that is not read.
+    /// The answer has a charset that is not supported.
     #[error("the charset of the answer is not UTF 8 or ISO 8859 1 or Windows 1252")]
     Charset,
-    /// A content coding, which no request asks for.
+    /// The answer has a content coding, which no request allows.
     #[error("the answer is compressed with {0}. the webhook must send it uncompressed")]
     Compressed(Coding),
-    /// No text but an object; the words are the pointer's.
-    #[error("what stands at {0} of the answer is an object")]
+    /// The value at this pointer is an object.
+    #[error("the value at {0} of the answer is an object")]
     Object(String),
-    /// No text but a list.
-    #[error("what stands at {0} of the answer is a list")]
+    /// The value at this pointer is a list.
+    #[error("the value at {0} of the answer is a list")]
     List(String),
-    /// The switch's wire cannot carry it.
+    /// The switch cannot carry the value.
     #[error("the answer does not fit. {0}")]
     Unfit(Unfit),
 }
 
-/// A content coding (RFC 9110, 8.4.1), in the letters of a reason.
+/// A content coding (RFC 9110, section 8.4.1), as a reason names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Coding {
     /// Also as `x-gzip`.
@@ -73,13 +71,13 @@ pub enum Coding {
     /// Also as `x-compress`.
     #[error("compress")]
     Compress,
-    /// A name that is not shown, because a stranger chose it.
+    /// Another coding. Its name is not shown, because the webhook chose it.
     #[error("an unknown coding")]
     Other,
 }
 
 impl Coding {
-    /// The first coding of a `Content-Encoding`; none where it names no other than `identity`.
+    /// Returns the first coding of a `Content-Encoding`, or none if it is `identity` only.
     #[must_use]
     pub fn named_by(value: &[u8]) -> Option<Self> {
         let names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

@@ -1,84 +1,76 @@
-//! Reasons of UNREACHABLE.
+//! The reasons of the status UNREACHABLE.
 
 use std::time::Duration;
 
-/// Why a webhook could not be asked, or did not answer to the end.
+/// The fault of a request without a complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// Its name has no address.
     #[error("the host name of the webhook has no address")]
     Name,
-    /// Nobody can be asked for its name.
-    #[error("the host name of the url is not one that a name server can be asked for")]
+    /// The host name has an empty or too long label, or a character that no host name has.
+    #[error("the host name of the url is not valid. no name server was asked")]
     NameMalformed,
-    /// The name servers said nothing of its name.
-    #[error("the host name of the webhook could not be looked up. the name servers failed or kept silent")]
+    #[error("the host name of the webhook could not be looked up. the name servers failed or did not answer")]
     NameServers,
-    /// Nothing listens.
     #[error("the webhook refused the connection")]
     Refused,
-    /// No way there.
     #[error("there is no route to the webhook")]
     NoRoute,
-    /// The certificate is out of date, or not yet in it.
     #[error("the certificate of the webhook is expired or not valid yet")]
     CertificateExpired,
-    /// The certificate names another host.
     #[error("the certificate of the webhook is for another host name")]
     CertificateName,
-    /// The certificate names no host where names are looked for.
-    #[error("the certificate of the webhook has no subjectAltName and its common name does not count")]
+    /// The certificate names the host in its common name only.
+    #[error("the certificate of the webhook has no subjectAltName. its common name is not used")]
     CertificateNameless,
-    /// Nobody whom this machine trusts signed it.
     #[error("the certificate of the webhook is from an unknown authority")]
     CertificateIssuer,
-    /// The certificate is wrong in another way.
+    /// The certificate has another fault.
     #[error("the certificate of the webhook is not valid")]
     Certificate,
-    /// No common language.
+    /// The TLS handshake failed for another reason.
     #[error("the TLS handshake with the webhook failed")]
     Tls,
-    /// Versions of TLS that are not safe any more.
-    #[error("the webhook offers no TLS version from 1.2 on")]
+    /// The webhook offers TLS 1.0 or 1.1 only.
+    #[error("the webhook offers neither TLS 1.2 nor TLS 1.3")]
     TlsVersion,
-    /// It speaks something else where TLS was begun.
-    #[error("what listens on the port of the webhook does not speak TLS. look for its https port")]
+    /// The answer to the TLS handshake is not TLS.
+    #[error("the port of the webhook does not speak TLS. use its https port")]
     NotTls,
-    /// It closed the connection before a request could be sent.
-    #[error("the webhook closed the connection in the TLS handshake. see whether its port speaks TLS")]
+    #[error("the webhook closed the connection in the TLS handshake. check that its port speaks TLS")]
     ClosedInHandshake,
-    /// It closed the connection too early.
     #[error("the webhook closed the connection before its answer was complete")]
     Closed,
-    /// It speaks something else.
-    #[error("what the webhook sent is not HTTP")]
+    #[error("the answer of the webhook is not HTTP")]
     NotHttp,
-    /// The head of its answer is longer than the HTTP library reads: 100 lines, 417,792 bytes.
+    /// The head of the answer is longer than the HTTP library reads: 100 lines, 417,792 bytes.
     #[error("the webhook sent too many headers. at most 100 lines and 417792 bytes are read")]
     TooManyHeaders,
-    /// Our own machine's limit.
+    /// This process has reached its limit of open files. The webhook is not at fault.
     #[error("this machine has no file descriptors left for a connection to the webhook")]
     Descriptors,
-    /// What answers shows an authority's certificate as its own.
+    /// The webhook shows a CA certificate as its own, and `ca` does not have it.
     #[error(
-        "the certificate of the webhook is one of an authority. only a ca that holds this very certificate trusts it"
+        "the certificate of the webhook is a CA certificate. it is trusted only if ca has this same certificate"
     )]
     CertificateOfAuthority,
-    /// Something else; the log has it at `debug`.
+    /// Any other fault. The log has it at `debug`.
     #[error("the connection to the webhook failed")]
     Other,
-    /// It was not asked, because it has not answered for a while.
-    #[error("the webhook did not answer {failures} times in a row and is tried again every {probe:?}")]
+    /// No request was made, because the circuit breaker of the endpoint is open.
+    #[error(
+        "the circuit breaker is open. the webhook did not answer {failures} times in a row and is probed every {probe:?}"
+    )]
     BreakerOpen {
-        /// How many requests had no answer.
+        /// The number of requests in a row without an answer.
         failures: u32,
-        /// Between two requests that try it again.
+        /// The time between two probes.
         probe: Duration,
     },
 }
 
 impl Unreachable {
-    /// Whether it may be over at once, so that a second attempt makes sense.
+    /// True if a retry at once may succeed.
     #[must_use]
     pub fn may_pass(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Every outcome, and what the dialplan hears of it.
+//! The status and the reason of every outcome.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ fn every_stage() -> [Stage; 6] {
     [Start, NameServers, Connection, Tls, Answer, Body]
 }
 
-/// One of each kind, and each fault: what the dialplan can ever hear.
+/// Returns every outcome with every fault.
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn every_outcome() -> Vec<Outcome> {
     use {AnswerFault as A, RequestFault as R, Unreachable as U};
@@ -126,13 +126,13 @@ fn every_outcome() -> Vec<Outcome> {
 }
 
 #[test]
-fn every_word_is_in_the_list_and_no_other() {
+fn the_list_has_every_status() {
     let words: BTreeSet<_> = every_outcome().iter().map(Outcome::status).collect();
     assert_eq!(words, BTreeSet::from(Status::ALL));
 }
 
 #[test]
-fn a_reason_is_safe_in_any_condition() {
+fn every_reason_is_safe_in_any_condition() {
     for outcome in every_outcome() {
         let reason = outcome.to_string();
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_');
@@ -143,7 +143,7 @@ fn a_reason_is_safe_in_any_condition() {
 }
 
 #[test]
-fn each_stage_of_a_timeout_has_a_reason_of_its_own() {
+fn each_stage_of_a_timeout_has_its_own_reason() {
     let waited = Duration::from_secs(2);
     let reasons = every_stage().map(|stage| Outcome::Timeout { waited, stage }.to_string());
     assert_eq!(BTreeSet::from(reasons).len(), every_stage().len());
@@ -160,13 +160,13 @@ fn no_reason_suggests_less_safety() {
 }
 
 #[test]
-fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
+fn a_lack_of_descriptors_is_not_counted_against_the_webhook() {
     let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_local_failure).collect();
     assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
 }
 
 #[test]
-fn what_the_switch_cannot_carry_is_a_bad_answer() {
+fn a_value_that_the_switch_cannot_carry_is_a_bad_answer() {
     let ok = Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false };
     let refused = ok.into_unfit(Unfit::Quote, None);
     assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
