@@ -1,7 +1,7 @@
 //! The policy of webhook steps: it finds the hook of a call, makes the request, and judges the answer.
 //!
-//! Pure: knows no socket, no clock and no switch. [`Policy`] finds the [`Step`] that a call means, the step makes its
-//! [`Request`], and turns an [`Answer`] into an [`Outcome`] and the assignments of channel variables.
+//! Pure: knows no socket, no clock and no switch. [`Policy`] finds the [`Step`] that a call means. The step
+//! makes its [`Request`], and turns an [`Answer`] into an [`Outcome`] and the assignments of variables.
 
 mod answer;
 mod delivery;
@@ -91,7 +91,8 @@ impl Hook {
         }
     }
 
-    /// Returns the channel variables that a request needs: those of `fetch`, then those that only placeholders name.
+    /// Returns the channel variables that a request needs: those of `fetch`, then those that only
+    /// placeholders name.
     #[must_use]
     pub fn needed_variables(&self) -> Vec<FetchName> {
         let mut needed = self.fetch.clone();

@@ -1,7 +1,7 @@
 //! Judges the answer of a webhook, and takes from it the values for channel variables.
 //!
-//! An answer is the text of a stranger: if it is not as the hook wants it, all of it is refused. It is never cut and
-//! never repaired.
+//! An answer is the text of a stranger: if it is not as the hook wants it, all of it is refused. It is never
+//! cut and never repaired.
 
 mod decode;
 pub(super) mod faults;
@@ -119,7 +119,8 @@ impl From<AnswerFault> for Refused {
 
 /// Returns how the switch is to guard a text that is accepted.
 ///
-/// A text that the configuration lists in `answers` is guarded like `accept = "text"`, whatever the hook accepts.
+/// A text that the configuration lists in `answers` is guarded like `accept = "text"`, whatever the hook
+/// accepts.
 fn guard(text: &[u8], answers: &[String], accept: Accept) -> Result<Accept, AnswerFault> {
     if !answers.is_empty() {
         let is_listed = answers.iter().any(|answer| answer.as_bytes() == text);

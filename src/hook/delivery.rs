@@ -66,6 +66,7 @@ impl Default for Breaker {
 pub struct Redirects {
     /// The largest number of redirects of one request; 0 if none is followed.
     pub most: u8,
-    /// The allowed hosts besides the one that redirects, written as in a URL. An entry with a port allows that port only.
+    /// The allowed hosts besides the one that redirects, written as in a URL. An entry with a port allows
+    /// that port only.
     pub hosts: Vec<String>,
 }

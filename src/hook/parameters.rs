@@ -25,7 +25,8 @@ pub(super) struct CallParameters {
     pub(super) variable: Option<VariableName>,
     pub(super) timeout: Option<Timeout>,
     pub(super) accept: Option<Accept>,
-    /// The first fault. The other parameters are read even so, because a refused step still clears its variable.
+    /// The first fault. The other parameters are read even so, because a refused step still clears its
+    /// variable.
     pub(super) fault: Option<RequestFault>,
     /// The separator that may have split the `url` before the pair that is read next.
     url_split_at: Option<Separator>,
@@ -43,7 +44,8 @@ enum Separator {
 impl CallParameters {
     /// Reads the query of the address, then the arguments.
     ///
-    /// Arguments that linger on the channel count for an ad hoc step only, and only if the query does not have them.
+    /// Arguments that linger on the channel count for an ad hoc step only, and only if the query does not
+    /// have them.
     pub(super) fn read(call: &Call) -> Self {
         let mut parameters = Self::default();
         let (_, query) = call.path_and_query();
@@ -80,7 +82,8 @@ impl CallParameters {
         }
     }
 
-    /// Remembers that a `url` was read, until the next known parameter is read. The rest of a split URL is none.
+    /// Remembers that a `url` was read, until the next known parameter is read. The rest of a split URL is
+    /// none.
     fn remember_split(&mut self, name: &[u8], separator: Option<Separator>) {
         if name == b"url" {
             self.url_split_at = separator;

@@ -45,7 +45,8 @@ pub struct Request {
 pub struct Target {
     /// The whole URL, as this call fills it in.
     pub url: Url,
-    /// The endpoint, which is the same for every call. See [`UrlTemplate::endpoint`](super::UrlTemplate::endpoint).
+    /// The endpoint, which is the same for every call. See
+    /// [`UrlTemplate::endpoint`](super::UrlTemplate::endpoint).
     pub endpoint: Arc<str>,
 }
 
@@ -92,7 +93,8 @@ impl Request {
         Ok(Self { hook: Arc::clone(hook), method: hook.method.clone(), targets, headers, body })
     }
 
-    /// Returns a digest that is equal for two requests of a hook that ask the same, whichever calls they are for.
+    /// Returns a digest that is equal for two requests of a hook that ask the same, whichever calls they are
+    /// for.
     ///
     /// It leaves out the identity, the time and the signature of the request.
     #[must_use]
@@ -103,7 +105,8 @@ impl Request {
             context.update(part);
         };
         add(hook.as_bytes());
-        // after a reload with other trust settings, an answer of an endpoint that is no longer trusted must not be used
+        // after a reload with other trust settings, an answer of an endpoint that is no longer trusted must
+        // not be used
         add(self.hook.delivery.tls.as_deref().map(Tls::fingerprint).unwrap_or_default());
         let redirects = &self.hook.delivery.redirects;
         add(&[redirects.most]);

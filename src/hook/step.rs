@@ -1,4 +1,5 @@
-//! The webhook step of one call: its hook and timeout, or the fault for which it is refused, and the variables it sets.
+//! The webhook step of one call: its hook and timeout, or the fault for which it is refused, and the
+//! variables it sets.
 
 use std::sync::Arc;
 use std::time::SystemTime;

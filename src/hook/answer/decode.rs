@@ -11,8 +11,8 @@ use crate::hook::{AnswerFault, Coding};
 impl Answer {
     /// Returns the body without white space at its ends.
     ///
-    /// It is in UTF-8, unless it claims to be and is not. `Content-Type` names the charset by the labels of the WHATWG
-    /// Encoding standard, in which ISO-8859-1 is Windows-1252.
+    /// It is in UTF-8, unless it claims to be and is not. `Content-Type` names the charset by the labels of
+    /// the WHATWG Encoding standard, in which ISO-8859-1 is Windows-1252.
     pub(super) fn text(&self) -> Result<Cow<'_, [u8]>, AnswerFault> {
         if self.body.trim_ascii().is_empty() {
             return Ok(Cow::default());

@@ -1,7 +1,7 @@
 //! Finds the values at some paths of a JSON text.
 //!
-//! All paths are followed at once, and no tree is built. The text is read as often as the longest path has steps,
-//! however many paths there are: for fifty paths in 1 MiB of JSON, too.
+//! All paths are followed at once, and no tree is built. The text is read as often as the longest path has
+//! steps, however many paths there are: for fifty paths in 1 MiB of JSON, too.
 
 use std::collections::BTreeMap;
 use std::fmt;

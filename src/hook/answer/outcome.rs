@@ -1,7 +1,7 @@
 //! The outcome of a webhook step, with its status and its reason.
 //!
-//! A reason has letters, digits, spaces, `.` and `_` only. It is safe in any condition on any switch, quoted or not, and
-//! it never quotes the answer.
+//! A reason has letters, digits, spaces, `.` and `_` only. It is safe in any condition on any switch, quoted
+//! or not, and it never quotes the answer.
 
 use std::fmt;
 use std::time::Duration;

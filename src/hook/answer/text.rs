@@ -13,9 +13,11 @@ const LONGEST_WORD: usize = 128;
 /// The longest text, in bytes. Asterisk cuts an expression at 4,095.
 const LONGEST_TEXT: usize = 1024;
 
-/// Returns the fault of a text that is not a word: letters and digits of any script, and the signs of [`is_sign`].
+/// Returns the fault of a text that is not a word: letters and digits of any script, and the signs of
+/// [`is_sign`].
 ///
-/// No character of a word separates, quotes, brackets or expands anything on either switch. A word has 0 to 128 bytes.
+/// No character of a word separates, quotes, brackets or expands anything on either switch. A word has 0 to
+/// 128 bytes.
 pub(super) fn word_fault(text: &[u8]) -> Option<AnswerFault> {
     let Ok(characters) = std::str::from_utf8(text) else { return Some(AnswerFault::NotUtf8) };
     let mut marks_fit = false;
@@ -38,8 +40,8 @@ pub(super) fn word_fault(text: &[u8]) -> Option<AnswerFault> {
 enum Kind {
     /// A letter or a decimal digit.
     Letter,
-    /// A combining mark, which belongs to the letter before it: the vowel signs of many scripts, and the accents of
-    /// Unicode's decomposed form (NFD).
+    /// A combining mark, which belongs to the letter before it: the vowel signs of many scripts, and the
+    /// accents of Unicode's decomposed form (NFD).
     Mark,
     /// One of the signs of numbers and names.
     Sign,
@@ -87,7 +89,8 @@ pub fn text_fault(text: &[u8]) -> Option<AnswerFault> {
     }
 }
 
-/// True for the line and the paragraph separator, and for every bidirectional control (`Bidi_Control` of Unicode).
+/// True for the line and the paragraph separator, and for every bidirectional control (`Bidi_Control` of
+/// Unicode).
 ///
 /// They make a text look different from what is compared.
 fn is_layout_control(character: char) -> bool {

@@ -1,4 +1,5 @@
-//! Signs requests as Standard Webhooks 1.0 does: the webhook can check the sender, and that nobody changed the request.
+//! Signs requests as Standard Webhooks 1.0 does: the webhook can check the sender, and that nobody changed
+//! the request.
 //!
 //! ```text
 //! signed            = webhook-id "." webhook-timestamp "." body

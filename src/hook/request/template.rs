@@ -42,10 +42,11 @@ pub(in crate::hook) enum Braces {
 /// The encoding of the values that are filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::hook) enum Encoding {
-    /// For a path segment or a query value: percent-encoded, except the unreserved characters of RFC 3986, section 2.3.
+    /// For a path segment or a query value: percent-encoded, except the unreserved characters of RFC 3986,
+    /// section 2.3.
     Url,
-    /// For the value of a header: percent-encoded, except the `attr-char` of RFC 8187. The value can never become
-    /// another header, a further item of a list or a parameter.
+    /// For the value of a header: percent-encoded, except the `attr-char` of RFC 8187. The value can never
+    /// become another header, a further item of a list or a parameter.
     Header,
     /// For a JSON string, which is quoted as a whole later: bytes that are not UTF-8 become U+FFFD.
     Json,

@@ -1,7 +1,7 @@
 //! A configured URL with placeholders, and the URL that a call makes of it.
 //!
-//! Placeholders are allowed in the path and the query only. Their values are percent-encoded: a value can never become
-//! a further path segment, a further parameter or another host.
+//! Placeholders are allowed in the path and the query only. Their values are percent-encoded: a value can
+//! never become a further path segment, a further parameter or another host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ impl UrlTemplate {
 
     /// Makes a template of the URL of an ad hoc step, in which braces have no meaning.
     ///
-    /// Its endpoint is scheme, host and port only. The path may differ from call to call, and the breaker of a dead host
-    /// would never open if each path were an endpoint.
+    /// Its endpoint is scheme, host and port only. The path may differ from call to call, and the breaker of
+    /// a dead host would never open if each path were an endpoint.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
         let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
@@ -99,7 +99,8 @@ impl UrlTemplate {
 
     /// Returns the endpoint: the URL as it is written, without query and credentials.
     ///
-    /// Breaker, retry budget and quarantine are kept by it. Its path may hold a secret, so it must be redacted in the log.
+    /// Breaker, retry budget and quarantine are kept by it. Its path may hold a secret, so it must be
+    /// redacted in the log.
     #[must_use]
     pub fn endpoint(&self) -> &Arc<str> {
         &self.endpoint
@@ -113,8 +114,8 @@ impl UrlTemplate {
     /// Returns the URL for one call.
     ///
     /// # Errors
-    /// Returns a fault if a value turns a path segment into `.` or `..`, which would lead to another path, or if the URL
-    /// is too long for a request.
+    /// Returns a fault if a value turns a path segment into `.` or `..`, which would lead to another path, or
+    /// if the URL is too long for a request.
     pub fn render(&self, context: &Report<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(context, Encoding::Url);
         if dot_segments(&text) != self.dot_segments {
@@ -140,7 +141,8 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-/// True if a text holds `{caller_number}` or another placeholder, or a mistyped one. An ad hoc URL has no placeholders.
+/// True if a text holds `{caller_number}` or another placeholder, or a mistyped one. An ad hoc URL has no
+/// placeholders.
 pub(in crate::hook) fn names_a_placeholder(text: &str) -> bool {
     let inside = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     inside.map(|(name, _)| name).any(Placeholder::is_meant)
@@ -158,8 +160,8 @@ fn with_placeholders(text: &str, placeholders: &[Placeholder]) -> String {
 
 /// The longest URL that a request can have (`http::Uri`), in bytes.
 ///
-/// The HTTP client refuses a longer one as if the webhook had failed. A caller with a long name could thus open the
-/// breaker.
+/// The HTTP client refuses a longer one as if the webhook had failed. A caller with a long name could thus
+/// open the breaker.
 const LONGEST_URL: usize = 65_534;
 
 /// Replaces a placeholder while the URL is parsed. The parser changes these letters in no part of a URL.
