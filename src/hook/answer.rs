@@ -64,7 +64,7 @@ impl Hook {
         let (mut sought, mut found) = (false, false);
         for (mapping, json) in self.set.iter().zip(values) {
             let assignment = self
-                .map(mapping, answer, json)
+                .part(mapping, answer, json)
                 .map_err(|fault| Refused { fault, variable: Some(mapping.name.clone()) })?;
             if mapping.source != Source::Status {
                 sought = true;
@@ -78,7 +78,7 @@ impl Hook {
     /// Returns the assignment of a mapping, or none if the answer does not have its part.
     ///
     /// `json` is the value at the pointer of the mapping.
-    fn map(
+    fn part(
         &self,
         mapping: &Mapping,
         answer: &Answer,
@@ -124,7 +124,7 @@ impl From<AnswerFault> for Refused {
 fn guard(text: &[u8], answers: &[String], accept: Accept) -> Result<Accept, AnswerFault> {
     if !answers.is_empty() {
         let is_listed = answers.iter().any(|answer| answer.as_bytes() == text);
-        return if is_listed { Ok(Accept::Text) } else { Err(AnswerFault::NotOneOfTheAnswers) };
+        return if is_listed { Ok(Accept::Text) } else { Err(AnswerFault::NotListed) };
     }
     let fault = match accept {
         Accept::Word => word_fault(text),

@@ -131,15 +131,15 @@ fn configured_fault(hook: &Hook, parameters: &CallParameters, call: &Call) -> Op
         return Some(RequestFault::Arguments);
     }
     match parameters.fault {
-        Some(RequestFault::UnknownParameter(name)) => return Some(RequestFault::UnknownChoice(name)),
+        Some(RequestFault::UnknownParameter(name)) => return Some(RequestFault::UnknownHookParameter(name)),
         Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)) => {
-            return Some(RequestFault::NotForTheCall);
+            return Some(RequestFault::AdHocOnly);
         }
         Some(fault) => return Some(fault),
         None => {}
     }
     if parameters.method.is_some() || parameters.url.is_some() || parameters.accept.is_some() {
-        return Some(RequestFault::NotForTheCall);
+        return Some(RequestFault::AdHocOnly);
     }
     let variable = parameters.variable.as_ref()?;
     if is_in_set(variable, hook, call.switch) {

@@ -30,8 +30,8 @@ impl Stage {
     #[must_use]
     pub(super) fn allows_repetition(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
-            Self::NotConnected => why.may_pass(),
-            Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.may_pass()),
+            Self::NotConnected => why.is_transient(),
+            Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.is_transient()),
             Self::Sent { reused: false } | Self::Begun => idempotent,
         }
     }

@@ -116,8 +116,7 @@ fn a_refused_text_that_is_json_has_a_fault_of_its_own() {
         assert_eq!(judge("\"sales\"\n"), Err(AnswerFault::JsonString));
         assert_eq!(judge("{\"route\": \"sales\"}"), Err(AnswerFault::JsonDocument));
         assert_eq!(judge("[\"sales\"]"), Err(AnswerFault::JsonDocument));
-        let other =
-            if hook.answers.is_empty() { AnswerFault::NotAWord } else { AnswerFault::NotOneOfTheAnswers };
+        let other = if hook.answers.is_empty() { AnswerFault::NotAWord } else { AnswerFault::NotListed };
         for text in ["\"sales", "\"a\" \"b\"", "{sales}", "[x]"] {
             assert_eq!(judge(text), Err(other.clone()), "{text}");
         }

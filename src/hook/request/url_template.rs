@@ -119,7 +119,7 @@ impl UrlTemplate {
     pub fn render(&self, context: &Report<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(context, Encoding::Url);
         if dot_segments(&text) != self.dot_segments {
-            return Err(RequestFault::PathDots);
+            return Err(RequestFault::DotSegment);
         }
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
         if url.as_str().len() > LONGEST_URL {
@@ -215,12 +215,12 @@ mod tests {
         for dots in [&b"."[..], b".."] {
             assert_eq!(
                 rendered("http://h/a/{phonebook_caller_name}/b", &named(dots)),
-                Err(RequestFault::PathDots)
+                Err(RequestFault::DotSegment)
             );
             assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
             assert_eq!(
                 rendered("http://h/a/{phonebook_caller_name}", &named(dots)),
-                Err(RequestFault::PathDots)
+                Err(RequestFault::DotSegment)
             );
         }
         assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
@@ -234,7 +234,7 @@ mod tests {
     fn a_value_that_completes_a_dot_segment_is_refused() {
         let made = |template: &str, name: &str| rendered(template, &named(name.as_bytes()));
         for template in ["http://h/.{phonebook_caller_name}", "http://h/%2E{phonebook_caller_name}/x"] {
-            assert_eq!(made(template, "."), Err(RequestFault::PathDots), "{template}");
+            assert_eq!(made(template, "."), Err(RequestFault::DotSegment), "{template}");
         }
         for name in ["...", "..x", "../x", "a/../b", "..;x"] {
             assert!(made("http://h/{phonebook_caller_name}", name).is_ok(), "{name}");

@@ -33,7 +33,7 @@ pub enum AnswerFault {
     NotUtf8,
     /// The answer is not listed in `answers`.
     #[error("the answer is not one of the configured answers")]
-    NotOneOfTheAnswers,
+    NotListed,
     #[error("the answer is not JSON")]
     NotJson,
     /// The answer has a charset that is not supported.

@@ -23,12 +23,12 @@ pub enum RequestFault {
     UnencodedUrl(ShownName),
     /// A name that no parameter of a configured hook has.
     #[error("unknown parameter{0}. the call may choose variable and timeout")]
-    UnknownChoice(ShownName),
+    UnknownHookParameter(ShownName),
     #[error("a parameter is given more than once")]
     RepeatedParameter,
     /// A parameter that only an ad hoc step takes.
     #[error("a configured hook has its own url method and accept. the call may choose variable and timeout")]
-    NotForTheCall,
+    AdHocOnly,
     #[error("a configured hook takes variable and timeout in the query of its address and no arguments")]
     Arguments,
     #[error("url is missing. an ad hoc step needs one")]
@@ -60,7 +60,7 @@ pub enum RequestFault {
     #[error("variable is one that the hook sets from a part of the answer. choose another name")]
     VariableOfSet,
     #[error("a placeholder in the path of the URL holds . or .. and would lead to another path")]
-    PathDots,
+    DotSegment,
     /// With the values of its placeholders the URL is too long for a request.
     #[error("the URL with the values of the call is longer than 65534 bytes")]
     UrlTooLong,

@@ -72,7 +72,7 @@ pub enum Unreachable {
 impl Unreachable {
     /// True if a retry at once may succeed.
     #[must_use]
-    pub fn may_pass(self) -> bool {
+    pub fn is_transient(self) -> bool {
         match self {
             Self::Refused | Self::NoRoute | Self::Closed | Self::ClosedInHandshake | Self::Other => true,
             Self::Name
