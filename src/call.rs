@@ -206,7 +206,7 @@ impl Field {
 
     /// Whether no two calls have the same in it.
     #[must_use]
-    pub fn differs_by_call(self) -> bool {
+    pub fn is_unique_per_call(self) -> bool {
         match self {
             Self::UniqueId
             | Self::EventTime

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
-use crate::hook::{Load, Outcome};
+use crate::hook::{Outcome, Overload};
 use crate::log::RateLimited;
 use crate::metrics::Metrics;
 use crate::slots::{Full, OpenFiles, Slot, Slots};
@@ -104,14 +104,15 @@ impl Daemon {
     ///
     /// # Errors
     /// Returns the limit that the call would exceed.
-    pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Load> {
+    pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Overload> {
         let call =
             self.calls.acquire(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
-                Full::Total(limit) => Load::Calls(limit),
-                Full::PerPeer(limit) => Load::CallsOfPeer(limit),
+                Full::Total(limit) => Overload::Calls(limit),
+                Full::PerPeer(limit) => Overload::CallsOfPeer(limit),
             })?;
         let OpenFiles { requests, limit } = self.open_files();
-        let request = self.requests.acquire(None, requests, None).map_err(|_full| Load::OpenFiles(limit))?;
+        let request =
+            self.requests.acquire(None, requests, None).map_err(|_full| Overload::OpenFiles(limit))?;
         Ok(CallSlots { _call: call, request })
     }
 
@@ -119,17 +120,17 @@ impl Daemon {
     ///
     /// # Errors
     /// Returns the limit that the request would exceed.
-    pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Slot, Load> {
+    pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Slot, Overload> {
         let most = limits.detached;
-        self.detached.acquire(None, most, None).map_err(|_full| Load::Detached(most))
+        self.detached.acquire(None, most, None).map_err(|_full| Overload::Detached(most))
     }
 
     /// Returns the outcome that the dialplan is told. If this machine had no open file left for a request, there were too many
     /// calls, and the webhook is not to blame.
     pub(crate) fn with_own_faults(&self, outcome: Outcome) -> Outcome {
         let OpenFiles { limit, .. } = self.open_files();
-        match outcome.is_our_own_fault() && limit < u64::MAX {
-            true => Outcome::Overloaded(Load::OpenFiles(limit)),
+        match outcome.is_local_failure() && limit < u64::MAX {
+            true => Outcome::Overloaded(Overload::OpenFiles(limit)),
             false => outcome,
         }
     }

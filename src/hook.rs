@@ -1,7 +1,7 @@
-//! The policy of a webhook step: which hook a call means, what it sends, what it accepts, what it sets.
+//! The policy of webhook steps: it finds the hook of a call, makes the request, and judges the answer.
 //!
-//! Pure: no socket, no clock, no switch. Its parts: [`Policy`] finds the [`Step`] that a call means,
-//! [`UrlTemplate`] makes a URL of a call, [`Outcome`] has the words for how a step ended.
+//! Pure: knows no socket, no clock and no switch. [`Policy`] finds the [`Step`] that a call means. The step
+//! makes its [`Request`], and turns an [`Answer`] into an [`Outcome`] and the assignments of variables.
 
 mod answer;
 mod delivery;
@@ -19,55 +19,58 @@ use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
-pub use self::answer::outcome::{Awaited, Load, Outcome, Status};
-pub use self::answer::{Answer, NotAPointer, Pointer, Receiver, Source, not_a_text};
-pub use self::delivery::{Breaker, Keeping, Manner, Redirects};
+pub use self::answer::outcome::{Outcome, Overload, Stage};
+pub use self::answer::status::Status;
+pub use self::answer::{Answer, Mapping, NotAPointer, Pointer, Source, text_fault};
+pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
-pub use self::request::body::{Body, Fields, JsonTemplate};
+pub use self::request::body::Body;
+pub use self::request::fields::Fields;
 pub use self::request::headers::{HeaderTemplate, Headers, NOT_A_VALUE};
+pub use self::request::http_url::{NotAUrl, http_url, redacted};
+pub use self::request::json_template::JsonTemplate;
 pub use self::request::signature::{NotASigningSecret, Signer, SigningSecret};
 pub use self::request::template::Placeholder;
-pub use self::request::url::{NotAUrl, UrlTemplate, http_url, shown};
+pub use self::request::url_template::UrlTemplate;
+pub use self::request::{Identity, Request, Target};
 pub use self::shown_name::ShownName;
-pub use self::step::{Identity, REPORT_NAMES, Request, Step, Target, reserved};
+pub use self::step::{RESULT_VARIABLES, Step, is_reserved};
 pub use crate::redact::{SECRET_WORDS, is_secret_name};
 use crate::variable::{Accept, FetchName, Value, VariableName};
 
-/// A webhook, and everything that was decided about it before any call.
+/// A webhook with all its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// `GET` or `POST`.
     pub method: Method,
-    /// Where it is: the first that answers is taken. Never empty.
+    /// The URLs in the order in which they are tried. Never empty.
     pub urls: Vec<UrlTemplate>,
-    /// How long a caller may wait for it.
+    /// The longest time that a caller waits.
     pub timeout: Timeout,
-    /// Which channel variable receives the answer's text.
+    /// The channel variable that receives the whole text of the answer.
     pub variable: Option<VariableName>,
-    /// Which channel variables receive parts of the answer. With neither the step only notifies.
-    pub set: Vec<Receiver>,
-    /// How much of a stranger's text may enter the channel, where a receiver does not say it itself.
+    /// The channel variables that receive parts of the answer.
+    pub set: Vec<Mapping>,
+    /// The texts that may enter the channel, if a mapping does not have its own `accept`.
     pub accept: Accept,
-    /// The only values that a variable may receive; empty: any that `accept` lets in.
+    /// The only texts that may enter the channel. If empty, all that `accept` allows.
     pub answers: Vec<String>,
-    /// Bytes of an answer, or of one of its headers, that are taken at most.
+    /// The largest answer, and the longest header that `set` reads, in bytes.
     pub longest_answer: usize,
-    /// What the variables receive when there is no good answer.
+    /// The value of the variables if no good answer comes.
     pub otherwise: Value,
-    /// Which channel variables the body shows.
+    /// The channel variables that the body shows.
     pub fetch: Vec<FetchName>,
-    /// What a POST tells.
     pub body: Body,
-    /// Headers of every request.
+    /// The headers that are added to every request.
     pub headers: Headers,
-    /// What requests are signed with.
+    /// The secrets that sign the requests.
     pub sign: Option<Signer>,
-    /// How it is asked.
-    pub manner: Manner,
+    pub delivery: Delivery,
 }
 
 impl Hook {
-    /// A hook for this URL with the defaults of the contract.
+    /// Makes a hook for this URL with the default settings.
     #[must_use]
     pub fn new(url: UrlTemplate) -> Self {
         Self {
@@ -84,50 +87,51 @@ impl Hook {
             body: Body::default(),
             headers: Headers::default(),
             sign: None,
-            manner: Manner::default(),
+            delivery: Delivery::default(),
         }
     }
 
-    /// The channel variables that a request needs: those of `fetch`, then those that only placeholders name.
+    /// Returns the channel variables that a request needs: those of `fetch`, then those that only
+    /// placeholders name.
     #[must_use]
-    pub fn wanted(&self) -> Vec<FetchName> {
-        let mut wanted = self.fetch.clone();
+    pub fn needed_variables(&self) -> Vec<FetchName> {
+        let mut needed = self.fetch.clone();
         let in_urls = self.urls.iter().flat_map(UrlTemplate::placeholders).filter_map(Placeholder::variable);
         let in_body = if self.method == Method::POST { self.body.variables() } else { Vec::new() };
         let in_headers = self.headers.placeholders().filter_map(Placeholder::variable);
         for name in in_urls.chain(in_body).chain(in_headers) {
-            if !wanted.contains(name) {
-                wanted.push(name.clone());
+            if !needed.contains(name) {
+                needed.push(name.clone());
             }
         }
-        wanted
+        needed
     }
 
-    /// Whether a request shows the variables of `fetch`.
+    /// True if a request includes the variables of `fetch`.
     #[must_use]
-    pub fn shows_fetched(&self) -> bool {
-        self.method == Method::POST && self.body.shows_fetched()
+    pub fn includes_fetched(&self) -> bool {
+        self.method == Method::POST && self.body.includes_fetched()
     }
 
     /// Whether one question to any switch has room for what is wanted.
     #[must_use]
     pub fn wanted_fits(&self) -> bool {
-        self.wanted().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>() <= LONGEST_WANTED
+        self.needed_variables().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>()
+            <= LONGEST_WANTED
     }
 
-    /// Whether no two calls ask the same.
+    /// True if the request is another one in every call.
     #[must_use]
-    pub fn tells_calls_apart(&self) -> bool {
-        let placeholders =
-            self.urls.iter().flat_map(UrlTemplate::placeholders).chain(self.headers.placeholders());
-        placeholders.into_iter().any(Placeholder::differs_by_call)
-            || self.method == Method::POST && self.body.tells_calls_apart()
+    pub fn is_unique_per_call(&self) -> bool {
+        let in_urls = self.urls.iter().flat_map(UrlTemplate::placeholders);
+        in_urls.chain(self.headers.placeholders()).any(Placeholder::is_unique_per_call)
+            || self.method == Method::POST && self.body.is_unique_per_call()
     }
 
-    /// Whether certificates are not verified.
+    /// True if certificates are not verified.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        self.manner.tls.as_ref().is_some_and(|tls| tls.is_insecure())
+        self.delivery.tls.as_ref().is_some_and(|tls| tls.is_insecure())
     }
 }
 
@@ -182,25 +186,25 @@ impl FromStr for Timeout {
     }
 }
 
-/// The known name that somebody probably meant.
+/// Returns the known name that is most similar to a mistyped one.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // a stranger may have written it, and a comparison takes time
-    if name.len() > LONGEST_SLIP {
+    // a stranger may have sent the name, and a comparison takes time
+    if name.len() > LONGEST_TYPO {
         return None;
     }
     known
         .into_iter()
         .map(|candidate| {
-            let slip = strsim::osa_distance(name, candidate) <= 1 && name.len() > 2;
-            (if slip { 1.0 } else { strsim::jaro_winkler(name, candidate) }, candidate)
+            let is_one_typo = strsim::osa_distance(name, candidate) <= 1 && name.len() > 2;
+            (if is_one_typo { 1.0 } else { strsim::jaro_winkler(name, candidate) }, candidate)
         })
-        .filter(|&(likeness, _)| likeness > 0.8)
+        .filter(|&(similarity, _)| similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
 }
 
-/// No name that is known is half so long.
-const LONGEST_SLIP: usize = 100;
+/// The longest name that is compared, in bytes. No known name has half of it.
+const LONGEST_TYPO: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -232,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_wanted_once_behind_what_is_fetched() {
+    fn each_placeholder_variable_is_needed_once_after_those_of_fetch() {
         let hook = Hook { fetch: vec!["A".parse().unwrap()], ..hook() };
-        assert_eq!(hook.wanted().iter().map(FetchName::as_str).collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(hook.needed_variables().iter().map(FetchName::as_str).collect::<Vec<_>>(), ["A", "B"]);
     }
 }

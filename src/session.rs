@@ -146,7 +146,7 @@ where
     shared.name_span(&call);
 
     let step = shared.config.policy.step(&call);
-    let wanted = step.wanted();
+    let wanted = step.needed_variables();
     // until it is authenticated, the call may be a stranger's who stays silent from here on
     let told = tokio::select! {
         biased;
@@ -196,7 +196,7 @@ impl Shared {
         greeted: Instant,
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
-        let not_asked = |outcome| (outcome, step.asks().map(str::to_owned));
+        let not_asked = |outcome| (outcome, step.origin().map(str::to_owned));
         let slots = match self.daemon.admit_call(peer, &self.config.limits) {
             Ok(slots) => slots,
             Err(load) => return not_asked(Outcome::Overloaded(load)),
@@ -273,7 +273,7 @@ pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) ->
         Ok(commands) => (outcome, commands),
         Err(unfit) => {
             let part = unfit_part(dialect, step, &outcome);
-            let outcome = outcome.but_unfit(unfit, part);
+            let outcome = outcome.into_unfit(unfit, part);
             // the configuration refuses an `otherwise` that a switch cannot carry; without this the call would not go on
             let commands = commands(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
             (outcome, commands)

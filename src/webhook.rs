@@ -130,8 +130,8 @@ impl Webhook {
         for hook in hooks {
             for later in 0..hook.urls.len() {
                 let connect_timeout = slice_of(hook.timeout.get(), later);
-                for &pool in Pool::of(hook.manner.keep_alive) {
-                    self.shared.pools.client(hook.manner.tls.as_deref(), connect_timeout, pool)?;
+                for &pool in Pool::of(hook.delivery.keep_alive) {
+                    self.shared.pools.client(hook.delivery.tls.as_deref(), connect_timeout, pool)?;
                     if let Some(anonymous) = anonymous(hook) {
                         self.shared.pools.client(Some(&anonymous), connect_timeout, pool)?;
                     }
@@ -150,10 +150,10 @@ impl Webhook {
         let hooks: Vec<_> = hooks.into_iter().collect();
         self.make_clients(hooks.iter().copied())?;
         let anonymous: Vec<_> = hooks.iter().filter_map(|hook| anonymous(hook)).collect();
-        let used = hooks.iter().filter_map(|hook| hook.manner.tls.as_deref());
+        let used = hooks.iter().filter_map(|hook| hook.delivery.tls.as_deref());
         self.shared.pools.retain(used.chain(&anonymous));
         let urls = hooks.iter().flat_map(|hook| &hook.urls);
-        self.shared.endpoints.configure(urls.map(|url| Arc::clone(url.place())));
+        self.shared.endpoints.configure(urls.map(|url| Arc::clone(url.endpoint())));
         self.shared.metrics.set_insecure_hooks(hooks.iter().filter(|hook| hook.is_insecure()).count());
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Webhook {
     ///
     /// Cancel safe: a request that is dropped is not continued.
     pub async fn ask(&self, ask: Ask<'_>) -> StepResult {
-        match ask.hook().manner.cache {
+        match ask.hook().delivery.cache {
             Some(times) => ask_cached(&self.shared, ask, times).await,
             None => ask_endpoints(&self.shared, ask).await,
         }
@@ -189,6 +189,6 @@ impl Attempt {
 /// Returns the TLS settings for requests that follow a redirect, if they differ: they show no client
 /// certificate.
 fn anonymous(hook: &Hook) -> Option<Tls> {
-    let tls = hook.manner.tls.as_deref().filter(|tls| tls.identity().is_some());
-    tls.filter(|_| hook.manner.redirects.most > 0).map(Tls::without_client_certificate)
+    let tls = hook.delivery.tls.as_deref().filter(|tls| tls.identity().is_some());
+    tls.filter(|_| hook.delivery.redirects.most > 0).map(Tls::without_client_certificate)
 }

@@ -48,7 +48,7 @@ fn ok() -> Fate {
 async fn a_daemon_that_is_stopped_under_load_loses_no_call() {
     let webhook = thinking().await;
     let Some(rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
-    let load = Load::start(rig.switches);
+    let load = Overload::start(rig.switches);
     webhook.requests(100).await;
     rig.first.signal("TERM").await;
     let (status, log) = rig.first.end().await;
@@ -70,7 +70,7 @@ async fn a_daemon_that_is_stopped_under_load_loses_no_call() {
 async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     let webhook = thinking().await;
     let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
-    let load = Load::start(rig.switches);
+    let load = Overload::start(rig.switches);
     webhook.requests(100).await;
     rig.first.signal("KILL").await;
     rig.first.end().await;
@@ -223,12 +223,12 @@ fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 }
 
 /// Calls at an even pace, of both switches, whatever becomes of those before.
-struct Load {
+struct Overload {
     stop: CancellationToken,
     play: AbortOnDropHandle<Vec<(Instant, Fate)>>,
 }
 
-impl Load {
+impl Overload {
     fn start(switches: [SocketAddr; 2]) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();

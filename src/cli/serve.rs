@@ -206,7 +206,7 @@ enum Remark {
 
 impl Room {
     fn of(config: &Config, limit: u64) -> Self {
-        let detaches = config.every_hook().any(|hook| hook.manner.detach);
+        let detaches = config.every_hook().any(|hook| hook.delivery.detach);
         let with = |calls, detached| {
             let limits = Limits { calls, detached, ..config.limits.clone() };
             u64::try_from(server::descriptors(&Config { limits, ..config.clone() })).unwrap_or(u64::MAX)

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
 use crate::call::{Call, SwitchKind, Withheld};
 use crate::config::Config;
-use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
+use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, redacted};
 use crate::log;
 use crate::redact;
 use crate::session::{final_commands, identity};
@@ -114,7 +114,7 @@ pub(crate) async fn run(trial: &Trial) -> ExitCode {
     if let Some(warning) = webhook.warning() {
         warned(warning);
     }
-    if let Some(hook) = step.insecure() {
+    if let Some(hook) = step.insecure_hook() {
         warned(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
     let tried = tried(&call, step, &config.policy.company, &webhook).await;
@@ -210,7 +210,7 @@ fn for_a_person(tried: &Tried) -> String {
         for (number, target) in request.targets.iter().enumerate() {
             let title = if number == 0 { "request" } else { "" };
             let method = if number == 0 { request.method.as_str() } else { "or  " };
-            part(&mut text, title, &format!("{method} {}", shown(&target.url)));
+            part(&mut text, title, &format!("{method} {}", redacted(&target.url)));
         }
         for (name, value) in headers(&request.headers) {
             part(&mut text, "", &format!("{name}: {value}"));
@@ -259,8 +259,8 @@ fn for_a_person(tried: &Tried) -> String {
 /// The URL of an attempt, without its query.
 fn asked_at(attempt: &Attempt, tried: &Tried) -> String {
     let targets = tried.request.iter().flat_map(|request| &request.targets);
-    let target = targets.into_iter().find(|target| target.place == attempt.endpoint);
-    let url = target.map_or_else(|| redact::url(&attempt.endpoint), |target| shown(&target.url));
+    let target = targets.into_iter().find(|target| target.endpoint == attempt.endpoint);
+    let url = target.map_or_else(|| redact::url(&attempt.endpoint), |target| redacted(&target.url));
     url.split('?').next().unwrap_or_default().to_owned()
 }
 
@@ -318,8 +318,8 @@ fn for_a_script(tried: &Tried) -> serde_json::Value {
         "note": tried.note,
         "request": tried.request.as_ref().map(|request| json!({
             "method": request.method.as_str(),
-            "url": request.targets.first().map(|target| shown(&target.url)),
-            "urls": request.targets.iter().map(|target| shown(&target.url)).collect::<Vec<_>>(),
+            "url": request.targets.first().map(|target| redacted(&target.url)),
+            "urls": request.targets.iter().map(|target| redacted(&target.url)).collect::<Vec<_>>(),
             "headers": headers(&request.headers).collect::<std::collections::BTreeMap<_, _>>(),
             "body": request.body.as_deref().map(text),
         })),

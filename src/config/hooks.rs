@@ -86,7 +86,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
     let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
     let request = request::read(section, method, file);
     let answers = answers::read(section);
-    let manner = delivery::read(section, request.all_urls(), file);
+    let delivery = delivery::read(section, request.all_urls(), file);
     let body_is_known = request.body.is_some();
 
     let hook = Hook {
@@ -103,7 +103,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
         body: request.body.unwrap_or_default(),
         headers: request.headers,
         sign: request.sign,
-        manner,
+        delivery,
     };
     whole(section, &hook, body_is_known);
     in_vain(section, &hook);
@@ -118,7 +118,7 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
             "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
         );
     }
-    if hook.manner.cache.is_some() && body_is_known && hook.tells_calls_apart() {
+    if hook.delivery.cache.is_some() && body_is_known && hook.is_unique_per_call() {
         section.fault(
             "cache",
             "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
@@ -129,7 +129,7 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
 
 /// What does nothing, and harms nobody.
 fn in_vain(section: &Section<'_>, hook: &Hook) {
-    if !hook.fetch.is_empty() && !hook.shows_fetched() {
+    if !hook.fetch.is_empty() && !hook.includes_fetched() {
         section.notice(
             "fetch",
             "names channel variables that no request shows: only a body that holds `variables` does; \

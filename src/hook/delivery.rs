@@ -1,39 +1,38 @@
-//! How a webhook is asked, and what happens when it does not answer: the settings of a hook.
+//! The settings of a hook that say how its requests are made, and what happens if no answer comes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tls::Tls;
 
-/// How a webhook is asked, and what happens when it does not answer.
+/// The settings of a hook for its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manner {
-    /// Whom to trust and who to be over https, where that is not the machine's default.
+pub struct Delivery {
+    /// Trust and identity over https, if they differ from those of the machine.
     pub tls: Option<Arc<Tls>>,
-    /// Whether the webhook may receive the same request twice.
+    /// True if the webhook may receive the same request twice.
     pub idempotent: bool,
     /// True if a connection may serve more than one request.
     pub keep_alive: bool,
-    /// When callers are no longer kept waiting for it; none: never.
+    /// The circuit breaker; none if every call asks.
     pub breaker: Option<Breaker>,
-    /// For how long an answer is taken for calls that would ask the same.
-    pub cache: Option<Keeping>,
-    /// Which redirects are followed.
+    /// The cache; none if every call asks.
+    pub cache: Option<CacheTimes>,
     pub redirects: Redirects,
-    /// Whether the dialplan goes on at once, without an answer.
+    /// True if the dialplan goes on at once, without an answer.
     pub detach: bool,
 }
 
-/// How long an answer is kept.
+/// The times for which the cache keeps an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeping {
-    /// For so long it is taken for the webhook's.
+pub struct CacheTimes {
+    /// The time in which the answer is used instead of a request.
     pub fresh: Duration,
-    /// And for so much longer where the webhook has no good answer.
+    /// The further time in which the answer is used if the webhook gives no good one (stale-if-error).
     pub stale: Duration,
 }
 
-impl Default for Manner {
+impl Default for Delivery {
     fn default() -> Self {
         Self {
             tls: None,
@@ -47,12 +46,12 @@ impl Default for Manner {
     }
 }
 
-/// When callers are no longer kept waiting for a URL that does not answer.
+/// The settings of the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breaker {
-    /// After so many failures in a row; failures are requests without an answer.
+    /// The number of requests in a row without an answer that opens the breaker.
     pub failures: u32,
-    /// One caller's request tries it again, each time that so much has passed.
+    /// The time between two requests that probe an endpoint whose breaker is open.
     pub probe: Duration,
 }
 
@@ -62,11 +61,12 @@ impl Default for Breaker {
     }
 }
 
-/// Which redirects a hook follows.
+/// The redirects that a hook follows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redirects {
-    /// How many, one after the other; 0: none.
+    /// The largest number of redirects of one request; 0 if none is followed.
     pub most: u8,
-    /// To which hosts besides the one that redirects, as a URL has them; with a port: to that port alone.
+    /// The allowed hosts besides the one that redirects, written as in a URL. An entry with a port allows
+    /// that port only.
     pub hosts: Vec<String>,
 }

@@ -1,16 +1,17 @@
-//! What a person should know of how a step ended besides its status and its reason, for the log and `try`.
+//! A remark about an outcome for the administrator, besides status and reason. The log and `try` show it.
 
-use super::{AnswerFault, Outcome, Receiver, Source, Step};
+use super::{AnswerFault, Mapping, Outcome, Source, Step};
 use crate::call::AD_HOC;
 
 impl Step {
-    /// Returns a sentence about the outcome, with an example where there is something to write. It is made of the
-    /// configuration's words, never of a stranger's text.
+    /// Returns a sentence about the outcome, with an example if the configuration should be changed.
+    ///
+    /// It quotes the configuration, never the answer.
     #[must_use]
     pub fn note(&self, outcome: &Outcome) -> Option<String> {
         match outcome {
             Outcome::Ok { nothing_found: true, .. } => {
-                let parts = self.hook.as_ref().map(|hook| named(&hook.set)).unwrap_or_default();
+                let parts = self.hook().map(|hook| named(&hook.set)).unwrap_or_default();
                 Some(format!("the answer has none of the parts that set names: {parts}"))
             }
             Outcome::BadAnswer { fault: AnswerFault::JsonString, .. } => {
@@ -30,29 +31,31 @@ impl Step {
         }
     }
 
-    /// Says how this step would read a JSON answer.
+    /// Returns the instruction to read this pointer of a JSON answer.
     fn example(&self, pointer: &str) -> String {
         let variable = self.variable.as_ref().map_or("NAME", |name| name.as_str());
         let set = format!("set = {{ {variable} = \"{pointer}\" }}");
         match self.name == AD_HOC {
-            true => format!("configure a hook with {set} in the place of this ad hoc step"),
-            false => format!("write {set} in the place of variable"),
+            true => format!("replace this ad hoc step by a configured hook with {set}"),
+            false => format!("write {set} instead of variable"),
         }
     }
 }
 
-/// So many parts are named.
+/// The largest number of parts that a sentence names.
 const MOST_NAMED: usize = 5;
 
-/// The parts of the answer that have a place of their own, as the configuration names them.
-fn named(receivers: &[Receiver]) -> String {
-    let name = |receiver: &Receiver| match &receiver.source {
-        Source::Json(pointer) if pointer.as_str().is_empty() => Some("the whole JSON".to_owned()),
-        Source::Json(pointer) => Some(pointer.as_str().to_owned()),
-        Source::Header(name) => Some(format!("the header {name}")),
-        Source::Status => None,
-    };
-    let mut names: Vec<_> = receivers.iter().filter_map(name).collect();
+/// Returns the parts of the answer that `set` reads, as the configuration names them.
+fn named(set: &[Mapping]) -> String {
+    let mut names = Vec::new();
+    for mapping in set {
+        match &mapping.source {
+            Source::Json(pointer) if pointer.as_str().is_empty() => names.push("the whole JSON".to_owned()),
+            Source::Json(pointer) => names.push(pointer.as_str().to_owned()),
+            Source::Header(name) => names.push(format!("the header {name}")),
+            Source::Status => {}
+        }
+    }
     if names.len() > MOST_NAMED {
         names.truncate(MOST_NAMED);
         names.push("…".to_owned());

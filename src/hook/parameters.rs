@@ -1,4 +1,4 @@
-//! What a call says of its webhook step: the query of the address, and the parameters of an ad hoc step.
+//! The parameters of a step: the query of its address, then its arguments.
 //!
 //! ```text
 //! address   = path [ "?" query ]
@@ -9,6 +9,7 @@
 //! Knows names and repetition; does not know what a hook does with a value.
 
 use std::borrow::Cow;
+use std::str::{FromStr, Utf8Error};
 
 use percent_encoding::percent_decode;
 
@@ -16,58 +17,61 @@ use super::{RequestFault, ShownName, Timeout, nearest};
 use crate::call::Call;
 use crate::variable::{Accept, VariableName};
 
-/// What the call asked for, each at most once.
+/// The parameters of a call, each at most once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct CallParameters {
     pub(super) method: Option<String>,
     pub(super) url: Option<String>,
     pub(super) variable: Option<VariableName>,
     pub(super) timeout: Option<Timeout>,
     pub(super) accept: Option<Accept>,
-    /// The way in which the url before may be cut here, if one was read last.
-    url_before: Option<Cut>,
-    /// The first fault, if there is one. What could be read stands beside it, so that the variable can be
-    /// cleared even so.
+    /// The first fault. The other parameters are read even so, because a refused step still clears its
+    /// variable.
     pub(super) fault: Option<RequestFault>,
+    /// The separator that may have split the `url` before the pair that is read next.
+    url_split_at: Option<Separator>,
 }
 
-/// How a url can be cut.
+/// A character that splits a `url` which is not quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    /// At an `&` of a query that is not percent-encoded.
+enum Separator {
+    /// In a query, if the URL is not percent-encoded.
     Ampersand,
-    /// At a comma outside of quotes.
+    /// In the arguments of `AGI()`, if the URL is not in quotes.
     Comma,
 }
 
-impl Asked {
-    /// Reads the address's query, then the call's parameters. Where those linger on the channel, they count for an
-    /// ad hoc step only, and only for what the query does not say.
-    pub(super) fn of(call: &Call) -> Self {
-        let mut asked = Self::default();
+impl CallParameters {
+    /// Reads the query of the address, then the arguments.
+    ///
+    /// Arguments that linger on the channel count for an ad hoc step only, and only if the query does not
+    /// have them.
+    pub(super) fn read(call: &Call) -> Self {
+        let mut parameters = Self::default();
         let (_, query) = call.path_and_query();
         for pair in query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |&byte| byte == b'=').map(|half| percent_decode(half).into());
-            let (name, value): (Cow<'_, [u8]>, Option<Cow<'_, [u8]>>) =
-                (halves.next().unwrap_or_default(), halves.next());
-            asked.take(&name, &value.unwrap_or_default());
-            asked.behind(&name, pair.contains(&b'?').then_some(Cut::Ampersand));
+            let name: Cow<'_, [u8]> = halves.next().unwrap_or_default();
+            let value: Cow<'_, [u8]> = halves.next().unwrap_or_default();
+            parameters.read_pair(&name, &value);
+            parameters.remember_split(&name, pair.contains(&b'?').then_some(Separator::Ampersand));
         }
-        asked.url_before = None;
+        parameters.url_split_at = None;
         for parameter in &call.parameters {
             let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
-            let left_over = call.parameters_linger && (!call.is_ad_hoc() || asked.says(name));
-            // `AGI(…,method=GET,,timeout=3)`: an empty argument says nothing
-            if !(left_over || name.is_empty() && value.is_empty()) {
-                asked.take(name, value.trim_ascii());
-                // a comma that stands in it was quoted
-                asked.behind(name, (!value.contains(&b',')).then_some(Cut::Comma));
+            let is_left_over = call.parameters_linger && (!call.is_ad_hoc() || parameters.has(name));
+            // an empty argument, as in `AGI(…,method=GET,,timeout=3)`, is no parameter
+            if is_left_over || name.is_empty() && value.is_empty() {
+                continue;
             }
+            parameters.read_pair(name, value.trim_ascii());
+            // a value that holds a comma was quoted
+            parameters.remember_split(name, (!value.contains(&b',')).then_some(Separator::Comma));
         }
-        asked
+        parameters
     }
 
-    fn says(&self, name: &[u8]) -> bool {
+    fn has(&self, name: &[u8]) -> bool {
         match name {
             b"method" => self.method.is_some(),
             b"url" => self.url.is_some(),
@@ -78,50 +82,46 @@ impl Asked {
         }
     }
 
-    /// Keeps in mind that a url was read, until another parameter is; the pieces of a url are none.
-    fn behind(&mut self, name: &[u8], cut: Option<Cut>) {
-        match name {
-            b"url" => self.url_before = cut,
-            _ if KNOWN.iter().any(|known| known.as_bytes() == name) => self.url_before = None,
-            _ => {}
+    /// Remembers that a `url` was read, until the next known parameter is read. The rest of a split URL is
+    /// none.
+    fn remember_split(&mut self, name: &[u8], separator: Option<Separator>) {
+        if name == b"url" {
+            self.url_split_at = separator;
+        } else if NAMES.iter().any(|known| known.as_bytes() == name) {
+            self.url_split_at = None;
         }
     }
 
-    /// The fault of a name that no parameter has. One that is nearly a parameter's is no piece of a url.
+    /// Returns the fault of an unknown name: a mistyped parameter, or the rest of a split URL.
     fn unknown(&self, name: &[u8]) -> RequestFault {
-        let shown = ShownName::of(name);
-        let mistyped = nearest(&String::from_utf8_lossy(name).to_ascii_lowercase(), KNOWN).is_some();
-        match self.url_before.filter(|_| !mistyped) {
-            Some(Cut::Comma) => RequestFault::UnquotedUrl(shown),
-            Some(Cut::Ampersand) => RequestFault::UnencodedUrl(shown),
-            None => RequestFault::UnknownParameter(shown),
+        let shown = ShownName::new(name);
+        let is_mistyped = nearest(&String::from_utf8_lossy(name).to_ascii_lowercase(), NAMES).is_some();
+        match self.url_split_at {
+            Some(Separator::Comma) if !is_mistyped => RequestFault::UnquotedUrl(shown),
+            Some(Separator::Ampersand) if !is_mistyped => RequestFault::UnencodedUrl(shown),
+            Some(_) | None => RequestFault::UnknownParameter(shown),
         }
     }
 
-    fn take(&mut self, name: &[u8], value: &[u8]) {
-        let taken = match (name, std::str::from_utf8(value)) {
-            (b"method", Ok(text)) => put(&mut self.method, text.to_owned()),
-            (b"method", Err(_)) => Err(RequestFault::Method),
-            (b"url", Ok(text)) => put(&mut self.url, text.to_owned()),
-            (b"url", Err(_)) => Err(RequestFault::Url),
-            (b"variable", text) => {
-                parsed(text).map_or(Err(RequestFault::Variable), |v| put(&mut self.variable, v))
-            }
-            (b"timeout", text) => {
-                parsed(text).map_or(Err(RequestFault::Timeout), |t| put(&mut self.timeout, t))
-            }
-            (b"accept", text) => accept(parsed(text)).and_then(|accept| put(&mut self.accept, accept)),
+    fn read_pair(&mut self, name: &[u8], value: &[u8]) {
+        let text = std::str::from_utf8(value);
+        let result = match name {
+            b"method" => set_once(&mut self.method, parsed(text).ok_or(RequestFault::Method)),
+            b"url" => set_once(&mut self.url, parsed(text).ok_or(RequestFault::Url)),
+            b"variable" => set_once(&mut self.variable, parsed(text).ok_or(RequestFault::Variable)),
+            b"timeout" => set_once(&mut self.timeout, parsed(text).ok_or(RequestFault::Timeout)),
+            b"accept" => set_once(&mut self.accept, accept(text)),
             _ => Err(self.unknown(name)),
         };
-        if let Err(fault) = taken {
+        if let Err(fault) = result {
             self.fault.get_or_insert(fault);
         }
     }
 }
 
-/// The way to accept that a call may choose.
-fn accept(asked: Option<Accept>) -> Result<Accept, RequestFault> {
-    match asked {
+/// Reads an `accept` that a call may choose.
+fn accept(text: Result<&str, Utf8Error>) -> Result<Accept, RequestFault> {
+    match parsed(text) {
         Some(accept @ (Accept::Word | Accept::Text)) => Ok(accept),
         Some(Accept::Any) => Err(RequestFault::AcceptAny),
         None => Err(RequestFault::Accept),
@@ -129,18 +129,17 @@ fn accept(asked: Option<Accept>) -> Result<Accept, RequestFault> {
 }
 
 /// The names of all parameters.
-const KNOWN: [&str; 5] = ["method", "url", "variable", "timeout", "accept"];
+const NAMES: [&str; 5] = ["method", "url", "variable", "timeout", "accept"];
 
-fn put<T>(place: &mut Option<T>, value: T) -> Result<(), RequestFault> {
-    match place {
-        Some(_) => Err(RequestFault::RepeatedParameter),
-        None => {
-            *place = Some(value);
-            Ok(())
-        }
+fn set_once<T>(parameter: &mut Option<T>, value: Result<T, RequestFault>) -> Result<(), RequestFault> {
+    let value = value?;
+    if parameter.is_some() {
+        return Err(RequestFault::RepeatedParameter);
     }
+    *parameter = Some(value);
+    Ok(())
 }
 
-fn parsed<T: std::str::FromStr>(text: Result<&str, std::str::Utf8Error>) -> Option<T> {
+fn parsed<T: FromStr>(text: Result<&str, Utf8Error>) -> Option<T> {
     text.ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Which step a call means: the hooks that there are, and what an ad hoc step may do.
+//! Finds the step that a call means: a configured hook, or an ad hoc step that brings its URL itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,93 +7,98 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::parameters::Asked;
-use super::request::url::{NotAUrl, names_a_placeholder};
-use super::step::{Step, reserved};
+use super::parameters::CallParameters;
+use super::request::http_url::NotAUrl;
+use super::request::url_template::names_a_placeholder;
+use super::step::{Plan, Step, is_reserved};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
 use crate::variable::VariableName;
 
-/// Which hooks there are, and what an ad hoc step may do.
+/// The configured hooks, and the permissions of ad hoc steps.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// `com_id` where a call has no account code.
+    /// The `com_id` of calls without an account code.
     pub company: String,
     /// The configured hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
-    /// Which URLs an ad hoc step may ask.
+    /// The URLs that an ad hoc step may ask.
     pub urls: AllowedUrls,
-    /// Bytes of an answer that an ad hoc step takes at most.
+    /// The largest answer that an ad hoc step accepts, in bytes.
     pub longest_answer: usize,
 }
 
-/// Which URLs an ad hoc step may ask.
+/// The URLs that an ad hoc step may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedUrls {
-    /// All of them.
+    /// Every URL.
     Any,
-    /// Those that begin with one of these, both as a URL parser writes them: a host cannot be continued by
-    /// another one, nor a path left through `..`.
+    /// URLs that begin with one of these.
+    ///
+    /// Both are compared as the URL parser writes them. A prefix ends at least behind the `/` of its host, so
+    /// that `https://crm.example` does not allow `https://crm.example.evil.net`. A path with `..` is not
+    /// allowed.
     Prefixes(Vec<Url>),
 }
 
 impl Policy {
-    /// The step that a call means.
+    /// Returns the step that a call means.
     #[must_use]
     pub fn step(&self, call: &Call) -> Step {
-        let asked = Asked::of(call);
+        let parameters = CallParameters::read(call);
         if call.is_ad_hoc() {
-            return self.ad_hoc_step(asked, call.switch);
+            return self.ad_hoc_step(parameters, call.switch);
         }
         let (path, _) = call.path_and_query();
-        match std::str::from_utf8(path) {
-            Ok(name) => match self.hooks.get(name) {
-                Some(hook) => configured_step(name, hook, asked, call),
-                None => Step::refused(name, call.switch, asked.variable, RequestFault::NoSuchHook),
-            },
-            Err(_) => Step::refused("", call.switch, asked.variable, RequestFault::Address),
-        }
+        let Ok(name) = std::str::from_utf8(path) else {
+            return Step::refused("", call.switch, parameters.variable, RequestFault::Address);
+        };
+        let Some(hook) = self.hooks.get(name) else {
+            return Step::refused(name, call.switch, parameters.variable, RequestFault::NoSuchHook);
+        };
+        configured_step(name, hook, parameters, call)
     }
 
-    fn ad_hoc_step(&self, asked: Asked, switch: SwitchKind) -> Step {
-        let variable = asked.variable.clone();
-        match self.ad_hoc_hook(asked) {
-            Ok(hook) => Step {
-                name: AD_HOC.to_owned(),
-                switch,
-                variable,
-                plan: Ok(hook.timeout),
-                hook: Some(Arc::new(hook)),
-            },
+    fn ad_hoc_step(&self, parameters: CallParameters, switch: SwitchKind) -> Step {
+        let variable = parameters.variable.clone();
+        match self.ad_hoc_hook(parameters) {
+            Ok(hook) => {
+                let plan = Plan::Ask { timeout: hook.timeout, hook: Arc::new(hook) };
+                Step { name: AD_HOC.to_owned(), switch, variable, plan }
+            }
             Err(fault) => Step::refused(AD_HOC, switch, variable, fault),
         }
     }
 
-    fn ad_hoc_hook(&self, asked: Asked) -> Result<Hook, RequestFault> {
-        if let Some(fault) = asked.fault.or_else(|| reserved_fault(asked.variable.as_ref())) {
+    fn ad_hoc_hook(&self, parameters: CallParameters) -> Result<Hook, RequestFault> {
+        if let Some(fault) = parameters.fault {
             return Err(fault);
         }
-        let url = ad_hoc_url(&asked.url.ok_or(RequestFault::UrlMissing)?)?;
+        if parameters.variable.as_ref().is_some_and(is_reserved) {
+            return Err(RequestFault::ReservedVariable);
+        }
+        let url = ad_hoc_url(&parameters.url.ok_or(RequestFault::UrlMissing)?)?;
         if !self.urls.allow(&url) {
             return Err(RequestFault::UrlNotAllowed);
         }
+        let method = match parameters.method {
+            Some(text) => method(&text).ok_or(RequestFault::Method)?,
+            None => Method::POST,
+        };
         Ok(Hook {
-            method: asked
-                .method
-                .map_or(Some(Method::POST), |text| method(&text))
-                .ok_or(RequestFault::Method)?,
-            timeout: asked.timeout.unwrap_or_default(),
-            variable: asked.variable,
-            accept: asked.accept.unwrap_or_default(),
+            method,
+            timeout: parameters.timeout.unwrap_or_default(),
+            variable: parameters.variable,
+            accept: parameters.accept.unwrap_or_default(),
             longest_answer: self.longest_answer,
             ..Hook::new(UrlTemplate::literal(&url))
         })
     }
 }
 
-/// The URL of an ad hoc step, unless it says something that nobody can mean.
+/// Reads the URL of an ad hoc step.
 fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
-    // a tab or a carriage return would be dropped without a word
+    // the URL parser would silently remove a tab or a carriage return
     if text.contains(|character: char| character.is_ascii_control()) {
         return Err(RequestFault::Url);
     }
@@ -101,52 +106,62 @@ fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
         NotAUrl::Fragment => RequestFault::UrlFragment,
         NotAUrl::Scheme | NotAUrl::Unreadable(_) => RequestFault::Url,
     })?;
-    if names_a_placeholder(text) { Err(RequestFault::UrlPlaceholder) } else { Ok(url) }
-}
-
-fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
-    let argued =
-        call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
-    let of_set = |name: &VariableName| hook.set.iter().any(|part| same(&part.name, name, call.switch));
-    let fault = match asked {
-        _ if argued => Some(RequestFault::Arguments),
-        Asked { fault: Some(RequestFault::UnknownParameter(name)), .. } => {
-            Some(RequestFault::UnknownChoice(name))
-        }
-        Asked { fault: Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)), .. } => {
-            Some(RequestFault::NotForTheCall)
-        }
-        Asked { fault: Some(fault), .. } => Some(fault),
-        Asked { method: Some(_), .. } | Asked { url: Some(_), .. } | Asked { accept: Some(_), .. } => {
-            Some(RequestFault::NotForTheCall)
-        }
-        Asked { variable: Some(ref name), .. } if of_set(name) => Some(RequestFault::VariableOfSet),
-        Asked { ref variable, .. } => reserved_fault(variable.as_ref()),
-    };
-    let variable = asked.variable.filter(|name| !(reserved(name) || of_set(name)));
-    let timeout = asked.timeout.unwrap_or(hook.timeout);
-    Step {
-        name: name.to_owned(),
-        switch: call.switch,
-        variable: variable.or_else(|| hook.variable.clone()),
-        hook: Some(Arc::clone(hook)),
-        plan: fault.map_or(Ok(timeout), Err),
+    if names_a_placeholder(text) {
+        return Err(RequestFault::UrlPlaceholder);
     }
+    Ok(url)
 }
 
-/// Whether two names mean one variable: to FreeSWITCH also in letters of another case.
-fn same(one: &VariableName, other: &VariableName, switch: SwitchKind) -> bool {
+fn configured_step(name: &str, hook: &Arc<Hook>, parameters: CallParameters, call: &Call) -> Step {
+    let fault = configured_fault(hook, &parameters, call);
+    let own = |name: &VariableName| !is_reserved(name) && !is_in_set(name, hook, call.switch);
+    let variable = parameters.variable.filter(own).or_else(|| hook.variable.clone());
+    let hook = Arc::clone(hook);
+    let plan = match fault {
+        Some(fault) => Plan::Refuse { hook: Some(hook), fault },
+        None => Plan::Ask { timeout: parameters.timeout.unwrap_or(hook.timeout), hook },
+    };
+    Step { name: name.to_owned(), switch: call.switch, variable, plan }
+}
+
+/// Returns the fault of a call that may not use a configured hook in this way.
+fn configured_fault(hook: &Hook, parameters: &CallParameters, call: &Call) -> Option<RequestFault> {
+    let is_empty = call.parameters.iter().all(|it| it.name.is_empty() && it.value.is_empty());
+    if !is_empty && !call.parameters_linger {
+        return Some(RequestFault::Arguments);
+    }
+    match parameters.fault {
+        Some(RequestFault::UnknownParameter(name)) => return Some(RequestFault::UnknownHookParameter(name)),
+        Some(RequestFault::UnquotedUrl(_) | RequestFault::UnencodedUrl(_)) => {
+            return Some(RequestFault::AdHocOnly);
+        }
+        Some(fault) => return Some(fault),
+        None => {}
+    }
+    if parameters.method.is_some() || parameters.url.is_some() || parameters.accept.is_some() {
+        return Some(RequestFault::AdHocOnly);
+    }
+    let variable = parameters.variable.as_ref()?;
+    if is_in_set(variable, hook, call.switch) {
+        return Some(RequestFault::VariableOfSet);
+    }
+    is_reserved(variable).then_some(RequestFault::ReservedVariable)
+}
+
+/// True if the hook's `set` names this variable.
+fn is_in_set(name: &VariableName, hook: &Hook, switch: SwitchKind) -> bool {
+    hook.set.iter().any(|mapping| is_same(&mapping.name, name, switch))
+}
+
+/// True if two names mean one variable. FreeSWITCH ignores the case of letters.
+fn is_same(one: &VariableName, other: &VariableName, switch: SwitchKind) -> bool {
     match switch {
         SwitchKind::Asterisk => one.bare() == other.bare(),
         SwitchKind::FreeSwitch => one.bare().eq_ignore_ascii_case(other.bare()),
     }
 }
 
-fn reserved_fault(variable: Option<&VariableName>) -> Option<RequestFault> {
-    variable.is_some_and(reserved).then_some(RequestFault::ReservedVariable)
-}
-
-/// `GET` or `POST`, in letters of either case.
+/// Reads `GET` or `POST`, in upper or lower case.
 #[must_use]
 pub fn method(text: &str) -> Option<Method> {
     [Method::GET, Method::POST].into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text))
@@ -157,15 +172,15 @@ impl AllowedUrls {
         match self {
             Self::Any => true,
             Self::Prefixes(prefixes) => {
-                let begins = |prefix: &Url| url.as_str().starts_with(prefix.as_str());
-                !climbs(url) && prefixes.iter().any(begins)
+                !has_parent_segment(url)
+                    && prefixes.iter().any(|prefix| url.as_str().starts_with(prefix.as_str()))
             }
         }
     }
 }
 
-/// Whether a server that decodes `%2F` or `%5C`, or takes a `;` for the end of a segment, would find a `..` in the path.
-fn climbs(url: &Url) -> bool {
+/// True if a server may find a `..` in the path: some decode `%2F` or `%5C`, some end a segment at `;`.
+fn has_parent_segment(url: &Url) -> bool {
     let path: Vec<u8> = percent_decode_str(url.path()).collect();
     path.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| segment.starts_with(b".."))
 }

@@ -1,22 +1,22 @@
-//! The name of an unknown parameter, as far as a reason may show it.
+//! The name of an unknown parameter, if a reason may show it.
 
 use std::fmt;
 
-/// The name of an unknown parameter: letters, digits and `_`, 32 at most. Anything else is not shown, because it may be a
-/// piece of what a caller sent.
+/// The name of an unknown parameter, if it has at most 32 letters, digits and `_`.
+///
+/// Any other name is empty here, because it may be text that a caller sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShownName {
     bytes: [u8; LONGEST],
     length: usize,
 }
 
-/// The longest name that is shown.
+/// The longest name that is shown, in bytes.
 const LONGEST: usize = 32;
 
 impl ShownName {
-    /// The name, or none where it must not be shown.
     #[must_use]
-    pub fn of(name: &[u8]) -> Self {
+    pub fn new(name: &[u8]) -> Self {
         let plain = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let mut bytes = [0; LONGEST];
         match bytes.get_mut(..name.len()).filter(|_| plain) {
@@ -29,7 +29,7 @@ impl ShownName {
     }
 }
 
-/// The name behind a space; nothing where it is not shown.
+/// Writes a space and the name, or nothing.
 impl fmt::Display for ShownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.bytes.get(..self.length).and_then(|name| std::str::from_utf8(name).ok());
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn only_a_plain_name_is_shown() {
-        let shown = |name: &[u8]| ShownName::of(name).to_string();
+        let shown = |name: &[u8]| ShownName::new(name).to_string();
         let (longest, longer) = ([b'x'; 32], [b'x'; 33]);
         assert_eq!(shown(b"tiemout_2"), " tiemout_2");
         assert_eq!(shown(&longest).len(), 33);

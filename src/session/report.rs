@@ -102,7 +102,7 @@ impl Shared {
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
-        let (hook, to) = (self.log_name(step), short_origin(step.asks()));
+        let (hook, to) = (self.log_name(step), short_origin(step.origin()));
         let (hook, to, ms) = (&*hook, to.as_deref(), milliseconds(took));
         info!(hook, to, status = CANCELLED, ms, unlogged, reason = %gone, "webhook step");
     }

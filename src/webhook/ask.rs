@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::hook::{Awaited, Hook, Outcome, Request, Step};
+use crate::hook::{Hook, Outcome, Request, Stage, Step};
 
 /// The request of one step to its webhook.
 #[derive(Clone, Copy)]
@@ -51,8 +51,8 @@ impl<'a> Ask<'a> {
     }
 
     /// The outcome if the deadline passes while this stage is not complete.
-    pub(super) fn timed_out(&self, stage: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.timeout, awaited: stage }
+    pub(super) fn timed_out(&self, stage: Stage) -> Outcome {
+        Outcome::Timeout { waited: self.timeout, stage }
     }
 
     /// True if the outcome is `OK` and the switch can carry it.

@@ -7,12 +7,12 @@ use tracing::debug;
 
 use super::ask_endpoints::ask_endpoints;
 use super::{Ask, Origin, Shared, StepResult};
-use crate::hook::{Answer, Awaited, Keeping, Outcome};
+use crate::hook::{Answer, CacheTimes, Outcome, Stage};
 use crate::metrics::CacheResult;
 
 /// Returns the fresh answer, or the one that the webhook gives, or else a stale one, and counts which of them
 /// it was.
-pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResult {
+pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepResult {
     let result = ask_or_wait(shared, ask, times).await;
     let counted = match result.origin {
         Origin::Webhook => CacheResult::Miss,
@@ -26,7 +26,7 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: Keeping) ->
     result
 }
 
-async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResult {
+async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepResult {
     let key = ask.request.fingerprint(ask.hook_name());
     let mut attempts = Vec::new();
     let mut rejected = None;
@@ -62,7 +62,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResul
                 break (ask.step.judge(&answer), Some(answer));
             }
             Ok(Err(failed)) => break failed,
-            Err(_elapsed) => break (ask.timed_out(Awaited::Answer), None),
+            Err(_elapsed) => break (ask.timed_out(Stage::Answer), None),
         }
     };
     if let Some((stale_outcome, stale)) = stale_if_error(shared, ask, times, key, &outcome).await {
@@ -77,11 +77,11 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: Keeping) -> StepResul
 async fn stale_if_error(
     shared: &Shared,
     ask: Ask<'_>,
-    times: Keeping,
+    times: CacheTimes,
     key: [u8; 32],
     failed: &Outcome,
 ) -> Option<(Outcome, Arc<Answer>)> {
-    if times.stale.is_zero() || !failed.calls_for_another() {
+    if times.stale.is_zero() || !failed.should_fail_over() {
         return None;
     }
     let stale = shared.cache.stale(key).await?;

@@ -12,13 +12,13 @@ use super::endpoint::permit::{EndpointResult, Permit};
 use super::retry::Failure;
 use super::time_slice::TimeSlice;
 use super::{Ask, Attempt, Origin, Shared, StepResult};
-use crate::hook::{Answer, Awaited, Outcome, Target};
+use crate::hook::{Answer, Outcome, Stage, Target};
 
 /// Asks one endpoint after the other until one gives an answer that is no 5xx. Each gets a slice of the time
 /// that is left; one whose circuit breaker is open is not asked.
 pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
     let targets = &ask.request.targets;
-    let breaker = ask.hook().manner.breaker.as_ref();
+    let breaker = ask.hook().delivery.breaker.as_ref();
     let mut attempts = Vec::new();
     let mut last = None;
     for (number, target) in targets.iter().enumerate() {
@@ -28,14 +28,14 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
         }
         let began = Instant::now();
         let now = began.into_std();
-        let permit = match shared.endpoints.admit(&target.place, ask.hook_name(), breaker, now) {
+        let permit = match shared.endpoints.admit(&target.endpoint, ask.hook_name(), breaker, now) {
             Ok(permit) => permit,
             Err(why) => {
                 attempts.push(attempt_at(target, Outcome::Unreachable(why), Duration::ZERO));
                 continue;
             }
         };
-        let is_open = |target: &&Target| shared.endpoints.is_open(&target.place, breaker, now);
+        let is_open = |target: &&Target| shared.endpoints.is_open(&target.endpoint, breaker, now);
         let later = targets.iter().skip(number + 1).filter(|target| !is_open(target)).count();
         let slice = TimeSlice::new(&ask, began, later);
         if number > 0 {
@@ -44,7 +44,7 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
         let received = ask_endpoint(shared, ask, target, slice, permit, &mut attempts).await;
         let (outcome, answer) = judge(ask, received);
         attempts.push(attempt_at(target, outcome.clone(), began.elapsed()));
-        let is_final = !outcome.calls_for_another();
+        let is_final = !outcome.should_fail_over();
         last = Some((outcome, answer));
         if is_final {
             break;
@@ -54,7 +54,7 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
         (Some(last), _) => last,
         // every circuit breaker is open
         (None, Some(attempt)) => (attempt.outcome.clone(), None),
-        (None, None) => (ask.timed_out(Awaited::Start), None),
+        (None, None) => (ask.timed_out(Stage::Start), None),
     };
     StepResult { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
 }
@@ -78,7 +78,7 @@ async fn ask_endpoint(
         shared.metrics.request_ended(hook, began.elapsed());
         if let Err(failure) = &made {
             // without the path, which may hold a secret
-            debug!(to = origin(&target.place), "{}", failure.outcome);
+            debug!(to = origin(&target.endpoint), "{}", failure.outcome);
             if !is_retry && may_retry(failure, ask, slice, &permit) {
                 attempts.push(attempt_at(target, failure.outcome.clone(), began.elapsed()));
                 shared.metrics.request_retried(hook);
@@ -94,7 +94,7 @@ async fn ask_endpoint(
 /// True if the request may be sent again and there is time for it. Withdraws the retry from the endpoint's
 /// budget; after a reused connection was closed the retry is free.
 fn may_retry(failure: &Failure, ask: Ask<'_>, slice: TimeSlice, permit: &Permit<'_>) -> bool {
-    failure.may_be_retried(&ask.request.method, ask.hook().manner.idempotent)
+    failure.may_be_retried(&ask.request.method, ask.hook().delivery.idempotent)
         && Instant::now() < slice.deadline
         && (failure.on_reused_connection || permit.withdraw_retry())
 }
@@ -102,9 +102,9 @@ fn may_retry(failure: &Failure, ask: Ask<'_>, slice: TimeSlice, permit: &Permit<
 fn result_for_endpoint(made: &Result<Received, Failure>, slice: TimeSlice) -> EndpointResult {
     let Err(failure) = made else { return EndpointResult::Answered };
     match failure.outcome {
-        _ if failure.outcome.is_our_own_fault() || failure.on_reused_connection => EndpointResult::Unknown,
+        _ if failure.outcome.is_local_failure() || failure.on_reused_connection => EndpointResult::Unknown,
         Outcome::Timeout { .. } if !slice.is_long_enough => EndpointResult::SilentUncounted,
-        _ if failure.outcome.is_silence() => EndpointResult::Failed,
+        _ if failure.outcome.is_unanswered() => EndpointResult::Failed,
         // an answer that must not be read to its end
         _ => EndpointResult::Answered,
     }
@@ -121,5 +121,5 @@ fn judge(ask: Ask<'_>, received: Result<Received, Outcome>) -> (Outcome, Option<
 }
 
 fn attempt_at(target: &Target, outcome: Outcome, took: Duration) -> Attempt {
-    Attempt { endpoint: Arc::clone(&target.place), outcome, took }
+    Attempt { endpoint: Arc::clone(&target.endpoint), outcome, took }
 }

@@ -14,7 +14,7 @@ use super::redirect::{self, redirected_headers, redirected_method};
 use super::retry::{Failure, Progress};
 use super::time_slice::TimeSlice;
 use super::{Ask, ErrorPage, Shared};
-use crate::hook::{Answer, AnswerFault, Awaited, Outcome, RedirectFault, Target, Unreachable};
+use crate::hook::{Answer, AnswerFault, Outcome, RedirectFault, Stage, Target, Unreachable};
 
 /// An answer, whatever it says.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) async fn make(
     let mut request = HttpRequest {
         method: ask.request.method.clone(),
         url: target.url.clone(),
-        endpoint: Arc::clone(&target.place),
+        endpoint: Arc::clone(&target.endpoint),
         headers: ask.request.headers.clone(),
         with_body: ask.request.body.is_some(),
         followed: 0,
@@ -54,7 +54,7 @@ pub(super) async fn make(
     loop {
         let response = request.send(shared, ask, slice).await?;
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
-        let redirects = &ask.hook().manner.redirects;
+        let redirects = &ask.hook().delivery.redirects;
         match redirect::target(redirects, code, &headers, &request.url, request.followed) {
             Ok(Some(url)) => request = request.redirected(code, url),
             not_followed => {
@@ -87,7 +87,7 @@ impl HttpRequest {
     ) -> Result<reqwest::Response, Failure> {
         let Shared { pools, endpoints, metrics, .. } = shared;
         let ConnectionRules { is_quarantined, may_reuse } = endpoints.connection_rules(&self.endpoint, now());
-        let pool = match (ask.hook().manner.keep_alive && may_reuse, is_quarantined) {
+        let pool = match (ask.hook().delivery.keep_alive && may_reuse, is_quarantined) {
             (false, _) => Pool::SingleUse,
             (true, true) => Pool::Quarantine,
             (true, false) => Pool::Trusted,
@@ -112,7 +112,7 @@ impl HttpRequest {
         };
         if failure.on_reused_connection {
             endpoints.closed_reused_connection(&self.endpoint, ask.hook_name(), now());
-        } else if self.followed > 0 && failure.outcome.is_silence() {
+        } else if self.followed > 0 && failure.outcome.is_unanswered() {
             endpoints.was_silent(&self.endpoint, now());
         }
         Err(failure)
@@ -125,7 +125,7 @@ impl HttpRequest {
         slice: TimeSlice,
         pool: Pool,
     ) -> reqwest::Result<reqwest::Response> {
-        let tls = ask.hook().manner.tls.as_deref();
+        let tls = ask.hook().delivery.tls.as_deref();
         // the client certificate is for the configured endpoint only
         let with_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
         let anonymous = with_identity.map(|tls| tls.without_client_certificate());
@@ -159,7 +159,7 @@ async fn read_body(response: reqwest::Response, ask: Ask<'_>, slice: TimeSlice) 
     let mut body = Vec::new();
     let longest = ask.hook().longest_answer;
     if response.status().is_success() {
-        let late = |_elapsed| Err(Failure::after_answer_began(slice.timed_out(Awaited::Body)));
+        let late = |_elapsed| Err(Failure::after_answer_began(slice.timed_out(Stage::Body)));
         timeout_at(slice.deadline, read(response, longest, &mut body)).await.unwrap_or_else(late)?;
     } else if ask.page == ErrorPage::Read {
         let _cut = timeout_at(slice.deadline, read(response, longest, &mut body)).await;

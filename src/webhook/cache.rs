@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Origin;
 use super::single_flight::{Flown, Key, SingleFlight};
-use crate::hook::{Answer, Keeping};
+use crate::hook::{Answer, CacheTimes};
 
 /// The fresh and the stale answers, and the requests under way for them. `E` is what a caller gets instead of
 /// a good answer.
@@ -84,7 +84,7 @@ impl<E: Clone> AnswerCache<E> {
     pub(super) async fn get(
         &self,
         key: Key,
-        times: Keeping,
+        times: CacheTimes,
         hedge_at: Instant,
         rejected: Option<&Arc<Answer>>,
         request: impl Future<Output = Result<Arc<Answer>, E>>,
@@ -112,7 +112,7 @@ impl<E: Clone> AnswerCache<E> {
         if is_rejected { None } else { Some(answer) }
     }
 
-    async fn insert(&self, key: Key, times: Keeping, answer: &Arc<Answer>) {
+    async fn insert(&self, key: Key, times: CacheTimes, answer: &Arc<Answer>) {
         let cached = |lifetime| CachedAnswer { answer: Arc::clone(answer), lifetime };
         self.fresh.insert(key, cached(times.fresh)).await;
         if !times.stale.is_zero() {
@@ -138,7 +138,7 @@ impl<E: Clone> AnswerCache<E> {
 mod tests {
     use super::*;
 
-    const TIMES: Keeping = Keeping { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
+    const TIMES: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
 
     type Got<E> = Result<(Arc<Answer>, Origin), E>;
 
@@ -185,7 +185,7 @@ mod tests {
     async fn the_cache_has_a_limit_of_answers_and_of_bytes() {
         let cache = AnswerCache::<()>::default();
         for number in 0..12_000_u32 {
-            cache.insert(key(number), Keeping { stale: Duration::ZERO, ..TIMES }, &answer(1)).await;
+            cache.insert(key(number), CacheTimes { stale: Duration::ZERO, ..TIMES }, &answer(1)).await;
         }
         cache.fresh.run_pending_tasks().await;
         assert!(cache.fresh.entry_count() <= u64::from(MOST_ANSWERS), "{}", cache.fresh.entry_count());

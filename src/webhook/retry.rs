@@ -49,8 +49,8 @@ impl Progress {
     /// received is sent again only if the hook says that it is idempotent.
     fn allows_retry(self, why: Unreachable, method: &Method, idempotent: bool) -> bool {
         match self {
-            Self::NotConnected => why.may_pass(),
-            Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.may_pass()),
+            Self::NotConnected => why.is_transient(),
+            Self::Sent { reused: true } => idempotent || (*method == Method::GET && why.is_transient()),
             Self::Sent { reused: false } | Self::AnswerBegun => idempotent,
         }
     }

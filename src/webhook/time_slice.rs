@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Ask;
-use crate::hook::{Awaited, Outcome};
+use crate::hook::{Outcome, Stage};
 
 /// The time that one endpoint has.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,8 @@ impl TimeSlice {
     }
 
     /// The outcome if the slice ends while this stage is not complete.
-    pub(super) fn timed_out(&self, stage: Awaited) -> Outcome {
-        Outcome::Timeout { waited: self.timeout, awaited: stage }
+    pub(super) fn timed_out(&self, stage: Stage) -> Outcome {
+        Outcome::Timeout { waited: self.timeout, stage }
     }
 }
 

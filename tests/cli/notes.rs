@@ -35,8 +35,8 @@ async fn try_says_that_the_answer_has_none_of_the_parts() {
 async fn try_says_how_set_reads_a_json_string() {
     let (status, out) = tried("\"sales\"", "variable = \"CRM\"", &[]).await;
     assert_eq!(status, 1, "{out}");
-    assert!(out.contains("the answer is a JSON string. set reads JSON and an empty pointer"), "{out}");
-    let note = "\nnote      write set = { CRM = \"\" } in the place of variable; the empty pointer names the whole answer\n";
+    assert!(out.contains("the answer is a JSON string. use set to read JSON"), "{out}");
+    let note = "\nnote      write set = { CRM = \"\" } instead of variable; the empty pointer names the whole answer\n";
     assert!(out.ends_with(note), "{out}");
     // and so it does
     let (status, out) = tried("\"sales\"", "set = { CRM = \"\" }", &[]).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dialhook::call::{Call, Parameter, SwitchKind};
-use dialhook::hook::{Load, Outcome, Policy, Status, Step};
+use dialhook::hook::{Outcome, Overload, Policy, Status, Step};
 use roxmltree::{Document, Node};
 
 use super::xml::{Used, attribute, elements, expansions, is_action};
@@ -227,7 +227,7 @@ fn call(address: &str, parameters: &[Parameter]) -> Call {
 
 /// The variables that a step sets whatever happens, in small letters.
 fn variables(step: &Step) -> impl Iterator<Item = String> + use<> {
-    let set = step.assignments(&Outcome::Overloaded(Load::Calls(1)));
+    let set = step.assignments(&Outcome::Overloaded(Overload::Calls(1)));
     set.into_iter().map(|assignment| assignment.name.as_str().to_ascii_lowercase())
 }
 

@@ -65,7 +65,7 @@ async fn what_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
 
 #[tokio::test]
 async fn a_text_holds_no_control_that_shows_it_in_another_way() {
-    let layout = "the answer holds a line separator or a control of the direction of text";
+    let layout = "the answer holds a line separator or a control of the text direction";
     let control = "the answer holds a line break or another control byte";
     for (answer, reason) in [
         ("a\u{85}b", control),
@@ -127,9 +127,9 @@ async fn the_authors_own_words_may_be_what_no_answer_may_be() {
 
 #[tokio::test]
 async fn a_json_answer_where_a_text_was_meant_is_told_and_nothing_recommends_less_safety() {
-    let string =
-        "the answer is a JSON string. set reads JSON and an empty pointer there names the whole of it";
-    let document = "the answer is a JSON document. set reads JSON and a pointer there names a part of it";
+    let string = "the answer is a JSON string. use set to read JSON. an empty pointer reads the whole answer";
+    let document =
+        "the answer is a JSON document. use set to read JSON. a pointer reads a part of the answer";
     for (body, reason) in
         [("\"sales\"", string), ("{\"route\": \"sales\"}", document), ("[\"sales\"]\n", document)]
     {
@@ -174,8 +174,8 @@ async fn an_ad_hoc_step_may_ask_for_a_text_and_never_for_anything() {
             "BAD_REQUEST",
             "an ad hoc step accepts a word or a text. for JSON configure a hook with set",
         ),
-        (Some("safe"), "BAD_REQUEST", "accept is neither word nor text. text is what safe was"),
-        (Some("TEXT"), "BAD_REQUEST", "accept is neither word nor text. text is what safe was"),
+        (Some("safe"), "BAD_REQUEST", "accept is neither word nor text. the former safe is now text"),
+        (Some("TEXT"), "BAD_REQUEST", "accept is neither word nor text. the former safe is now text"),
     ] {
         let asked = accept.map(|accept| format!("accept={accept}"));
         let arguments = [Some(argument.as_str()), Some("variable=NAME"), asked.as_deref()];

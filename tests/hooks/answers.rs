@@ -235,7 +235,7 @@ async fn what_is_not_http_is_unreachable() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ] {
         let reason = unreachable(Reply::Bytes(said.into())).await;
-        assert_eq!(reason, "what the webhook sent is not HTTP", "{}", said.get(..60).unwrap_or(said));
+        assert_eq!(reason, "the answer of the webhook is not HTTP", "{}", said.get(..60).unwrap_or(said));
     }
 }
 
@@ -252,7 +252,7 @@ async fn a_name_that_nobody_can_be_asked_for_is_unreachable() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "UNREACHABLE");
-    assert_eq!(ended.reason(), "the host name of the url is not one that a name server can be asked for");
+    assert_eq!(ended.reason(), "the host name of the url is not valid. no name server was asked");
 }
 
 #[tokio::test]

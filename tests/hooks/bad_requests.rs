@@ -176,7 +176,7 @@ async fn no_step_ever_sets_a_function_or_a_report_of_its_own() {
     }
 }
 
-const NOT_ALLOWED: &str = "the url is not one that calls.urls of the configuration allows";
+const NOT_ALLOWED: &str = "the url is not allowed by calls.urls of the configuration";
 
 #[tokio::test]
 async fn only_urls_that_the_configuration_allows_are_asked() {

@@ -173,13 +173,13 @@ async fn a_body_that_cannot_be_is_a_fault_of_the_configuration() {
     let url = "url = \"http://h/\"\n";
     for (hook, word) in [
         ("body = '{\"n\": {caller_number}}'", "inside of a string"),
-        ("body = '{\"{caller_number}\": 1}'", "cannot hold placeholders"),
+        ("body = '{\"{caller_number}\": 1}'", "cannot have placeholders"),
         ("body = '{\"n\": \"{caller_nummer}\"}'", "did you mean `{caller_number}`?"),
         ("body = '{\"n\": \"{\"}'", "a literal one is `{{`"),
         ("body = \"xml\"", "write \"kwebbl\", \"form\""),
         ("body = 1", "write \"kwebbl\", \"form\""),
         ("body = '{}'\nfields = [\"uuid\"]", "leave fields out"),
-        ("fields = [\"uuid\", \"uuid\"]", "stands there twice"),
+        ("fields = [\"uuid\", \"uuid\"]", "is listed twice"),
         ("fields = []", "write the fields"),
         ("fields = { a = \"{uuid}\" }", "without braces"),
         ("method = \"GET\"\nbody = \"form\"", "a GET has no body"),

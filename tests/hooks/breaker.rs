@@ -10,11 +10,12 @@ use crate::util::{
 };
 
 /// The reason for which a webhook is left alone.
-const RESTS: &str = "the webhook did not answer 5 times in a row and is tried again every 10s";
+const RESTS: &str =
+    "the circuit breaker is open. the webhook did not answer 5 times in a row and is probed every 10s";
 
 /// Whether a call was let go because the webhook is left alone.
 fn rests(ended: &Ended) -> bool {
-    ended.reason().contains(" times in a row and is tried again every ")
+    ended.reason().contains(" times in a row and is probed every ")
 }
 
 /// Calls this hook until its webhook is left alone.

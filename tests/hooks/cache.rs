@@ -316,7 +316,7 @@ async fn what_one_switch_cannot_carry_another_one_can() {
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
     // the one asks, the other one waits for the same answer
     let (_, waited) = tokio::join!(
-        asking.until(until, &|outcome| outcome.but_unfit(Unfit::Quote, None)),
+        asking.until(until, &|outcome| outcome.into_unfit(Unfit::Quote, None)),
         asking.until(until, &|outcome| outcome)
     );
     assert_eq!((waited.status(), webhook.received().len()), (Status::Ok, 1));

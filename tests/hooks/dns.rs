@@ -264,7 +264,7 @@ async fn a_name_with_an_underscore_is_completed_and_asked_for() {
 async fn a_reason_says_of_a_name_what_was_tried() {
     alone!("a_reason_says_of_a_name_what_was_tried");
     let failed =
-        "the host name of the webhook could not be looked up. the name servers failed or kept silent";
+        "the host name of the webhook could not be looked up. the name servers failed or did not answer";
     let unknown = "the host name of the webhook has no address";
     let names = NameServer::start().await;
     for (ipv4, ipv6, reason) in [
@@ -281,7 +281,7 @@ async fn a_reason_says_of_a_name_what_was_tried() {
     }
     names.knows(Says::address("127.0.0.1"), Says::NoRecords);
     let ended = call("crm..example", 80).await;
-    assert_eq!(ended.reason(), "the host name of the url is not one that a name server can be asked for");
+    assert_eq!(ended.reason(), "the host name of the url is not valid. no name server was asked");
     assert_eq!(names.asked(), [""; 0]);
 }
 

@@ -44,7 +44,7 @@ async fn an_unknown_authority_is_not() {
 #[tokio::test]
 async fn a_certificate_that_signed_itself_is_not() {
     let unknown = "the certificate of the webhook is from an unknown authority";
-    let invalid = "the certificate of the webhook is one of an authority. only a ca that holds this very certificate trusts it";
+    let invalid = "the certificate of the webhook is a CA certificate. it is trusted only if ca has this same certificate";
     for (is_ca, reason) in [(IsCa::NoCa, unknown), (IsCa::Ca(BasicConstraints::Unconstrained), invalid)] {
         let mut parameters = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         parameters.is_ca = is_ca;

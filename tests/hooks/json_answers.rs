@@ -101,9 +101,9 @@ async fn what_is_empty_is_removed_from_a_channel_of_freeswitch() {
 #[tokio::test]
 async fn an_object_or_a_list_is_a_bad_answer_that_names_the_place() {
     for (pointer, what) in [
-        ("/customer", "what stands at customer of the answer is an object. it was for X"),
-        ("/customer/a~1b", "what stands at customer.a_b of the answer is an object. it was for X"),
-        ("/numbers", "what stands at numbers of the answer is a list. it was for X"),
+        ("/customer", "the value at customer of the answer is an object. it was for X"),
+        ("/customer/a~1b", "the value at customer.a_b of the answer is an object. it was for X"),
+        ("/numbers", "the value at numbers of the answer is a list. it was for X"),
     ] {
         let keys = format!("set = {{ NAME = \"/customer/name\", X = \"{pointer}\" }}\notherwise = \"none\"");
         let ended = answered(Reply::json(CUSTOMER), &keys).await;
@@ -145,7 +145,7 @@ async fn a_stranger_cannot_pass_an_object_off_as_a_number() {
         let body = format!("{{\"n\": {{\"$serde_json::private::Number\": \"{number}\"}}}}");
         let ended = answered(Reply::json(&body), "set = { N = \"/n\" }\notherwise = \"none\"").await;
         assert_eq!((ended.status(), ended.get("N")), ("BAD_ANSWER", Some("none")));
-        assert_eq!(ended.reason(), "what stands at n of the answer is an object. it was for N");
+        assert_eq!(ended.reason(), "the value at n of the answer is an object. it was for N");
     }
 }
 

@@ -183,7 +183,7 @@ async fn a_caller_whose_name_no_url_can_hold_is_not_the_webhooks_failure() {
         .header("Caller-Caller-ID-Name", "\u{e9}".repeat(15_000));
     let given_back = FakeFreeSwitch::call(daemon.freeswitch(), channel).await;
     assert_eq!(given_back.status(), "BAD_REQUEST");
-    assert_eq!(given_back.reason(), "with what the call holds the URL is longer than 65534 bytes");
+    assert_eq!(given_back.reason(), "the URL with the values of the call is longer than 65534 bytes");
     assert_eq!(FakeSwitch::call(daemon.address(), known_caller("crm")).await.status(), "OK");
 }
 

@@ -89,7 +89,7 @@ async fn a_certificate_that_only_looks_like_the_one_in_ca_is_refused() {
     let ended = call(&stranger, &[&ours]).await;
     assert_eq!(
         unreachable(&ended, &stranger),
-        "the certificate of the webhook is one of an authority. only a ca that holds this very certificate trusts it"
+        "the certificate of the webhook is a CA certificate. it is trusted only if ca has this same certificate"
     );
     let (ours, _) = self_signed(&["127.0.0.1"], |_| {});
     let (theirs, key) = self_signed(&["127.0.0.1"], |_| {});
@@ -169,7 +169,7 @@ async fn a_certificate_without_subject_alt_name_is_told_as_such() {
         let ended = super::step(&Daemon::start(&hook).await, "crm").await;
         assert_eq!(
             unreachable(&ended, &webhook),
-            "the certificate of the webhook has no subjectAltName and its common name does not count"
+            "the certificate of the webhook has no subjectAltName. its common name is not used"
         );
     }
 }
@@ -205,13 +205,13 @@ async fn a_webhook_that_only_speaks_old_versions_of_tls_is_told_as_such() {
         Vec::leak(hello)
     };
     for said in [&alert[..], hello(2), hello(1)] {
-        assert_eq!(reason_after(said).await, "the webhook offers no TLS version from 1.2 on");
+        assert_eq!(reason_after(said).await, "the webhook offers neither TLS 1.2 nor TLS 1.3");
     }
 }
 
 #[tokio::test]
 async fn https_at_a_port_of_something_else_is_told_as_such() {
-    let no_tls = "what listens on the port of the webhook does not speak TLS. look for its https port";
+    let no_tls = "the port of the webhook does not speak TLS. use its https port";
     for said in [
         &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
         b"<!DOCTYPE HTML>\n<html>",
@@ -220,7 +220,7 @@ async fn https_at_a_port_of_something_else_is_told_as_such() {
     ] {
         assert_eq!(reason_after(said).await, no_tls);
     }
-    let closed = "the webhook closed the connection in the TLS handshake. see whether its port speaks TLS";
+    let closed = "the webhook closed the connection in the TLS handshake. check that its port speaks TLS";
     assert_eq!(reason_after(b"").await, closed);
     let failed = "the TLS handshake with the webhook failed";
     assert_eq!(reason_after(b"\x15\x03\x03\0\x02\x02\x28").await, failed);

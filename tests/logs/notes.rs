@@ -49,15 +49,11 @@ async fn a_json_answer_where_a_word_was_meant_is_logged_with_an_example_of_set()
         lines_of(&[r#""sales""#, r#"{"route": "sales"}"#, "two words"], "variable = \"CRM\"", "BAD_ANSWER")
             .await;
     assert!(
-        lines[0].contains("write set = { CRM = \\\"\\\" } in the place of variable; the empty pointer"),
+        lines[0].contains("write set = { CRM = \\\"\\\" } instead of variable; the empty pointer"),
         "{}",
         lines[0]
     );
-    assert!(
-        lines[1].contains("write set = { CRM = \\\"/NAME\\\" } in the place of variable"),
-        "{}",
-        lines[1]
-    );
+    assert!(lines[1].contains("write set = { CRM = \\\"/NAME\\\" } instead of variable"), "{}", lines[1]);
     assert!(lines[2].contains("not a word") && !lines[2].contains("note"), "{}", lines[2]);
 }
 

@@ -8,7 +8,7 @@ use super::counted;
 use crate::cli::ConfigFile;
 use crate::config::Limits;
 use crate::config::{Config, in_kib_or_mib};
-use crate::hook::{AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, Source};
+use crate::hook::{AllowedUrls, Body, Breaker, CacheTimes, Delivery, Hook, Mapping, Source};
 use crate::variable::Accept;
 
 pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
@@ -37,7 +37,7 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
             "ad hoc     no URL; calls.urls would allow some".to_owned()
         }
         AllowedUrls::Prefixes(some) => {
-            let some: Vec<_> = some.iter().map(crate::hook::shown).collect();
+            let some: Vec<_> = some.iter().map(crate::hook::redacted).collect();
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
@@ -98,7 +98,7 @@ fn peers(config: &Config) -> String {
 
 fn of_hook(hook: &Hook) -> String {
     let mut parts = vec![asked_at(hook), format!("at most {:?}", hook.timeout.get())];
-    parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
+    parts.push(match (&hook.variable, hook.set.is_empty(), hook.delivery.detach) {
         (_, _, true) => "detached: the dialplan does not wait".to_owned(),
         (Some(name), _, false) => format!("the answer into {name}"),
         (None, false, false) => "parts of the answer into variables".to_owned(),
@@ -138,7 +138,7 @@ fn of_hook(hook: &Hook) -> String {
     parts.extend(
         hook.sign.as_ref().map(|signer| format!("signed with {}", counted(signer.0.len(), "secret"))),
     );
-    parts.extend(of_manner(&hook.manner));
+    parts.extend(of_manner(&hook.delivery));
     parts.join("; ")
 }
 
@@ -155,7 +155,7 @@ fn of_accept(accept: Accept) -> &'static str {
     }
 }
 
-fn of_part(part: &Receiver) -> String {
+fn of_part(part: &Mapping) -> String {
     let source = match &part.source {
         Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
         Source::Json(pointer) => pointer.as_str().to_owned(),
@@ -172,7 +172,7 @@ fn of_part(part: &Receiver) -> String {
 }
 
 /// What is not as it is everywhere.
-fn of_manner(manner: &Manner) -> Vec<String> {
+fn of_manner(manner: &Delivery) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(tls) = &manner.tls {
         parts.extend(tls.is_insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
@@ -192,7 +192,7 @@ fn of_manner(manner: &Manner) -> Vec<String> {
             parts.push(format!("left alone after {failures} failures, tried again every {probe:?}"));
         }
     }
-    if let Some(Keeping { fresh, stale }) = manner.cache {
+    if let Some(CacheTimes { fresh, stale }) = manner.cache {
         let stale = if stale.is_zero() { String::new() } else { format!(", {stale:?} longer on failure") };
         parts.push(format!("answers kept {fresh:?}{stale}"));
     }

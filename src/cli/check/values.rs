@@ -9,7 +9,7 @@ use super::steps::said;
 use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::dialplan::{self, Dialplan, Injection, InjectionKind, StepTarget};
-use crate::hook::{Hook, Receiver, Source};
+use crate::hook::{Hook, Mapping, Source};
 use crate::variable::Accept;
 
 /// Variables by the name that a dialplan has for them, and the webhook that chooses their text.
@@ -109,7 +109,7 @@ fn named(variable: &str, switch: SwitchKind) -> String {
 
 /// True if the webhook chooses the text of a hook's variable, or of a part of the answer, and no list of answers or rule
 /// of words bounds it.
-fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
+fn is_free_text(hook: &Hook, part: Option<&Mapping>) -> bool {
     let listed = !hook.answers.is_empty() || part.is_some_and(|part| !part.answers.is_empty());
     let status = part.is_some_and(|part| part.source == Source::Status);
     let accept = part.and_then(|part| part.accept).unwrap_or(hook.accept);

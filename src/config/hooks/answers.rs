@@ -3,13 +3,13 @@
 use http::HeaderName;
 
 use super::super::raw::{Entry, Mark, Section};
-use crate::hook::{REPORT_NAMES, Receiver, Source, not_a_text, reserved};
+use crate::hook::{Mapping, RESULT_VARIABLES, Source, is_reserved, text_fault};
 use crate::variable::{Accept, NotAnAccept, Value, VariableName};
 
 /// The part of a hook that reads an answer.
 pub(super) struct Answered {
     pub(super) variable: Option<VariableName>,
-    pub(super) set: Vec<Receiver>,
+    pub(super) set: Vec<Mapping>,
     pub(super) accept: Accept,
     pub(super) answers: Vec<String>,
     pub(super) otherwise: Value,
@@ -48,10 +48,10 @@ fn accept(entry: &Entry<'_>) -> Option<Accept> {
 const A_NAME: &str = "write a name of letters, digits and `_`";
 
 fn not_reserved(name: VariableName, mark: &Mark<'_>) -> Option<VariableName> {
-    if reserved(&name) {
+    if is_reserved(&name) {
         mark.fault(format!(
             "found \"{name}\"; {} report on the step; choose another name",
-            REPORT_NAMES.join(", ")
+            RESULT_VARIABLES.join(", ")
         ));
         return None;
     }
@@ -69,7 +69,7 @@ const MOST_RECEIVERS: usize = 50;
 /// ```toml
 /// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
 /// ```
-fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Receiver>> {
+fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Mapping>> {
     let mark = entry.mark();
     if !entry.is_table() {
         mark.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
@@ -102,13 +102,13 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
 }
 
 /// Whether a receiver of the status waits for words that no good answer has for one.
-fn never_accepted(receiver: &Receiver, of_the_hook: &[String]) -> bool {
+fn never_accepted(receiver: &Mapping, of_the_hook: &[String]) -> bool {
     let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
     receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
-fn receiver(entry: Entry<'_>) -> Option<Receiver> {
+fn receiver(entry: Entry<'_>) -> Option<Mapping> {
     let mark = entry.mark();
     let name = match entry.name.parse() {
         Ok(name) => not_reserved(name, &mark),
@@ -119,7 +119,7 @@ fn receiver(entry: Entry<'_>) -> Option<Receiver> {
     };
     if let Some(text) = entry.plain_text() {
         let source = json(&text, &mark)?;
-        return Some(Receiver { name: name?, source, accept: None, answers: Vec::new(), otherwise: None });
+        return Some(Mapping { name: name?, source, accept: None, answers: Vec::new(), otherwise: None });
     }
     if !entry.is_table() {
         mark.fault(A_SOURCE);
@@ -131,7 +131,7 @@ fn receiver(entry: Entry<'_>) -> Option<Receiver> {
     let answers = section.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default();
     let otherwise = section.take("otherwise").and_then(|entry| self::otherwise(&entry));
     section.end();
-    Some(Receiver { name: name?, source: source?, accept, answers, otherwise })
+    Some(Mapping { name: name?, source: source?, accept, answers, otherwise })
 }
 
 const A_SOURCE: &str =
@@ -196,7 +196,7 @@ fn carried(text: &str) -> Result<(), &'static str> {
     if text.starts_with('%') {
         return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
     }
-    match not_a_text(text.as_bytes()) {
+    match text_fault(text.as_bytes()) {
         Some(_) => {
             Err("write at most 1024 bytes without control characters, line separators and controls of \
                         the direction of text")

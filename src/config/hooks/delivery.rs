@@ -9,18 +9,18 @@ use url::Host;
 
 use super::super::raw::{Entry, Section};
 use super::super::secrets;
-use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
+use crate::hook::{Breaker, CacheTimes, Delivery, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
 /// `urls` are those of the hook, if all of them are known.
-pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
+pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Delivery {
     let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
     if detach {
         nothing_to_read(section);
     }
-    let blank = Manner::default();
+    let blank = Delivery::default();
     let breaker = section.take("breaker");
-    Manner {
+    Delivery {
         tls: tls(section, urls, file).map(Arc::new),
         idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
         keep_alive: section.take("keep_alive").and_then(|entry| entry.truth()).unwrap_or(blank.keep_alive),
@@ -124,14 +124,14 @@ fn breaker(entry: Entry<'_>) -> Option<Breaker> {
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn cache(section: &mut Section<'_>) -> Option<Keeping> {
+fn cache(section: &mut Section<'_>) -> Option<CacheTimes> {
     let (cache, stale) = (section.take("cache"), section.take("stale_if_error"));
     if let (None, Some(entry)) = (&cache, &stale) {
         entry.fault("nothing is kept without cache; write cache = \"60s\" too");
     }
     let fresh = cache.and_then(|entry| span(&entry, "60s", DAY));
     let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
-    Some(Keeping { fresh: fresh?, stale })
+    Some(CacheTimes { fresh: fresh?, stale })
 }
 
 /// ```text

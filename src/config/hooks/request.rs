@@ -165,7 +165,7 @@ fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
             value.set_sensitive(is_secret_name(name.as_str()));
             headers.fixed.insert(name, value);
         }
-        None => headers.made.push((name, template)),
+        None => headers.templates.push((name, template)),
     }
 }
 

@@ -54,7 +54,7 @@ fn every_wrong_placeholder_is_told() {
             "3: body: unknown placeholder `{uid}`",
             "3: body: unknown placeholder `{caler_number}`",
             "3: body: a `}` without its `{`",
-            "3: body: the name \"{c}\" cannot hold placeholders",
+            "3: body: the name \"{c}\" cannot have placeholders",
             "4: headers.X: unknown placeholder `{uid}`",
             "4: headers.X: unknown placeholder `{caler_number}`",
             "4: headers.X: not a header's value",

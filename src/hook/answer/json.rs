@@ -1,7 +1,7 @@
-//! What stands at some places of a JSON text, as it was written there.
+//! Finds the values at some paths of a JSON text.
 //!
-//! All places are looked for at once, and only the members on their ways are looked into: an answer of 1 MiB with fifty
-//! places is read as often as the longest way has steps, not as often as there are places, and no tree is built of it.
+//! All paths are followed at once, and no tree is built. The text is read as often as the longest path has
+//! steps, however many paths there are: for fifty paths in 1 MiB of JSON, too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,49 +9,53 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The way to a place: the names of members, and the indexes of elements (RFC 6901).
-type Way<'w> = &'w [String];
+/// The names of members and the indexes of elements that lead to a value (RFC 6901).
+type Path<'p> = &'p [String];
 
-/// What stands at each of these places, without white space around it; nothing where there is no such place. Of members
-/// with the same name the last one counts.
+/// Returns the value at each path, as it is written, without white space around it.
+///
+/// It is none for a path to nothing. Of several members with one name the last one counts.
 ///
 /// # Errors
-/// When the text is not JSON.
-pub(super) fn written<'t>(
+/// Returns an error if the text is not JSON.
+pub(super) fn values<'t>(
     text: &'t str,
-    places: &[Option<Way<'_>>],
+    paths: &[Option<Path<'_>>],
 ) -> Result<Vec<Option<&'t str>>, serde_json::Error> {
     let whole: &RawValue = serde_json::from_str(text)?;
-    let mut found = vec![None; places.len()];
-    let ways = places.iter().zip(&mut found).filter_map(|(way, found)| Some(((*way)?, found)));
-    follow(whole.get(), ways.collect())?;
+    let mut found = vec![None; paths.len()];
+    let paths = paths.iter().zip(&mut found).filter_map(|(path, found)| Some(((*path)?, found)));
+    follow(whole.get(), paths.collect())?;
     Ok(found)
 }
 
-/// Fills in what stands at the end of each way that begins at this value.
-fn follow<'t>(value: &'t str, ways: Vec<(Way<'_>, &mut Option<&'t str>)>) -> Result<(), serde_json::Error> {
-    let mut further: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    for (way, found) in ways {
-        match way.split_first() {
+/// Fills in the value at the end of each path. The paths begin at `value`.
+fn follow<'t>(value: &'t str, paths: Vec<(Path<'_>, &mut Option<&'t str>)>) -> Result<(), serde_json::Error> {
+    let mut longer: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (path, found) in paths {
+        match path.split_first() {
             None => *found = Some(value),
-            Some((name, rest)) => further.entry(name).or_default().push((rest, found)),
+            Some((name, rest)) => longer.entry(name).or_default().push((rest, found)),
         }
     }
-    let names: Vec<_> = further.keys().copied().collect();
-    let mut reader = serde_json::Deserializer::from_str(value);
-    let inside = match value.as_bytes().first() {
-        Some(b'{' | b'[') if !names.is_empty() => Inside(&names).deserialize(&mut reader)?,
-        _ => return Ok(()),
-    };
-    let inside = inside.into_iter().zip(further.into_values());
-    inside.filter_map(|(value, ways)| Some((value?, ways))).try_for_each(|(value, ways)| follow(value, ways))
+    if longer.is_empty() || !value.starts_with(['{', '[']) {
+        return Ok(());
+    }
+    let names: Vec<_> = longer.keys().copied().collect();
+    let children = Children(&names).deserialize(&mut serde_json::Deserializer::from_str(value))?;
+    for (child, paths) in children.into_iter().zip(longer.into_values()) {
+        if let Some(child) = child {
+            follow(child, paths)?;
+        }
+    }
+    Ok(())
 }
 
-/// The members, or the elements, with these names, which are in order: each as it is written.
+/// Reads the members or elements with these sorted names, each as it is written.
 #[derive(Clone, Copy)]
-struct Inside<'n>(&'n [&'n str]);
+struct Children<'n>(&'n [&'n str]);
 
-impl<'t> DeserializeSeed<'t> for Inside<'_> {
+impl<'t> DeserializeSeed<'t> for Children<'_> {
     type Value = Vec<Option<&'t str>>;
 
     fn deserialize<D: Deserializer<'t>>(self, value: D) -> Result<Self::Value, D::Error> {
@@ -59,7 +63,7 @@ impl<'t> DeserializeSeed<'t> for Inside<'_> {
     }
 }
 
-impl<'t> Visitor<'t> for Inside<'_> {
+impl<'t> Visitor<'t> for Children<'_> {
     type Value = Vec<Option<&'t str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,8 +72,8 @@ impl<'t> Visitor<'t> for Inside<'_> {
 
     fn visit_map<A: MapAccess<'t>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut found = vec![None; self.0.len()];
-        while let Some(wanted) = members.next_key_seed(Name(self.0))? {
-            match wanted.and_then(|at| found.get_mut(at)) {
+        while let Some(position) = members.next_key_seed(Name(self.0))? {
+            match position.and_then(|at| found.get_mut(at)) {
                 Some(found) => *found = Some(members.next_value::<&RawValue>()?.get()),
                 None => drop(members.next_value::<IgnoredAny>()?),
             }
@@ -79,10 +83,10 @@ impl<'t> Visitor<'t> for Inside<'_> {
 
     fn visit_seq<A: SeqAccess<'t>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut found = vec![None; self.0.len()];
-        let indexes: BTreeMap<usize, usize> =
-            self.0.iter().zip(0..).filter_map(|(name, at)| Some((index(name)?, at))).collect();
+        let positions: BTreeMap<usize, usize> =
+            self.0.iter().zip(0..).filter_map(|(name, position)| Some((index(name)?, position))).collect();
         for number in 0.. {
-            match indexes.get(&number).and_then(|at| found.get_mut(*at)) {
+            match positions.get(&number).and_then(|position| found.get_mut(*position)) {
                 Some(found) => match elements.next_element::<&RawValue>()? {
                     Some(value) => *found = Some(value.get()),
                     None => break,
@@ -104,7 +108,7 @@ fn index(name: &str) -> Option<usize> {
     plain.then(|| name.parse().ok())?
 }
 
-/// Which of these names, which are in order, a member has.
+/// Reads the name of a member. Returns its position in these sorted names.
 struct Name<'n>(&'n [&'n str]);
 
 impl<'t> DeserializeSeed<'t> for Name<'_> {
@@ -131,17 +135,16 @@ impl Visitor<'_> for Name<'_> {
 mod tests {
     use serde_json::Value;
 
+    use super::super::Pointer;
     use super::*;
 
     fn at<'t>(text: &'t str, pointers: &[&str]) -> Option<Vec<Option<&'t str>>> {
-        let name = |part: &str| part.replace("~1", "/").replace("~0", "~");
-        let ways: Vec<Vec<_>> =
-            pointers.iter().map(|way| way.split('/').skip(1).map(name).collect()).collect();
-        written(text, &ways.iter().map(|way| Some(way.as_slice())).collect::<Vec<_>>()).ok()
+        let pointers: Vec<Pointer> = pointers.iter().map(|pointer| pointer.parse().unwrap()).collect();
+        values(text, &pointers.iter().map(|pointer| Some(pointer.path())).collect::<Vec<_>>()).ok()
     }
 
     #[test]
-    fn every_place_of_rfc_6901s_example_is_found() {
+    fn every_pointer_of_rfc_6901s_example_finds_its_value() {
         let text = r#" {"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8 } "#;
         let pointers = [
             "",
@@ -175,20 +178,20 @@ mod tests {
         for (pointer, found) in pointers.iter().zip(found) {
             assert_eq!(
                 tree.pointer(pointer),
-                found.map(|it| serde_json::from_str(it).unwrap()).as_ref(),
+                found.map(|value| serde_json::from_str(value).unwrap()).as_ref(),
                 "{pointer}"
             );
         }
     }
 
     #[test]
-    fn of_members_with_one_name_the_last_counts_as_a_whole() {
+    fn the_last_of_several_members_with_one_name_counts() {
         let text = r#"{"a": {"b": 1, "c": 2}, "\u0061": {"b": 3}}"#;
         assert_eq!(at(text, &["/a/b", "/a/c"]).unwrap(), [Some("3"), None]);
     }
 
     #[test]
-    fn all_of_the_text_must_be_json_wherever_one_looks() {
+    fn the_whole_text_must_be_json() {
         for text in [
             "",
             "{",

@@ -1,64 +1,64 @@
-//! How a webhook step ended, and the words in which the dialplan hears of it.
+//! The outcome of a webhook step, with its status and its reason.
 //!
-//! Every reason is made of letters, digits, spaces, `.` and `_` only: safe in any condition of any switch,
-//! quoted or not, and never a stranger's text.
+//! A reason has letters, digits, spaces, `.` and `_` only. It is safe in any condition on any switch, quoted
+//! or not, and it never quotes the answer.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::faults::{AnswerFault, RedirectFault, RequestFault, Unreachable};
-use super::json_instead;
+use super::json_fault;
+use super::status::Status;
 use crate::variable::{Assignment, Unfit, VariableName};
 
-/// How one webhook step ended.
+/// The outcome of a webhook step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A 2xx answer, and every variable set from it.
+    /// A 2xx answer that is accepted.
     Ok {
         /// The HTTP status.
         code: u16,
-        /// What the hook's variables receive.
+        /// The assignments of the hook's variables.
         set: Vec<Assignment>,
         /// True if `set` names parts of the answer and the answer has none of them.
         nothing_found: bool,
     },
-    /// The request goes on behind the call, which does not wait for it.
+    /// The request is detached: the call does not wait for the answer.
     Detached,
     /// An answer other than 2xx.
     HttpError {
         /// The HTTP status.
         code: u16,
-        /// Why its redirect was not followed, where the hook follows some.
+        /// The fault of a redirect, if the hook follows redirects.
         redirect: Option<RedirectFault>,
     },
-    /// No complete answer in time.
+    /// No complete answer before the deadline.
     Timeout {
-        /// How long was waited.
+        /// The timeout of the request.
         waited: Duration,
-        /// The stage that was not complete when the time was over.
-        awaited: Awaited,
+        /// The stage that was not complete at the deadline.
+        stage: Stage,
     },
-    /// Name, connection or TLS failed.
+    /// DNS, the connection, TLS or HTTP failed, or the circuit breaker is open.
     Unreachable(Unreachable),
     /// An answer that must not enter the channel.
     BadAnswer {
         /// The HTTP status.
         code: u16,
-        /// What is wrong with it.
         fault: AnswerFault,
-        /// Which of the variables under `set` could not be set.
+        /// The variable of `set` whose part has the fault; none for a fault of the whole answer.
         variable: Option<VariableName>,
     },
-    /// The call or the hook asked for something that cannot be.
+    /// No request was made, because the call or its hook has a fault.
     BadRequest(RequestFault),
-    /// More at once than the configuration allows.
-    Overloaded(Load),
+    /// No request was made, because a limit of the configuration is reached.
+    Overloaded(Overload),
 }
 
-/// The stage of a request that was not complete when its time was over.
+/// The stage of a request that was not complete at the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
-    /// No request had begun.
+pub enum Stage {
+    /// The request had not begun.
     Start,
     /// The name servers had not answered.
     NameServers,
@@ -72,75 +72,28 @@ pub enum Awaited {
     Body,
 }
 
-/// What there is too much of, and how much the configuration allows.
+/// The limit that is reached, with its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Load {
-    /// Calls that wait for their webhooks.
+pub enum Overload {
+    /// `limits.calls`.
     #[error("more calls at once than the limit of {0}")]
     Calls(usize),
-    /// Those of one address.
+    /// `limits.calls_per_peer`.
     #[error("more calls at once from one address than the limit of {0}")]
     CallsOfPeer(usize),
-    /// Requests that no call waits for.
+    /// `limits.detached`.
     #[error("more detached requests at once than the limit of {0}")]
     Detached(usize),
-    /// Calls and detached requests for which the system allows open files.
+    /// The system's limit of open files.
     #[error("more calls at once than the limit of {0} open files allows")]
     OpenFiles(u64),
 }
 
-/// The word for the dialplan's `WEBHOOK_STATUS`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// See [`Outcome::Ok`].
-    Ok,
-    /// See [`Outcome::HttpError`].
-    HttpError,
-    /// See [`Outcome::Timeout`].
-    Timeout,
-    /// See [`Outcome::Unreachable`].
-    Unreachable,
-    /// See [`Outcome::BadAnswer`].
-    BadAnswer,
-    /// See [`Outcome::BadRequest`].
-    BadRequest,
-    /// See [`Outcome::Overloaded`].
-    Overloaded,
-}
-
-impl Status {
-    /// Every word, in the order of the contract.
-    pub const ALL: [Self; 7] = [
-        Self::Ok,
-        Self::HttpError,
-        Self::Timeout,
-        Self::Unreachable,
-        Self::BadAnswer,
-        Self::BadRequest,
-        Self::Overloaded,
-    ];
-
-    /// The word as the dialplan compares it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::HttpError => "HTTP_ERROR",
-            Self::Timeout => "TIMEOUT",
-            Self::Unreachable => "UNREACHABLE",
-            Self::BadAnswer => "BAD_ANSWER",
-            Self::BadRequest => "BAD_REQUEST",
-            Self::Overloaded => "OVERLOADED",
-        }
-    }
-}
-
 impl Outcome {
-    /// The word for it.
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            // what was asked for was done: nothing else is known yet
+            // a detached request has done what the dialplan wants from it
             Self::Ok { .. } | Self::Detached => Status::Ok,
             Self::HttpError { .. } => Status::HttpError,
             Self::Timeout { .. } => Status::Timeout,
@@ -151,7 +104,7 @@ impl Outcome {
         }
     }
 
-    /// The HTTP status, where there was a complete answer.
+    /// Returns the HTTP status of a complete answer.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         match self {
@@ -166,7 +119,7 @@ impl Outcome {
         }
     }
 
-    /// What the hook's variables receive, which only a good answer says.
+    /// Returns the assignments of the hook's variables. Only a good answer has them.
     #[must_use]
     pub fn set(&self) -> Option<&[Assignment]> {
         match self {
@@ -181,40 +134,46 @@ impl Outcome {
         }
     }
 
-    /// Whether the webhook kept silent: no answer came, or none to the end.
+    /// True if no complete answer came.
     #[must_use]
-    pub fn is_silence(&self) -> bool {
+    pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unreachable(_))
     }
 
-    /// Whether this machine could not ask, so that nothing is known of the webhook.
+    /// True if this machine could not make the request. It says nothing about the webhook.
     #[must_use]
-    pub fn is_our_own_fault(&self) -> bool {
+    pub fn is_local_failure(&self) -> bool {
         matches!(self, Self::Unreachable(Unreachable::Descriptors))
     }
 
-    /// Whether another URL of the same webhook might do better: it kept silent, or said that it is out of order.
+    /// True if the next endpoint of the hook should be tried: no answer came, or one of 5xx.
     #[must_use]
-    pub fn calls_for_another(&self) -> bool {
-        self.is_silence() || matches!(self, Self::HttpError { code: 500..=599, .. })
+    pub fn should_fail_over(&self) -> bool {
+        self.is_unanswered() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
-    /// The same outcome where the switch cannot carry what was to be set; for a part of the answer, in which variable.
+    /// Turns a good outcome into BAD_ANSWER, because the switch cannot carry a value.
+    ///
+    /// `variable` is none if the value is the whole answer.
     #[must_use]
-    pub fn but_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
+    pub fn into_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
         match self {
             Self::Ok { code, set, .. } => {
-                let whole = set.first().filter(|_| variable.is_none());
-                let json = whole.and_then(|whole| json_instead(whole.value.as_bytes()));
-                let quoted = json.filter(|_| unfit == Unfit::Quote);
-                Self::BadAnswer { code, fault: quoted.unwrap_or(AnswerFault::Unfit(unfit)), variable }
+                let json = match set.first() {
+                    // a quotation mark that the switch cannot carry is often one of JSON
+                    Some(whole) if variable.is_none() && unfit == Unfit::Quote => {
+                        json_fault(whole.value.as_bytes())
+                    }
+                    Some(_) | None => None,
+                };
+                Self::BadAnswer { code, fault: json.unwrap_or(AnswerFault::Unfit(unfit)), variable }
             }
             other => other,
         }
     }
 }
 
-/// The clause for `WEBHOOK_REASON`; empty after a good outcome.
+/// Writes `WEBHOOK_REASON`. It is empty after a good outcome.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -223,7 +182,7 @@ impl fmt::Display for Outcome {
             Self::HttpError { code, redirect: Some(fault) } => {
                 write!(f, "the webhook answered {code} and {fault}")
             }
-            Self::Timeout { waited, awaited } => write!(f, "{awaited} within {waited:?}"),
+            Self::Timeout { waited, stage } => write!(f, "{stage} within {waited:?}"),
             Self::Unreachable(why) => why.fmt(f),
             Self::BadAnswer { fault, variable: None, .. } => fault.fmt(f),
             Self::BadAnswer { fault, variable: Some(name), .. } => write!(f, "{fault}. it was for {name}"),
@@ -233,8 +192,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The clause of a `TIMEOUT`, without the time.
-impl fmt::Display for Awaited {
+/// Writes the reason of a `TIMEOUT`, without the time.
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "no time was left to ask the webhook",
@@ -248,177 +207,4 @@ impl fmt::Display for Awaited {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::super::faults::Coding;
-    use super::*;
-
-    fn every_stage() -> [Awaited; 6] {
-        use Awaited::{Answer, Body, Connection, NameServers, Start, Tls};
-        [Start, NameServers, Connection, Tls, Answer, Body]
-    }
-
-    /// One of each kind, and each fault: what the dialplan can ever hear.
-    #[expect(clippy::too_many_lines, reason = "a list")]
-    fn every_outcome() -> Vec<Outcome> {
-        use {AnswerFault as A, RequestFault as R, Unreachable as U};
-        let waited = Duration::from_millis(1500);
-        let mut all = vec![
-            Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false },
-            Outcome::Detached,
-            Outcome::HttpError { code: 503, redirect: None },
-            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::NoTarget) },
-            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Host) },
-            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Port) },
-            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::Downgrade) },
-            Outcome::HttpError { code: 302, redirect: Some(RedirectFault::TooMany) },
-            Outcome::Overloaded(Load::Calls(10_000)),
-            Outcome::Overloaded(Load::CallsOfPeer(100)),
-            Outcome::Overloaded(Load::Detached(1000)),
-            Outcome::Overloaded(Load::OpenFiles(1024)),
-        ];
-        let unreachable = [
-            U::Name,
-            U::NameMalformed,
-            U::NameServers,
-            U::Refused,
-            U::NoRoute,
-            U::CertificateExpired,
-            U::CertificateName,
-            U::CertificateNameless,
-            U::CertificateIssuer,
-            U::Certificate,
-            U::Tls,
-            U::TlsVersion,
-            U::NotTls,
-            U::ClosedInHandshake,
-            U::Closed,
-            U::NotHttp,
-            U::TooManyHeaders,
-            U::Descriptors,
-            U::CertificateOfAuthority,
-            U::Other,
-            U::Resting { failures: 5, probe: waited },
-        ];
-        let answers = [
-            A::TooLong,
-            A::TextTooLong,
-            A::WordTooLong,
-            A::NotAWord,
-            A::ControlByte,
-            A::Layout,
-            A::JsonString,
-            A::JsonDocument,
-            A::NotUtf8,
-            A::NotOneOfTheAnswers,
-            A::NotJson,
-            A::Charset,
-            A::Compressed(Coding::Gzip),
-            A::Compressed(Coding::Deflate),
-            A::Compressed(Coding::Brotli),
-            A::Compressed(Coding::Zstd),
-            A::Compressed(Coding::Compress),
-            A::Compressed(Coding::Other),
-            A::Object("customer.name".to_owned()),
-            A::List("customer.name".to_owned()),
-            A::Unfit(Unfit::Newline),
-            A::Unfit(Unfit::Nul),
-            A::Unfit(Unfit::Quote),
-            A::Unfit(Unfit::LineFeedAtEnd),
-            A::Unfit(Unfit::TooLong),
-            A::Unfit(Unfit::Expansion),
-            A::Unfit(Unfit::Scope),
-            A::Unfit(Unfit::Array),
-        ];
-        let name = crate::hook::ShownName::of(&[b'x'; 32]);
-        let requests = [
-            R::NoSuchHook,
-            R::Address,
-            R::UnknownParameter(name),
-            R::UnquotedUrl(name),
-            R::UnencodedUrl(name),
-            R::UnknownChoice(name),
-            R::RepeatedParameter,
-            R::NotForTheCall,
-            R::Arguments,
-            R::UrlMissing,
-            R::Url,
-            R::UrlFragment,
-            R::UrlPlaceholder,
-            R::UrlNotAllowed,
-            R::Method,
-            R::Timeout,
-            R::Accept,
-            R::AcceptAny,
-            R::Variable,
-            R::ReservedVariable,
-            R::VariableOfSet,
-            R::PathDots,
-            R::UrlTooLong,
-            R::UrlNotExact,
-            R::ArgumentsNotWhole,
-            R::VariableNotWhole,
-            R::TooManyVariables,
-        ];
-        all.extend(every_stage().map(|awaited| Outcome::Timeout { waited, awaited }));
-        all.extend(unreachable.map(Outcome::Unreachable));
-        let name = || "CRM_NAME".parse().ok();
-        all.extend(answers.iter().cloned().map(|fault| Outcome::BadAnswer {
-            code: 200,
-            fault,
-            variable: name(),
-        }));
-        all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None }));
-        all.extend(requests.map(Outcome::BadRequest));
-        all
-    }
-
-    #[test]
-    fn every_word_is_in_the_list_and_no_other() {
-        let words: BTreeSet<_> = every_outcome().iter().map(Outcome::status).collect();
-        assert_eq!(words, BTreeSet::from(Status::ALL));
-    }
-
-    #[test]
-    fn a_reason_is_safe_in_any_condition() {
-        for outcome in every_outcome() {
-            let reason = outcome.to_string();
-            let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_');
-            assert!(reason.chars().all(safe), "{reason}");
-            assert!(reason.len() < 200, "{reason}");
-            assert_eq!(reason.is_empty(), outcome.status() == Status::Ok, "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn each_stage_of_a_timeout_has_a_reason_of_its_own() {
-        let waited = Duration::from_secs(2);
-        let reasons = every_stage().map(|awaited| Outcome::Timeout { waited, awaited }.to_string());
-        assert_eq!(BTreeSet::from(reasons).len(), every_stage().len());
-    }
-
-    #[test]
-    fn no_reason_suggests_less_safety() {
-        for outcome in every_outcome() {
-            let reason = outcome.to_string();
-            for word in ["accept is any", "accept any", "accept is text", "insecure"] {
-                assert!(!reason.contains(word), "{reason}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lack_of_descriptors_is_no_failure_of_the_webhook() {
-        let ours: Vec<_> = every_outcome().into_iter().filter(Outcome::is_our_own_fault).collect();
-        assert_eq!(ours, [Outcome::Unreachable(Unreachable::Descriptors)]);
-    }
-
-    #[test]
-    fn what_the_switch_cannot_carry_is_a_bad_answer() {
-        let ok = Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false };
-        let refused = ok.but_unfit(Unfit::Quote, None);
-        assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
-        assert_eq!(refused.set(), None);
-    }
-}
+mod tests;

@@ -1,23 +1,24 @@
-//! Which of a stranger's texts may enter a channel variable: words, and texts for people.
+//! Tells words and texts for people from all others, before they enter a channel variable.
 //!
-//! Knows characters; does not know what a switch's wire can carry, and which part of an answer the text is.
+//! Knows characters; does not know the switch, nor which part of an answer the text is.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 use crate::hook::AnswerFault;
 
-/// Bytes of the longest word.
+/// The longest word, in bytes.
 const LONGEST_WORD: usize = 128;
 
-/// Bytes of the longest text: far from where Asterisk cuts an expression (4,095).
+/// The longest text, in bytes. Asterisk cuts an expression at 4,095.
 const LONGEST_TEXT: usize = 1024;
 
-/// Says why a text is not a word: letters and digits of any script, and the signs of [`is_sign`].
+/// Returns the fault of a text that is not a word: letters and digits of any script, and the signs of
+/// [`is_sign`].
 ///
-/// A word holds nothing that separates, quotes, brackets or expands anything on either switch. It is empty or has 1 to
+/// No character of a word separates, quotes, brackets or expands anything on either switch. A word has 0 to
 /// 128 bytes.
-pub(super) fn not_a_word(text: &[u8]) -> Option<AnswerFault> {
+pub(super) fn word_fault(text: &[u8]) -> Option<AnswerFault> {
     let Ok(characters) = std::str::from_utf8(text) else { return Some(AnswerFault::NotUtf8) };
     let mut marks_fit = false;
     for character in characters.chars() {
@@ -34,17 +35,17 @@ pub(super) fn not_a_word(text: &[u8]) -> Option<AnswerFault> {
     (text.len() > LONGEST_WORD).then_some(AnswerFault::WordTooLong)
 }
 
-/// A character, by what it is in a word.
+/// The kinds of characters in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A letter, or a decimal digit.
+    /// A letter or a decimal digit.
     Letter,
-    /// A combining mark: the vowel signs of many scripts, and the accents of a name in Unicode's decomposed form (NFD).
-    /// It belongs to the letter before it.
+    /// A combining mark, which belongs to the letter before it: the vowel signs of many scripts, and the
+    /// accents of Unicode's decomposed form (NFD).
     Mark,
     /// One of the signs of numbers and names.
     Sign,
-    /// Anything else, and whatever nobody sees.
+    /// Any other character, and every invisible one.
     Other,
 }
 
@@ -69,28 +70,30 @@ impl Kind {
     }
 }
 
-/// The signs of a word: those of telephone numbers, of names of queues and of file names.
+/// True for the signs of telephone numbers, queue names and file names.
 fn is_sign(character: char) -> bool {
     matches!(character, '.' | '_' | '+' | '-' | '#' | '*')
 }
 
-/// Says why a text is not one for people, whichever the switch. (A switch adds its own rules.)
+/// Returns the fault of a text that is not a text for people. Each switch has further rules.
 #[must_use]
-pub fn not_a_text(text: &[u8]) -> Option<AnswerFault> {
+pub fn text_fault(text: &[u8]) -> Option<AnswerFault> {
     if text.len() > LONGEST_TEXT {
         return Some(AnswerFault::TextTooLong);
     }
     match std::str::from_utf8(text) {
         Err(_) => Some(AnswerFault::NotUtf8),
         Ok(text) if text.contains(char::is_control) => Some(AnswerFault::ControlByte),
-        Ok(text) if text.contains(separates_or_turns) => Some(AnswerFault::Layout),
+        Ok(text) if text.contains(is_layout_control) => Some(AnswerFault::Layout),
         Ok(_) => None,
     }
 }
 
-/// True for the line and the paragraph separator, and for every bidirectional control (`Bidi_Control` of Unicode): with
-/// them a text shows in another way than it is compared.
-fn separates_or_turns(character: char) -> bool {
+/// True for the line and the paragraph separator, and for every bidirectional control (`Bidi_Control` of
+/// Unicode).
+///
+/// They make a text look different from what is compared.
+fn is_layout_control(character: char) -> bool {
     matches!(character, '\u{2028}' | '\u{2029}')
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}')
         || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -119,7 +122,7 @@ mod tests {
             &"x".repeat(128),
             &"é".repeat(64),
         ] {
-            assert_eq!(not_a_word(word.as_bytes()), None, "{word:?}");
+            assert_eq!(word_fault(word.as_bytes()), None, "{word:?}");
         }
         for (text, fault) in [
             ("a b", AnswerFault::NotAWord),
@@ -131,26 +134,26 @@ mod tests {
             (&"x".repeat(129), AnswerFault::WordTooLong),
             (&"é".repeat(65), AnswerFault::WordTooLong),
         ] {
-            assert_eq!(not_a_word(text.as_bytes()), Some(fault), "{text:?}");
+            assert_eq!(word_fault(text.as_bytes()), Some(fault), "{text:?}");
         }
-        assert_eq!(not_a_word(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+        assert_eq!(word_fault(b"caf\xe9"), Some(AnswerFault::NotUtf8));
     }
 
     #[test]
-    fn of_ascii_a_word_has_64_letters_digits_and_underscores_and_five_signs() {
-        let plain = (0..=127_u8).filter(|byte| not_a_word(&[*byte]).is_none()).map(char::from);
+    fn a_word_may_have_all_ascii_letters_and_digits_and_six_signs() {
+        let plain = (0..=127_u8).filter(|byte| word_fault(&[*byte]).is_none()).map(char::from);
         let signs: String = plain.filter(|character| !character.is_ascii_alphanumeric()).collect();
         assert_eq!(signs, "#*+-._");
     }
 
     #[test]
-    fn a_name_in_decomposed_form_is_a_word_as_it_is_in_composed_form() {
-        assert_eq!(not_a_word("Jose\u{301}".as_bytes()), None);
-        assert_eq!(not_a_word("Jos\u{e9}".as_bytes()), None);
+    fn a_name_is_a_word_in_composed_and_decomposed_form() {
+        assert_eq!(word_fault("Jose\u{301}".as_bytes()), None);
+        assert_eq!(word_fault("Jos\u{e9}".as_bytes()), None);
     }
 
     #[test]
-    fn a_mark_needs_a_letter_and_what_nobody_sees_is_none() {
+    fn a_mark_without_a_letter_and_an_invisible_character_are_refused() {
         for text in [
             "\u{301}a",
             "-\u{301}",
@@ -161,25 +164,25 @@ mod tests {
             "\u{3164}",
             "\u{feff}a",
         ] {
-            assert_eq!(not_a_word(text.as_bytes()), Some(AnswerFault::NotAWord), "{text:?}");
+            assert_eq!(word_fault(text.as_bytes()), Some(AnswerFault::NotAWord), "{text:?}");
         }
     }
 
     #[test]
-    fn a_text_has_no_control_of_any_kind() {
-        let of = |character: char| not_a_text(format!("a{character}b").as_bytes());
+    fn a_text_has_no_control_character_of_any_kind() {
+        let fault = |character: char| text_fault(format!("a{character}b").as_bytes());
         for control in ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}') {
-            assert_eq!(of(control), Some(AnswerFault::ControlByte), "{control:?}");
+            assert_eq!(fault(control), Some(AnswerFault::ControlByte), "{control:?}");
         }
         let turning = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
         for character in turning.chain(['\u{2028}', '\u{2029}', '\u{61c}', '\u{200e}', '\u{200f}']) {
-            assert_eq!(of(character), Some(AnswerFault::Layout), "{character:?}");
+            assert_eq!(fault(character), Some(AnswerFault::Layout), "{character:?}");
         }
         for character in [' ', '\u{a0}', '\u{ad}', '\u{200d}', '☎', 'ש', '\'', ','] {
-            assert_eq!(of(character), None, "{character:?}");
+            assert_eq!(fault(character), None, "{character:?}");
         }
-        assert_eq!(not_a_text(&[b'x'; 1025]), Some(AnswerFault::TextTooLong));
-        assert_eq!(not_a_text(&[b'x'; 1024]), None);
-        assert_eq!(not_a_text(b"caf\xe9"), Some(AnswerFault::NotUtf8));
+        assert_eq!(text_fault(&[b'x'; 1025]), Some(AnswerFault::TextTooLong));
+        assert_eq!(text_fault(&[b'x'; 1024]), None);
+        assert_eq!(text_fault(b"caf\xe9"), Some(AnswerFault::NotUtf8));
     }
 }

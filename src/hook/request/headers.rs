@@ -1,18 +1,18 @@
-//! The headers of a hook: fixed ones, and those that say something of the call.
+//! The headers that a hook adds to its requests: fixed ones, and templates that a call fills in.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::template::{Braces, Place, Placeholder, Template};
+use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::redact::is_secret_name;
 
-/// What a hook adds to the headers of every request.
+/// The headers that a hook adds to every request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
-    /// The same for every call. Secrets are marked as sensitive.
+    /// The headers that are the same for every call. Secrets are marked as sensitive.
     pub fixed: HeaderMap,
-    /// With placeholders.
-    pub made: Vec<(HeaderName, HeaderTemplate)>,
+    /// The headers with placeholders.
+    pub templates: Vec<(HeaderName, HeaderTemplate)>,
 }
 
 /// The value of a header, with placeholders.
@@ -20,20 +20,21 @@ pub struct Headers {
 pub struct HeaderTemplate(Template);
 
 impl HeaderTemplate {
-    /// Reads a value; without placeholders and doubled braces it is a fixed one.
+    /// Reads a value. It is a fixed one if it has no placeholders.
     ///
     /// # Errors
-    /// Says everything that is wrong with the text, and what would be right.
+    /// Returns every fault of the text, with the remedy.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
-        match (Template::parse(text, Braces::Doubled), HeaderValue::from_str(text)) {
-            (Ok(template), Ok(_)) => Ok(Self(template)),
-            (Ok(_), Err(_)) => Err(vec![NOT_A_VALUE.to_owned()]),
-            (Err(faults), Ok(_)) => Err(faults),
-            (Err(faults), Err(_)) => Err([faults, vec![NOT_A_VALUE.to_owned()]].concat()),
+        let template = Template::parse(text, Braces::Doubled);
+        if HeaderValue::from_str(text).is_ok() {
+            return template.map(Self);
         }
+        let mut faults = template.err().unwrap_or_default();
+        faults.push(NOT_A_VALUE.to_owned());
+        Err(faults)
     }
 
-    /// The value, where it is the same for every call.
+    /// Returns the value if it is the same for every call.
     #[must_use]
     pub fn fixed(&self) -> Option<HeaderValue> {
         let literal = self.0.literals.first().filter(|_| self.0.placeholders.is_empty())?;
@@ -41,26 +42,25 @@ impl HeaderTemplate {
     }
 }
 
-/// What to write instead of something that no header can hold.
+/// The fault of a text that cannot be the value of a header.
 pub const NOT_A_VALUE: &str = "not a header's value; write printable ASCII";
 
 impl Headers {
-    /// The names, in no particular order.
+    /// Returns the names of all headers, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.fixed.keys().chain(self.made.iter().map(|(name, _)| name))
+        self.fixed.keys().chain(self.templates.iter().map(|(name, _)| name))
     }
 
-    /// What they ask of the call.
     pub(in crate::hook) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
-        self.made.iter().flat_map(|(_, made)| &made.0.placeholders)
+        self.templates.iter().flat_map(|(_, template)| &template.0.placeholders)
     }
 
-    /// Adds what they are for this call.
-    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, report: &Report<'_>) {
+    /// Adds the headers of one call.
+    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, context: &Report<'_>) {
         headers.extend(self.fixed.clone());
-        for (name, HeaderTemplate(template)) in &self.made {
-            // its literals were tried, and what placeholders hold is percent-encoded
-            if let Ok(mut value) = HeaderValue::from_str(&template.render(report, Place::Header)) {
+        for (name, HeaderTemplate(template)) in &self.templates {
+            // always true: the literals were checked, and the values of placeholders are percent-encoded
+            if let Ok(mut value) = HeaderValue::from_str(&template.render(context, Encoding::Header)) {
                 value.set_sensitive(is_secret_name(name.as_str()));
                 headers.insert(name.clone(), value);
             }

@@ -1,4 +1,5 @@
-//! Signatures of Standard Webhooks 1.0: who sent a request, and that nobody changed it.
+//! Signs requests as Standard Webhooks 1.0 does: the webhook can check the sender, and that nobody changed
+//! the request.
 //!
 //! ```text
 //! signed            = webhook-id "." webhook-timestamp "." body
@@ -12,15 +13,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-/// What requests are signed with: one secret, or two while one takes the other's place.
+/// The secrets of a hook: one, or two while a new one replaces the old one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer(pub Vec<SigningSecret>);
 
-/// A shared secret, written `whsec_` and Base64. Its `Debug` prints nothing of it.
+/// A shared secret, written as `whsec_` and Base64. Its `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Vec<u8>);
 
-/// Why a text is no such secret.
+/// The fault of a text that is not a signing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a signing secret; write whsec_ and 24 to 64 random bytes in Base64 (echo whsec_$(openssl rand -base64 32))"
@@ -44,7 +45,9 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl Signer {
-    /// The value of `webhook-signature`: one signature for each secret. The timestamp is in seconds since the epoch.
+    /// Returns the value of `webhook-signature`: one signature for each secret.
+    ///
+    /// The timestamp is in seconds since the epoch.
     #[must_use]
     pub fn sign(&self, webhook_id: &str, timestamp: u64, body: &[u8]) -> String {
         let signed = [format!("{webhook_id}.{timestamp}.").as_bytes(), body].concat();
@@ -63,7 +66,7 @@ mod tests {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     #[test]
-    fn it_signs_as_the_specifications_example_does() {
+    fn the_signature_of_the_specifications_example_is_reproduced() {
         let signer = Signer(vec![SECRET.parse().unwrap()]);
         assert_eq!(
             signer.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}"),
@@ -80,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_too_short_or_not_base64_is_none() {
+    fn a_secret_that_is_too_short_or_not_base64_is_refused() {
         for text in ["", "geheim", "whsec_", "whsec_geheim", "whsec_AAAA", &SECRET[6..]] {
             assert_eq!(text.parse::<SigningSecret>(), Err(NotASigningSecret), "{text}");
         }

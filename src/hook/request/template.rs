@@ -1,4 +1,4 @@
-//! A text with placeholders, and how what they hold is encoded for the place where it stands.
+//! A text with placeholders. A call fills them in, each value encoded for its surroundings.
 //!
 //! ```text
 //! placeholder = "{" field-name "}" / "{variables." variable-name "}"
@@ -16,12 +16,12 @@ use crate::variable::FetchName;
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::hook) struct Template {
-    /// The literal texts, one more than there are placeholders.
+    /// The texts around the placeholders, one more than there are placeholders.
     pub(in crate::hook) literals: Vec<String>,
     pub(in crate::hook) placeholders: Vec<Placeholder>,
 }
 
-/// What a placeholder stands for.
+/// The source of a value that a template shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placeholder {
     /// A field of the call.
@@ -30,45 +30,48 @@ pub enum Placeholder {
     Variable(FetchName),
 }
 
-/// How a literal brace is written.
+/// The notation of a literal brace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::hook) enum Braces {
-    /// `%7B` and `%7D`, as in any URL.
+    /// `%7B` and `%7D`.
     Encoded,
     /// `{{` and `}}`.
     Doubled,
 }
 
-/// Where a placeholder stands.
+/// The encoding of the values that are filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::hook) enum Place {
-    /// A path segment or a query value: percent-encoded but for what RFC 3986, section 2.3, calls unreserved.
+pub(in crate::hook) enum Encoding {
+    /// For a path segment or a query value: percent-encoded, except the unreserved characters of RFC 3986,
+    /// section 2.3.
     Url,
-    /// The value of a header: percent-encoded but for the `attr-char` of RFC 8187, so that it can never become
-    /// another header, a further item of a list or a parameter.
+    /// For the value of a header: percent-encoded, except the `attr-char` of RFC 8187. The value can never
+    /// become another header, a further item of a list or a parameter.
     Header,
-    /// A JSON string, which is quoted as a whole later: bytes that are not UTF-8 become U+FFFD.
-    Text,
+    /// For a JSON string, which is quoted as a whole later: bytes that are not UTF-8 become U+FFFD.
+    Json,
 }
 
 impl Template {
-    /// Cuts a text at its placeholders.
+    /// Reads a text with placeholders.
     ///
     /// # Errors
-    /// Says of every placeholder what is wrong with it and what would be right.
+    /// Returns the fault of every wrong placeholder, with the remedy.
     pub(in crate::hook) fn parse(text: &str, braces: Braces) -> Result<Self, Vec<String>> {
         let (mut literals, mut placeholders) = (vec![String::new()], Vec::new());
         let (mut rest, mut faults) = (text, Vec::new());
         while let Some(at) = rest.find(['{', '}']) {
-            let (before, brace) = rest.split_at(at);
+            let (before, at_brace) = rest.split_at(at);
             append(&mut literals, before);
-            if let Some(behind) = doubled(brace).filter(|_| braces == Braces::Doubled) {
-                append(&mut literals, brace.get(..1).unwrap_or_default());
+            if braces == Braces::Doubled
+                && let Some(behind) = behind_doubled(at_brace)
+            {
+                append(&mut literals, at_brace.get(..1).unwrap_or_default());
                 rest = behind;
                 continue;
             }
-            let (read, behind) = braces.placeholder(brace);
-            match read {
+            let (placeholder, behind) = braces.placeholder(at_brace);
+            match placeholder {
                 Ok(placeholder) => placeholders.push(placeholder),
                 Err(fault) => faults.push(fault),
             }
@@ -79,16 +82,16 @@ impl Template {
         if faults.is_empty() { Ok(Self { literals, placeholders }) } else { Err(faults) }
     }
 
-    /// The text for one call.
-    pub(in crate::hook) fn render(&self, report: &Report<'_>, place: Place) -> String {
+    /// Returns the text for one call.
+    pub(in crate::hook) fn render(&self, context: &Report<'_>, encoding: Encoding) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
-            let held = placeholder.held(report);
-            match place {
-                Place::Url => text.extend(percent_encode(&held, UNRESERVED)),
-                Place::Header => text.extend(percent_encode(&held, ATTRIBUTE_CHARACTERS)),
-                Place::Text => text.push_str(&String::from_utf8_lossy(&held)),
+            let value = placeholder.value(context);
+            match encoding {
+                Encoding::Url => text.extend(percent_encode(&value, UNRESERVED)),
+                Encoding::Header => text.extend(percent_encode(&value, ATTRIBUTE_CHARACTERS)),
+                Encoding::Json => text.push_str(&String::from_utf8_lossy(&value)),
             }
             text.push_str(literal);
         }
@@ -102,24 +105,24 @@ fn append(literals: &mut [String], text: &str) {
     }
 }
 
-/// What stands behind `{{` or `}}`.
-fn doubled(text: &str) -> Option<&str> {
+/// Returns the text behind `{{` or `}}`.
+fn behind_doubled(text: &str) -> Option<&str> {
     text.strip_prefix("{{").or_else(|| text.strip_prefix("}}"))
 }
 
 impl Braces {
-    /// What stands at a brace, and the text behind it.
+    /// Reads the placeholder at a brace. Returns the text behind it, too.
     fn placeholder(self, text: &str) -> (Result<Placeholder, String>, &str) {
         let Some(inside) = text.strip_prefix('{') else {
-            return (Err(self.lonely('}', '{')), text.get(1..).unwrap_or_default());
+            return (Err(self.unpaired('}', '{')), text.get(1..).unwrap_or_default());
         };
         match inside.split_once('}') {
             Some((name, behind)) => (Placeholder::parse(name), behind),
-            None => (Err(self.lonely('{', '}')), ""),
+            None => (Err(self.unpaired('{', '}')), ""),
         }
     }
 
-    fn lonely(self, found: char, missing: char) -> String {
+    fn unpaired(self, found: char, missing: char) -> String {
         let literal = match (self, found) {
             (Self::Encoded, '{') => "%7B",
             (Self::Encoded, _) => "%7D",
@@ -131,49 +134,50 @@ impl Braces {
 }
 
 impl Placeholder {
-    /// Reads what stands between the braces.
+    /// Reads the text between the braces.
     ///
     /// # Errors
-    /// Says which names there are.
+    /// Returns a sentence with the known name that is most similar, or with all known names.
     pub(in crate::hook) fn parse(name: &str) -> Result<Self, String> {
         if let Some(variable) = name.strip_prefix("variables.") {
             let variable = variable.parse().map_err(|fault| format!("placeholder `{{{name}}}`: {fault}"))?;
             return Ok(Self::Variable(variable));
         }
+        if let Some(field) = Field::named(name) {
+            return Ok(Self::Field(field));
+        }
+        let unknown = format!("unknown placeholder `{{{name}}}`");
+        if is_variable_like(name) {
+            return Err(format!("{unknown}; a channel variable is `{{variables.{name}}}`"));
+        }
         let names = Field::ALL.map(Field::name);
-        Field::named(name).map(Self::Field).ok_or_else(|| match nearest(name, names) {
-            _ if is_a_variables(name) => {
-                format!("unknown placeholder `{{{name}}}`; a channel variable is `{{variables.{name}}}`")
-            }
-            Some(near) => format!("unknown placeholder `{{{name}}}`; did you mean `{{{near}}}`?"),
-            None => {
-                format!("unknown placeholder `{{{name}}}`; known are {} and variables.NAME", names.join(", "))
-            }
+        Err(match nearest(name, names) {
+            Some(near) => format!("{unknown}; did you mean `{{{near}}}`?"),
+            None => format!("{unknown}; known are {} and variables.NAME", names.join(", ")),
         })
     }
 
-    /// True if somebody who writes this between braces means a placeholder.
+    /// True if a text between braces is a placeholder or a mistyped one.
     pub(in crate::hook) fn is_meant(name: &str) -> bool {
         Self::parse(name).is_ok() || nearest(name, Field::ALL.map(Field::name)).is_some()
     }
 
-    /// What it stands for in this call.
-    pub(in crate::hook) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
+    pub(in crate::hook) fn value<'a>(&self, context: &Report<'a>) -> Cow<'a, [u8]> {
         match self {
-            Self::Field(field) => report.field(*field),
-            Self::Variable(name) => Cow::Borrowed(report.variable(name)),
+            Self::Field(field) => context.field(*field),
+            Self::Variable(name) => Cow::Borrowed(context.variable(name)),
         }
     }
 
-    /// Whether no two calls have the same in it.
-    pub(in crate::hook) fn differs_by_call(&self) -> bool {
+    /// True if the value is another one in every call.
+    pub(in crate::hook) fn is_unique_per_call(&self) -> bool {
         match self {
-            Self::Field(field) => field.differs_by_call(),
+            Self::Field(field) => field.is_unique_per_call(),
             Self::Variable(_) => false,
         }
     }
 
-    /// The channel variable that it asks for.
+    /// Returns the name of the channel variable that must be read.
     pub(in crate::hook) fn variable(&self) -> Option<&FetchName> {
         match self {
             Self::Field(_) => None,
@@ -182,10 +186,10 @@ impl Placeholder {
     }
 }
 
-/// True if a name that is no field looks like a channel variable: `ACCOUNT` or `sip_h_X-Customer`.
-fn is_a_variables(name: &str) -> bool {
-    let small = name.bytes().any(|byte| byte.is_ascii_lowercase());
-    name.parse::<FetchName>().is_ok() && (!small || name.contains(['-', '.']))
+/// True if an unknown name looks like a channel variable: `ACCOUNT` or `sip_h_X-Customer`.
+fn is_variable_like(name: &str) -> bool {
+    let has_lower_case = name.bytes().any(|byte| byte.is_ascii_lowercase());
+    name.parse::<FetchName>().is_ok() && (!has_lower_case || name.contains(['-', '.']))
 }
 
 impl fmt::Display for Placeholder {
@@ -197,8 +201,10 @@ impl fmt::Display for Placeholder {
     }
 }
 
+/// `unreserved` of RFC 3986, section 2.3.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// `attr-char` of RFC 8187.
 const ATTRIBUTE_CHARACTERS: &AsciiSet = &UNRESERVED
     .remove(b'!')
     .remove(b'#')
@@ -218,30 +224,30 @@ mod tests {
     use crate::call::tests::known_caller;
     use crate::variable::Value;
 
-    fn rendered(template: &str, name: &[u8], place: Place) -> String {
+    fn rendered(template: &str, name: &[u8], encoding: Encoding) -> String {
         let call = Call { caller_name: Value::from(name.to_vec()), ..known_caller() };
-        let report = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
-        Template::parse(template, Braces::Doubled).unwrap().render(&report, place)
+        let context = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        Template::parse(template, Braces::Doubled).unwrap().render(&context, encoding)
     }
 
     #[test]
-    fn what_a_placeholder_holds_is_encoded_for_its_place() {
+    fn a_value_is_encoded_for_a_header_a_url_or_json() {
         let name = b"+31 a,b;c=\"d\" \xe9\r\nX: y%";
         let template = "<{phonebook_caller_name}>";
         assert_eq!(
-            rendered(template, name, Place::Header),
+            rendered(template, name, Encoding::Header),
             "<+31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
         );
         assert_eq!(
-            rendered(template, name, Place::Url),
+            rendered(template, name, Encoding::Url),
             "<%2B31%20a%2Cb%3Bc%3D%22d%22%20%E9%0D%0AX%3A%20y%25>"
         );
-        assert_eq!(rendered(template, name, Place::Text), "<+31 a,b;c=\"d\" \u{fffd}\r\nX: y%>");
+        assert_eq!(rendered(template, name, Encoding::Json), "<+31 a,b;c=\"d\" \u{fffd}\r\nX: y%>");
     }
 
     #[test]
-    fn a_brace_that_is_meant_is_doubled() {
-        assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Place::Text), "{x}{}");
+    fn a_doubled_brace_is_a_literal_one() {
+        assert_eq!(rendered("{{{phonebook_caller_name}}}{{}}", b"x", Encoding::Json), "{x}{}");
         for text in ["{", "}", "{uuid", "uuid}", "{{}", "{}}"] {
             let fault = Template::parse(text, Braces::Doubled).unwrap_err().join("\n");
             assert!(
@@ -252,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_placeholder_is_told() {
+    fn every_wrong_placeholder_has_a_fault() {
         let faults = Template::parse("{uid} {uuid} {caler_number} } {x", Braces::Doubled).unwrap_err();
-        let told = ["`{uuid}`?", "`{caller_number}`?", "a `}` without", "a `{` without"];
-        assert_eq!(faults.len(), told.len(), "{faults:?}");
-        assert!(faults.iter().zip(told).all(|(fault, told)| fault.contains(told)), "{faults:?}");
+        let expected = ["`{uuid}`?", "`{caller_number}`?", "a `}` without", "a `{` without"];
+        assert_eq!(faults.len(), expected.len(), "{faults:?}");
+        assert!(faults.iter().zip(expected).all(|(fault, text)| fault.contains(text)), "{faults:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Steps from the call to what is set.
+//! A step, from the call to its assignments.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,9 @@ use url::Url;
 use crate::call::tests::known_caller;
 use crate::call::{Call, Parameter, SwitchKind};
 use crate::hook::{
-    AllowedUrls, Answer, Awaited, Headers, Hook, Identity, Outcome, Policy, Receiver, Redirects, Request,
-    RequestFault, ShownName, Source, Step, Target, UrlTemplate,
+    AllowedUrls, Answer, Headers, Hook, Identity, Mapping, Outcome, Policy, Request, RequestFault, ShownName,
+    Source, Stage, Step, UrlTemplate,
 };
-use crate::tls::Tls;
 use crate::variable::{Assignment, Value};
 
 fn policy() -> Policy {
@@ -21,7 +20,7 @@ fn policy() -> Policy {
     let crm = Hook {
         variable: Some("CRM".parse().unwrap()),
         otherwise: Value::from("reception"),
-        headers: Headers { fixed, made: Vec::new() },
+        headers: Headers { fixed, templates: Vec::new() },
         ..Hook::new(UrlTemplate::parse("https://crm.example/r?did={callee_number}").unwrap())
     };
     let hooks = BTreeMap::from([("crm".to_owned(), Arc::new(crm))]);
@@ -74,7 +73,7 @@ fn the_call_chooses_timeout_and_variable_in_the_query() {
 }
 
 #[test]
-fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
+fn an_ad_hoc_step_takes_its_parameters_from_query_or_arguments() {
     let url = ("url", "https://x.example/r?to=2,3&b={b}");
     for address in ["webhook", "", "?timeout=3", "webhook?url=http%3A%2F%2Fh%2Fa%26b%2Bc+d&method=GET"] {
         let arguments =
@@ -87,7 +86,7 @@ fn an_ad_hoc_step_is_its_parameters_wherever_they_stand() {
 }
 
 #[test]
-fn an_ad_hoc_step_accepts_a_word_unless_it_asks_for_a_text() {
+fn an_ad_hoc_step_accepts_a_word_or_on_request_a_text() {
     let judged = |accept: &[(&str, &str)], switch| {
         let arguments = [&[("url", "http://h/"), ("variable", "R")], accept].concat();
         let step = policy().step(&Call { switch, ..call("webhook", &arguments) });
@@ -102,7 +101,7 @@ fn an_ad_hoc_step_accepts_a_word_unless_it_asks_for_a_text() {
 }
 
 #[test]
-fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
+fn a_note_says_what_to_write_and_never_quotes_the_answer() {
     let note = |address: &str, arguments: &[(&str, &str)], answer: &str| {
         let step = policy().step(&call(address, arguments));
         let answer = Answer { code: 200, body: answer.into(), ..Answer::default() };
@@ -110,12 +109,12 @@ fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
     };
     assert_eq!(
         note("crm", &[], "\"sales\"").unwrap(),
-        "write set = { CRM = \"\" } in the place of variable; the empty pointer names the whole answer"
+        "write set = { CRM = \"\" } instead of variable; the empty pointer names the whole answer"
     );
     let ad_hoc = [("url", "http://h/"), ("variable", "R")];
     assert_eq!(
         note("webhook", &ad_hoc, "{\"route\": \"sales\"}").unwrap(),
-        "configure a hook with set = { R = \"/NAME\" } in the place of this ad hoc step; \
+        "replace this ad hoc step by a configured hook with set = { R = \"/NAME\" }; \
          a JSON pointer names a part of the answer"
     );
     assert_eq!(note("crm", &[], "sales"), None);
@@ -125,7 +124,7 @@ fn a_note_says_what_to_write_and_holds_nothing_of_the_answer() {
 #[test]
 fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
     let mut policy = policy();
-    let part = |name: &str| Receiver {
+    let part = |name: &str| Mapping {
         name: name.parse().unwrap(),
         source: Source::Status,
         accept: None,
@@ -152,7 +151,7 @@ fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
 }
 
 #[test]
-fn a_variable_that_reports_is_set_once_whatever_the_call_chooses() {
+fn a_result_variable_is_set_once_whatever_the_call_chooses() {
     let step = policy().step(&call("crm?variable=WEBHOOK_STATUS", &[]));
     let set = step.assignments(&Outcome::BadRequest(RequestFault::ReservedVariable));
     let names: Vec<_> = set.iter().map(|assignment| assignment.name.as_str()).collect();
@@ -160,17 +159,17 @@ fn a_variable_that_reports_is_set_once_whatever_the_call_chooses() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_its_reason() {
+fn every_faulty_call_is_refused_with_its_fault() {
     use RequestFault as F;
     let url = ("url", "http://h/");
     let long = "V".repeat(257);
     for (address, arguments, fault) in [
         ("nope", &[][..], F::NoSuchHook),
         ("crm/", &[], F::NoSuchHook),
-        ("crm?url=http://h/", &[], F::NotForTheCall),
-        ("crm?method=GET", &[], F::NotForTheCall),
+        ("crm?url=http://h/", &[], F::AdHocOnly),
+        ("crm?method=GET", &[], F::AdHocOnly),
         ("crm?timeout=3&timeout=3", &[], F::RepeatedParameter),
-        ("crm?retries=3", &[], F::UnknownChoice(ShownName::of(b"retries"))),
+        ("crm?retries=3", &[], F::UnknownHookParameter(ShownName::new(b"retries"))),
         ("crm?timeout=11", &[], F::Timeout),
         ("crm?variable=CALLERID(name)", &[], F::Variable),
         ("crm?variable=", &[], F::Variable),
@@ -190,11 +189,11 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("webhook", &[url, ("accept", "Text")], F::Accept),
         ("webhook", &[url, ("accept", "")], F::Accept),
         ("webhook?accept=text", &[url, ("accept", "text")], F::RepeatedParameter),
-        ("crm?accept=text", &[], F::NotForTheCall),
+        ("crm?accept=text", &[], F::AdHocOnly),
         ("webhook", &[url, ("variable", "a=b")], F::Variable),
         ("webhook", &[url, ("variable", &long)], F::Variable),
         ("webhook", &[url, url], F::RepeatedParameter),
-        ("webhook", &[url, ("Ada", "")], F::UnquotedUrl(ShownName::of(b"Ada"))),
+        ("webhook", &[url, ("Ada", "")], F::UnquotedUrl(ShownName::new(b"Ada"))),
         ("webhook?timeout=2", &[url, ("timeout", "2")], F::RepeatedParameter),
     ] {
         assert_eq!(request(address, arguments).unwrap_err(), fault, "{address} {arguments:?}");
@@ -216,7 +215,7 @@ fn a_refused_step_still_clears_its_variable() {
 }
 
 #[test]
-fn the_status_comes_last_and_the_code_only_with_an_answer() {
+fn the_status_is_set_last_and_the_code_only_with_an_answer() {
     let step = policy().step(&call("crm", &[]));
     assert_eq!(
         set(&step, &step.judge(&Answer { code: 201, body: b"sales".to_vec(), ..Answer::default() })),
@@ -232,7 +231,7 @@ fn the_status_comes_last_and_the_code_only_with_an_answer() {
         ]
     );
     let waited = std::time::Duration::from_secs(2);
-    let late = set(&step, &Outcome::Timeout { waited, awaited: Awaited::Answer });
+    let late = set(&step, &Outcome::Timeout { waited, stage: Stage::Answer });
     assert_eq!(late[1..], ["WEBHOOK_CODE=", "WEBHOOK_REASON=no answer within 2s", "WEBHOOK_STATUS=TIMEOUT"]);
 }
 
@@ -258,35 +257,4 @@ fn only_allowed_urls_are_asked_ad_hoc() {
     ] {
         assert!(!allowed(url), "{url}");
     }
-}
-
-#[test]
-fn an_answer_of_whoever_was_believed_is_not_for_calls_that_verify() {
-    let verifying = request("crm", &[]).unwrap();
-    let mut hook = Hook::clone(&verifying.hook);
-    hook.manner.tls = Some(Arc::new(Tls::default().without_verification()));
-    let believing = Request { hook: Arc::new(hook), ..verifying.clone() };
-    assert_ne!(believing.fingerprint("crm"), verifying.fingerprint("crm"));
-}
-
-#[test]
-fn an_answer_of_a_host_that_was_redirected_to_is_not_for_calls_that_do_not_go_there() {
-    let here = request("crm", &[]).unwrap();
-    let going = |most, hosts: &[&str]| {
-        let mut hook = Hook::clone(&here.hook);
-        hook.manner.redirects =
-            Redirects { most, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
-        Request { hook: Arc::new(hook), ..here.clone() }.fingerprint("crm")
-    };
-    let ways = [going(0, &[]), going(1, &[]), going(1, &["a", "b"]), going(1, &["ab"])];
-    for (number, way) in ways.iter().enumerate() {
-        assert!(ways.iter().skip(number + 1).all(|other| other != way), "{number}");
-    }
-}
-
-#[test]
-fn a_password_in_a_url_is_not_in_what_a_request_looks_like() {
-    let url = Url::parse("http://pbx:geheim@h/").unwrap();
-    let target = Target { url, place: "http://…@h/".into() };
-    assert_eq!(format!("{target:?}"), "Target(\"http://…@h/\")");
 }

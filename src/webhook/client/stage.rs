@@ -13,7 +13,7 @@ use reqwest::dns::{Name, Resolve, Resolving};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 use tower_service::Service;
 
-use crate::hook::Awaited;
+use crate::hook::Stage;
 
 /// The tracker of one request.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
 #[derive(Debug, Clone, Copy)]
 struct Tracked {
     /// The stage that is not complete yet.
-    stage: Awaited,
+    stage: Stage,
     /// True if the request is sent on a connection that has served another one before.
     reused: bool,
 }
@@ -34,7 +34,7 @@ tokio::task_local! {
 impl StageTracker {
     /// Returns a tracker that assumes a reused connection until something else is noted.
     pub(in crate::webhook) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Tracked { stage: Awaited::Answer, reused: true })))
+        Arc::new(Self(Mutex::new(Tracked { stage: Stage::Answer, reused: true })))
     }
 
     /// Runs a future and tracks its stage.
@@ -43,7 +43,7 @@ impl StageTracker {
     }
 
     /// Returns the stage that is not complete yet.
-    pub(in crate::webhook) fn stage(&self) -> Awaited {
+    pub(in crate::webhook) fn stage(&self) -> Stage {
         self.tracked().stage
     }
 
@@ -56,14 +56,14 @@ impl StageTracker {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, stage: Awaited, reused: bool) {
+    fn note(&self, stage: Stage, reused: bool) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { stage, reused };
     }
 }
 
 /// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no
 /// request.
-fn note(stage: Awaited) {
+fn note(stage: Stage) {
     let _without_tracker = TRACKER.try_with(|tracker| tracker.note(stage, false));
 }
 
@@ -85,7 +85,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        note(Awaited::Connection);
+        note(Stage::Connection);
         let tracker = TRACKER.try_with(Arc::clone).ok();
         let mut connecting = Box::pin(self.0.call(request));
         Box::pin(poll_fn(move |context| {
@@ -95,7 +95,7 @@ where
                 // found an idle one meanwhile
                 let in_pool = TRACKER.try_with(|_| ()).is_err();
                 if in_pool || connected.is_ready() {
-                    tracker.note(Awaited::Answer, in_pool);
+                    tracker.note(Stage::Answer, in_pool);
                 }
             }
             connected
@@ -111,9 +111,9 @@ impl<R: Resolve + 'static> Resolve for TrackedResolver<R> {
     fn resolve(&self, name: Name) -> Resolving {
         let resolving = self.0.resolve(name);
         Box::pin(async move {
-            note(Awaited::NameServers);
+            note(Stage::NameServers);
             let resolved = resolving.await;
-            note(Awaited::Connection);
+            note(Stage::Connection);
             resolved
         })
     }
@@ -133,7 +133,7 @@ struct TrackedRandom(&'static dyn SecureRandom);
 
 impl SecureRandom for TrackedRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        note(Awaited::Tls);
+        note(Stage::Tls);
         self.0.fill(bytes)
     }
 
@@ -195,16 +195,16 @@ mod tests {
     async fn the_stage_is_the_connection_until_it_is_made() {
         let (tell, told) = oneshot::channel();
         let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
-        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
+        assert!(tracker.is_reused() && tracker.stage() == Stage::Answer);
         let told = async {
-            assert!(!tracker.is_reused() && tracker.stage() == Awaited::Connection);
-            note(Awaited::Tls);
-            assert_eq!(tracker.stage(), Awaited::Tls);
+            assert!(!tracker.is_reused() && tracker.stage() == Stage::Connection);
+            note(Stage::Tls);
+            assert_eq!(tracker.stage(), Stage::Tls);
             tell.send(()).unwrap();
         };
         let connecting = async { tokio::join!(connector.call(()), told).0 };
         tracker.track(connecting).await.unwrap();
-        assert!(!tracker.is_reused() && tracker.stage() == Awaited::Answer);
+        assert!(!tracker.is_reused() && tracker.stage() == Stage::Answer);
     }
 
     #[tokio::test]
@@ -218,11 +218,11 @@ mod tests {
         };
         tracker.track(begin).await;
         let begun = begun.unwrap();
-        assert_eq!(tracker.stage(), Awaited::Connection);
+        assert_eq!(tracker.stage(), Stage::Connection);
         let finished = tokio::spawn(begun);
         tell.send(()).unwrap();
         finished.await.unwrap().unwrap();
-        assert!(tracker.is_reused() && tracker.stage() == Awaited::Answer);
+        assert!(tracker.is_reused() && tracker.stage() == Stage::Answer);
     }
 
     #[tokio::test]
@@ -231,9 +231,9 @@ mod tests {
         let tracker = StageTracker::new();
         let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
         let _addresses = tracker.track(answers.resolve(name())).await.unwrap();
-        assert_eq!(tracker.stage(), Awaited::Connection);
+        assert_eq!(tracker.stage(), Stage::Connection);
         let silent = TrackedResolver(Arc::new(Names(pending::<()>)));
         tracker.track(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
-        assert_eq!(tracker.stage(), Awaited::NameServers);
+        assert_eq!(tracker.stage(), Stage::NameServers);
     }
 }

@@ -108,7 +108,7 @@ impl Endpoints {
             Admission::HalfOpen(probe) => Ok(permit(Some(probe))),
             Admission::Open => {
                 let failures = record.breaker.failures();
-                Err(Unreachable::Resting { failures, probe: settings.probe })
+                Err(Unreachable::BreakerOpen { failures, probe: settings.probe })
             }
         }
     }

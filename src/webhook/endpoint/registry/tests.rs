@@ -38,7 +38,7 @@ fn an_endpoint_that_does_not_answer_changes_nothing_for_others() {
         permit.finish(EndpointResult::Failed, now);
     }
     let refused = endpoints.admit(&dead, "crm", Some(&breaker), now).err();
-    assert!(matches!(refused, Some(Unreachable::Resting { failures: 5, .. })));
+    assert!(matches!(refused, Some(Unreachable::BreakerOpen { failures: 5, .. })));
     assert!(endpoints.admit(&dead, "crm", None, now).is_ok() && admits(&endpoints, &well, &breaker, now));
     assert!(is_quarantined(&endpoints, &dead, now) && is_quarantined(&endpoints, &well, now));
     for endpoint in [&dead, &well] {

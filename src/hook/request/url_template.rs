@@ -1,7 +1,7 @@
 //! A configured URL with placeholders, and the URL that a call makes of it.
 //!
-//! Placeholders stand in the path and the query only, and what they hold is encoded byte by byte: it can never
-//! become a further path segment, a further parameter or another host.
+//! Placeholders are allowed in the path and the query only. Their values are percent-encoded: a value can
+//! never become a further path segment, a further parameter or another host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,19 +9,20 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::template::{Braces, Place, Placeholder, Template};
+use super::http_url::{check_scheme, http_url};
+use super::template::{Braces, Encoding, Placeholder, Template};
 use crate::call::Report;
 use crate::hook::RequestFault;
 use crate::redact;
 
-/// A URL with placeholders. Its `Display` is for a person: as written, but without the secrets in it.
+/// A URL with placeholders. Its `Display` shows it as it is written, without the secrets in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     template: Template,
-    /// See [`dots`].
-    dots: usize,
-    shown: String,
-    place: Arc<str>,
+    /// The number of dot segments in the URL as it is written.
+    dot_segments: usize,
+    redacted: String,
+    endpoint: Arc<str>,
     origin: String,
 }
 
@@ -29,93 +30,96 @@ impl UrlTemplate {
     /// Reads a URL of the configuration.
     ///
     /// # Errors
-    /// Says everything that is wrong with the text, and what would be right.
+    /// Returns every fault of the text, with the remedy.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         match Template::parse(text, Braces::Encoded) {
-            Ok(template) => Self::with(template).map_err(|fault| vec![fault]),
+            Ok(template) => Self::from_template(template).map_err(|fault| vec![fault]),
             Err(mut faults) => {
-                faults.extend(begins_as_http(text).err().map(|fault| fault.to_string()));
+                faults.extend(check_scheme(text).err().map(|fault| fault.to_string()));
                 Err(faults)
             }
         }
     }
 
-    fn with(Template { literals, placeholders }: Template) -> Result<Self, String> {
+    fn from_template(Template { literals, placeholders }: Template) -> Result<Self, String> {
         if literals.iter().any(|literal| literal.contains(MARK)) {
-            return Err(format!("`{MARK}` cannot stand in a URL here"));
+            return Err(format!("`{MARK}` cannot be used in a URL"));
         }
         let marked = literals.join(MARK);
         let url = http_url(&marked).map_err(|fault| match placeholders.is_empty() {
             true => fault.to_string(),
-            false => format!("{fault} (placeholders stand in the path and the query only)"),
+            false => format!("{fault} (placeholders are allowed in the path and the query only)"),
         })?;
-        match (marks(url.as_str()), marks(url.path()) + marks(url.query().unwrap_or_default())) {
-            (_, inside) if inside == placeholders.len() => Ok(Self::of_url(&url, placeholders)),
-            (all, inside) if all == inside => {
-                Err("a `..` behind a placeholder takes it away; write the path that is meant".to_owned())
-            }
-            (_, _) => Err("placeholders stand in the path and the query only".to_owned()),
+        let inside = marks(url.path()) + marks(url.query().unwrap_or_default());
+        if inside == placeholders.len() {
+            Ok(Self::from_url(&url, placeholders))
+        } else if inside == marks(url.as_str()) {
+            Err("a `..` behind a placeholder removes it; write the path that is meant".to_owned())
+        } else {
+            Err("placeholders are allowed in the path and the query only".to_owned())
         }
     }
 
-    /// The URL of an ad hoc step, in which braces mean nothing. Its place is the whole host: the path may hold what tells
-    /// one call from another, and a host that is down would be a new one for each of them.
+    /// Makes a template of the URL of an ad hoc step, in which braces have no meaning.
+    ///
+    /// Its endpoint is scheme, host and port only. The path may differ from call to call, and the breaker of
+    /// a dead host would never open if each path were an endpoint.
     #[must_use]
     pub fn literal(url: &Url) -> Self {
         let template = Template { literals: vec![url.as_str().to_owned()], placeholders: Vec::new() };
-        let place = format!("{}/", url.origin().ascii_serialization()).into();
-        Self { template, place, ..Self::of_url(url, Vec::new()) }
+        let endpoint = format!("{}/", url.origin().ascii_serialization()).into();
+        Self { template, endpoint, ..Self::from_url(url, Vec::new()) }
     }
 
-    fn of_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
+    fn from_url(url: &Url, placeholders: Vec<Placeholder>) -> Self {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
         let origin = url.origin().ascii_serialization();
-        let shown = with_placeholders(&redact::url_keeping(url.as_str(), Some(MARK)), &placeholders);
-        let place = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
+        let redacted = with_placeholders(&redact::url_keeping(url.as_str(), Some(MARK)), &placeholders);
+        let endpoint = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
-        Self { template, dots: dots(url.as_str()), shown, place, origin }
+        Self { template, dot_segments: dot_segments(url.as_str()), redacted, endpoint, origin }
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether a user name or a password stands in it.
+    /// True if the URL has a user name or a password.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
-        self.shown.contains("://…@")
+        self.redacted.contains("://…@")
     }
 
-    /// Whether it is an `https` URL.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.origin.starts_with("https:")
     }
 
-    /// By what it is remembered how it does: the URL as it is written, without its query and without credentials. Its path may
-    /// hold a secret, so it is not for a person.
+    /// Returns the endpoint: the URL as it is written, without query and credentials.
+    ///
+    /// Each endpoint has its own circuit breaker, retry budget and quarantine. Its path may hold a secret, so it
+    /// must be redacted in the log.
     #[must_use]
-    pub fn place(&self) -> &Arc<str> {
-        &self.place
+    pub fn endpoint(&self) -> &Arc<str> {
+        &self.endpoint
     }
 
-    /// What the URL asks of the call.
     #[must_use]
     pub fn placeholders(&self) -> &[Placeholder] {
         &self.template.placeholders
     }
 
-    /// The URL for one call.
+    /// Returns the URL for one call.
     ///
     /// # Errors
-    /// When what a placeholder holds makes a `.` or `..` of a path segment, and the path thus another one; or when no
-    /// request can hold the URL.
-    pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
-        let text = self.template.render(report, Place::Url);
-        if dots(&text) != self.dots {
-            return Err(RequestFault::PathDots);
+    /// Returns a fault if a value turns a path segment into `.` or `..`, which would lead to another path, or
+    /// if the URL is too long for a request.
+    pub fn render(&self, context: &Report<'_>) -> Result<Url, RequestFault> {
+        let text = self.template.render(context, Encoding::Url);
+        if dot_segments(&text) != self.dot_segments {
+            return Err(RequestFault::DotSegment);
         }
         let url = Url::parse(&text).map_err(|_| RequestFault::Url)?;
         if url.as_str().len() > LONGEST_URL {
@@ -127,62 +131,24 @@ impl UrlTemplate {
 
 impl fmt::Display for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.redacted)
     }
 }
 
 impl fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.shown, f)
+        fmt::Debug::fmt(&self.redacted, f)
     }
 }
 
-/// Why a text is no URL of a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotAUrl {
-    /// Another scheme, or none.
-    #[error("not an http or https URL; begin with https:// or http://")]
-    Scheme,
-    /// Not a URL at all.
-    #[error("not a URL ({0}); write https://HOST/PATH")]
-    Unreadable(url::ParseError),
-    /// No server ever hears of a fragment: whoever writes one, or lets a `#` in with a value, means something else.
-    #[error("a `#` begins a fragment, which is never sent; write %23 for a `#`, or leave the fragment out")]
-    Fragment,
-}
-
-/// Reads an `http` or `https` URL.
-///
-/// # Errors
-/// Says what is wrong with the text and what would be right.
-pub fn http_url(text: &str) -> Result<Url, NotAUrl> {
-    begins_as_http(text)?;
-    let url = Url::parse(text).map_err(NotAUrl::Unreadable)?;
-    if url.fragment().is_some() { Err(NotAUrl::Fragment) } else { Ok(url) }
-}
-
-fn begins_as_http(text: &str) -> Result<(), NotAUrl> {
-    let begins = text.trim_start().to_ascii_lowercase();
-    match begins.starts_with("http://") || begins.starts_with("https://") {
-        true => Ok(()),
-        false => Err(NotAUrl::Scheme),
-    }
-}
-
-/// True if a text holds `{caller_number}` or another placeholder, or a slip of one. In an ad hoc URL it would be sent as it
-/// stands there.
+/// True if a text holds `{caller_number}` or another placeholder, or a mistyped one. An ad hoc URL has no
+/// placeholders.
 pub(in crate::hook) fn names_a_placeholder(text: &str) -> bool {
     let inside = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     inside.map(|(name, _)| name).any(Placeholder::is_meant)
 }
 
-/// Returns a URL for a person, without the secrets in it.
-#[must_use]
-pub fn shown(url: &Url) -> String {
-    redact::url(url.as_str())
-}
-
-/// The text with placeholders in the place of its marks.
+/// Returns the text with its marks replaced by the placeholders.
 fn with_placeholders(text: &str, placeholders: &[Placeholder]) -> String {
     let mut literals = text.split(MARK);
     let mut named = literals.next().unwrap_or_default().to_owned();
@@ -192,19 +158,23 @@ fn with_placeholders(text: &str, placeholders: &[Placeholder]) -> String {
     named
 }
 
-/// The longest URL of which a request can be made (`http::Uri`). The client would refuse a longer one, as if the webhook
-/// had failed, and whoever chooses a caller's name would decide whether it counts as dead.
+/// The longest URL that a request can have (`http::Uri`), in bytes.
+///
+/// The HTTP client refuses a longer one as if the webhook had failed. A caller with a long name could thus
+/// open the breaker.
 const LONGEST_URL: usize = 65_534;
 
-/// Stands for a placeholder while the URL is parsed: letters that no part of a URL changes.
+/// Replaces a placeholder while the URL is parsed. The parser changes these letters in no part of a URL.
 const MARK: &str = "xdialhookplaceholderx";
 
 fn marks(text: &str) -> usize {
     text.matches(MARK).count()
 }
 
-/// How many segments of the path are `.` or `..`. A slash of a placeholder is `%2F`, and no end of a segment.
-fn dots(url: &str) -> usize {
+/// Returns the number of path segments that are `.` or `..` (RFC 3986, section 3.3).
+///
+/// A slash in a value is `%2F` and does not end a segment.
+fn dot_segments(url: &str) -> usize {
     let (_, behind_scheme) = url.split_once("://").unwrap_or_default();
     let path = behind_scheme.split('?').next().unwrap_or_default();
     let segments = path.split('/').map(|segment| percent_decode_str(segment).collect::<Vec<u8>>());
@@ -215,14 +185,15 @@ fn dots(url: &str) -> usize {
 mod tests {
     use std::time::SystemTime;
 
+    use super::super::http_url::NotAUrl;
     use super::*;
     use crate::call::Call;
     use crate::call::tests::known_caller;
     use crate::variable::Value;
 
     fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
-        let report = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
-        UrlTemplate::parse(template).unwrap().render(&report).map(String::from)
+        let context = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        UrlTemplate::parse(template).unwrap().render(&context).map(String::from)
     }
 
     fn named(name: &[u8]) -> Call {
@@ -230,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_encoded_for_its_place() {
+    fn a_value_is_encoded_in_path_and_query() {
         let call = named(b"a/b?c&d=e#f %41 \xe9+");
         assert_eq!(
             rendered("https://h/{phonebook_caller_name}/x?n={phonebook_caller_name}&a={variables.ACCOUNT}", &call),
@@ -240,16 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_never_leaves_its_path_segment() {
+    fn a_value_never_leaves_its_path_segment() {
         for dots in [&b"."[..], b".."] {
             assert_eq!(
                 rendered("http://h/a/{phonebook_caller_name}/b", &named(dots)),
-                Err(RequestFault::PathDots)
+                Err(RequestFault::DotSegment)
             );
             assert!(rendered("http://h/a?n={phonebook_caller_name}", &named(dots)).is_ok());
             assert_eq!(
                 rendered("http://h/a/{phonebook_caller_name}", &named(dots)),
-                Err(RequestFault::PathDots)
+                Err(RequestFault::DotSegment)
             );
         }
         assert_eq!(rendered("http://h/a/{phonebook_caller_name}", &named(b"")), Ok("http://h/a/".to_owned()));
@@ -260,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_dots_beside_what_the_administrator_wrote_is_refused_too() {
+    fn a_value_that_completes_a_dot_segment_is_refused() {
         let made = |template: &str, name: &str| rendered(template, &named(name.as_bytes()));
         for template in ["http://h/.{phonebook_caller_name}", "http://h/%2E{phonebook_caller_name}/x"] {
-            assert_eq!(made(template, "."), Err(RequestFault::PathDots), "{template}");
+            assert_eq!(made(template, "."), Err(RequestFault::DotSegment), "{template}");
         }
         for name in ["...", "..x", "../x", "a/../b", "..;x"] {
             assert!(made("http://h/{phonebook_caller_name}", name).is_ok(), "{name}");
@@ -271,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_no_request_can_hold_is_refused() {
+    fn a_url_that_is_too_long_for_a_request_is_refused() {
         let of_length =
             |length: usize| rendered("http://h/?n={phonebook_caller_name}", &named(&vec![b'x'; length]));
         let before = "http://h/?n=".len();
@@ -280,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_said_with_what_would_be_right() {
+    fn the_fault_of_a_wrong_template_names_the_remedy() {
         let fault = |text: &str| UrlTemplate::parse(text).unwrap_err().join("\n");
         assert!(fault("https://h/?x={caler_number}").contains("did you mean `{caller_number}`?"));
         assert!(fault("https://h/?x={zzz}").contains("known are com_id, "));
@@ -317,27 +288,28 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_the_path_or_the_query_is_not_shown_and_placeholders_are() {
+    fn secrets_are_redacted_and_placeholders_are_shown() {
         let template =
             UrlTemplate::parse("https://h/a1b2c3d4e5f6/{uuid}?token=geheim{uuid}&key={caller_number}")
                 .unwrap();
         assert_eq!(template.to_string(), "https://h/…/{uuid}?token=…{uuid}&key={caller_number}");
         let other = UrlTemplate::parse("https://h/f6e5d4c3b2a1/{uuid}").unwrap();
-        assert_ne!(template.place(), other.place());
+        assert_ne!(template.endpoint(), other.endpoint());
     }
 
     #[test]
-    fn a_literal_url_keeps_its_braces() {
+    fn an_ad_hoc_url_keeps_its_braces() {
         let url = http_url("http://h/x?a={\"uuid\"}").unwrap();
-        let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let context =
+            Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         assert_eq!(
-            UrlTemplate::literal(&url).render(&report).map(String::from),
+            UrlTemplate::literal(&url).render(&context).map(String::from),
             Ok("http://h/x?a={%22uuid%22}".to_owned())
         );
     }
 
     #[test]
-    fn a_fragment_is_a_fault_and_a_hash_sign_that_is_encoded_is_none() {
+    fn a_fragment_is_a_fault_and_an_encoded_hash_sign_is_not() {
         for text in ["http://h/#", "http://h/x?to=#21#&from=1", "https://h/a#b", "http://h/x?to=*21#"] {
             assert_eq!(http_url(text), Err(NotAUrl::Fragment), "{text}");
             assert!(UrlTemplate::parse(text).unwrap_err()[0].contains("write %23"), "{text}");
@@ -346,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_or_a_slip_of_one_is_seen_and_other_braces_are_not() {
+    fn placeholders_and_mistyped_ones_are_found_and_other_braces_are_not() {
         for text in
             ["h/?a={caller_number}", "h/{uuid}/x", "h/?{variables.ACCOUNT}", "h/{caler_number}", "{{uuid}}"]
         {
