@@ -26,6 +26,7 @@ pub mod tls;
 pub mod webhook;
 
 pub mod call;
+pub mod duration;
 pub mod nonce;
 pub mod redact;
 pub mod variable;

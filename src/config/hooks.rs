@@ -8,11 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use toml::de::DeValue;
-
 use super::raw::{Entry, Section};
 use crate::call::{AD_HOC, UNKNOWN};
-use crate::hook::{Hook, Timeout, method};
+use crate::hook::{Hook, method};
 use crate::variable::FetchName;
 
 /// Every hook of the file by its name.
@@ -80,9 +78,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
     let method = section
         .take("method")
         .and_then(|entry| entry.read(|value| method(value.as_str()?), "write \"GET\" or \"POST\""));
-    let timeout = section
-        .take("timeout")
-        .and_then(|entry| entry.read(timeout, "write \"1s\" to \"10s\"; a bare number is seconds"));
+    let timeout = section.take("timeout").and_then(|entry| entry.time(|text| text.parse()));
     let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
     let request = request::read(section, method, file);
     let answers = answers::read(section);
@@ -139,15 +135,6 @@ fn in_vain(section: &Section<'_>, hook: &Hook) {
     if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
         section.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
     }
-}
-
-fn timeout(value: &DeValue<'_>) -> Option<Timeout> {
-    let text = match value {
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.as_str().to_owned(),
-        other => other.as_str()?.to_owned(),
-    };
-    text.parse().ok()
 }
 
 fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::Listen;
 use super::raw::Section;
+use crate::duration::Bounds;
 use crate::files::{KIB, MIB, in_kib_or_mib};
 use crate::hook::LONGEST_ANSWER;
 use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
@@ -69,11 +70,9 @@ pub(super) fn read(mut section: Section<'_>, listen: &Listen) -> Limits {
         usize::try_from(number).ok()
     };
     let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
-    let mut time = |name, shortest: u8| {
-        let hint = format!("write \"{shortest}s\" to \"30s\"; a bare number is seconds");
-        section.take(name).and_then(|entry| entry.read(|value| time(value, shortest), &hint))
-    };
-    let (patience, drain_notice) = (time("patience", 1), time("drain_notice", 0));
+    let mut time =
+        |name, bounds: Bounds| section.take(name).and_then(|entry| entry.time(|text| bounds.parse(text)));
+    let (patience, drain_notice) = (time("patience", PATIENCE), time("drain_notice", DRAIN_NOTICE));
     let mut size = |name, range: &Range| {
         section.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.hint()))
     };
@@ -106,18 +105,8 @@ fn may_come_from_several(listen: &Listen) -> bool {
 /// More than a machine has ports for.
 const MOST: u64 = 1_000_000;
 
-/// From so many seconds to thirty.
-fn time(value: &DeValue<'_>, shortest: u8) -> Option<Duration> {
-    let text = match value {
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.as_str().to_owned(),
-        other => other.as_str()?.to_owned(),
-    };
-    let seconds = text.strip_suffix('s').unwrap_or(&text).trim_end();
-    let plain = seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = seconds.parse().ok()?;
-    (plain && (f64::from(shortest)..=30.0).contains(&seconds)).then(|| Duration::from_secs_f64(seconds))
-}
+const PATIENCE: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_secs(30), "5s");
+const DRAIN_NOTICE: Bounds = Bounds::new(Duration::ZERO, Duration::from_secs(30), "5s");
 
 /// Sizes that make sense, in KiB.
 struct Range {

@@ -8,6 +8,7 @@ mod mending;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
@@ -221,6 +222,17 @@ impl<'d> Entry<'d> {
             u64::from_str_radix(written.as_str(), written.radix()).ok()
         };
         self.read(|value| number(value).filter(|number| range.contains(number)), right)
+    }
+
+    /// The value as a duration: a text, or a number of seconds. The error of `parse` says what would be right.
+    pub(super) fn time<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let text = match &self.value {
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            // a value of another type is no text in any notation
+            other => other.as_str().unwrap_or_default().to_owned(),
+        };
+        parse(&text).map_err(|right| self.wrong(&right.to_string())).ok()
     }
 
     /// The items of a list, each under the key of the list.

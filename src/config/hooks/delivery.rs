@@ -9,6 +9,7 @@ use url::Host;
 
 use super::super::raw::{Entry, Section};
 use super::super::secrets;
+use crate::duration::Bounds;
 use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
@@ -112,44 +113,28 @@ fn breaker(entry: Entry<'_>) -> Option<Breaker> {
             .and_then(|entry| entry.number(1..=1000, "write a number from 1 to 1000"))
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or(failures),
-        probe: section.take("probe").and_then(|entry| span(&entry, "10s", HOUR)).unwrap_or(probe),
+        probe: section.take("probe").and_then(|entry| entry.time(|text| PROBE.parse(text))).unwrap_or(probe),
     };
     section.end();
     Some(breaker)
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+const PROBE: Bounds = Bounds::new(SECOND, HOUR, "10s");
+const FRESH: Bounds = Bounds::new(SECOND, DAY, "60s");
+const STALE: Bounds = Bounds::new(SECOND, DAY, "10m");
 
 fn cache(section: &mut Section<'_>) -> Option<Keeping> {
     let (cache, stale) = (section.take("cache"), section.take("stale_if_error"));
     if let (None, Some(entry)) = (&cache, &stale) {
         entry.fault("nothing is kept without cache; write cache = \"60s\" too");
     }
-    let fresh = cache.and_then(|entry| span(&entry, "60s", DAY));
-    let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
+    let fresh = cache.and_then(|entry| entry.time(|text| FRESH.parse(text)));
+    let stale = stale.and_then(|entry| entry.time(|text| STALE.parse(text))).unwrap_or_default();
     Some(Keeping { fresh: fresh?, stale })
-}
-
-/// ```text
-/// span = number ( "s" / "m" / "h" )
-/// ```
-fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
-    let read = |value: &DeValue<'_>| {
-        let text = value.as_str()?;
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return None,
-        };
-        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        let span = Duration::from_secs(number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(seconds)?);
-        (Duration::from_secs(1)..=most).contains(&span).then_some(span)
-    };
-    let hours = most.as_secs() / 3600;
-    entry.read(read, &format!("write a time such as \"{example}\", from \"1s\" to \"{hours}h\""))
 }
 
 fn redirects(section: &mut Section<'_>) -> Redirects {

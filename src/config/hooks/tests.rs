@@ -85,8 +85,8 @@ fn what_had_better_be_left_out_is_looked_at_even_so() {
         &["4: fields: unknown field `{uid}`", "4: fields: the body says which fields there are"],
     );
     tells(
-        "url = \"http://h/\"\nstale_if_error = 5\n",
-        &["3: stale_if_error: nothing is kept without cache", "3: stale_if_error: found 5; write a time"],
+        "url = \"http://h/\"\nstale_if_error = true\n",
+        &["3: stale_if_error: nothing is kept without cache", "3: stale_if_error: found true; write a value"],
     );
     tells(
         "url = \"https://h/\"\nkey = \"nowhere.pem\"\n",
