@@ -22,10 +22,10 @@ use toml::de::DeValue;
 
 pub use self::completeness::Completeness;
 pub use self::limits::Limits;
-use self::raw::{Document, Entry, Section};
+use self::raw::{Document, Entry, Table};
 use crate::call::SwitchKind;
 use crate::files;
-pub(crate) use crate::files::in_kib_or_mib;
+pub(crate) use crate::files::size_text;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
 
 /// Where the configuration is when nobody says otherwise.
@@ -45,7 +45,7 @@ pub struct Config {
     /// How much at once, and how long a switch may take.
     pub limits: Limits,
     /// True if the file itself says how many calls or detached requests there may be.
-    pub says_limits: bool,
+    pub sets_limits: bool,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
     /// Whether the log shows telephone numbers whole.
@@ -57,7 +57,7 @@ pub struct Config {
 }
 
 /// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
-const LONGEST: usize = 1024 * 1024;
+const LONGEST_FILE: usize = 1024 * 1024;
 
 /// The listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub enum ConfigError {
         after: Duration,
     },
     /// The file has faults.
-    #[error("{}", Listing(.0))]
+    #[error("{}", FaultLines(.0))]
     Faults(Faults),
 }
 
@@ -120,7 +120,7 @@ pub struct Fault {
 }
 
 fn remedy(error: &io::Error) -> String {
-    match files::right_file(error, LONGEST) {
+    match files::required_file(error, LONGEST_FILE) {
         Some(right) => format!("write it into {right}"),
         None if error.kind() == io::ErrorKind::NotFound => {
             "make it, or give another file with --config".to_owned()
@@ -130,9 +130,9 @@ fn remedy(error: &io::Error) -> String {
 }
 
 /// One fault a line.
-struct Listing<'a>(&'a Faults);
+struct FaultLines<'a>(&'a Faults);
 
-impl fmt::Display for Listing<'_> {
+impl fmt::Display for FaultLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, fault) in self.0.faults.iter().enumerate() {
             let newline = if number == 0 { "" } else { "\n" };
@@ -157,7 +157,7 @@ impl Default for Config {
             },
             urls: AllowedUrls::Any,
             limits: Limits::default(),
-            says_limits: false,
+            sets_limits: false,
             hooks: BTreeMap::new(),
             numbers: false,
             notices: Vec::new(),
@@ -174,7 +174,7 @@ impl Config {
     /// When the file cannot be read, or is not right.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_PATH));
-        match files::regular(path, LONGEST) {
+        match files::read_regular(path, LONGEST_FILE) {
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             read => Self::of(read, path),
         }
@@ -186,7 +186,7 @@ impl Config {
     /// As [`Config::load`].
     pub fn load_once(file: Option<&Path>) -> Result<Self, ConfigError> {
         match file {
-            Some(path) => Self::of(files::anything(path, LONGEST), path),
+            Some(path) => Self::of(files::read_any(path, LONGEST_FILE), path),
             None => Self::load(None),
         }
     }
@@ -214,17 +214,17 @@ impl Config {
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
-        let listen = listen(root.section("listen"));
-        let urls = calls(root.section("calls"), &listen);
-        let section = root.section("limits");
-        let says_limits = section.had(&["calls", "detached"]);
-        let limits = limits::read(section, &listen);
-        let numbers = log(root.section("log"));
-        let hooks = hooks::read(root.section("hook"), file, limits.answer);
-        root.end();
+        let listen = listen(root.table("listen"));
+        let urls = calls(root.table("calls"), &listen);
+        let table = root.table("limits");
+        let sets_limits = table.contains_any(&["calls", "detached"]);
+        let limits = limits::read(table, &listen);
+        let numbers = log(root.table("log"));
+        let hooks = hooks::read(root.table("hook"), file, limits.answer);
+        root.finish();
         let notices = document.notices();
         let (file, completeness) = (Some(file.to_owned()), Completeness::default());
-        Self { file, company, listen, urls, limits, says_limits, hooks, numbers, notices, completeness }
+        Self { file, company, listen, urls, limits, sets_limits, hooks, numbers, notices, completeness }
     }
 
     /// The hooks without their names.
@@ -282,46 +282,45 @@ impl Listen {
     }
 }
 
-fn listen(mut section: Section<'_>) -> Listen {
+fn listen(mut table: Table<'_>) -> Listen {
     let default = Config::default().listen;
     let mut said = Vec::new();
-    let mut place = |name, default| {
-        let entry = section.take(name);
+    let mut address_of = |name, default| {
+        let entry = table.take(name);
         let address = entry.as_ref().map_or(default, |entry| address(entry, default));
         said.push((name, entry, address));
         address
     };
     let (asterisk, freeswitch) =
-        (place("asterisk", default.asterisk), place("freeswitch", default.freeswitch));
-    let observer = place("observer", default.observer);
-    let allow = section.take("allow");
+        (address_of("asterisk", default.asterisk), address_of("freeswitch", default.freeswitch));
+    let observer = address_of("observer", default.observer);
+    let allow = table.take("allow");
     let listen = Listen { asterisk, freeswitch, observer, allow: allow.as_ref().and_then(networks) };
     for (_, entry, address) in &said {
         let open = address.is_some_and(|address| !address.ip().is_loopback());
         if let (Some(entry), true, None) = (entry, open, &allow) {
-            entry.wrong("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
+            entry.reject("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
         }
     }
     if asterisk.is_none() && freeswitch.is_none() {
-        section
-            .fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
+        table.fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
     }
     for (later, (name, _, address)) in said.iter().enumerate().skip(1) {
         let taken = |(_, _, other): &&(_, _, Option<SocketAddr>)| other == address;
         let Some((other, _, _)) = said.iter().take(later).find(taken) else { continue };
         if address.is_some_and(|address| address.port() != 0) {
-            section.fault(name, format!("the same address as listen.{other}; give each its own port"));
+            table.fault(name, format!("the same address as listen.{other}; give each its own port"));
         }
     }
     for (name, _, address) in said {
-        shut_out(&section, &listen, name, address.map(|address| address.ip()));
+        note_unreachable_listener(&table, &listen, name, address.map(|address| address.ip()));
     }
-    section.end();
+    table.finish();
     listen
 }
 
 /// A listener at this address that nobody can connect to.
-fn shut_out(section: &Section<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
+fn note_unreachable_listener(table: &Table<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
     let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
     let what = match address {
         // a loopback observer is for this machine, whoever else may make calls
@@ -333,7 +332,7 @@ fn shut_out(section: &Section<'_>, listen: &Listen, name: &str, address: Option<
         }
         Some(_) | None => return,
     };
-    section.notice("allow", &what);
+    table.notice("allow", &what);
 }
 
 /// An address to listen on, or none for `false`.
@@ -349,7 +348,7 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
-        entry.wrong("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
+        entry.reject("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
     }
     networks
 }
@@ -372,22 +371,22 @@ fn network(text: &str) -> Option<IpNet> {
 /// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
 const MAPPED: u8 = 96;
 
-fn calls(mut section: Section<'_>, listen: &Listen) -> AllowedUrls {
+fn calls(mut table: Table<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
-    let urls = section.take("urls").and_then(|entry| {
+    let urls = table.take("urls").and_then(|entry| {
         let url =
             |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault.to_string())).ok();
         // every one, so that every fault is told
         let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
         urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
     });
-    section.end();
+    table.finish();
     urls.unwrap_or(default)
 }
 
-fn log(mut section: Section<'_>) -> bool {
-    let numbers = section.take("numbers").and_then(|entry| entry.truth());
-    section.end();
+fn log(mut table: Table<'_>) -> bool {
+    let numbers = table.take("numbers").and_then(|entry| entry.boolean());
+    table.finish();
     numbers.unwrap_or_default()
 }
 

@@ -8,23 +8,23 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// All of a regular file; links are followed.
-pub(crate) fn regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_regular(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     // before it is opened: that would wait for the other end of a pipe
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    anything(path, most)
+    read_any(path, longest)
 }
 
 /// All that can be read there, also through a pipe.
-pub(crate) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_any(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let one_more = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
-    match bytes.len() <= most {
-        true => unmarked(bytes),
+    match bytes.len() <= longest {
+        true => without_byte_order_marks(bytes),
         false => {
-            Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", in_kib_or_mib(most))))
+            Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", size_text(longest))))
         }
     }
 }
@@ -34,7 +34,7 @@ pub(crate) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// When the text is in UTF-16: with its mark, or with a NUL in its first character.
-pub(crate) fn unmarked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+pub(crate) fn without_byte_order_marks(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is in UTF-16"));
     }
@@ -49,10 +49,10 @@ pub(crate) fn unmarked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The file that would be right, where the file itself is of no use, whoever may read it.
-pub(crate) fn right_file(error: &io::Error, most: usize) -> Option<String> {
+pub(crate) fn required_file(error: &io::Error, longest: usize) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
-            Some(format!("a regular file of at most {}", in_kib_or_mib(most)))
+            Some(format!("a regular file of at longest {}", size_text(longest)))
         }
         ErrorKind::InvalidData => Some("a file in UTF-8".to_owned()),
         _ => None,
@@ -60,7 +60,7 @@ pub(crate) fn right_file(error: &io::Error, most: usize) -> Option<String> {
 }
 
 /// A size as one writes it.
-pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
+pub(crate) fn size_text(bytes: usize) -> String {
     match bytes {
         whole if whole >= MIB && whole % MIB == 0 => format!("{}MiB", whole / MIB),
         whole if whole >= KIB && whole % KIB == 0 => format!("{}KiB", whole / KIB),
@@ -87,7 +87,7 @@ mod tests {
         for (length, right) in [(0, true), (2047, true), (2048, true), (2049, false)] {
             fs::write(&file, vec![b'x'; length]).unwrap();
             for path in [&file, &link] {
-                match regular(path, 2048) {
+                match read_regular(path, 2048) {
                     Ok(bytes) => assert!(right && bytes.len() == length),
                     Err(error) => assert!(!right && error.to_string() == "it has more than 2KiB"),
                 }
@@ -101,12 +101,12 @@ mod tests {
         let pipe = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
-            let error = regular(path, 2048).unwrap_err();
-            assert!(right_file(&error, 2048).is_some() && error.to_string() == "it is not a regular file");
+            let error = read_regular(path, 2048).unwrap_err();
+            assert!(required_file(&error, 2048).is_some() && error.to_string() == "it is not a regular file");
         }
-        let endless = anything(Path::new("/dev/zero"), 2048).unwrap_err();
+        let endless = read_any(Path::new("/dev/zero"), 2048).unwrap_err();
         assert_eq!(endless.to_string(), "it has more than 2KiB");
-        assert_eq!(right_file(&regular(Path::new("/nonexistent"), 2048).unwrap_err(), 2048), None);
+        assert_eq!(required_file(&read_regular(Path::new("/nonexistent"), 2048).unwrap_err(), 2048), None);
     }
 
     #[test]
@@ -120,17 +120,17 @@ mod tests {
             ("x", "x"),
             ("\n\n", "\n\n"),
         ] {
-            assert_eq!(unmarked(written.into()).unwrap(), meant.as_bytes(), "{written:?}");
+            assert_eq!(without_byte_order_marks(written.into()).unwrap(), meant.as_bytes(), "{written:?}");
         }
-        assert_eq!(unmarked(b"caf\xe9".to_vec()).unwrap(), b"caf\xe9");
+        assert_eq!(without_byte_order_marks(b"caf\xe9".to_vec()).unwrap(), b"caf\xe9");
     }
 
     #[test]
     fn utf_16_is_named_and_what_would_be_right() {
         for bytes in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0b\0", b"\0a\0b", b"\xff\xfe"] {
-            let error = unmarked(bytes.to_vec()).unwrap_err();
+            let error = without_byte_order_marks(bytes.to_vec()).unwrap_err();
             assert_eq!(error.to_string(), "it is in UTF-16");
-            assert_eq!(right_file(&error, 2048).unwrap(), "a file in UTF-8");
+            assert_eq!(required_file(&error, 2048).unwrap(), "a file in UTF-8");
         }
     }
 }

@@ -50,7 +50,7 @@ fn of_file(file: &Path) -> Result<Dialplan, String> {
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(format!("{name}: a configuration, not a dialplan; write --config {name}"));
     }
-    let bytes = files::anything(file, LONGEST).map_err(|error| match error.kind() {
+    let bytes = files::read_any(file, LONGEST).map_err(|error| match error.kind() {
         ErrorKind::IsADirectory => format!("{name}: a folder; name the files in it"),
         ErrorKind::InvalidData => format!("{name}: {error}; write it in UTF-8"),
         _ => format!("cannot read {name}: {error}"),

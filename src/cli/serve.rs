@@ -221,7 +221,7 @@ impl Room {
     fn remark(&self, config: &Config) -> Option<Remark> {
         match self.limit >= self.needed {
             true => None,
-            false if config.says_limits || self.calls == 0 => Some(Remark::Warning),
+            false if config.sets_limits || self.calls == 0 => Some(Remark::Warning),
             false => Some(Remark::Information),
         }
     }

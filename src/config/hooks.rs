@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::raw::{Entry, Section};
+use super::raw::{Entry, Table};
 use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, method};
 use crate::variable::FetchName;
 
 /// Every hook of the file by its name.
-pub(super) fn read(section: Section<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
-    let mark = section.mark();
-    let mut entries = section.into_entries();
+pub(super) fn read(table: Table<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
+    let position = table.position();
+    let mut entries = table.into_entries();
     // `[hook]` with the keys of one
     if entries.iter().any(|entry| KEYS.contains(&entry.name.as_str()) && !entry.is_table()) {
-        mark.fault("a hook has a name, which the dialplan says; write [hook.NAME]");
+        position.fault("a hook has a name, which the dialplan says; write [hook.NAME]");
         entries.retain(|entry| !KEYS.contains(&entry.name.as_str()));
     }
     entries.into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
@@ -67,22 +67,22 @@ fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String,
     } else if name.is_empty() || !name.chars().all(plain) {
         entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
     }
-    let mut section = entry.section()?;
-    let hook = fields(&mut section, file, longest_answer);
-    section.end();
+    let mut table = entry.table()?;
+    let hook = hook_settings(&mut table, file, longest_answer);
+    table.finish();
     Some((name, Arc::new(hook)))
 }
 
 /// The hook as far as it can be read, so that every fault is told.
-fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook {
-    let method = section
+fn hook_settings(table: &mut Table<'_>, file: &Path, longest_answer: usize) -> Hook {
+    let method = table
         .take("method")
         .and_then(|entry| entry.read(|value| method(value.as_str()?), "write \"GET\" or \"POST\""));
-    let timeout = section.take("timeout").and_then(|entry| entry.time(|text| text.parse()));
-    let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
-    let request = request::read(section, method, file);
-    let answers = answers::read(section);
-    let manner = delivery::read(section, request.all_urls(), file);
+    let timeout = table.take("timeout").and_then(|entry| entry.duration(|text| text.parse()));
+    let fetch = table.take("fetch").and_then(|entry| fetch(&entry));
+    let request = request::read(table, method, file);
+    let answers = answers::read(table);
+    let manner = delivery::read(table, request.all_urls(), file);
     let body_is_known = request.body.is_some();
 
     let hook = Hook {
@@ -101,21 +101,21 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
         sign: request.sign,
         manner,
     };
-    whole(section, &hook, body_is_known);
-    in_vain(section, &hook);
+    check_combinations(table, &hook, body_is_known);
+    note_ineffective(table, &hook);
     hook
 }
 
 /// What is wrong with keys that are right by themselves.
-fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
+fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
     if !hook.wanted_fits() {
-        section.fault(
+        table.fault(
             "fetch",
             "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
         );
     }
     if hook.manner.cache.is_some() && body_is_known && hook.tells_calls_apart() {
-        section.fault(
+        table.fault(
             "cache",
             "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
              (fields chooses what a POST tells)",
@@ -124,16 +124,16 @@ fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
 }
 
 /// What does nothing, and harms nobody.
-fn in_vain(section: &Section<'_>, hook: &Hook) {
+fn note_ineffective(table: &Table<'_>, hook: &Hook) {
     if !hook.fetch.is_empty() && !hook.shows_fetched() {
-        section.notice(
+        table.notice(
             "fetch",
             "names channel variables that no request shows: only a body that holds `variables` does; \
              a placeholder such as {variables.ACCOUNT} needs no fetch",
         );
     }
     if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
-        section.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
+        table.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
     }
 }
 
@@ -142,7 +142,7 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
     for text in entry.texts()? {
         match text.parse() {
             Ok(name) if names.contains(&name) => {
-                entry.wrong(&format!("{name} stands there twice; once is enough"))
+                entry.reject(&format!("{name} stands there twice; once is enough"))
             }
             Ok(name) => names.push(name),
             Err(fault) => {

@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::Listen;
-use super::raw::Section;
+use super::raw::Table;
 use crate::duration::Bounds;
-use crate::files::{KIB, MIB, in_kib_or_mib};
+use crate::files::{KIB, MIB, size_text};
 use crate::hook::LONGEST_ANSWER;
 use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
 use crate::switch::esl::codec::LONGEST_BLOCK;
@@ -58,30 +58,30 @@ impl Limits {
     /// How many calls one address may make if the configuration does not say it and more than this machine may connect: half
     /// of all, so that a peer that goes wild leaves the other half to the others.
     #[must_use]
-    pub fn share_of_peer(calls: usize) -> usize {
+    pub fn default_calls_per_peer(calls: usize) -> usize {
         calls.div_ceil(2)
     }
 }
 
-pub(super) fn read(mut section: Section<'_>, listen: &Listen) -> Limits {
+pub(super) fn read(mut table: Table<'_>, listen: &Listen) -> Limits {
     let mut number = |name| {
-        let entry = section.take(name)?;
-        let number = entry.number(1..=MOST, "write a number from 1 to 1000000")?;
+        let entry = table.take(name)?;
+        let number = entry.integer(1..=MAX_NUMBER, "write a number from 1 to 1000000")?;
         usize::try_from(number).ok()
     };
     let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
     let mut time =
-        |name, bounds: Bounds| section.take(name).and_then(|entry| entry.time(|text| bounds.parse(text)));
+        |name, bounds: Bounds| table.take(name).and_then(|entry| entry.duration(|text| bounds.parse(text)));
     let (patience, drain_notice) = (time("patience", PATIENCE), time("drain_notice", DRAIN_NOTICE));
-    let mut size = |name, range: &Range| {
-        section.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.hint()))
+    let mut size = |name, range: &SizeRange| {
+        table.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.hint()))
     };
     let environment = size("environment", &ENVIRONMENT);
     let (channel_data, answer) = (size("channel_data", &CHANNEL_DATA), size("answer", &ANSWER));
-    section.end();
+    table.finish();
     let default = Limits::default();
     let calls = calls.unwrap_or(default.calls);
-    let share = may_come_from_several(listen).then(|| Limits::share_of_peer(calls));
+    let share = may_come_from_several(listen).then(|| Limits::default_calls_per_peer(calls));
     Limits {
         calls,
         calls_per_peer: calls_per_peer.or(share),
@@ -103,36 +103,36 @@ fn may_come_from_several(listen: &Listen) -> bool {
 }
 
 /// More than a machine has ports for.
-const MOST: u64 = 1_000_000;
+const MAX_NUMBER: u64 = 1_000_000;
 
 const PATIENCE: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_secs(30), "5s");
 const DRAIN_NOTICE: Bounds = Bounds::new(Duration::ZERO, Duration::from_secs(30), "5s");
 
 /// Sizes that make sense, in KiB.
-struct Range {
-    least: usize,
-    most: usize,
+struct SizeRange {
+    smallest: usize,
+    largest: usize,
 }
 
 /// An ordinary environment has half a KiB, one with long arguments 25; a connection may use all of it.
-const ENVIRONMENT: Range = Range { least: 32, most: 1024 };
+const ENVIRONMENT: SizeRange = SizeRange { smallest: 32, largest: 1024 };
 
 /// Ordinary channel data has some 10 KiB. More than the most would take longer to read than other calls may wait for it
 /// (3 ms a MiB).
-const CHANNEL_DATA: Range = Range { least: 64, most: 8 * 1024 };
+const CHANNEL_DATA: SizeRange = SizeRange { smallest: 64, largest: 8 * 1024 };
 
 /// A longer one would be taken apart for longer than other calls may wait for it: some 8 ms a MiB.
-const ANSWER: Range = Range { least: 1, most: 1024 };
+const ANSWER: SizeRange = SizeRange { smallest: 1, largest: 1024 };
 
-impl Range {
+impl SizeRange {
     fn read(&self, value: &DeValue<'_>) -> Option<usize> {
         let bytes = size(value)?;
-        (self.least * KIB..=self.most * KIB).contains(&bytes).then_some(bytes)
+        (self.smallest * KIB..=self.largest * KIB).contains(&bytes).then_some(bytes)
     }
 
     fn hint(&self) -> String {
-        let [least, most] = [self.least, self.most].map(|size| in_kib_or_mib(size * KIB));
-        format!("write \"{least}\" to \"{most}\"; a bare number is bytes")
+        let [smallest, largest] = [self.smallest, self.largest].map(|size| size_text(size * KIB));
+        format!("write \"{smallest}\" to \"{largest}\"; a bare number is bytes")
     }
 }
 

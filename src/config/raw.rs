@@ -2,9 +2,9 @@
 //! is left over is unknown.
 //!
 //! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) What is no TOML is
-//! mended in `mending`, so that the rest can be read.
+//! repaired in `repair`, so that the rest can be read.
 
-mod mending;
+mod repair;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use self::mending::{in_words, mended};
+use self::repair::{message, repaired};
 use super::Fault;
 use crate::hook::nearest;
 
@@ -28,7 +28,7 @@ pub(super) struct Document<'t> {
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let (text, missing) = mended(text);
+        let (text, missing) = repaired(text);
         let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
         for (at, what) in missing {
             document.fault(at..at, "", format!("not TOML: {what}"));
@@ -37,13 +37,13 @@ impl<'t> Document<'t> {
     }
 
     /// The outermost table. What is no TOML is a fault, and the rest is read even so.
-    pub(super) fn root(&self) -> Section<'_> {
+    pub(super) fn root(&self) -> Table<'_> {
         let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in errors {
             let at = error.span().unwrap_or_default();
-            self.fault(at, "", format!("not TOML: {}", in_words(&error, &self.text)));
+            self.fault(at, "", format!("not TOML: {}", message(&error, &self.text)));
         }
-        Section::new(self, String::new(), 0..0, root.into_inner())
+        Table::new(self, String::new(), 0..0, root.into_inner())
     }
 
     /// What is right, but does nothing, or not what one may think.
@@ -58,8 +58,8 @@ impl<'t> Document<'t> {
         faults
     }
 
-    fn fault(&self, at: Range<usize>, key: &str, what: impl Into<String>) {
-        let line = 1 + self.text.bytes().take(at.start).filter(|&byte| byte == b'\n').count();
+    fn fault(&self, span: Range<usize>, key: &str, what: impl Into<String>) {
+        let line = 1 + self.text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
         let fault = Fault { line, key: key.to_owned(), what: what.into() };
         let mut faults = self.faults.borrow_mut();
         // the same words a second time help nobody
@@ -71,14 +71,14 @@ impl<'t> Document<'t> {
 
 /// One table.
 #[derive(Debug)]
-pub(super) struct Section<'d> {
+pub(super) struct Table<'d> {
     document: &'d Document<'d>,
     name: String,
-    at: Range<usize>,
+    span: Range<usize>,
     /// Those that were not taken yet.
     entries: Vec<Entry<'d>>,
-    /// Names and places of all entries, also of those that were taken.
-    places: Vec<(String, Range<usize>)>,
+    /// Names and key_spans of all entries, also of those that were taken.
+    key_spans: Vec<(String, Range<usize>)>,
     known: Vec<&'static str>,
 }
 
@@ -90,33 +90,33 @@ pub(super) struct Entry<'d> {
     pub(super) key: String,
     /// The key within its table.
     pub(super) name: String,
-    key_at: Range<usize>,
-    at: Range<usize>,
+    key_span: Range<usize>,
+    span: Range<usize>,
     value: DeValue<'d>,
 }
 
 /// Where an entry stands, for faults that are found when its value has been taken.
 #[derive(Debug, Clone)]
-pub(super) struct Mark<'d> {
+pub(super) struct Position<'d> {
     document: &'d Document<'d>,
     key: String,
-    at: Range<usize>,
+    span: Range<usize>,
 }
 
-impl Mark<'_> {
+impl Position<'_> {
     /// A fault of the entry.
     pub(super) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.at.clone(), &self.key, what);
+        self.document.fault(self.span.clone(), &self.key, what);
     }
 
     /// What was made of the entry; each reason why nothing could be made of it is a fault.
-    pub(super) fn made<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
+    pub(super) fn value_or_faults<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
         made.map_err(|faults| faults.into_iter().for_each(|fault| self.fault(fault))).ok()
     }
 }
 
-impl<'d> Section<'d> {
-    fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
+impl<'d> Table<'d> {
+    fn new(document: &'d Document<'d>, name: String, span: Range<usize>, table: DeTable<'d>) -> Self {
         let entry = |(key, value): (Spanned<Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
             document,
             key: if name.is_empty() {
@@ -125,13 +125,13 @@ impl<'d> Section<'d> {
                 format!("{name}.{}", key.get_ref())
             },
             name: key.get_ref().to_string(),
-            key_at: key.span(),
-            at: value.span(),
+            key_span: key.span(),
+            span: value.span(),
             value: value.into_inner(),
         };
         let entries: Vec<_> = table.into_iter().map(entry).collect();
-        let places = entries.iter().map(|entry| (entry.name.clone(), entry.key_at.clone())).collect();
-        Self { document, name, at, entries, places, known: Vec::new() }
+        let key_spans = entries.iter().map(|entry| (entry.name.clone(), entry.key_span.clone())).collect();
+        Self { document, name, span, entries, key_spans, known: Vec::new() }
     }
 
     /// The entry of that name, if there is one.
@@ -142,9 +142,9 @@ impl<'d> Section<'d> {
     }
 
     /// The table of that name; an empty one if there is none.
-    pub(super) fn section(&mut self, name: &'static str) -> Section<'d> {
-        let found = self.take(name).and_then(Entry::section);
-        found.unwrap_or_else(|| Section::new(self.document, name.to_owned(), 0..0, DeTable::new()))
+    pub(super) fn table(&mut self, name: &'static str) -> Table<'d> {
+        let found = self.take(name).and_then(Entry::table);
+        found.unwrap_or_else(|| Table::new(self.document, name.to_owned(), 0..0, DeTable::new()))
     }
 
     /// Every entry, whatever its name: in this table the names are the administrator's.
@@ -153,19 +153,19 @@ impl<'d> Section<'d> {
     }
 
     /// Whether any of these entries was there when the table was read.
-    pub(super) fn had(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.places.iter().any(|(there, _)| there == name))
+    pub(super) fn contains_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.key_spans.iter().any(|(there, _)| there == name))
     }
 
     /// Where the table stands.
-    pub(super) fn mark(&self) -> Mark<'d> {
-        Mark { document: self.document, key: self.name.clone(), at: self.at.clone() }
+    pub(super) fn position(&self) -> Position<'d> {
+        Position { document: self.document, key: self.name.clone(), span: self.span.clone() }
     }
 
     /// A fault of a key: at its own place, or at the table's where it does not stand there.
     pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
-        let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
-        let at = own.unwrap_or(&self.at).clone();
+        let own = self.key_spans.iter().find(|(name, _)| name == key).map(|(_, at)| at);
+        let at = own.unwrap_or(&self.span).clone();
         self.document.fault(at, &format!("{}.{key}", self.name), what);
     }
 
@@ -175,17 +175,17 @@ impl<'d> Section<'d> {
     }
 
     /// Ends the table: what nobody took is unknown.
-    pub(super) fn end(self) {
+    pub(super) fn finish(self) {
         for entry in &self.entries {
             let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
             let remedy = match nearest(&entry.name, self.known.iter().copied()) {
-                _ if self.name.is_empty() && entry.meant_hook().is_some() => {
-                    format!("did you mean [hook.{}]?", entry.meant_hook().unwrap_or_default())
+                _ if self.name.is_empty() && entry.likely_hook().is_some() => {
+                    format!("did you mean [hook.{}]?", entry.likely_hook().unwrap_or_default())
                 }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("{place} knows {}", self.known.join(", ")),
             };
-            self.document.fault(entry.key_at.clone(), &entry.key, format!("unknown key; {remedy}"));
+            self.document.fault(entry.key_span.clone(), &entry.key, format!("unknown key; {remedy}"));
         }
     }
 }
@@ -195,7 +195,7 @@ impl<'d> Entry<'d> {
     pub(super) fn read<T>(&self, read: impl FnOnce(&DeValue<'d>) -> Option<T>, right: &str) -> Option<T> {
         let value = read(&self.value);
         if value.is_none() {
-            self.wrong(right);
+            self.reject(right);
         }
         value
     }
@@ -206,17 +206,17 @@ impl<'d> Entry<'d> {
     }
 
     /// Where it stands.
-    pub(super) fn mark(&self) -> Mark<'d> {
-        Mark { document: self.document, key: self.key.clone(), at: self.key_at.clone() }
+    pub(super) fn position(&self) -> Position<'d> {
+        Position { document: self.document, key: self.key.clone(), span: self.key_span.clone() }
     }
 
     /// The value as yes or no.
-    pub(super) fn truth(&self) -> Option<bool> {
+    pub(super) fn boolean(&self) -> Option<bool> {
         self.read(DeValue::as_bool, "write true or false")
     }
 
     /// The value as a whole number in a range.
-    pub(super) fn number(&self, range: RangeInclusive<u64>, right: &str) -> Option<u64> {
+    pub(super) fn integer(&self, range: RangeInclusive<u64>, right: &str) -> Option<u64> {
         let number = |value: &DeValue<'_>| {
             let written = value.as_integer()?;
             u64::from_str_radix(written.as_str(), written.radix()).ok()
@@ -225,19 +225,19 @@ impl<'d> Entry<'d> {
     }
 
     /// The value as a duration: a text, or a number of seconds. The error of `parse` says what would be right.
-    pub(super) fn time<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    pub(super) fn duration<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let text = match &self.value {
             DeValue::Integer(number) => number.to_string(),
             DeValue::Float(number) => number.as_str().to_owned(),
             // a value of another type is no text in any notation
             other => other.as_str().unwrap_or_default().to_owned(),
         };
-        parse(&text).map_err(|right| self.wrong(&right.to_string())).ok()
+        parse(&text).map_err(|right| self.reject(&right.to_string())).ok()
     }
 
     /// The items of a list, each under the key of the list.
     pub(super) fn list(self) -> Option<Vec<Entry<'d>>> {
-        self.read(|value| value.as_array().map(|_| ()), A_LIST)?;
+        self.read(|value| value.as_array().map(|_| ()), LIST_REMEDY)?;
         Some(self.into_items())
     }
 
@@ -247,8 +247,8 @@ impl<'d> Entry<'d> {
             document: self.document,
             key: self.key.clone(),
             name: self.name.clone(),
-            key_at: value.span(),
-            at: value.span(),
+            key_span: value.span(),
+            span: value.span(),
             value: value.into_inner(),
         };
         match self.value {
@@ -258,7 +258,7 @@ impl<'d> Entry<'d> {
     }
 
     /// The value, if it is a text; no fault otherwise.
-    pub(super) fn plain_text(&self) -> Option<String> {
+    pub(super) fn as_text(&self) -> Option<String> {
         self.value.as_str().map(str::to_owned)
     }
 
@@ -272,26 +272,26 @@ impl<'d> Entry<'d> {
         let texts = |value: &DeValue<'d>| {
             value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
         };
-        self.read(texts, A_LIST)
+        self.read(texts, LIST_REMEDY)
     }
 
     /// The value as a table.
-    pub(super) fn section(self) -> Option<Section<'d>> {
+    pub(super) fn table(self) -> Option<Table<'d>> {
         if !self.is_table() {
             match &*self.key {
-                "hook" => self.wrong("write a table for each hook, [hook.NAME]"),
-                key => self.wrong(&format!("write a table, [{key}]")),
+                "hook" => self.reject("write a table for each hook, [hook.NAME]"),
+                key => self.reject(&format!("write a table, [{key}]")),
             }
             return None;
         }
         match self.value {
-            DeValue::Table(table) => Some(Section::new(self.document, self.key, self.key_at, table)),
+            DeValue::Table(table) => Some(Table::new(self.document, self.key, self.key_span, table)),
             _ => None,
         }
     }
 
     /// The name of the hook that an unknown table can be meant for: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
-    fn meant_hook(&self) -> Option<String> {
+    fn likely_hook(&self) -> Option<String> {
         let is_hook = |value: &DeValue<'_>| {
             value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
         };
@@ -313,22 +313,22 @@ impl<'d> Entry<'d> {
     }
 
     fn may_be_secret(&self) -> bool {
-        self.key.starts_with("hook") && !HARMLESS.contains(&self.name.as_str()) || self.name == "urls"
+        self.key.starts_with("hook") && !NEVER_SECRET.contains(&self.name.as_str()) || self.name == "urls"
     }
 
     /// A fault: what was found, and what would be right.
-    pub(super) fn wrong(&self, right: &str) {
-        self.fault(format!("found {}; {right}", self.found()));
+    pub(super) fn reject(&self, right: &str) {
+        self.fault(format!("found {}; {right}", self.shown_value()));
     }
 
     /// A fault in words of its own; for what must not be printed.
     pub(super) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.key_at.clone(), &self.key, what);
+        self.document.fault(self.key_span.clone(), &self.key, what);
     }
 
     /// The value as the file has it; only its kind where it may be, or hold, a secret.
-    fn found(&self) -> String {
-        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
+    fn shown_value(&self) -> String {
+        let written = self.document.text.get(self.span.clone()).unwrap_or_default();
         let credentials = written.contains("://") && written.contains('@');
         if self.may_be_secret() || credentials {
             return format!("a value of the type {}", self.value.type_str());
@@ -338,10 +338,10 @@ impl<'d> Entry<'d> {
     }
 }
 
-const A_LIST: &str = "write a list of texts, such as [\"a\", \"b\"]";
+const LIST_REMEDY: &str = "write a list of texts, such as [\"a\", \"b\"]";
 
 /// Keys of a hook whose values are never secrets.
-const HARMLESS: [&str; 19] = [
+const NEVER_SECRET: [&str; 19] = [
     "method",
     "timeout",
     "variable",

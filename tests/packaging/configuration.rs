@@ -121,7 +121,7 @@ fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
 fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;
-    config.says_limits = false;
+    config.sets_limits = false;
     // these texts are put together, and written to no file
     config.completeness = Completeness::default();
     Ok(format!("{config:?}"))

@@ -7,7 +7,7 @@ use http::Method;
 use super::counted;
 use crate::cli::ConfigFile;
 use crate::config::Limits;
-use crate::config::{Config, in_kib_or_mib};
+use crate::config::{Config, size_text};
 use crate::hook::{AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, Source};
 use crate::variable::Accept;
 
@@ -60,7 +60,7 @@ fn of_limits(limits: &Limits) -> Vec<String> {
         limits.patience
     )];
     let [environment, channel_data, answer] =
-        [limits.environment, limits.channel_data, limits.answer].map(in_kib_or_mib);
+        [limits.environment, limits.channel_data, limits.answer].map(size_text);
     lines.push(format!(
         "sizes      an environment of {environment}, channel data of {channel_data}, an answer of {answer} at most"
     ));

@@ -7,50 +7,50 @@ use std::time::Duration;
 use toml::de::DeValue;
 use url::Host;
 
-use super::super::raw::{Entry, Section};
+use super::super::raw::{Entry, Table};
 use super::super::secrets;
 use crate::duration::Bounds;
 use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
 /// `urls` are those of the hook, if all of them are known.
-pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
-    let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
+pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
+    let detach = table.take("detach").and_then(|entry| entry.boolean()).unwrap_or_default();
     if detach {
-        nothing_to_read(section);
+        reject_answer_keys(table);
     }
     let blank = Manner::default();
-    let breaker = section.take("breaker");
+    let breaker = table.take("breaker");
     Manner {
-        tls: tls(section, urls, file).map(Arc::new),
-        idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
-        keep_alive: section.take("keep_alive").and_then(|entry| entry.truth()).unwrap_or(blank.keep_alive),
+        tls: tls(table, urls, file).map(Arc::new),
+        idempotent: table.take("idempotent").and_then(|entry| entry.boolean()).unwrap_or_default(),
+        keep_alive: table.take("keep_alive").and_then(|entry| entry.boolean()).unwrap_or(blank.keep_alive),
         breaker: breaker.map_or(blank.breaker, self::breaker),
-        cache: cache(section),
-        redirects: redirects(section),
+        cache: cache(table),
+        redirects: redirects(table),
         detach,
     }
 }
 
 /// A detached request has no answer that anybody could hear of.
-fn nothing_to_read(section: &mut Section<'_>) {
-    if section.had(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
-        section.fault(
+fn reject_answer_keys(table: &mut Table<'_>) {
+    if table.contains_any(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
+        table.fault(
             "detach",
             "the dialplan does not wait for the answer; leave out variable, set, answers, otherwise, accept and cache",
         );
     }
 }
 
-fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
-    let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| section.take(name));
-    let insecure = section.take("insecure");
+fn tls(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
+    let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| table.take(name));
+    let insecure = table.take("insecure");
     let entries = [&ca, &certificate, &key, &insecure];
     let in_vain = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
     for entry in entries.into_iter().flatten().filter(|_| in_vain) {
         entry.fault("there is no https URL for which it could count; leave it out, or write https://");
     }
-    let insecure_wanted = insecure.as_ref().and_then(Entry::truth).unwrap_or_default();
+    let insecure_wanted = insecure.as_ref().and_then(Entry::boolean).unwrap_or_default();
     if let (Some(entry), true) = (&ca, insecure_wanted) {
         entry.fault("insecure = true believes any certificate; leave one of the two out");
     }
@@ -60,12 +60,17 @@ fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) 
         }),
         None => Some(Tls::default()),
     };
-    let tls = identified(trusting.unwrap_or_default(), certificate, key, file)?;
+    let tls = with_client_certificate(trusting.unwrap_or_default(), certificate, key, file)?;
     let tls = if insecure_wanted { tls.believing_anybody() } else { tls };
     (tls != Tls::default()).then_some(tls)
 }
 
-fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, file: &Path) -> Option<Tls> {
+fn with_client_certificate(
+    tls: Tls,
+    certificate: Option<Entry<'_>>,
+    key: Option<Entry<'_>>,
+    file: &Path,
+) -> Option<Tls> {
     match (certificate, key) {
         (None, None) => Some(tls),
         (Some(certificate), Some(key)) => {
@@ -88,11 +93,11 @@ fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, 
 }
 
 fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
-    let name = entry.plain_text();
+    let name = entry.as_text();
     if name.is_none() {
         entry.fault("write the name of a file in PEM");
     }
-    secrets::read(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
+    secrets::read_file(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
 }
 
 /// ```toml
@@ -105,17 +110,20 @@ fn breaker(entry: Entry<'_>) -> Option<Breaker> {
         entry.read(off, "write { failures = 5, probe = \"10s\" }, or false to ask in any case");
         return None;
     }
-    let mut section = entry.section()?;
+    let mut table = entry.table()?;
     let Breaker { failures, probe } = Breaker::default();
     let breaker = Breaker {
-        failures: section
+        failures: table
             .take("failures")
-            .and_then(|entry| entry.number(1..=1000, "write a number from 1 to 1000"))
+            .and_then(|entry| entry.integer(1..=1000, "write a number from 1 to 1000"))
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or(failures),
-        probe: section.take("probe").and_then(|entry| entry.time(|text| PROBE.parse(text))).unwrap_or(probe),
+        probe: table
+            .take("probe")
+            .and_then(|entry| entry.duration(|text| PROBE.parse(text)))
+            .unwrap_or(probe),
     };
-    section.end();
+    table.finish();
     Some(breaker)
 }
 
@@ -127,23 +135,23 @@ const PROBE: Bounds = Bounds::new(SECOND, HOUR, "10s");
 const FRESH: Bounds = Bounds::new(SECOND, DAY, "60s");
 const STALE: Bounds = Bounds::new(SECOND, DAY, "10m");
 
-fn cache(section: &mut Section<'_>) -> Option<Keeping> {
-    let (cache, stale) = (section.take("cache"), section.take("stale_if_error"));
+fn cache(table: &mut Table<'_>) -> Option<Keeping> {
+    let (cache, stale) = (table.take("cache"), table.take("stale_if_error"));
     if let (None, Some(entry)) = (&cache, &stale) {
         entry.fault("nothing is kept without cache; write cache = \"60s\" too");
     }
-    let fresh = cache.and_then(|entry| entry.time(|text| FRESH.parse(text)));
-    let stale = stale.and_then(|entry| entry.time(|text| STALE.parse(text))).unwrap_or_default();
+    let fresh = cache.and_then(|entry| entry.duration(|text| FRESH.parse(text)));
+    let stale = stale.and_then(|entry| entry.duration(|text| STALE.parse(text))).unwrap_or_default();
     Some(Keeping { fresh: fresh?, stale })
 }
 
-fn redirects(section: &mut Section<'_>) -> Redirects {
-    let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
-    let most = most.map_or(Some(0), |entry| entry.number(0..=3, "write a number from 0 to 3"));
+fn redirects(table: &mut Table<'_>) -> Redirects {
+    let (most, hosts) = (table.take("redirects"), table.take("redirect_hosts"));
+    let most = most.map_or(Some(0), |entry| entry.integer(0..=3, "write a number from 0 to 3"));
     if let (Some(entry), Some(0)) = (&hosts, most) {
         entry.fault("no redirect is followed; write redirects = 1 too, or leave it out");
     }
-    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), A_HOST);
+    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), HOST_REMEDY);
     let hosts = hosts.and_then(Entry::list).unwrap_or_default();
     Redirects {
         most: most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default(),
@@ -172,4 +180,4 @@ fn host(text: &str) -> Option<String> {
     Some(format!("{name}:{port}"))
 }
 
-const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", with a port such as \":8443\" or without, and without scheme and path";
+const HOST_REMEDY: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", with a port such as \":8443\" or without, and without scheme and path";

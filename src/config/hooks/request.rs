@@ -7,15 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::super::raw::{Entry, Mark, Section};
-use super::super::secrets::kept;
+use super::super::raw::{Entry, Position, Table};
+use super::super::secrets::secret_value;
 use crate::hook::{
     Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, SigningSecret, UrlTemplate,
     sounds_secret,
 };
 
 /// The part of a hook that makes a request.
-pub(super) struct Requested {
+pub(super) struct RequestSettings {
     pub(super) method: Method,
     /// None in place of each that is wrong.
     pub(super) urls: Vec<Option<UrlTemplate>>,
@@ -25,75 +25,73 @@ pub(super) struct Requested {
     pub(super) sign: Option<Signer>,
 }
 
-impl Requested {
+impl RequestSettings {
     /// The URLs, unless one of them is wrong.
     pub(super) fn all_urls(&self) -> Option<Vec<&UrlTemplate>> {
         self.urls.iter().map(Option::as_ref).collect()
     }
 }
 
-pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Path) -> Requested {
-    let urls = urls(section);
+pub(super) fn read(table: &mut Table<'_>, method: Option<Method>, file: &Path) -> RequestSettings {
+    let urls = urls(table);
     let method = method.unwrap_or(Method::POST);
-    let (body, fields) = (section.take("body"), section.take("fields"));
+    let (body, fields) = (table.take("body"), table.take("fields"));
     if method == Method::GET {
         for entry in [&body, &fields].into_iter().flatten() {
             entry.fault("a GET has no body; leave it out, or write method = \"POST\"");
         }
     }
     let body = self::body(body, fields);
-    let (mut headers, names) = section
-        .take("headers")
-        .and_then(|entry| Some(self::headers(entry.section()?, file)))
-        .unwrap_or_default();
+    let (mut headers, names) =
+        table.take("headers").and_then(|entry| Some(self::headers(entry.table()?, file))).unwrap_or_default();
     let in_url = urls.iter().flatten().any(UrlTemplate::has_credentials);
     let others = usize::from(names.contains(&AUTHORIZATION)) + usize::from(in_url);
-    headers.fixed.extend(authorization(section, others, file).map(|value| (AUTHORIZATION, value)));
-    let sign = section.take("sign").and_then(|entry| sign(entry, file));
-    Requested { method, urls, body, headers, sign }
+    headers.fixed.extend(authorization(table, others, file).map(|value| (AUTHORIZATION, value)));
+    let sign = table.take("sign").and_then(|entry| sign(entry, file));
+    RequestSettings { method, urls, body, headers, sign }
 }
 
 /// How many URLs a hook may have: each takes its share of the time.
-const MOST_URLS: usize = 5;
+const MAX_URLS: usize = 5;
 
 /// Every one, so that every fault is told.
-fn urls(section: &mut Section<'_>) -> Vec<Option<UrlTemplate>> {
-    let (one, several) = (section.take("url"), section.take("urls"));
+fn urls(table: &mut Table<'_>) -> Vec<Option<UrlTemplate>> {
+    let (one, several) = (table.take("url"), table.take("urls"));
     match (&one, &several) {
         (Some(_), Some(several)) => several.fault("there is url already; write all of them in urls"),
         (Some(_), None) | (None, Some(_)) => {}
-        (None, None) => section
+        (None, None) => table
             .fault("url", "missing; write where the webhook is, such as \"https://crm.example.com/route\""),
     }
     one.iter().map(url).chain(several.into_iter().flat_map(listed)).collect()
 }
 
 fn url(entry: &Entry<'_>) -> Option<UrlTemplate> {
-    entry.mark().made(UrlTemplate::parse(&entry.text()?))
+    entry.position().value_or_faults(UrlTemplate::parse(&entry.text()?))
 }
 
 fn listed(several: Entry<'_>) -> Vec<Option<UrlTemplate>> {
-    let mark = several.mark();
+    let position = several.position();
     let Some(items) = several.list() else { return vec![None] };
-    if !(1..=MOST_URLS).contains(&items.len()) {
-        mark.fault(format!("write one to {MOST_URLS} URLs; the next is asked when one does not answer"));
+    if !(1..=MAX_URLS).contains(&items.len()) {
+        position.fault(format!("write one to {MAX_URLS} URLs; the next is asked when one does not answer"));
     }
     let urls: Vec<_> = items.iter().map(url).collect();
     let twice = |(number, url): (usize, &UrlTemplate)| {
         urls.iter().flatten().skip(number + 1).any(|other| other == url)
     };
     if urls.iter().flatten().enumerate().any(twice) {
-        mark.fault("the same URL stands there twice; once is enough");
+        position.fault("the same URL stands there twice; once is enough");
     }
     urls
 }
 
 fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
-    let in_vain = fields.as_ref().map(Entry::mark);
+    let in_vain = fields.as_ref().map(Entry::position);
     // where the fields are wrong, so is the body
     let chosen = fields.map_or(Some(None), |entry| self::fields(entry).map(Some));
     let Some(entry) = body else { return chosen.map(Body::Kwebbl) };
-    let text = entry.plain_text().unwrap_or_default();
+    let text = entry.as_text().unwrap_or_default();
     match text.trim() {
         "kwebbl" => chosen.map(Body::Kwebbl),
         "form" => chosen.map(Body::Form),
@@ -101,16 +99,16 @@ fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
             if let Some(fields) = in_vain {
                 fields.fault("the body says which fields there are; leave fields out");
             }
-            entry.mark().made(JsonTemplate::parse(&text)).map(Body::Json)
+            entry.position().value_or_faults(JsonTemplate::parse(&text)).map(Body::Json)
         }
         _ => {
-            entry.fault(A_BODY);
+            entry.fault(BODY_REMEDY);
             None
         }
     }
 }
 
-const A_BODY: &str =
+const BODY_REMEDY: &str =
     "write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
 
 /// ```toml
@@ -118,26 +116,26 @@ const A_BODY: &str =
 /// fields = { from = "caller_number", account = "variables.ACCOUNT" }
 /// ```
 fn fields(entry: Entry<'_>) -> Option<Fields> {
-    let mark = entry.mark();
+    let position = entry.position();
     let pairs: Vec<(String, String)> = if entry.is_table() {
-        let renamed = entry.section()?.into_entries();
+        let renamed = entry.table()?.into_entries();
         let pairs: Vec<_> = renamed.iter().map(|entry| Some((entry.name.clone(), entry.text()?))).collect();
         pairs.into_iter().collect::<Option<_>>()?
     } else {
         entry.texts()?.into_iter().map(|field| (field.clone(), field)).collect()
     };
     if pairs.is_empty() {
-        mark.fault("write the fields that the body tells, or leave the key out");
+        position.fault("write the fields that the body tells, or leave the key out");
         return None;
     }
     let pairs = pairs.iter().map(|(name, field)| (name.as_str(), field.as_str()));
-    mark.made(Fields::parse(pairs))
+    position.value_or_faults(Fields::parse(pairs))
 }
 
 /// The headers, and the names of all that stand there, also of those that are wrong.
-fn headers(section: Section<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
+fn headers(table: Table<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
     let (mut headers, mut names) = (Headers::default(), Vec::new());
-    for entry in section.into_entries() {
+    for entry in table.into_entries() {
         if let Ok(name) = HeaderName::try_from(&*entry.name) {
             if names.contains(&name) {
                 entry.fault("this header stands there twice; names are the same in letters of either case");
@@ -152,13 +150,13 @@ fn headers(section: Section<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
 /// What stands in a header may be a secret: no fault prints it.
 fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
     let name = header_name(&entry);
-    let Some(kept) = kept(entry, file) else { return };
-    if kept.elsewhere {
-        let value = hidden(&kept.text, &kept.mark);
+    let Some(kept) = secret_value(entry, file) else { return };
+    if kept.is_external {
+        let value = hidden(&kept.text, &kept.position);
         headers.fixed.extend(HeaderMap::from_iter(name.zip(value)));
         return;
     }
-    let template = kept.mark.made(HeaderTemplate::parse(&kept.text));
+    let template = kept.position.value_or_faults(HeaderTemplate::parse(&kept.text));
     let (Some(template), Some(name)) = (template, name) else { return };
     match template.fixed() {
         Some(mut value) => {
@@ -191,9 +189,9 @@ const OWN_HEADERS: [&str; 5] =
     ["user-agent", "webhook-id", "webhook-timestamp", "webhook-signature", "traceparent"];
 
 /// A header's value that is never shown.
-fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
+fn hidden(text: &str, position: &Position<'_>) -> Option<HeaderValue> {
     let value = HeaderValue::from_str(text);
-    let mut value = value.map_err(|_| mark.fault(NOT_A_VALUE)).ok()?;
+    let mut value = value.map_err(|_| position.fault(NOT_A_VALUE)).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -202,11 +200,11 @@ fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
 /// bearer = { file = "crm.token" }
 /// basic  = { user = "pbx", password = { file = "crm.password" } }
 /// ```
-fn authorization(section: &mut Section<'_>, others: usize, file: &Path) -> Option<HeaderValue> {
-    let (bearer, basic) = (section.take("bearer"), section.take("basic"));
-    let marks: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::mark).collect();
-    if let Some(mark) = marks.last().filter(|_| marks.len() + others > 1) {
-        mark.fault(
+fn authorization(table: &mut Table<'_>, others: usize, file: &Path) -> Option<HeaderValue> {
+    let (bearer, basic) = (table.take("bearer"), table.take("basic"));
+    let positions: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::position).collect();
+    if let Some(position) = positions.last().filter(|_| positions.len() + others > 1) {
+        position.fault(
             "one of bearer, basic, headers.Authorization and a user name in the URL is enough; leave the others out",
         );
     }
@@ -216,26 +214,26 @@ fn authorization(section: &mut Section<'_>, others: usize, file: &Path) -> Optio
 }
 
 fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
-    let token = kept(entry, file)?;
+    let token = secret_value(entry, file)?;
     if token.text.trim().is_empty() || token.text.contains(char::is_whitespace) {
-        token.mark.fault("write the token alone, without \"Bearer\" and without spaces");
+        token.position.fault("write the token alone, without \"Bearer\" and without spaces");
         return None;
     }
-    hidden(&format!("Bearer {}", token.text), &token.mark)
+    hidden(&format!("Bearer {}", token.text), &token.position)
 }
 
 fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
-    let mark = entry.mark();
+    let position = entry.position();
     if !entry.is_table() {
-        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
         return None;
     }
-    let mut section = entry.section()?;
-    let (user, password) = (section.take("user"), section.take("password"));
+    let mut table = entry.table()?;
+    let (user, password) = (table.take("user"), table.take("password"));
     if user.is_none() || password.is_none() {
-        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
     }
-    section.end();
+    table.finish();
     let user = user.and_then(|entry| {
         let user = entry.text()?;
         if user.contains(':') {
@@ -243,8 +241,8 @@ fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
         }
         Some(user)
     });
-    let password = password.and_then(|entry| kept(entry, file));
-    hidden(&format!("Basic {}", STANDARD.encode(format!("{}:{}", user?, password?.text))), &mark)
+    let password = password.and_then(|entry| secret_value(entry, file));
+    hidden(&format!("Basic {}", STANDARD.encode(format!("{}:{}", user?, password?.text))), &position)
 }
 
 /// ```toml
@@ -252,23 +250,23 @@ fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
 /// sign = [{ file = "new.whsec" }, { file = "old.whsec" }]
 /// ```
 fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
-    let mark = entry.mark();
+    let position = entry.position();
     let items = entry.into_items();
     if !(1..=2).contains(&items.len()) {
-        mark.fault("write one secret, or two while one takes the other's place");
+        position.fault("write one secret, or two while one takes the other's place");
     }
     let secret = |item| {
-        let kept = kept(item, file)?;
+        let kept = secret_value(item, file)?;
         kept.text
             .parse()
-            .map_err(|fault: crate::hook::NotASigningSecret| kept.mark.fault(fault.to_string()))
+            .map_err(|fault: crate::hook::NotASigningSecret| kept.position.fault(fault.to_string()))
             .ok()
     };
     // every one, so that every fault is told
     let secrets: Vec<Option<SigningSecret>> = items.into_iter().map(secret).collect();
     let secrets: Vec<_> = secrets.into_iter().collect::<Option<_>>()?;
     if secrets.iter().skip(1).any(|other| Some(other) == secrets.first()) {
-        mark.fault("the same secret stands there twice; write the new one and the old one");
+        position.fault("the same secret stands there twice; write the new one and the old one");
     }
     Some(Signer(secrets))
 }

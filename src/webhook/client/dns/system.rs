@@ -140,7 +140,7 @@ fn text_of_hosts() -> String {
 
 /// The text of a file, in whatever encoding its comments are.
 fn text(file: &str) -> io::Result<String> {
-    let bytes = files::unmarked(fs::read(file)?)?;
+    let bytes = files::without_byte_order_marks(fs::read(file)?)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

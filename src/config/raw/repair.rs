@@ -8,18 +8,18 @@ use toml::de::{DeTable, Error};
 ///
 /// Behind the name of a table that is not closed the parser would pass over the table, or take its keys for the file's;
 /// behind a key without a value it reads nothing more.
-pub(super) fn mended(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
+pub(super) fn repaired(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
     let (_, errors) = DeTable::parse_recoverable(text);
     let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
     missing.sort_by_key(|(at, _, _)| *at);
     // a line that is no TOML in two ways needs one sign
     missing.dedup_by_key(|(at, _, _)| *at);
-    let (mut mended, mut places) = (Cow::Borrowed(text), Vec::new());
+    let (mut repaired, mut places) = (Cow::Borrowed(text), Vec::new());
     for (before, (at, missing, what)) in missing.into_iter().enumerate() {
-        mended.to_mut().insert(at + before, missing);
+        repaired.to_mut().insert(at + before, missing);
         places.push((at + before, what));
     }
-    (mended, places)
+    (repaired, places)
 }
 
 fn missing(error: &Error, text: &str) -> Option<(usize, char, &'static str)> {
@@ -71,7 +71,7 @@ fn foreign_comment(error: &Error, text: &str) -> Option<usize> {
 }
 
 /// What is wrong with the TOML, and what would be right.
-pub(super) fn in_words(error: &Error, text: &str) -> String {
+pub(super) fn message(error: &Error, text: &str) -> String {
     let twice = error.span().filter(|_| error.message() == "duplicate key");
     let Some((before, key)) = twice.and_then(|at| Some((text.get(..at.start)?, text.get(at)?))) else {
         return error.message().to_owned();
