@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::output::{ended, print};
-use self::try_hook::Trial;
+pub(crate) use self::output::{exit_status, print};
+use self::try_hook::Try;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::log::Format;
 
@@ -52,7 +52,7 @@ enum Command {
     /// webhook into a command, or what a caller chooses into a step; they do not change the exit status.
     Check(Check),
     /// Ask a hook's webhook without a PBX, and show what a call would hear of it.
-    Try(Trial),
+    Try(Try),
     /// See it work in a few seconds: no PBX, no configuration, nothing outside this machine.
     Demo,
 }
@@ -137,16 +137,16 @@ pub(crate) const WRONG: u8 = 2;
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) => return told_by_clap(&told),
+        Err(message) => return print_clap_message(&message),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(FAILED, &format!("cannot start: {error}")),
+        Err(error) => return fail(FAILED, &format!("cannot start: {error}")),
     };
     let status = match arguments.command {
         Command::Serve(how) => runtime.block_on(serve::run(&how)),
         Command::Check(what) => check::run(&what.config, &what.dialplans),
-        Command::Try(trial) => runtime.block_on(try_hook::run(&trial)),
+        Command::Try(arguments) => runtime.block_on(try_hook::run(&arguments)),
         Command::Demo => runtime.block_on(demo::run()),
     };
     // dropping it would wait for a reload that waits for its folder
@@ -155,20 +155,20 @@ pub fn run() -> ExitCode {
 }
 
 /// Prints the help, the version, or what is wrong with the command line.
-fn told_by_clap(told: &clap::Error) -> ExitCode {
-    let printed = told.print().and_then(|()| io::stdout().flush());
-    if told.use_stderr() { ExitCode::from(WRONG) } else { ended(printed, DONE) }
+fn print_clap_message(message: &clap::Error) -> ExitCode {
+    let printed = message.print().and_then(|()| io::stdout().flush());
+    if message.use_stderr() { ExitCode::from(WRONG) } else { exit_status(printed, DONE) }
 }
 
 /// Says on standard error what is wrong, and ends with this status.
-pub(crate) fn failed(status: u8, what: &str) -> ExitCode {
-    warned(what);
+pub(crate) fn fail(status: u8, message: &str) -> ExitCode {
+    print_error(message);
     ExitCode::from(status)
 }
 
 /// Says on standard error what is wrong, if anybody is there to hear it.
-pub(crate) fn warned(what: &str) {
-    for line in what.lines() {
+pub(crate) fn print_error(message: &str) {
+    for line in message.lines() {
         let _nobody_reads = writeln!(std::io::stderr(), "dialhook: {line}");
     }
 }

@@ -1,17 +1,17 @@
 //! `dialhook check`: what a configuration means, or every fault of it and of the steps of a dialplan.
 
 mod steps;
-mod understood;
-mod values;
+mod summary;
+mod untrusted;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use self::steps::{fault, is_ours};
-use self::understood::understood;
-use self::values::notices;
-use super::{ConfigFile, DONE, FAILED, ended, failed, print};
+use self::steps::{fault, is_for_this_daemon};
+use self::summary::summary;
+use self::untrusted::notices;
+use super::{ConfigFile, DONE, FAILED, exit_status, fail, print};
 use crate::config::Config;
 use crate::dialplan::{self, Dialplan};
 use crate::files;
@@ -20,32 +20,32 @@ use crate::files;
 pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     let config = match file.load_once() {
         Ok(config) => config,
-        Err(error) => return failed(FAILED, &error.to_string()),
+        Err(error) => return fail(FAILED, &error.to_string()),
     };
     let (mut faults, mut read) = (Vec::new(), Vec::new());
     for path in dialplans {
-        match of_file(path) {
+        match read_dialplan(path) {
             Ok(dialplan) => read.push((path.as_path(), dialplan)),
             Err(fault) => faults.push(fault),
         }
     }
-    faults.extend(read.iter().flat_map(|(path, dialplan)| faults_of(path, dialplan, &config, file)));
+    faults.extend(read.iter().flat_map(|(path, dialplan)| step_faults(path, dialplan, &config, file)));
     let noted = notices(&read, &config);
     let notes = noted.iter().map(|notice| format!("note       {notice}"));
     if faults.is_empty() {
-        let mut lines = understood(&config, file);
-        lines.extend(read.iter().map(|(path, dialplan)| summary(path, dialplan, &config)));
+        let mut lines = summary(&config, file);
+        lines.extend(read.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
         lines.extend(notes);
-        ended(print(&(lines.join("\n") + "\n")), DONE)
+        exit_status(print(&(lines.join("\n") + "\n")), DONE)
     } else {
         let printed = print(&notes.map(|note| note + "\n").collect::<String>());
-        failed(FAILED, &faults.join("\n"));
-        ended(printed, FAILED)
+        fail(FAILED, &faults.join("\n"));
+        exit_status(printed, FAILED)
     }
 }
 
 /// Reads a dialplan. Its bytes need not be UTF-8: an old comment in Latin-1 hides no step.
-fn of_file(file: &Path) -> Result<Dialplan, String> {
+fn read_dialplan(file: &Path) -> Result<Dialplan, String> {
     let name = file.display();
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(format!("{name}: a configuration, not a dialplan; write --config {name}"));
@@ -63,7 +63,7 @@ fn of_file(file: &Path) -> Result<Dialplan, String> {
 const LONGEST: usize = 64 * 1024 * 1024;
 
 /// What is wrong with the steps of a dialplan.
-fn faults_of(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
+fn step_faults(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
     let fault = |step| fault(step, config, file).map(|fault| (step.line, &step.step, fault));
     let faults = dialplan.steps.iter().filter_map(fault);
     let faults = faults.map(|(line, step, fault)| format!("{}:{line}: {step}: {fault}", path.display()));
@@ -74,8 +74,8 @@ fn faults_of(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFil
 }
 
 /// How many steps there are, and what was passed over.
-fn summary(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
-    let good = dialplan.steps.iter().filter(|step| is_ours(step, config)).count();
+fn dialplan_line(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
+    let good = dialplan.steps.iter().filter(|step| is_for_this_daemon(step, config)).count();
     let others = match dialplan.steps.len() - good {
         0 => String::new(),
         others => format!(" ({} for other servers or ports not looked at)", counted(others, "step")),

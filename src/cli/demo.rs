@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use self::webhook::Manner;
-use super::{DONE, FAILED, ended, failed, print};
+use self::webhook::WebhookReply;
+use super::{DONE, FAILED, exit_status, fail, print};
 use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::server::Server;
 
-/// One line of the story.
+/// One line of the transcript.
 #[derive(Debug)]
 struct Line {
     /// Who does what; empty where the line goes on.
@@ -32,104 +32,104 @@ struct Line {
     text: String,
 }
 
-/// One call of the story.
-struct Chapter {
+/// One call of the transcript.
+struct ExampleCall {
     title: &'static str,
     switch: SwitchKind,
-    manner: Manner,
+    reply: WebhookReply,
     /// Where its telling begins; what stands before is the same in every call.
-    from: Option<&'static str>,
-    moral: &'static str,
+    shown_from: Option<&'static str>,
+    conclusion: &'static str,
 }
 
-const CHAPTERS: [Chapter; 5] = [
-    Chapter {
+const CALLS: [ExampleCall; 5] = [
+    ExampleCall {
         title: "1. The webhook names a department",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "sales", thinks: Duration::ZERO },
-        from: None,
-        moral: "The answer is in ${CRM}, and GotoIf routed the call by it.",
+        reply: WebhookReply { text: "sales", delay: Duration::ZERO },
+        shown_from: None,
+        conclusion: "The answer is in ${CRM}, and GotoIf routed the call by it.",
     },
-    Chapter {
+    ExampleCall {
         title: "2. The webhook answers something hostile",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
-        from: Some("the webhook says"),
-        moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with. A route is a word: it was refused whole.",
+        reply: WebhookReply { text: "x\" | \"1", delay: Duration::ZERO },
+        shown_from: Some("the webhook says"),
+        conclusion: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with. A route is a word: it was refused whole.",
     },
-    Chapter {
+    ExampleCall {
         title: "3. The webhook is too slow",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "sales", thinks: Duration::from_secs(20) },
-        from: Some("the webhook thinks"),
-        moral: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
+        reply: WebhookReply { text: "sales", delay: Duration::from_secs(20) },
+        shown_from: Some("the webhook thinks"),
+        conclusion: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
     },
-    Chapter {
+    ExampleCall {
         title: FREESWITCH,
         switch: SwitchKind::FreeSwitch,
-        manner: Manner { text: "sales", thinks: Duration::ZERO },
-        from: None,
-        moral: "A condition on ${CRM}, in the pass after a transfer, routes the call.",
+        reply: WebhookReply { text: "sales", delay: Duration::ZERO },
+        shown_from: None,
+        conclusion: "A condition on ${CRM}, in the pass after a transfer, routes the call.",
     },
-    Chapter {
+    ExampleCall {
         title: "5. The webhook answers FreeSWITCH something hostile",
         switch: SwitchKind::FreeSwitch,
-        manner: Manner { text: "{api_on_answer=system reboot}loopback/1", thinks: Duration::ZERO },
-        from: Some("the webhook says"),
-        moral: "A dialplan that bridges to ${CRM} would run this. A route is a word, and this is none: it was refused whole.",
+        reply: WebhookReply { text: "{api_on_answer=system reboot}loopback/1", delay: Duration::ZERO },
+        shown_from: Some("the webhook says"),
+        conclusion: "A dialplan that bridges to ${CRM} would run this. A route is a word, and this is none: it was refused whole.",
     },
 ];
 
 /// Why the story ended before its end.
-enum Stopped {
+enum DemoError {
     /// Standard output took no more of it.
-    Printing(io::Error),
+    Output(io::Error),
     /// A call did not come to its end.
-    Playing(Box<dyn Error>),
+    Call(Box<dyn Error>),
 }
 
-impl From<io::Error> for Stopped {
+impl From<io::Error> for DemoError {
     fn from(error: io::Error) -> Self {
-        Self::Printing(error)
+        Self::Output(error)
     }
 }
 
-/// Tells the story.
+/// Tells the transcript.
 pub(crate) async fn run() -> ExitCode {
-    match story().await {
+    match show_calls().await {
         Ok(()) => ExitCode::from(DONE),
-        Err(Stopped::Printing(error)) => ended(Err(error), DONE),
-        Err(Stopped::Playing(error)) => failed(FAILED, &format!("the demo stopped: {error}")),
+        Err(DemoError::Output(error)) => exit_status(Err(error), DONE),
+        Err(DemoError::Call(error)) => fail(FAILED, &format!("the demo stopped: {error}")),
     }
 }
 
-async fn story() -> Result<(), Stopped> {
+async fn show_calls() -> Result<(), DemoError> {
     print(&format!("{OPENING}\n"))?;
-    for chapter in &CHAPTERS {
-        print(&format!("\n{}\n\n", chapter.title))?;
-        let told = play(chapter).await.map_err(Stopped::Playing)?;
-        print(&format!("{told}\n  {}\n", chapter.moral))?;
+    for example in &CALLS {
+        print(&format!("\n{}\n\n", example.title))?;
+        let told = run_call(example).await.map_err(DemoError::Call)?;
+        print(&format!("{told}\n  {}\n", example.conclusion))?;
     }
     print(&format!("\n{NEXT}\n"))?;
     Ok(())
 }
 
-/// Makes the call of a chapter, and returns what happened in lines.
-async fn play(chapter: &Chapter) -> Result<String, Box<dyn Error>> {
-    let (teller, mut story) = unbounded_channel();
-    let server = webhook::start(chapter.manner, teller.clone()).await?;
-    let (daemon, stop) = daemon(server, chapter.switch)?;
+/// Makes the call of a example, and returns what happened in lines.
+async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
+    let (sender, mut transcript) = unbounded_channel();
+    let server = webhook::start(example.reply, sender.clone()).await?;
+    let (daemon, stop) = daemon(server, example.switch)?;
     let began = Instant::now();
-    let set = match chapter.switch {
-        SwitchKind::Asterisk => asterisk::call(daemon, &teller).await?,
-        SwitchKind::FreeSwitch => freeswitch::call(daemon, &teller).await?,
+    let set = match example.switch {
+        SwitchKind::Asterisk => asterisk::call(daemon, &sender).await?,
+        SwitchKind::FreeSwitch => freeswitch::call(daemon, &sender).await?,
     };
     let took = began.elapsed();
     stop.cancel();
-    story.close();
-    let (mut lines, mut told) = (String::new(), chapter.from.is_none());
-    while let Some(line) = story.recv().await {
-        told |= chapter.from == Some(line.who);
+    transcript.close();
+    let (mut lines, mut told) = (String::new(), example.shown_from.is_none());
+    while let Some(line) = transcript.recv().await {
+        told |= example.shown_from == Some(line.who);
         for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
             let who = if number == 0 { line.who } else { "" };
             let _infallible = writeln!(lines, "  {who:<18} {part}");
@@ -138,7 +138,7 @@ async fn play(chapter: &Chapter) -> Result<String, Box<dyn Error>> {
     let value = |name: &str| {
         set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.as_str())
     };
-    let status = match chapter.switch {
+    let status = match example.switch {
         SwitchKind::Asterisk => "WEBHOOK_STATUS",
         SwitchKind::FreeSwitch => "webhook_status",
     };
@@ -161,7 +161,7 @@ fn folded(text: &str) -> Vec<String> {
     lines
 }
 
-/// The daemon with the hook of the story.
+/// The daemon with the hook of the transcript.
 fn daemon(
     webhook: SocketAddr,
     switch: SwitchKind,

@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use super::{FAILED, failed};
+use super::{FAILED, fail};
 
 /// Prints a text, all of it before this returns.
 ///
@@ -18,11 +18,11 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 }
 
 /// Returns the exit status of a command that came to `status` and whose output ended so.
-pub(crate) fn ended(printed: io::Result<()>, status: u8) -> ExitCode {
+pub(crate) fn exit_status(printed: io::Result<()>, status: u8) -> ExitCode {
     match printed {
         Ok(()) => ExitCode::from(status),
         // `head` and `grep -q` close the pipe once they have enough; the command's own result stands
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(status),
-        Err(error) => failed(FAILED, &format!("cannot write to standard output: {error}")),
+        Err(error) => fail(FAILED, &format!("cannot write to standard output: {error}")),
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{ConfigFile, DONE, FAILED, Serve, WRONG, failed};
+use super::{ConfigFile, DONE, FAILED, Serve, WRONG, fail};
 use crate::call::SwitchKind;
 use crate::config::Limits;
 use crate::config::{Config, ConfigError};
@@ -24,25 +24,25 @@ use crate::{log, notify, server};
 
 /// What the daemon listens to besides calls.
 struct Signals {
-    end: End,
+    stop: StopSignals,
     hangup: Signal,
 }
 
 /// The signals that end it.
-struct End {
+struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 /// What signals act on.
-struct Daemon {
+struct Reloader {
     file: ConfigFile,
     server: Arc<Server>,
     notices: Notices,
 }
 
 /// Why the daemon ended otherwise than it was told to.
-struct Failure {
+struct ServeError {
     status: u8,
     what: String,
 }
@@ -55,31 +55,31 @@ pub(super) async fn run(how: &Serve) -> ExitCode {
     let log = log::start(format);
     match (serve(&how.config, passed).await, format) {
         (Ok(()), _) => ExitCode::from(DONE),
-        (Err(failure), Format::Text { .. }) => {
+        (Err(error), Format::Text { .. }) => {
             // what was logged before it stands before it
             drop(log);
-            failed(failure.status, &failure.what)
+            fail(error.status, &error.what)
         }
-        (Err(failure), Format::Json | Format::Journald) => failure.logged(),
+        (Err(error), Format::Json | Format::Journald) => error.log(),
     }
 }
 
 /// From the start to the end.
-async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), Failure> {
+async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), ServeError> {
     let passed = passed.map_err(|error| {
-        Failure::new(WRONG, format!("cannot use what the service manager passed on: {error}"))
+        ServeError::new(WRONG, format!("cannot use what the service manager passed on: {error}"))
     })?;
     let mut signals = Signals::listen()
-        .map_err(|error| Failure::new(FAILED, format!("cannot listen for signals: {error}")))?;
+        .map_err(|error| ServeError::new(FAILED, format!("cannot listen for signals: {error}")))?;
     let config = tokio::select! {
         config = read(file, |_| {}) => config?,
-        () = signals.end.wanted() => {
+        () = signals.stop.received() => {
             info!("stopped before the configuration was read");
             return Ok(());
         }
     };
-    announce(&config);
-    raise_descriptors(&config);
+    log_start(&config);
+    raise_open_files_limit(&config);
     let server = Arc::new(Server::start_with(&config, passed)?);
     let (asterisk, freeswitch) = addresses(&server);
     let observer = server.observer().map(tracing::field::display);
@@ -88,7 +88,7 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     notices.ready(&status(&server, &config));
     tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
-    let daemon = Daemon { file: file.clone(), server: Arc::clone(&server), notices };
+    let reloader = Reloader { file: file.clone(), server: Arc::clone(&server), notices };
     // in a task of its own: what `block_on` waits for directly is woken through the kernel
     let serving = tokio::spawn({
         let (server, stop) = (Arc::clone(&server), stop.clone());
@@ -96,35 +96,35 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     });
     tokio::select! {
         served = serving => {
-            served.map_err(|_panicked| Failure::new(FAILED, "the listener panicked; see above".to_owned()))?;
+            served.map_err(|_panicked| ServeError::new(FAILED, "the listener panicked; see above".to_owned()))?;
             info!("stopped");
         }
-        () = signals.obey(&daemon, &stop) => {
+        () = signals.handle(&reloader, &stop) => {
             warn!(calls = server.calls(), "stopped at once, at a second signal; calls in flight are cut off");
         }
     }
     Ok(())
 }
 
-impl Failure {
+impl ServeError {
     fn new(status: u8, what: String) -> Self {
         Self { status, what }
     }
 
     /// An error of the log for each line: where a program reads it, `journalctl -p err` must find it.
-    fn logged(self) -> ExitCode {
+    fn log(self) -> ExitCode {
         self.what.lines().for_each(|line| error!("{line}"));
         ExitCode::from(self.status)
     }
 }
 
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for ServeError {
     fn from(error: ConfigError) -> Self {
         Self::new(WRONG, error.to_string())
     }
 }
 
-impl From<StartError> for Failure {
+impl From<StartError> for ServeError {
     fn from(error: StartError) -> Self {
         let status = match error {
             StartError::NoListener | StartError::NotWanted { .. } | StartError::Unusable { .. } => WRONG,
@@ -135,7 +135,7 @@ impl From<StartError> for Failure {
     }
 }
 
-fn announce(config: &Config) {
+fn log_start(config: &Config) {
     match &config.file {
         Some(file) => {
             info!(version = env!("CARGO_PKG_VERSION"), configuration = %file.display(), "dialhook starts")
@@ -145,11 +145,11 @@ fn announce(config: &Config) {
             "dialhook starts without a configuration: ad hoc steps only"
         ),
     }
-    notice(config);
+    log_notices(config);
 }
 
 /// What is right, and still to be known.
-fn notice(config: &Config) {
+fn log_notices(config: &Config) {
     for notice in &config.notices {
         warn!("{notice}");
     }
@@ -159,26 +159,26 @@ fn notice(config: &Config) {
 }
 
 /// Raises the limit of file descriptors as far as it goes: the usual 1,024 is not for us.
-fn raise_descriptors(config: &Config) {
+fn raise_open_files_limit(config: &Config) {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tell_of_descriptors(config, limit),
+        Ok(limit) => log_open_files_limit(config, limit),
         Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
     }
 }
 
 /// Says how many calls fit, where that is fewer than `limits.calls`. A person who wrote that number must know; the default is
 /// more than a first try in a shell ever needs.
-fn tell_of_descriptors(config: &Config, limit: u64) {
-    let room = Room::of(config, limit);
-    let (needed, fit) = (room.needed, room.calls);
-    match room.remark(config) {
-        Some(Remark::Warning) => warn!(
+fn log_open_files_limit(config: &Config, limit: u64) {
+    let budget = OpenFilesBudget::of(config, limit);
+    let (needed, fit) = (budget.needed, budget.calls);
+    match budget.severity(config) {
+        Some(Severity::Warning) => warn!(
             limit,
             needed,
             "{fit} calls at once fit into the file descriptors of this process, fewer than [limits] wants; raise \
              LimitNOFILE= (in a shell: ulimit -n), or lower limits.calls or limits.detached"
         ),
-        Some(Remark::Information) => info!(
+        Some(Severity::Information) => info!(
             limit,
             "{fit} calls at once fit into the file descriptors of this process; for more, raise LimitNOFILE= (in a \
              shell: ulimit -n)"
@@ -189,7 +189,7 @@ fn tell_of_descriptors(config: &Config, limit: u64) {
 
 /// How much a limit of file descriptors has room for.
 #[derive(Debug, PartialEq, Eq)]
-struct Room {
+struct OpenFilesBudget {
     limit: u64,
     /// How many descriptors this configuration may need.
     needed: u64,
@@ -197,14 +197,14 @@ struct Room {
     calls: u64,
 }
 
-/// How it is said that there is too little room.
+/// How it is said that there is too little budget.
 #[derive(Debug, PartialEq, Eq)]
-enum Remark {
+enum Severity {
     Warning,
     Information,
 }
 
-impl Room {
+impl OpenFilesBudget {
     fn of(config: &Config, limit: u64) -> Self {
         let detaches = config.every_hook().any(|hook| hook.manner.detach);
         let with = |calls, detached| {
@@ -218,11 +218,11 @@ impl Room {
         Self { limit, needed: with(calls, if detaches { detached } else { 0 }), calls: fit.min(calls_wanted) }
     }
 
-    fn remark(&self, config: &Config) -> Option<Remark> {
+    fn severity(&self, config: &Config) -> Option<Severity> {
         match self.limit >= self.needed {
             true => None,
-            false if config.sets_limits || self.calls == 0 => Some(Remark::Warning),
-            false => Some(Remark::Information),
+            false if config.sets_limits || self.calls == 0 => Some(Severity::Warning),
+            false => Some(Severity::Information),
         }
     }
 }
@@ -243,9 +243,9 @@ fn status(server: &Server, config: &Config) -> String {
     )
 }
 
-impl End {
+impl StopSignals {
     /// Waits until somebody wants it. Cancel safe.
-    async fn wanted(&mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -255,45 +255,47 @@ impl End {
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        let end =
-            End { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-        Ok(Self { end, hangup: signal(SignalKind::hangup())? })
+        let stop = StopSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        Ok(Self { stop, hangup: signal(SignalKind::hangup())? })
     }
 
     /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished. Returns at a second one:
     /// whoever sends that does not want to wait, and systemd sends none.
-    async fn obey(&mut self, daemon: &Daemon, stop: &CancellationToken) {
+    async fn handle(&mut self, reloader: &Reloader, stop: &CancellationToken) {
         loop {
             tokio::select! {
-                () = self.end.wanted() => break,
+                () = self.stop.received() => break,
                 _ = self.hangup.recv() => tokio::select! {
-                    () = daemon.reload() => {}
+                    () = reloader.reload() => {}
                     // a folder that does not answer must not keep it alive
-                    () = self.end.wanted() => break,
+                    () = self.stop.received() => break,
                 },
             }
         }
-        daemon.notices.stopping();
+        reloader.notices.stopping();
         stop.cancel();
         loop {
             tokio::select! {
-                () = self.end.wanted() => return,
-                _ = self.hangup.recv() => drop(refusal(&ReloadError::Stopping)),
+                () = self.stop.received() => return,
+                _ = self.hangup.recv() => drop(log_refusal(&ReloadError::Stopping)),
             }
         }
     }
 }
 
-impl Daemon {
+impl Reloader {
     /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
     async fn reload(&self) {
         self.notices.reloading();
         let preparing = Arc::clone(&self.server);
         let reading = read(&self.file, move |config| preparing.prepare(config));
-        match self.server.reload(in_time(reading, &self.file).await) {
+        match self.server.reload(read_in_time(reading, &self.file).await) {
             Ok(config) => {
-                notice(&config);
-                raise_descriptors(&config);
+                log_notices(&config);
+                raise_open_files_limit(&config);
                 let (asterisk, freeswitch) = addresses(&self.server);
                 info!(
                     asterisk,
@@ -303,7 +305,7 @@ impl Daemon {
                 );
                 self.notices.ready(&status(&self.server, &config));
             }
-            Err(refused) => self.notices.ready(&refusal(&refused)),
+            Err(refused) => self.notices.ready(&log_refusal(&refused)),
         }
     }
 }
@@ -322,7 +324,7 @@ async fn read(
 
 /// A reload comes to its end, so that it is told and the next one can begin. A start need not: the service manager has a
 /// limit for it, and the next try would wait for the same folder.
-async fn in_time(
+async fn read_in_time(
     reading: impl Future<Output = Result<Config, ConfigError>>,
     file: &ConfigFile,
 ) -> Result<Config, ConfigError> {
@@ -334,7 +336,7 @@ async fn in_time(
 const LONGEST_RELOAD: Duration = Duration::from_secs(10);
 
 /// Logs why nothing has changed, and says it in a line.
-fn refusal(refused: &impl Display) -> String {
+fn log_refusal(refused: &impl Display) -> String {
     let refused = refused.to_string();
     for line in refused.lines() {
         error!("reload refused, the configuration before holds: {line}");
@@ -350,35 +352,35 @@ mod tests {
     use super::*;
 
     /// The room in this limit for a configuration, and how it is said.
-    fn room(tables: &str, limit: u64) -> (u64, u64, Option<Remark>) {
+    fn budget(tables: &str, limit: u64) -> (u64, u64, Option<Severity>) {
         let listen = "[listen]\nobserver = false\n";
         let config = Config::parse(&format!("{listen}{tables}"), Path::new("dialhook.toml")).unwrap();
-        let room = Room::of(&config, limit);
-        (room.needed, room.calls, room.remark(&config))
+        let budget = OpenFilesBudget::of(&config, limit);
+        (budget.needed, budget.calls, budget.severity(&config))
     }
 
     #[test]
     fn too_few_descriptors_are_a_warning_only_where_the_file_wants_more() {
-        assert_eq!(room("", 1024), (30_150, 291, Some(Remark::Information)));
-        assert_eq!(room("", 30_150), (30_150, 10_000, None));
-        assert_eq!(room("[limits]\ncalls = 10000\n", 1024), (30_150, 291, Some(Remark::Warning)));
-        assert_eq!(room("[limits]\ncalls = 200\n", 1024), (750, 200, None));
-        assert_eq!(room("", 100), (30_150, 0, Some(Remark::Warning)));
+        assert_eq!(budget("", 1024), (30_150, 291, Some(Severity::Information)));
+        assert_eq!(budget("", 30_150), (30_150, 10_000, None));
+        assert_eq!(budget("[limits]\ncalls = 10000\n", 1024), (30_150, 291, Some(Severity::Warning)));
+        assert_eq!(budget("[limits]\ncalls = 200\n", 1024), (750, 200, None));
+        assert_eq!(budget("", 100), (30_150, 0, Some(Severity::Warning)));
     }
 
     #[test]
     fn detached_requests_need_descriptors_only_where_a_hook_makes_some() {
         let limits = "[limits]\ncalls = 100\ndetached = 300\n";
         let detaching = format!("{limits}[hook.tell]\nurl = \"http://h/\"\ndetach = true\n");
-        assert_eq!(room(limits, 450), (450, 100, None));
-        assert_eq!(room(&detaching, 450), (750, 100, Some(Remark::Warning)));
-        assert_eq!(room(&detaching, 750), (750, 100, None));
+        assert_eq!(budget(limits, 450), (450, 100, None));
+        assert_eq!(budget(&detaching, 450), (750, 100, Some(Severity::Warning)));
+        assert_eq!(budget(&detaching, 750), (750, 100, None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reload_that_nobody_answers_comes_to_its_end() {
         let file = ConfigFile { config: Some("/share/dialhook.toml".into()) };
-        let told = in_time(pending(), &file).await.unwrap_err().to_string();
+        let told = read_in_time(pending(), &file).await.unwrap_err().to_string();
         let remedy = "see whether its folder does, and reload again";
         assert_eq!(
             told,

@@ -15,25 +15,26 @@ use crate::hook::{RequestFault, nearest};
 pub(super) fn fault(step: &WrittenStep, config: &Config, file: &ConfigFile) -> Option<String> {
     match &step.call {
         Some(Err(fault)) => Some(fault.clone()),
-        _ if crossed(step, config).is_some() => crossed(step, config),
-        Some(Ok(call)) if is_ours(step, config) => of_call(call, config, file),
+        _ if wrong_port(step, config).is_some() => wrong_port(step, config),
+        Some(Ok(call)) if is_for_this_daemon(step, config) => call_fault(call, config, file),
         Some(Ok(_)) | None => None,
     }
 }
 
 /// True if a step can be meant for this daemon: one for another port, or another machine's address, is not.
-pub(super) fn is_ours(step: &WrittenStep, config: &Config) -> bool {
+pub(super) fn is_for_this_daemon(step: &WrittenStep, config: &Config) -> bool {
     let [ours, _] = listeners(step.switch, config);
-    ours.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port())) && is_here(step, config)
+    ours.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port()))
+        && is_for_this_machine(step, config)
 }
 
-fn is_here(step: &WrittenStep, config: &Config) -> bool {
+fn is_for_this_machine(step: &WrittenStep, config: &Config) -> bool {
     let elsewhere = step.host.parse::<IpAddr>().is_ok_and(|host| !host.is_loopback());
     !(elsewhere && config.listen.only_loopback())
 }
 
 /// A step at the port of the other switch: each would wait for the other's first word.
-fn crossed(step: &WrittenStep, config: &Config) -> Option<String> {
+fn wrong_port(step: &WrittenStep, config: &Config) -> Option<String> {
     let [ours, theirs] = listeners(step.switch, config).map(|listener| listener.map(|it| it.port()));
     let port = step.port.filter(|port| Some(*port) != ours && Some(*port) == theirs)?;
     let (switch, other) = match step.switch {
@@ -41,7 +42,7 @@ fn crossed(step: &WrittenStep, config: &Config) -> Option<String> {
         SwitchKind::FreeSwitch => ("FreeSWITCH", "Asterisk"),
     };
     let right = ours.map_or_else(String::new, |ours| format!("; write {ours}"));
-    is_here(step, config).then(|| format!("{other} connects to port {port}, not {switch}{right}"))
+    is_for_this_machine(step, config).then(|| format!("{other} connects to port {port}, not {switch}{right}"))
 }
 
 /// Where this switch connects to, and where the other one does.
@@ -53,9 +54,9 @@ fn listeners(switch: SwitchKind, config: &Config) -> [Option<SocketAddr>; 2] {
 }
 
 /// What is wrong with a step for us, with what would be right among the hooks that there are.
-fn of_call(call: &Call, config: &Config, file: &ConfigFile) -> Option<String> {
-    let url = said(call, "url").filter(|_| call.is_ad_hoc());
-    if let Some(fault) = url.and_then(|url| of_url(&url)) {
+fn call_fault(call: &Call, config: &Config, file: &ConfigFile) -> Option<String> {
+    let url = parameter(call, "url").filter(|_| call.is_ad_hoc());
+    if let Some(fault) = url.and_then(|url| ad_hoc_url_fault(&url)) {
         return Some(fault);
     }
     let fault = config.policy().step(call).timeout().err()?;
@@ -78,7 +79,7 @@ fn of_call(call: &Call, config: &Config, file: &ConfigFile) -> Option<String> {
 }
 
 /// What cannot be meant by the URL of an ad hoc step.
-fn of_url(url: &str) -> Option<String> {
+fn ad_hoc_url_fault(url: &str) -> Option<String> {
     if url.contains('#') {
         return Some("a # ends the url, and what stands behind it is never sent; write %23".to_owned());
     }
@@ -93,7 +94,7 @@ fn of_url(url: &str) -> Option<String> {
 }
 
 /// Returns what a call says for this parameter, in the query of its address or beside it.
-pub(super) fn said(call: &Call, name: &str) -> Option<String> {
+pub(super) fn parameter(call: &Call, name: &str) -> Option<String> {
     let (_, query) = call.path_and_query();
     let in_query = query.split(|byte| *byte == b'&').filter_map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=')?;
@@ -110,14 +111,14 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_meant_is_told_with_the_remedy() {
-        let told = |url: &str| of_url(url).unwrap_or_default();
+        let told = |url: &str| ad_hoc_url_fault(url).unwrap_or_default();
         assert!(told("http://h/?to=#21#&from=1").ends_with("write %23"));
         assert!(
             told("http://h/?n={caller_number}").starts_with("{caller_number} would be sent as it stands; ")
         );
         assert!(told("http://h/?n={variables.ACCOUNT}").contains("write [hook.NAME]"));
         for url in ["http://h/?to=%2321%23", "http://h/?a={\"b\":1}", "http://h/{x}"] {
-            assert_eq!(of_url(url), None, "{url}");
+            assert_eq!(ad_hoc_url_fault(url), None, "{url}");
         }
     }
 }

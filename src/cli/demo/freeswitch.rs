@@ -15,32 +15,32 @@ const CHANNEL_DATA: &str = include_str!("channel-data.txt");
 /// Plays the call; returns the variables that were set, in their order.
 pub(super) async fn call(
     daemon: SocketAddr,
-    story: &UnboundedSender<Line>,
+    transcript: &UnboundedSender<Line>,
 ) -> io::Result<Vec<(String, String)>> {
-    let tell = |who, text: &str| drop(story.send(Line { who, text: text.to_owned() }));
+    let show = |who, text: &str| drop(transcript.send(Line { who, text: text.to_owned() }));
     let (read, mut write) = TcpStream::connect(daemon).await?.into_split();
     let mut read = BufReader::new(read);
     let mut set = Vec::new();
-    tell("FreeSWITCH", "connects, and says nothing");
+    show("FreeSWITCH", "connects, and says nothing");
     loop {
         let (headers, body) = command(&mut read).await?;
         match headers.first().map(String::as_str) {
             Some("connect") => {
-                tell("dialhook says", "connect");
-                tell("FreeSWITCH replies", "Event-Name: CHANNEL_DATA");
+                show("dialhook says", "connect");
+                show("FreeSWITCH replies", "Event-Name: CHANNEL_DATA");
                 let about = ["Caller-Caller-ID-Number", "Caller-Destination-Number", "Socket-Mode"];
                 let shown = |line: &&str| about.iter().any(|name| line.starts_with(name));
-                CHANNEL_DATA.lines().filter(shown).for_each(|line| tell("", line));
-                tell("", &format!("… {} headers", CHANNEL_DATA.lines().count() - 1));
+                CHANNEL_DATA.lines().filter(shown).for_each(|line| show("", line));
+                show("", &format!("… {} headers", CHANNEL_DATA.lines().count() - 1));
                 write.write_all(CHANNEL_DATA.as_bytes()).await?;
             }
             Some("sendmsg") => {
-                tell(if set.is_empty() { "dialhook sets" } else { "" }, &body);
+                show(if set.is_empty() { "dialhook sets" } else { "" }, &body);
                 set.extend(body.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
                 write.write_all(b"Content-Type: command/reply\nReply-Text: +OK\n\n").await?;
             }
             Some("exit") => {
-                tell("", "exit");
+                show("", "exit");
                 write.write_all(b"Content-Type: command/reply\nReply-Text: +OK bye\n\n").await?;
                 return Ok(set);
             }

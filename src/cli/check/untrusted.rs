@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::steps::said;
+use super::steps::parameter;
 use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::dialplan::{self, Dialplan, Role, Use};
@@ -13,7 +13,7 @@ use crate::hook::{Hook, Receiver, Source};
 use crate::variable::Accept;
 
 /// Variables by the name that a dialplan has for them, and the webhook that chooses their text.
-type Texts = BTreeMap<String, Origin>;
+type FreeTexts = BTreeMap<String, Origin>;
 
 /// Whose answer a text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Origin {
 /// Returns every notice of these dialplans, with file and line.
 pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<String> {
     let everywhere =
-        [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| everywhere(dialplans, switch, config));
+        [SwitchKind::Asterisk, SwitchKind::FreeSwitch].map(|switch| free_texts(dialplans, switch, config));
     let mut all = Vec::new();
     for (path, dialplan) in dialplans {
         let switch = dialplan::switch_of(path);
@@ -36,16 +36,16 @@ pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<S
             SwitchKind::Asterisk => asterisk.clone(),
             SwitchKind::FreeSwitch => freeswitch.clone(),
         };
-        own_steps_first(&mut texts, path, dialplan, config);
+        prefer_own_steps(&mut texts, path, dialplan, config);
         let mut found: BTreeSet<(usize, String)> = dialplan.notices.iter().cloned().collect();
-        found.extend(of_uses(dialplan, switch, texts));
+        found.extend(use_notices(dialplan, switch, texts));
         all.extend(found.into_iter().map(|(line, notice)| format!("{}:{line}: {notice}", path.display())));
     }
     all
 }
 
 /// The variables that hold a free text: those of the hooks, and those that the steps of any file choose.
-fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> Texts {
+fn free_texts(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> FreeTexts {
     let of_hooks = config.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
     let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
     let of_steps = of_switch.flat_map(|(path, dialplan)| set_by_steps(path, dialplan, config));
@@ -53,7 +53,7 @@ fn everywhere(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Conf
 }
 
 /// A file's own steps say more of a variable than those of other files, unless one of them may mean any hook.
-fn own_steps_first(texts: &mut Texts, path: &Path, dialplan: &Dialplan, config: &Config) {
+fn prefer_own_steps(texts: &mut FreeTexts, path: &Path, dialplan: &Dialplan, config: &Config) {
     if dialplan.steps.iter().any(|step| step.call.is_none()) {
         return;
     }
@@ -69,13 +69,13 @@ fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(Strin
     let mut all = Vec::new();
     for step in &dialplan.steps {
         let Some(Ok(call)) = &step.call else { continue };
-        let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), said(call, "variable"));
+        let (hook, chosen) = (String::from_utf8_lossy(call.path_and_query().0), parameter(call, "variable"));
         if let Some(configured) = config.hooks.get(&*hook) {
             all.extend(set_by_hook(&hook, configured, chosen.as_deref(), step.switch));
         } else if let Some(variable) = chosen.filter(|_| call.is_ad_hoc()) {
             let origin = Origin::AdHoc(format!("{}:{}", path.display(), step.line));
-            let free = ad_hoc_is_free_text(said(call, "accept").as_deref());
-            all.push((named(&variable, step.switch), free.then_some(origin)));
+            let free = ad_hoc_is_free_text(parameter(call, "accept").as_deref());
+            all.push((dialplan_name(&variable, step.switch), free.then_some(origin)));
         }
     }
     all
@@ -90,14 +90,14 @@ fn set_by_hook(
 ) -> Vec<(String, Option<Origin>)> {
     let origin = |part| is_free_text(hook, part).then(|| Origin::Hook(name.to_owned()));
     let whole = chosen.or(hook.variable.as_ref().map(|variable| variable.as_str()));
-    let whole = whole.map(|variable| (named(variable, switch), origin(None)));
-    let parts = hook.set.iter().map(|part| (named(part.name.as_str(), switch), origin(Some(part))));
+    let whole = whole.map(|variable| (dialplan_name(variable, switch), origin(None)));
+    let parts = hook.set.iter().map(|part| (dialplan_name(part.name.as_str(), switch), origin(Some(part))));
     whole.into_iter().chain(parts).collect()
 }
 
 /// A variable by the name that the dialplan reads it by: Asterisk takes `_` and `__` away, FreeSWITCH compares without regard
 /// to case.
-fn named(variable: &str, switch: SwitchKind) -> String {
+fn dialplan_name(variable: &str, switch: SwitchKind) -> String {
     match switch {
         SwitchKind::Asterisk => {
             let once = variable.strip_prefix('_').unwrap_or(variable);
@@ -113,11 +113,11 @@ fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
     let listed = !hook.answers.is_empty() || part.is_some_and(|part| !part.answers.is_empty());
     let status = part.is_some_and(|part| part.source == Source::Status);
     let accept = part.and_then(|part| part.accept).unwrap_or(hook.accept);
-    !listed && !status && lets_texts_in(accept)
+    !listed && !status && allows_free_text(accept)
 }
 
 /// True if an answer may be more than one word.
-fn lets_texts_in(accept: Accept) -> bool {
+fn allows_free_text(accept: Accept) -> bool {
     match accept {
         Accept::Word => false,
         Accept::Text | Accept::Any => true,
@@ -126,11 +126,11 @@ fn lets_texts_in(accept: Accept) -> bool {
 
 /// The same of an ad hoc step that says this for `accept`.
 fn ad_hoc_is_free_text(accept: Option<&str>) -> bool {
-    accept == Some("text") || accept.is_none() && lets_texts_in(Accept::default())
+    accept == Some("text") || accept.is_none() && allows_free_text(Accept::default())
 }
 
 /// The notices of one dialplan.
-fn of_uses(dialplan: &Dialplan, switch: SwitchKind, mut texts: Texts) -> Vec<(usize, String)> {
+fn use_notices(dialplan: &Dialplan, switch: SwitchKind, mut texts: FreeTexts) -> Vec<(usize, String)> {
     let mut callers = BTreeSet::new();
     // a copy of a copy is one, too
     loop {
@@ -151,8 +151,8 @@ fn of_uses(dialplan: &Dialplan, switch: SwitchKind, mut texts: Texts) -> Vec<(us
         let origin = texts.get(&found.name);
         let strange = found.callers || callers.contains(&found.name) || origin.is_some();
         let notice = match (found.role, origin) {
-            (Role::Command, Some(origin)) => Some(command(found, origin)),
-            (Role::Parameter, _) if strange => Some(parameter(found, switch)),
+            (Role::Command, Some(origin)) => Some(command_notice(found, origin)),
+            (Role::Parameter, _) if strange => Some(parameter_notice(found, switch)),
             (Role::Command | Role::Parameter, _) => None,
         };
         notice.map(|notice| (found.line, format!("{}: {notice}", found.place)))
@@ -160,7 +160,7 @@ fn of_uses(dialplan: &Dialplan, switch: SwitchKind, mut texts: Texts) -> Vec<(us
     dialplan.uses.iter().filter_map(told).collect()
 }
 
-fn command(found: &Use, origin: &Origin) -> String {
+fn command_notice(found: &Use, origin: &Origin) -> String {
     let (whose, remedy) = match origin {
         Origin::Hook(name) => (
             format!("[hook.{name}]"),
@@ -178,7 +178,7 @@ fn command(found: &Use, origin: &Origin) -> String {
     )
 }
 
-fn parameter(found: &Use, switch: SwitchKind) -> String {
+fn parameter_notice(found: &Use, switch: SwitchKind) -> String {
     let (encoding, harm) = match switch {
         SwitchKind::Asterisk => ("URIENCODE", "a comma, a quote or a line feed in it changes the step"),
         SwitchKind::FreeSwitch => ("url_encode", "a & or # in it changes the url"),

@@ -11,23 +11,27 @@ use crate::config::{Config, size_text};
 use crate::hook::{AllowedUrls, Body, Breaker, Hook, Keeping, Manner, Receiver, Source};
 use crate::variable::Accept;
 
-pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
+pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     let path = file.path().display();
     let mut lines = vec![match &config.file {
         Some(_) => format!("{path}: no fault, {}", counted(config.hooks.len(), "hook")),
         None => format!("{path}: there is no such file; without one, this holds"),
     }];
     lines.push(match config.listen.asterisk {
-        Some(address) => format!("asterisk   AGI(agi://{}/NAME), from {}", reached(address), peers(config)),
+        Some(address) => {
+            format!("asterisk   AGI(agi://{}/NAME), from {}", url_address(address), peers(config))
+        }
         None => "asterisk   not at all".to_owned(),
     });
     lines.push(match config.listen.freeswitch {
-        Some(address) => format!("freeswitch socket {}/NAME, from {}", of_socket(address), peers(config)),
+        Some(address) => {
+            format!("freeswitch socket {}/NAME, from {}", socket_address(address), peers(config))
+        }
         None => "freeswitch not at all".to_owned(),
     });
     lines.push(match config.listen.observer {
         Some(address) => {
-            format!("observer   http://{}/metrics, /health/live, /health/ready", reached(address))
+            format!("observer   http://{}/metrics, /health/live, /health/ready", url_address(address))
         }
         None => "observer   not at all".to_owned(),
     });
@@ -41,16 +45,16 @@ pub(super) fn understood(config: &Config, file: &ConfigFile) -> Vec<String> {
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
-    lines.extend(of_limits(&config.limits));
+    lines.extend(limit_lines(&config.limits));
     if config.numbers {
         lines.push("log        telephone numbers whole".to_owned());
     }
-    lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", of_hook(hook))));
+    lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", hook_line(hook))));
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines
 }
 
-fn of_limits(limits: &Limits) -> Vec<String> {
+fn limit_lines(limits: &Limits) -> Vec<String> {
     let of_a_peer = limits.calls_per_peer.map(|most| format!(", {most} of one address"));
     let mut lines = vec![format!(
         "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
@@ -72,15 +76,15 @@ fn of_limits(limits: &Limits) -> Vec<String> {
 }
 
 /// An address as `socket` takes it: one of IPv6 has no brackets.
-fn of_socket(address: SocketAddr) -> String {
+fn socket_address(address: SocketAddr) -> String {
     match (address.ip().is_unspecified(), address) {
         (false, SocketAddr::V6(address)) => format!("{}:{}", address.ip(), address.port()),
-        (_, address) => reached(address),
+        (_, address) => url_address(address),
     }
 }
 
 /// An address as a URL has it.
-fn reached(address: SocketAddr) -> String {
+fn url_address(address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!("THIS-MACHINE:{}", address.port()),
         false => address.to_string(),
@@ -94,20 +98,20 @@ fn peers(config: &Config) -> String {
     }
 }
 
-fn of_hook(hook: &Hook) -> String {
-    let mut parts = vec![asked_at(hook), format!("at most {:?}", hook.timeout.get())];
+fn hook_line(hook: &Hook) -> String {
+    let mut parts = vec![urls(hook), format!("at most {:?}", hook.timeout.get())];
     parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
         (_, _, true) => "detached: the dialplan does not wait".to_owned(),
         (Some(name), _, false) => format!("the answer into {name}"),
         (None, false, false) => "parts of the answer into variables".to_owned(),
         (None, true, false) => "no variable (notify only, unless the call names one)".to_owned(),
     });
-    parts.extend(hook.set.iter().map(of_part));
+    parts.extend(hook.set.iter().map(receiver_text));
     parts.extend(
         match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
             (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
             (true, _, false) => None,
-            (true, accept, true) => Some(format!("accepted: {}", of_accept(accept))),
+            (true, accept, true) => Some(format!("accepted: {}", accept_text(accept))),
         },
     );
     if !hook.otherwise.is_empty() {
@@ -136,16 +140,16 @@ fn of_hook(hook: &Hook) -> String {
     parts.extend(
         hook.sign.as_ref().map(|signer| format!("signed with {}", counted(signer.0.len(), "secret"))),
     );
-    parts.extend(of_manner(&hook.manner));
+    parts.extend(delivery_texts(&hook.manner));
     parts.join("; ")
 }
 
-fn asked_at(hook: &Hook) -> String {
+fn urls(hook: &Hook) -> String {
     let urls: Vec<_> = hook.urls.iter().map(ToString::to_string).collect();
     format!("{} {}", hook.method, urls.join(", then "))
 }
 
-fn of_accept(accept: Accept) -> &'static str {
+fn accept_text(accept: Accept) -> &'static str {
     match accept {
         Accept::Word => "a word",
         Accept::Text => "a text",
@@ -153,7 +157,7 @@ fn of_accept(accept: Accept) -> &'static str {
     }
 }
 
-fn of_part(part: &Receiver) -> String {
+fn receiver_text(part: &Receiver) -> String {
     let source = match &part.source {
         Source::Json(pointer) if pointer.as_str().is_empty() => "the whole JSON".to_owned(),
         Source::Json(pointer) => pointer.as_str().to_owned(),
@@ -162,7 +166,7 @@ fn of_part(part: &Receiver) -> String {
     };
     let accepted = match (part.answers.is_empty(), part.accept) {
         (false, _) => format!(" ({})", part.answers.join(", ")),
-        (true, Some(accept)) => format!(" ({})", of_accept(accept)),
+        (true, Some(accept)) => format!(" ({})", accept_text(accept)),
         (true, None) => String::new(),
     };
     let otherwise = part.otherwise.as_ref().map(|text| format!(", otherwise {}", text.lossy()));
@@ -170,7 +174,7 @@ fn of_part(part: &Receiver) -> String {
 }
 
 /// What is not as it is everywhere.
-fn of_manner(manner: &Manner) -> Vec<String> {
+fn delivery_texts(manner: &Manner) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(tls) = &manner.tls {
         parts.extend(tls.insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
