@@ -4,26 +4,24 @@
 //! there are the default listeners and ad hoc steps.
 
 mod completeness;
+mod error;
 mod hooks;
 mod limits;
+mod listen;
 mod raw;
 mod secrets;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-use ipnet::IpNet;
-use toml::de::DeValue;
 
 pub use self::completeness::Completeness;
+pub use self::error::{ConfigError, Fault, Faults};
 pub use self::limits::Limits;
+pub use self::listen::Listen;
 use self::raw::{Document, Entry, Table};
-use crate::call::SwitchKind;
 use crate::files;
 pub(crate) use crate::files::size_text;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
@@ -58,90 +56,6 @@ pub struct Config {
 
 /// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
 const LONGEST_FILE: usize = 1024 * 1024;
-
-/// The listeners.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
-    /// Where Asterisk connects to: FastAGI.
-    pub asterisk: Option<SocketAddr>,
-    /// Where FreeSWITCH connects to: the outbound event socket.
-    pub freeswitch: Option<SocketAddr>,
-    /// Where health and metrics are asked for, over HTTP.
-    pub observer: Option<SocketAddr>,
-    /// Which networks may connect; everybody who can reach a loopback address where nothing is said.
-    pub allow: Option<Vec<IpNet>>,
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {}: {error}; {}", file.display(), remedy(error))]
-    Unreadable {
-        /// Which one.
-        file: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// Reading does not come to its end.
-    #[error(
-        "{}, or a file that it names, does not answer within {after:?}; see whether its folder does, and reload again",
-        file.display()
-    )]
-    Unanswered {
-        /// The file of the configuration.
-        file: PathBuf,
-        /// How long it was waited for.
-        after: Duration,
-    },
-    /// The file has faults.
-    #[error("{}", FaultLines(.0))]
-    Faults(Faults),
-}
-
-/// The faults of a file.
-#[derive(Debug)]
-pub struct Faults {
-    /// Which file.
-    pub file: PathBuf,
-    /// All that is wrong with it, in the order of its lines.
-    pub faults: Vec<Fault>,
-}
-
-/// One fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The key, such as `hook.crm.timeout`; empty where there is none.
-    pub key: String,
-    /// What was found, and what would be right.
-    pub what: String,
-}
-
-fn remedy(error: &io::Error) -> String {
-    match files::required_file(error, LONGEST_FILE) {
-        Some(right) => format!("write it into {right}"),
-        None if error.kind() == io::ErrorKind::NotFound => {
-            "make it, or give another file with --config".to_owned()
-        }
-        None => "give another file with --config, or make this one readable".to_owned(),
-    }
-}
-
-/// One fault a line.
-struct FaultLines<'a>(&'a Faults);
-
-impl fmt::Display for FaultLines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, fault) in self.0.faults.iter().enumerate() {
-            let newline = if number == 0 { "" } else { "\n" };
-            let key = if fault.key.is_empty() { String::new() } else { format!("{}: ", fault.key) };
-            write!(f, "{newline}{}:{}: {key}{}", self.0.file.display(), fault.line, fault.what)?;
-        }
-        Ok(())
-    }
-}
 
 impl Default for Config {
     fn default() -> Self {
@@ -214,7 +128,7 @@ impl Config {
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
         let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
-        let listen = listen(root.table("listen"));
+        let listen = listen::read(root.table("listen"));
         let urls = calls(root.table("calls"), &listen);
         let table = root.table("limits");
         let sets_limits = table.contains_any(&["calls", "detached"]);
@@ -254,122 +168,6 @@ fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
         ConfigError::Faults(Faults { file: file.to_owned(), faults: vec![fault] })
     })
 }
-
-impl Listen {
-    /// Every switch that is listened for, and where.
-    pub fn switches(&self) -> impl Iterator<Item = (SwitchKind, SocketAddr)> {
-        let switches = [(SwitchKind::Asterisk, self.asterisk), (SwitchKind::FreeSwitch, self.freeswitch)];
-        switches.into_iter().filter_map(|(switch, address)| Some((switch, address?)))
-    }
-
-    /// Whether somebody at this address may connect.
-    #[must_use]
-    pub fn allows(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.allow.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&peer)))
-    }
-
-    /// Whether somebody at this address may ask the observer: on loopback, everybody who reaches it.
-    #[must_use]
-    pub fn observer_allows(&self, peer: IpAddr) -> bool {
-        self.observer.is_some_and(|address| address.ip().is_loopback()) || self.allows(peer)
-    }
-
-    /// Whether only this machine can make a call's connection.
-    #[must_use]
-    pub fn only_loopback(&self) -> bool {
-        [self.asterisk, self.freeswitch].iter().flatten().all(|address| address.ip().is_loopback())
-    }
-}
-
-fn listen(mut table: Table<'_>) -> Listen {
-    let default = Config::default().listen;
-    let mut said = Vec::new();
-    let mut address_of = |name, default| {
-        let entry = table.take(name);
-        let address = entry.as_ref().map_or(default, |entry| address(entry, default));
-        said.push((name, entry, address));
-        address
-    };
-    let (asterisk, freeswitch) =
-        (address_of("asterisk", default.asterisk), address_of("freeswitch", default.freeswitch));
-    let observer = address_of("observer", default.observer);
-    let allow = table.take("allow");
-    let listen = Listen { asterisk, freeswitch, observer, allow: allow.as_ref().and_then(networks) };
-    for (_, entry, address) in &said {
-        let open = address.is_some_and(|address| !address.ip().is_loopback());
-        if let (Some(entry), true, None) = (entry, open, &allow) {
-            entry.reject("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
-        }
-    }
-    if asterisk.is_none() && freeswitch.is_none() {
-        table.fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
-    }
-    for (later, (name, _, address)) in said.iter().enumerate().skip(1) {
-        let taken = |(_, _, other): &&(_, _, Option<SocketAddr>)| other == address;
-        let Some((other, _, _)) = said.iter().take(later).find(taken) else { continue };
-        if address.is_some_and(|address| address.port() != 0) {
-            table.fault(name, format!("the same address as listen.{other}; give each its own port"));
-        }
-    }
-    for (name, _, address) in said {
-        note_unreachable_listener(&table, &listen, name, address.map(|address| address.ip()));
-    }
-    table.finish();
-    listen
-}
-
-/// A listener at this address that nobody can connect to.
-fn note_unreachable_listener(table: &Table<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
-    let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
-    let what = match address {
-        // a loopback observer is for this machine, whoever else may make calls
-        Some(local) if local.is_loopback() && name != "observer" && !listen.allows(local) => {
-            format!("does not name {local}: nobody can connect to listen.{name}; add it, or leave allow out")
-        }
-        Some(open) if !open.is_loopback() && nobody => {
-            format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
-        }
-        Some(_) | None => return,
-    };
-    table.notice("allow", &what);
-}
-
-/// An address to listen on, or none for `false`.
-fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr> {
-    let read = |value: &DeValue<'_>| match value {
-        DeValue::Boolean(false) => Some(None),
-        value => value.as_str().and_then(|text| text.parse().ok()).map(Some),
-    };
-    let usual = default.map_or_else(String::new, |usual| format!(", such as \"{usual}\""));
-    entry.read(read, &format!("write an address and a port{usual}, or false")).unwrap_or(default)
-}
-
-fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
-    let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
-    if networks.is_none() {
-        entry.reject("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
-    }
-    networks
-}
-
-/// A network, or an address alone. One of IPv4 that is written as IPv6 (`::ffff:10.1.0.0/112`) is meant as IPv4, which is how
-/// peers are compared.
-fn network(text: &str) -> Option<IpNet> {
-    let written = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
-    let meant = match written {
-        IpNet::V6(network) => {
-            let mapped = network.prefix_len().checked_sub(MAPPED).zip(network.addr().to_ipv4_mapped());
-            mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok())
-        }
-        IpNet::V4(_) => None,
-    };
-    // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
-    Some(meant.unwrap_or(written).trunc())
-}
-
-/// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
-const MAPPED: u8 = 96;
 
 fn calls(mut table: Table<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };

@@ -1,0 +1,100 @@
+//! Reading the configuration, at the start and again at SIGHUP.
+
+use std::fmt::Display;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tracing::{error, info};
+
+use super::open_files::raise_open_files_limit;
+use super::{addresses, log_notices, status};
+use crate::cli::ConfigFile;
+use crate::config::{Config, ConfigError};
+use crate::notify::Notices;
+use crate::server::Server;
+
+/// What signals act on.
+pub(super) struct Reloader {
+    pub(super) file: ConfigFile,
+    pub(super) server: Arc<Server>,
+    pub(super) notices: Notices,
+}
+
+impl Reloader {
+    /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
+    pub(super) async fn reload(&self) {
+        self.notices.reloading();
+        let preparing = Arc::clone(&self.server);
+        let reading = read(&self.file, move |config| preparing.prepare(config));
+        match self.server.reload(read_in_time(reading, &self.file).await) {
+            Ok(config) => {
+                log_notices(&config);
+                raise_open_files_limit(&config);
+                let (asterisk, freeswitch) = addresses(&self.server);
+                info!(
+                    asterisk,
+                    freeswitch,
+                    hooks = config.hooks.len(),
+                    "reloaded; calls in flight keep what they began with"
+                );
+                self.notices.ready(&status(&self.server, &config));
+            }
+            Err(refused) => self.notices.ready(&log_refusal(&refused)),
+        }
+    }
+}
+
+/// Reads the configuration on a thread of its own, for its folder may not answer. There it is prepared for, too.
+pub(super) async fn read(
+    file: &ConfigFile,
+    prepare: impl FnOnce(&Config) + Send + 'static,
+) -> Result<Config, ConfigError> {
+    let name = file.clone();
+    let unread =
+        |error| ConfigError::Unreadable { file: file.path().to_owned(), error: io::Error::other(error) };
+    let reading = spawn_blocking(move || name.load().inspect(prepare));
+    reading.await.unwrap_or_else(|panicked| Err(unread(panicked)))
+}
+
+/// A reload comes to its end, so that it is told and the next one can begin. A start need not: the service manager has a
+/// limit for it, and the next try would wait for the same folder.
+async fn read_in_time(
+    reading: impl Future<Output = Result<Config, ConfigError>>,
+    file: &ConfigFile,
+) -> Result<Config, ConfigError> {
+    let unanswered = ConfigError::Unanswered { file: file.path().to_owned(), after: LONGEST_RELOAD };
+    timeout(LONGEST_RELOAD, reading).await.unwrap_or(Err(unanswered))
+}
+
+/// A thousand hooks are read within a second.
+const LONGEST_RELOAD: Duration = Duration::from_secs(10);
+
+/// Logs why nothing has changed, and says it in a line.
+pub(super) fn log_refusal(refused: &impl Display) -> String {
+    let refused = refused.to_string();
+    for line in refused.lines() {
+        error!("reload refused, the configuration before holds: {line}");
+    }
+    format!("reload refused: {}", refused.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_that_nobody_answers_comes_to_its_end() {
+        let file = ConfigFile { config: Some("/share/dialhook.toml".into()) };
+        let told = read_in_time(pending(), &file).await.unwrap_err().to_string();
+        let remedy = "see whether its folder does, and reload again";
+        assert_eq!(
+            told,
+            format!("/share/dialhook.toml, or a file that it names, does not answer within 10s; {remedy}")
+        );
+    }
+}
