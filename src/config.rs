@@ -1,7 +1,7 @@
-//! The configuration: what the program means by it, and what it says of a file that means nothing.
+//! The configuration: a text becomes a [`Config`], or a list of faults.
 //!
-//! Every fault of a file is found in one reading. A missing file at the default place is no fault: without one
-//! there are the default listeners and ad hoc steps.
+//! Knows every key, its default and its bounds. One reading finds every fault of a file. If the file at the default
+//! path is missing, the defaults hold: the default listeners, and ad hoc steps only.
 
 mod completeness;
 mod error;
@@ -26,35 +26,33 @@ use crate::files;
 pub(crate) use crate::files::size_text;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
 
-/// Where the configuration is when nobody says otherwise.
+/// The path of the configuration unless the command line names another one.
 pub const DEFAULT_PATH: &str = "/etc/dialhook/dialhook.toml";
 
 /// A configuration without faults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file that it comes from; none where there was no file.
+    /// The file that was read; `None` if the default file is missing.
     pub file: Option<PathBuf>,
-    /// `com_id` where a call has no account code.
+    /// The `com_id` of calls without an account code.
     pub company: String,
-    /// Who may connect, and where to.
     pub listen: Listen,
-    /// Which URLs an ad hoc step may ask.
+    /// The URLs that an ad hoc step may ask.
     pub urls: AllowedUrls,
-    /// How much at once, and how long a switch may take.
     pub limits: Limits,
-    /// True if the file itself says how many calls or detached requests there may be.
+    /// True if the file sets the number of calls or of detached requests.
     pub sets_limits: bool,
     /// The hooks by name.
     pub hooks: BTreeMap<String, Arc<Hook>>,
-    /// Whether the log shows telephone numbers whole.
+    /// True if the log shows telephone numbers whole.
     pub numbers: bool,
-    /// What is right, but does nothing, or not what one may think.
+    /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
-    /// How far the file was written, as far as its text tells.
+    /// An estimate from the text whether the file was written to its end.
     pub completeness: Completeness,
 }
 
-/// The longest configuration that is read: some thousand hooks. It is more than anybody writes, and less than is felt.
+/// The longest configuration that is read, in bytes. Some thousand hooks fit into it.
 const LONGEST_FILE: usize = 1024 * 1024;
 
 impl Default for Config {
@@ -81,64 +79,77 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads this file, or the one at the default place if there is one. It is a regular file: a daemon reads it again, and
-    /// waits for nobody to write it.
+    /// Reads this file, or the one at the default path if it exists. The file must be a regular file, because a daemon
+    /// reads it again and cannot wait for a writer.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not right.
+    /// Returns an error if the file cannot be read or has faults.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let path = file.unwrap_or(Path::new(DEFAULT_PATH));
         match files::read_regular(path, LONGEST_FILE) {
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            read => Self::of(read, path),
+            read => Self::from_read(read, path),
         }
     }
 
-    /// The same of what need not be there twice: also a pipe, such as the `<(…)` of a shell.
+    /// Reads the configuration once. The file may also be a pipe, such as the `<(…)` of a shell.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// Returns the errors of [`Config::load`].
     pub fn load_once(file: Option<&Path>) -> Result<Self, ConfigError> {
         match file {
-            Some(path) => Self::of(files::read_any(path, LONGEST_FILE), path),
+            Some(path) => Self::from_read(files::read_any(path, LONGEST_FILE), path),
             None => Self::load(None),
         }
     }
 
-    fn of(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
+    fn from_read(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
         let bytes = read.map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
-        let mut config = Self::parse(&decoded(&bytes, file)?, file)?;
+        let text = decode(bytes, file)?;
+        let mut config = Self::parse(&text, file)?;
         config.notices.extend(config.completeness.notice());
         Ok(config)
     }
 
-    /// Reads the text of a file; what the text says of other files is relative to `file`.
+    /// Parses the text of a configuration. File names in it are relative to the folder of `file`.
     ///
     /// # Errors
-    /// Every fault of the text.
+    /// Returns every fault of the text.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let document = Document::new(text);
-        let config = Self { completeness: Completeness::of(text), ..Self::read(&document, file) };
-        match document.faults() {
-            faults if faults.is_empty() => Ok(config),
-            faults => Err(ConfigError::Faults(Faults { file: file.to_owned(), faults })),
+        let mut config = Self::read(&document, file);
+        config.completeness = Completeness::of(text);
+        let faults = document.faults();
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Faults(Faults { file: file.to_owned(), faults }))
         }
     }
 
     fn read(document: &Document<'_>, file: &Path) -> Self {
         let mut root = document.root();
-        let company = root.take("company").and_then(|entry| entry.text()).unwrap_or_default();
+        let company = root.take("company").and_then(|entry| entry.text());
         let listen = listen::read(root.table("listen"));
-        let urls = calls(root.table("calls"), &listen);
-        let table = root.table("limits");
-        let sets_limits = table.contains_any(&["calls", "detached"]);
-        let limits = limits::read(table, &listen);
-        let numbers = log(root.table("log"));
+        let urls = read_calls(root.table("calls"), &listen);
+        let limits_table = root.table("limits");
+        let sets_limits = limits_table.contains_any(&["calls", "detached"]);
+        let limits = limits::read(limits_table, &listen);
+        let numbers = read_log(root.table("log"));
         let hooks = hooks::read(root.table("hook"), file, limits.answer);
         root.finish();
-        let notices = document.notices();
-        let (file, completeness) = (Some(file.to_owned()), Completeness::default());
-        Self { file, company, listen, urls, limits, sets_limits, hooks, numbers, notices, completeness }
+        Self {
+            file: Some(file.to_owned()),
+            company: company.unwrap_or_default(),
+            listen,
+            urls,
+            limits,
+            sets_limits,
+            hooks,
+            numbers,
+            notices: document.notices(),
+            completeness: Completeness::default(),
+        }
     }
 
     /// The hooks without their names.
@@ -146,7 +157,7 @@ impl Config {
         self.hooks.values().map(|hook| &**hook)
     }
 
-    /// What calls are judged by.
+    /// The part of the configuration that decides about the step of a call.
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy {
@@ -158,31 +169,34 @@ impl Config {
     }
 }
 
-/// The text of a file, which TOML wants in UTF-8.
-fn decoded(bytes: &[u8], file: &Path) -> Result<String, ConfigError> {
-    String::from_utf8(bytes.to_vec()).map_err(|fault| {
-        let before = bytes.get(..fault.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+/// Decodes the bytes of a file as UTF-8, the encoding of TOML.
+fn decode(bytes: Vec<u8>, file: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
         let what = "not UTF-8; save the file in UTF-8".to_owned();
         let fault = Fault { line, key: String::new(), what };
         ConfigError::Faults(Faults { file: file.to_owned(), faults: vec![fault] })
     })
 }
 
-fn calls(mut table: Table<'_>, listen: &Listen) -> AllowedUrls {
+/// Reads the table `[calls]`. Without `urls`, an ad hoc step may ask any URL if only this machine can make calls.
+fn read_calls(mut table: Table<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
-    let urls = table.take("urls").and_then(|entry| {
-        let url =
-            |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault.to_string())).ok();
-        // every one, so that every fault is told
-        let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
-        urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
-    });
+    let urls = table.take("urls").and_then(prefixes);
     table.finish();
     urls.unwrap_or(default)
 }
 
-fn log(mut table: Table<'_>) -> bool {
+fn prefixes(entry: Entry<'_>) -> Option<AllowedUrls> {
+    let url = |item: Entry<'_>| http_url(&item.text()?).map_err(|fault| item.fault(fault.to_string())).ok();
+    // all are read before one is refused, so that every fault is found
+    let urls: Vec<_> = entry.list()?.into_iter().map(url).collect();
+    urls.into_iter().collect::<Option<_>>().map(AllowedUrls::Prefixes)
+}
+
+/// Reads the table `[log]`.
+fn read_log(mut table: Table<'_>) -> bool {
     let numbers = table.take("numbers").and_then(|entry| entry.boolean());
     table.finish();
     numbers.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The faults of a configuration, in words for the administrator.
+//! The errors of a configuration, each with what was found and what would be right.
 
 use std::fmt;
 use std::io;
@@ -8,39 +8,25 @@ use std::time::Duration;
 use super::LONGEST_FILE;
 use crate::files;
 
-/// Why there is no configuration.
+/// A configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
     #[error("cannot read {}: {error}; {}", file.display(), remedy(error))]
-    Unreadable {
-        /// Which one.
-        file: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// Reading does not come to its end.
+    Unreadable { file: PathBuf, error: io::Error },
+    /// The file, or one that it names, was not read within a time limit.
     #[error(
-        "{}, or a file that it names, does not answer within {after:?}; see whether its folder does, and reload again",
+        "{}, or a file that it names, was not read within {after:?}; check that its folder answers, and reload again",
         file.display()
     )]
-    Unanswered {
-        /// The file of the configuration.
-        file: PathBuf,
-        /// How long it was waited for.
-        after: Duration,
-    },
-    /// The file has faults.
-    #[error("{}", FaultLines(.0))]
+    Unanswered { file: PathBuf, after: Duration },
+    #[error("{0}")]
     Faults(Faults),
 }
 
-/// The faults of a file.
+/// Every fault of one file, in the order of its lines.
 #[derive(Debug)]
 pub struct Faults {
-    /// Which file.
     pub file: PathBuf,
-    /// All that is wrong with it, in the order of its lines.
     pub faults: Vec<Fault>,
 }
 
@@ -49,31 +35,34 @@ pub struct Faults {
 pub struct Fault {
     /// The line, counted from 1.
     pub line: usize,
-    /// The key, such as `hook.crm.timeout`; empty where there is none.
+    /// The key with its tables, such as `hook.crm.timeout`; empty if the fault belongs to no key.
     pub key: String,
-    /// What was found, and what would be right.
+    /// The value that was found, and what would be right.
     pub what: String,
 }
 
 fn remedy(error: &io::Error) -> String {
     match files::required_file(error, LONGEST_FILE) {
-        Some(right) => format!("write it into {right}"),
+        Some(required) => format!("write it into {required}"),
         None if error.kind() == io::ErrorKind::NotFound => {
-            "make it, or give another file with --config".to_owned()
+            "create it, or name another file with --config".to_owned()
         }
-        None => "give another file with --config, or make this one readable".to_owned(),
+        None => "make it readable, or name another file with --config".to_owned(),
     }
 }
 
-/// One fault a line.
-struct FaultLines<'a>(&'a Faults);
-
-impl fmt::Display for FaultLines<'_> {
+/// One fault a line: `path:line: key: text`.
+impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, fault) in self.0.faults.iter().enumerate() {
-            let newline = if number == 0 { "" } else { "\n" };
-            let key = if fault.key.is_empty() { String::new() } else { format!("{}: ", fault.key) };
-            write!(f, "{newline}{}:{}: {key}{}", self.0.file.display(), fault.line, fault.what)?;
+        for (number, fault) in self.faults.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}:{}: ", self.file.display(), fault.line)?;
+            if !fault.key.is_empty() {
+                write!(f, "{}: ", fault.key)?;
+            }
+            write!(f, "{}", fault.what)?;
         }
         Ok(())
     }

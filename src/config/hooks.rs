@@ -13,19 +13,19 @@ use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, method};
 use crate::variable::FetchName;
 
-/// Every hook of the file by its name.
+/// Reads the hooks of the file, by name.
 pub(super) fn read(table: Table<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
     let position = table.position();
     let mut entries = table.into_entries();
-    // `[hook]` with the keys of one
+    // the keys of a hook stand in `[hook]` itself
     if entries.iter().any(|entry| KEYS.contains(&entry.name.as_str()) && !entry.is_table()) {
-        position.fault("a hook has a name, which the dialplan says; write [hook.NAME]");
+        position.fault("a hook without a name; write [hook.NAME], with the name that the dialplan uses");
         entries.retain(|entry| !KEYS.contains(&entry.name.as_str()));
     }
     entries.into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
 }
 
-/// Every key of a hook.
+/// The keys of a hook.
 const KEYS: [&str; 28] = [
     "accept",
     "answers",
@@ -63,9 +63,11 @@ fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String,
     if name == AD_HOC {
         entry.fault("this name is reserved for ad hoc steps; choose another one");
     } else if name == UNKNOWN {
-        entry.fault("this name is what metrics call every hook that there is not; choose another one");
+        entry.fault(
+            "this name is reserved: metrics use it for every hook that does not exist; choose another one",
+        );
     } else if name.is_empty() || !name.chars().all(plain) {
-        entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
+        entry.fault("the name of a hook is part of an address; write letters, digits, `_`, `-` and `.` only");
     }
     let mut table = entry.table()?;
     let hook = hook_settings(&mut table, file, longest_answer);
@@ -73,7 +75,7 @@ fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String,
     Some((name, Arc::new(hook)))
 }
 
-/// The hook as far as it can be read, so that every fault is told.
+/// Reads the keys of a hook. A wrong key gets its default, so that every fault is found.
 fn hook_settings(table: &mut Table<'_>, file: &Path, longest_answer: usize) -> Hook {
     let method = table
         .take("method")
@@ -106,34 +108,38 @@ fn hook_settings(table: &mut Table<'_>, file: &Path, longest_answer: usize) -> H
     hook
 }
 
-/// What is wrong with keys that are right by themselves.
+/// Checks keys that are valid one by one, but not together.
 fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
     if !hook.wanted_fits() {
         table.fault(
             "fetch",
-            "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
+            "more channel variables than one request to Asterisk can hold; name about 30 at most",
         );
     }
     if hook.manner.cache.is_some() && body_is_known && hook.tells_calls_apart() {
         table.fault(
             "cache",
-            "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
-             (fields chooses what a POST tells)",
+            "no two calls make the same request, so no answer can be reused; leave uuid, times, ids and channel out \
+             (choose the data of a POST with fields)",
         );
     }
 }
 
-/// What does nothing, and harms nobody.
+/// Adds a notice for each key that is valid and has no effect.
 fn note_ineffective(table: &Table<'_>, hook: &Hook) {
     if !hook.fetch.is_empty() && !hook.shows_fetched() {
         table.notice(
             "fetch",
-            "names channel variables that no request shows: only a body that holds `variables` does; \
+            "names channel variables that no request sends: only a body with `variables` sends them; \
              a placeholder such as {variables.ACCOUNT} needs no fetch",
         );
     }
     if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
-        table.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
+        table.notice(
+            "otherwise",
+            "has no effect, because the hook sets no variable; add variable or set, unless the calls name a variable \
+             (?variable=NAME)",
+        );
     }
 }
 
@@ -141,14 +147,15 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
     let mut names: Vec<FetchName> = Vec::new();
     for text in entry.texts()? {
         match text.parse() {
-            Ok(name) if names.contains(&name) => {
-                entry.reject(&format!("{name} stands there twice; once is enough"))
-            }
+            Ok(name) if names.contains(&name) => entry.reject(&format!("write {name} only once")),
             Ok(name) => names.push(name),
             Err(fault) => {
-                // only Asterisk has functions
-                let function =
-                    if text.contains('(') { " (of a function, Set() a variable first)" } else { "" };
+                // a function of Asterisk's dialplan, such as CALLERID(num)
+                let function = if text.contains('(') {
+                    "; Set() a variable to the function, and name the variable"
+                } else {
+                    ""
+                };
                 entry.fault(format!("found \"{text}\"; {fault}{function}"));
             }
         }

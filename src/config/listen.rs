@@ -9,100 +9,121 @@ use super::Config;
 use super::raw::{Entry, Table};
 use crate::call::SwitchKind;
 
-/// The listeners.
+/// The addresses of the listeners, and who may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
-    /// Where Asterisk connects to: FastAGI.
+    /// The FastAGI listener; `None` if it is off.
     pub asterisk: Option<SocketAddr>,
-    /// Where FreeSWITCH connects to: the outbound event socket.
+    /// The listener for FreeSWITCH's outbound event socket; `None` if it is off.
     pub freeswitch: Option<SocketAddr>,
-    /// Where health and metrics are asked for, over HTTP.
+    /// The HTTP listener for health and metrics; `None` if it is off.
     pub observer: Option<SocketAddr>,
-    /// Which networks may connect; everybody who can reach a loopback address where nothing is said.
+    /// The networks that may connect. `None` allows everybody; all listeners are on loopback then.
     pub allow: Option<Vec<IpNet>>,
 }
 
 impl Listen {
-    /// Every switch that is listened for, and where.
+    /// Returns each switch whose listener is on, with its address.
     pub fn switches(&self) -> impl Iterator<Item = (SwitchKind, SocketAddr)> {
         let switches = [(SwitchKind::Asterisk, self.asterisk), (SwitchKind::FreeSwitch, self.freeswitch)];
         switches.into_iter().filter_map(|(switch, address)| Some((switch, address?)))
     }
 
-    /// Whether somebody at this address may connect.
+    /// True if a peer with this address may connect.
     #[must_use]
     pub fn allows(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.allow.as_ref().is_none_or(|networks| networks.iter().any(|network| network.contains(&peer)))
     }
 
-    /// Whether somebody at this address may ask the observer: on loopback, everybody who reaches it.
+    /// True if a peer with this address may ask the observer. Every peer may if the observer is on loopback.
     #[must_use]
     pub fn observer_allows(&self, peer: IpAddr) -> bool {
         self.observer.is_some_and(|address| address.ip().is_loopback()) || self.allows(peer)
     }
 
-    /// Whether only this machine can make a call's connection.
+    /// True if only this machine can connect as a switch.
     #[must_use]
     pub fn only_loopback(&self) -> bool {
         [self.asterisk, self.freeswitch].iter().flatten().all(|address| address.ip().is_loopback())
     }
 }
 
+/// One key of the table that holds an address.
+struct Listener<'d> {
+    name: &'static str,
+    /// The entry, unless the default holds.
+    entry: Option<Entry<'d>>,
+    address: Option<SocketAddr>,
+}
+
 pub(super) fn read(mut table: Table<'_>) -> Listen {
     let default = Config::default().listen;
-    let mut said = Vec::new();
-    let mut address_of = |name, default| {
-        let entry = table.take(name);
-        let address = entry.as_ref().map_or(default, |entry| address(entry, default));
-        said.push((name, entry, address));
-        address
-    };
-    let (asterisk, freeswitch) =
-        (address_of("asterisk", default.asterisk), address_of("freeswitch", default.freeswitch));
-    let observer = address_of("observer", default.observer);
+    let listeners = [
+        listener(&mut table, "asterisk", default.asterisk),
+        listener(&mut table, "freeswitch", default.freeswitch),
+        listener(&mut table, "observer", default.observer),
+    ];
     let allow = table.take("allow");
+    let [asterisk, freeswitch, observer] = listeners.each_ref().map(|listener| listener.address);
     let listen = Listen { asterisk, freeswitch, observer, allow: allow.as_ref().and_then(networks) };
-    for (_, entry, address) in &said {
-        let open = address.is_some_and(|address| !address.ip().is_loopback());
-        if let (Some(entry), true, None) = (entry, open, &allow) {
-            entry.reject("an address that is not loopback needs listen.allow, such as [\"10.1.0.0/16\"]");
-        }
+    if allow.is_none() {
+        require_allow(&listeners);
     }
     if asterisk.is_none() && freeswitch.is_none() {
-        table.fault("asterisk", "nothing to listen on; give listen.asterisk or listen.freeswitch an address");
+        let fault = "no listener for a switch; write an address for listen.asterisk or listen.freeswitch";
+        table.fault("asterisk", fault);
     }
-    for (later, (name, _, address)) in said.iter().enumerate().skip(1) {
-        let taken = |(_, _, other): &&(_, _, Option<SocketAddr>)| other == address;
-        let Some((other, _, _)) = said.iter().take(later).find(taken) else { continue };
-        if address.is_some_and(|address| address.port() != 0) {
-            table.fault(name, format!("the same address as listen.{other}; give each its own port"));
-        }
-    }
-    for (name, _, address) in said {
-        note_unreachable_listener(&table, &listen, name, address.map(|address| address.ip()));
+    reject_shared_addresses(&table, &listeners);
+    for listener in &listeners {
+        note_unreachable_listener(&table, &listen, listener);
     }
     table.finish();
     listen
 }
 
-/// A listener at this address that nobody can connect to.
-fn note_unreachable_listener(table: &Table<'_>, listen: &Listen, name: &str, address: Option<IpAddr>) {
-    let nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
-    let what = match address {
-        // a loopback observer is for this machine, whoever else may make calls
-        Some(local) if local.is_loopback() && name != "observer" && !listen.allows(local) => {
-            format!("does not name {local}: nobody can connect to listen.{name}; add it, or leave allow out")
-        }
-        Some(open) if !open.is_loopback() && nobody => {
-            format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
-        }
-        Some(_) | None => return,
-    };
-    table.notice("allow", &what);
+fn listener<'d>(table: &mut Table<'d>, name: &'static str, default: Option<SocketAddr>) -> Listener<'d> {
+    let entry = table.take(name);
+    let address = entry.as_ref().map_or(default, |entry| address(entry, default));
+    Listener { name, entry, address }
 }
 
-/// An address to listen on, or none for `false`.
+fn require_allow(listeners: &[Listener<'_>]) {
+    for listener in listeners {
+        let is_open = listener.address.is_some_and(|address| !address.ip().is_loopback());
+        if let (Some(entry), true) = (&listener.entry, is_open) {
+            entry.reject("set listen.allow for an address that is not loopback, such as [\"10.1.0.0/16\"]");
+        }
+    }
+}
+
+fn reject_shared_addresses(table: &Table<'_>, listeners: &[Listener<'_>]) {
+    for (number, later) in listeners.iter().enumerate() {
+        let Some(address) = later.address.filter(|address| address.port() != 0) else { continue };
+        if let Some(earlier) = listeners.iter().take(number).find(|other| other.address == Some(address)) {
+            let fault = format!("the same address as listen.{}; write another port", earlier.name);
+            table.fault(later.name, fault);
+        }
+    }
+}
+
+/// Adds a notice if nobody can connect to a listener.
+fn note_unreachable_listener(table: &Table<'_>, listen: &Listen, listener: &Listener<'_>) {
+    let Some(ip) = listener.address.map(|address| address.ip()) else { return };
+    let name = listener.name;
+    let allows_nobody = listen.allow.as_ref().is_some_and(Vec::is_empty);
+    // an observer on loopback does not ask `allow`
+    let notice = if ip.is_loopback() && name != "observer" && !listen.allows(ip) {
+        format!("does not name {ip}: nobody can connect to listen.{name}; add it, or leave allow out")
+    } else if !ip.is_loopback() && allows_nobody {
+        format!("is empty: nobody can connect to listen.{name}; name networks or addresses")
+    } else {
+        return;
+    };
+    table.notice("allow", &notice);
+}
+
+/// Reads the address of a listener; `false` turns it off.
 fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr> {
     let read = |value: &DeValue<'_>| match value {
         DeValue::Boolean(false) => Some(None),
@@ -120,20 +141,22 @@ fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
     networks
 }
 
-/// A network, or an address alone. One of IPv4 that is written as IPv6 (`::ffff:10.1.0.0/112`) is meant as IPv4, which is how
-/// peers are compared.
+/// Parses a network or a single address. An IPv4 network that is written as IPv6 (`::ffff:10.1.0.0/112`) becomes IPv4, because
+/// the addresses of peers are compared as IPv4.
 fn network(text: &str) -> Option<IpNet> {
-    let written = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
-    let meant = match written {
-        IpNet::V6(network) => {
-            let mapped = network.prefix_len().checked_sub(MAPPED).zip(network.addr().to_ipv4_mapped());
-            mapped.and_then(|(prefix, address)| IpNet::new(address.into(), prefix).ok())
-        }
-        IpNet::V4(_) => None,
+    let network = match text.parse() {
+        Ok(network) => network,
+        Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
     };
-    // 10.1.2.3/16 means all of 10.1.0.0/16, and is shown so
-    Some(meant.unwrap_or(written).trunc())
+    // 10.1.2.3/16 is shown as 10.1.0.0/16
+    Some(as_ipv4(network).unwrap_or(network).trunc())
 }
 
-/// Bits of `::ffff:0:0/96`, in which IPv6 holds all of IPv4.
+fn as_ipv4(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(network) = network else { return None };
+    let prefix = network.prefix_len().checked_sub(MAPPED)?;
+    IpNet::new(network.addr().to_ipv4_mapped()?.into(), prefix).ok()
+}
+
+/// The prefix length of `::ffff:0:0/96`, the IPv4-mapped addresses of IPv6 (RFC 4291, 2.5.5.2).
 const MAPPED: u8 = 96;

@@ -1,7 +1,6 @@
-//! What the configuration file says, entry by entry, with the line of each: tables are read key by key, and what
-//! is left over is unknown.
+//! The TOML of a configuration, read key by key, so that every fault is found with its line.
 //!
-//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) What is no TOML is
+//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) Text that is not TOML is
 //! repaired in `repair`, so that the rest can be read.
 
 mod entry;
@@ -19,7 +18,7 @@ use self::repair::{message, repaired};
 pub(super) use self::table::Table;
 use super::Fault;
 
-/// The text of a configuration, and what was found in it so far.
+/// The text of a configuration, and the faults and notices found so far.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
     text: Cow<'t, str>,
@@ -29,30 +28,29 @@ pub(super) struct Document<'t> {
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let (text, missing) = repaired(text);
+        let (text, repairs) = repaired(text);
         let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
-        for (at, what) in missing {
-            document.fault(at..at, "", format!("not TOML: {what}"));
+        for (at, fault) in repairs {
+            document.fault(at..at, "", format!("not TOML: {fault}"));
         }
         document
     }
 
-    /// The outermost table. What is no TOML is a fault, and the rest is read even so.
+    /// Parses the outermost table. Text that is not TOML becomes a fault, and the rest is read.
     pub(super) fn root(&self) -> Table<'_> {
         let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in errors {
-            let at = error.span().unwrap_or_default();
-            self.fault(at, "", format!("not TOML: {}", message(&error, &self.text)));
+            let span = error.span().unwrap_or_default();
+            self.fault(span, "", format!("not TOML: {}", message(&error, &self.text)));
         }
         Table::new(self, String::new(), 0..0, root.into_inner())
     }
 
-    /// What is right, but does nothing, or not what one may think.
     pub(super) fn notices(&self) -> Vec<String> {
         self.notices.borrow().clone()
     }
 
-    /// Every fault, in the order of the lines.
+    /// Returns every fault, in the order of the lines.
     pub(super) fn faults(self) -> Vec<Fault> {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.line);
@@ -63,14 +61,14 @@ impl<'t> Document<'t> {
         let line = 1 + self.text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
         let fault = Fault { line, key: key.to_owned(), what: what.into() };
         let mut faults = self.faults.borrow_mut();
-        // the same words a second time help nobody
+        // two checks can find the same fault
         if !faults.contains(&fault) {
             faults.push(fault);
         }
     }
 }
 
-/// Where an entry stands, for faults that are found when its value has been taken.
+/// The key and the position of an entry or a table, for faults that are found after its value was taken.
 #[derive(Debug, Clone)]
 pub(super) struct Position<'d> {
     document: &'d Document<'d>,
@@ -79,14 +77,21 @@ pub(super) struct Position<'d> {
 }
 
 impl Position<'_> {
-    /// A fault of the entry.
     pub(super) fn fault(&self, what: impl Into<String>) {
         self.document.fault(self.span.clone(), &self.key, what);
     }
 
-    /// What was made of the entry; each reason why nothing could be made of it is a fault.
-    pub(super) fn value_or_faults<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
-        made.map_err(|faults| faults.into_iter().for_each(|fault| self.fault(fault))).ok()
+    /// Returns the value, or adds the faults.
+    pub(super) fn value_or_faults<T>(&self, result: Result<T, Vec<String>>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(faults) => {
+                for fault in faults {
+                    self.fault(fault);
+                }
+                None
+            }
+        }
     }
 }
 

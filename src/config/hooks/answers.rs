@@ -1,4 +1,4 @@
-//! What a hook says of the answer: which variables receive it, and which answers are good.
+//! The keys of a hook for the answer: the variables that receive it, and the answers that are accepted.
 
 use http::HeaderName;
 
@@ -6,7 +6,7 @@ use super::super::raw::{Entry, Position, Table};
 use crate::hook::{REPORT_NAMES, Receiver, Source, not_a_text, reserved};
 use crate::variable::{Accept, NotAnAccept, Value, VariableName};
 
-/// The part of a hook that reads an answer.
+/// The settings for the answer of a webhook.
 pub(super) struct AnswerSettings {
     pub(super) variable: Option<VariableName>,
     pub(super) set: Vec<Receiver>,
@@ -35,7 +35,7 @@ fn accept(entry: &Entry<'_>) -> Option<Accept> {
     match written {
         Ok(accept) => Some(accept),
         Err(fault @ NotAnAccept::Safe) => {
-            entry.fault(format!("{fault}; write \"text\", or leave the key out for words alone"));
+            entry.fault(format!("{fault}; write \"text\", or leave the key out to accept only words"));
             None
         }
         Err(fault @ NotAnAccept::Unknown) => {
@@ -50,7 +50,7 @@ const NAME_REMEDY: &str = "write a name of letters, digits and `_`";
 fn not_reserved(name: VariableName, position: &Position<'_>) -> Option<VariableName> {
     if reserved(&name) {
         position.fault(format!(
-            "found \"{name}\"; {} report on the step; choose another name",
+            "found \"{name}\"; dialhook sets {} itself; choose another name",
             REPORT_NAMES.join(", ")
         ));
         return None;
@@ -63,7 +63,7 @@ fn variable(entry: &Entry<'_>) -> Option<VariableName> {
     not_reserved(name, &entry.position())
 }
 
-/// How many variables one step sets besides its own.
+/// The number of variables that `set` may name.
 const MAX_RECEIVERS: usize = 50;
 
 /// ```toml
@@ -72,19 +72,22 @@ const MAX_RECEIVERS: usize = 50;
 fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Receiver>> {
     let position = entry.position();
     if !entry.is_table() {
-        position.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
+        position.fault(
+            "not a table; write variables and their sources, such as { CRM_NAME = \"/customer/name\" }",
+        );
         return None;
     }
     let entries = entry.table()?.into_entries();
     if !(1..=MAX_RECEIVERS).contains(&entries.len()) {
-        position.fault(format!("write one to {MAX_RECEIVERS} variables, or leave the key out"));
+        position
+            .fault(format!("{} variables; write 1 to {MAX_RECEIVERS}, or leave the key out", entries.len()));
     }
     let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
         if let Ok(name) = entry.name.parse::<VariableName>() {
-            // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
+            // FreeSWITCH ignores the case of names, and `_ROUTE` sets ROUTE on Asterisk
             if names.iter().any(|other| other.bare().eq_ignore_ascii_case(name.bare())) {
-                entry.fault("this variable is set already; choose another name");
+                entry.fault("this variable is already set; choose another name");
             }
             names.push(name);
         }
@@ -92,8 +95,8 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
         let receiver = receiver(entry);
         if receiver.as_ref().is_some_and(|receiver| status_never_matches(receiver, answers)) {
             position.fault(
-                "the status of a good answer is 200 to 299, and none of the answers that count here; \
-                 write answers = [\"200\"] for it",
+                "a good answer has a status from 200 to 299, and answers lists none of these; \
+                 write answers = [\"200\"] for this variable",
             );
         }
         receivers.extend(receiver);
@@ -101,7 +104,7 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
     Some(receivers)
 }
 
-/// Whether a receiver of the status waits for words that no good answer has for one.
+/// True if a variable receives the status, and its list of answers has no status of a good answer.
 fn status_never_matches(receiver: &Receiver, of_the_hook: &[String]) -> bool {
     let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
@@ -134,8 +137,7 @@ fn receiver(entry: Entry<'_>) -> Option<Receiver> {
     Some(Receiver { name: name?, source: source?, accept, answers, otherwise })
 }
 
-const SOURCE_REMEDY: &str =
-    "write a JSON pointer such as \"/customer/name\", { header = \"X-Route\" } or { status = true }";
+const SOURCE_REMEDY: &str = "not a source; write a JSON pointer such as \"/customer/name\", { header = \"X-Route\" } or { status = true }";
 
 fn json(pointer: &str, position: &Position<'_>) -> Option<Source> {
     let fault = |fault: crate::hook::NotAPointer| position.fault(format!("found \"{pointer}\"; {fault}"));
@@ -147,14 +149,14 @@ fn source(table: &mut Table<'_>, position: &Position<'_>) -> Option<Source> {
         (Some(entry), None, None) => json(&entry.text()?, &entry.position()),
         (None, Some(entry), None) => {
             let name = entry.text()?;
-            let fault = |_| entry.fault("not the name of a header; write letters, digits and hyphens");
+            let fault = |_| entry.fault("not a header name; write letters, digits and hyphens");
             HeaderName::try_from(name).map_err(fault).ok().map(Source::Header)
         }
         (None, None, Some(entry)) => {
             entry.read(|value| value.as_bool().filter(|yes| *yes), "write true").map(|_| Source::Status)
         }
         _ => {
-            position.fault("write one of json = \"/POINTER\", header = \"NAME\" and status = true");
+            position.fault("no source, or several; write one of json = \"/POINTER\", header = \"NAME\" and status = true");
             None
         }
     }
@@ -163,14 +165,14 @@ fn source(table: &mut Table<'_>, position: &Position<'_>) -> Option<Source> {
 fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
     let answers = entry.texts()?;
     if answers.is_empty() {
-        entry.reject("write the words that are accepted, or leave the key out");
+        entry.reject("write the accepted values, or leave the key out");
     }
     for answer in &answers {
         if let Err(fault) = check_text(answer) {
             entry.reject(fault);
         } else if answer.trim_ascii() != answer {
             entry.reject(
-                "an answer is trimmed before it is compared; write it without white space at its ends",
+                "write it without white space at its ends, because an answer is trimmed before it is compared",
             );
         }
     }
@@ -182,25 +184,29 @@ fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     check_text(&text).map_err(|fault| entry.reject(fault)).ok().map(|()| Value::from(text))
 }
 
-/// Checks that every switch can carry a text of the configuration, and that it changes no condition there: it is what no
-/// answer under `accept = "text"` may be, on either switch, and a little more.
+/// Checks that every switch can carry a text of the configuration, and that the text cannot change a condition of a dialplan.
+/// The rule is stricter than that of `accept = "text"`, because it holds for both switches at once.
+///
+/// # Errors
+/// Returns what would be right.
 fn check_text(text: &str) -> Result<(), &'static str> {
     if text.contains(['"', '$', '\\']) {
         return Err(
-            "a channel variable cannot hold `\"`, `$` or `\\` safely on every switch; leave them out",
+            "leave out `\"`, `$` and `\\`, which a channel variable cannot hold safely on every switch",
         );
     }
     if text.starts_with("ARRAY::") {
-        return Err("FreeSWITCH would take `ARRAY::` for a list; begin with something else");
+        return Err("begin with another text, because FreeSWITCH reads `ARRAY::` as a list");
     }
     if text.starts_with('%') {
-        return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
+        return Err(
+            "begin with another character, because FreeSWITCH can read `%` as the beginning of a list of variables",
+        );
     }
-    match not_a_text(text.as_bytes()) {
-        Some(_) => {
-            Err("write at most 1024 bytes without control characters, line separators and controls of \
-                        the direction of text")
-        }
-        None => Ok(()),
+    if not_a_text(text.as_bytes()).is_some() {
+        return Err(
+            "write at most 1024 bytes without control characters, line separators and bidirectional controls",
+        );
     }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a hook says of how it is asked: whom to trust, and what happens when it does not answer.
+//! The keys of a hook for the delivery of its requests: TLS, retries, circuit breaker, cache and redirects.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,26 +13,26 @@ use crate::duration::Bounds;
 use crate::hook::{Breaker, Keeping, Manner, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
-/// `urls` are those of the hook, if all of them are known.
+/// Reads the settings. `urls` are the URLs of the hook; `None` if one of them is wrong.
 pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Manner {
     let detach = table.take("detach").and_then(|entry| entry.boolean()).unwrap_or_default();
     if detach {
         reject_answer_keys(table);
     }
-    let blank = Manner::default();
+    let default = Manner::default();
     let breaker = table.take("breaker");
     Manner {
         tls: tls(table, urls, file).map(Arc::new),
         idempotent: table.take("idempotent").and_then(|entry| entry.boolean()).unwrap_or_default(),
-        keep_alive: table.take("keep_alive").and_then(|entry| entry.boolean()).unwrap_or(blank.keep_alive),
-        breaker: breaker.map_or(blank.breaker, self::breaker),
+        keep_alive: table.take("keep_alive").and_then(|entry| entry.boolean()).unwrap_or(default.keep_alive),
+        breaker: breaker.map_or(default.breaker, self::breaker),
         cache: cache(table),
         redirects: redirects(table),
         detach,
     }
 }
 
-/// A detached request has no answer that anybody could hear of.
+/// Refuses the keys for the answer, because the dialplan does not wait for the answer of a detached request.
 fn reject_answer_keys(table: &mut Table<'_>) {
     if table.contains_any(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
         table.fault(
@@ -46,13 +46,15 @@ fn tls(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> O
     let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| table.take(name));
     let insecure = table.take("insecure");
     let entries = [&ca, &certificate, &key, &insecure];
-    let in_vain = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
-    for entry in entries.into_iter().flatten().filter(|_| in_vain) {
-        entry.fault("there is no https URL for which it could count; leave it out, or write https://");
+    let no_https = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
+    for entry in entries.into_iter().flatten().filter(|_| no_https) {
+        entry.fault(
+            "no URL of this hook is https, so this key has no effect; write https://, or leave the key out",
+        );
     }
     let insecure_wanted = insecure.as_ref().and_then(Entry::boolean).unwrap_or_default();
     if let (Some(entry), true) = (&ca, insecure_wanted) {
-        entry.fault("insecure = true believes any certificate; leave one of the two out");
+        entry.fault("insecure = true trusts any certificate, so ca has no effect; leave insecure out");
     }
     let trusting = match ca {
         Some(entry) => pem(&entry, file).and_then(|pem| {
@@ -95,11 +97,13 @@ fn with_client_certificate(
 fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
     let name = entry.as_text();
     if name.is_none() {
-        entry.fault("write the name of a file in PEM");
+        entry.fault("not a file name; write the name of a file in PEM");
     }
     secrets::read_file(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
 }
 
+/// Reads the circuit breaker; `false` turns it off.
+///
 /// ```toml
 /// breaker = { failures = 5, probe = "10s" }
 /// breaker = false
@@ -107,7 +111,7 @@ fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
 fn breaker(entry: Entry<'_>) -> Option<Breaker> {
     if !entry.is_table() {
         let off = |value: &DeValue<'_>| value.as_bool().filter(|on| !on);
-        entry.read(off, "write { failures = 5, probe = \"10s\" }, or false to ask in any case");
+        entry.read(off, "write { failures = 5, probe = \"10s\" }, or false for no breaker");
         return None;
     }
     let mut table = entry.table()?;
@@ -138,7 +142,7 @@ const STALE: Bounds = Bounds::new(SECOND, DAY, "10m");
 fn cache(table: &mut Table<'_>) -> Option<Keeping> {
     let (cache, stale) = (table.take("cache"), table.take("stale_if_error"));
     if let (None, Some(entry)) = (&cache, &stale) {
-        entry.fault("nothing is kept without cache; write cache = \"60s\" too");
+        entry.fault("no effect without cache; write cache = \"60s\" too");
     }
     let fresh = cache.and_then(|entry| entry.duration(|text| FRESH.parse(text)));
     let stale = stale.and_then(|entry| entry.duration(|text| STALE.parse(text))).unwrap_or_default();
@@ -149,9 +153,9 @@ fn redirects(table: &mut Table<'_>) -> Redirects {
     let (most, hosts) = (table.take("redirects"), table.take("redirect_hosts"));
     let most = most.map_or(Some(0), |entry| entry.integer(0..=3, "write a number from 0 to 3"));
     if let (Some(entry), Some(0)) = (&hosts, most) {
-        entry.fault("no redirect is followed; write redirects = 1 too, or leave it out");
+        entry.fault("no effect without redirects; write redirects = 1 too, or leave the key out");
     }
-    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), HOST_REMEDY);
+    let host = |item: Entry<'_>| item.read(|value| parse_host(value.as_str()?), HOST_REMEDY);
     let hosts = hosts.and_then(Entry::list).unwrap_or_default();
     Redirects {
         most: most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default(),
@@ -159,12 +163,12 @@ fn redirects(table: &mut Table<'_>) -> Redirects {
     }
 }
 
-/// A host as a URL has it, with its port if there is one. What stands there in another way would never be found.
+/// Returns a host in the notation of a parsed URL, because another notation would never match. The port is optional.
 ///
 /// ```text
 /// host = ( name / IPv4 / "[" IPv6 "]" ) [ ":" port ]
 /// ```
-fn host(text: &str) -> Option<String> {
+fn parse_host(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !text.ends_with(']') => (name, Some(port)),
@@ -180,4 +184,5 @@ fn host(text: &str) -> Option<String> {
     Some(format!("{name}:{port}"))
 }
 
-const HOST_REMEDY: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", with a port such as \":8443\" or without, and without scheme and path";
+const HOST_REMEDY: &str = "write a whole host name such as \"api.example.com\", or an address such as \"192.0.2.7\" or \"[2001:db8::7]\", \
+     without scheme and path; a port such as \":8443\" may follow";

@@ -1,4 +1,4 @@
-//! What a hook says of its request: where to, what it tells, and how it is known to come from us.
+//! The keys of a hook for the request: URLs, body, headers, credentials and signature.
 
 use std::path::Path;
 
@@ -14,19 +14,19 @@ use crate::hook::{
     sounds_secret,
 };
 
-/// The part of a hook that makes a request.
+/// The settings for the request of a hook.
 pub(super) struct RequestSettings {
     pub(super) method: Method,
-    /// None in place of each that is wrong.
+    /// `None` in the place of each URL that is wrong.
     pub(super) urls: Vec<Option<UrlTemplate>>,
-    /// None where it is wrong.
+    /// `None` if the body is wrong.
     pub(super) body: Option<Body>,
     pub(super) headers: Headers,
     pub(super) sign: Option<Signer>,
 }
 
 impl RequestSettings {
-    /// The URLs, unless one of them is wrong.
+    /// Returns the URLs, or `None` if one of them is wrong.
     pub(super) fn all_urls(&self) -> Option<Vec<&UrlTemplate>> {
         self.urls.iter().map(Option::as_ref).collect()
     }
@@ -51,17 +51,17 @@ pub(super) fn read(table: &mut Table<'_>, method: Option<Method>, file: &Path) -
     RequestSettings { method, urls, body, headers, sign }
 }
 
-/// How many URLs a hook may have: each takes its share of the time.
+/// The number of URLs that a hook may have. Each gets a slice of the time.
 const MAX_URLS: usize = 5;
 
-/// Every one, so that every fault is told.
+/// Reads `url` and `urls`. All URLs are read, so that every fault is found.
 fn urls(table: &mut Table<'_>) -> Vec<Option<UrlTemplate>> {
     let (one, several) = (table.take("url"), table.take("urls"));
     match (&one, &several) {
-        (Some(_), Some(several)) => several.fault("there is url already; write all of them in urls"),
+        (Some(_), Some(several)) => several.fault("url is set too; write all URLs into urls"),
         (Some(_), None) | (None, Some(_)) => {}
         (None, None) => table
-            .fault("url", "missing; write where the webhook is, such as \"https://crm.example.com/route\""),
+            .fault("url", "missing; write the URL of the webhook, such as \"https://crm.example.com/route\""),
     }
     one.iter().map(url).chain(several.into_iter().flat_map(listed)).collect()
 }
@@ -74,21 +74,21 @@ fn listed(several: Entry<'_>) -> Vec<Option<UrlTemplate>> {
     let position = several.position();
     let Some(items) = several.list() else { return vec![None] };
     if !(1..=MAX_URLS).contains(&items.len()) {
-        position.fault(format!("write one to {MAX_URLS} URLs; the next is asked when one does not answer"));
+        position.fault(format!("{} URLs; write 1 to {MAX_URLS}", items.len()));
     }
     let urls: Vec<_> = items.iter().map(url).collect();
     let twice = |(number, url): (usize, &UrlTemplate)| {
         urls.iter().flatten().skip(number + 1).any(|other| other == url)
     };
     if urls.iter().flatten().enumerate().any(twice) {
-        position.fault("the same URL stands there twice; once is enough");
+        position.fault("the same URL twice; write it only once");
     }
     urls
 }
 
 fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
-    let in_vain = fields.as_ref().map(Entry::position);
-    // where the fields are wrong, so is the body
+    let fields_position = fields.as_ref().map(Entry::position);
+    // a body with wrong fields is wrong itself
     let chosen = fields.map_or(Some(None), |entry| self::fields(entry).map(Some));
     let Some(entry) = body else { return chosen.map(Body::Kwebbl) };
     let text = entry.as_text().unwrap_or_default();
@@ -96,8 +96,8 @@ fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
         "kwebbl" => chosen.map(Body::Kwebbl),
         "form" => chosen.map(Body::Form),
         json if json.starts_with(['{', '[']) => {
-            if let Some(fields) = in_vain {
-                fields.fault("the body says which fields there are; leave fields out");
+            if let Some(fields) = fields_position {
+                fields.fault("a JSON body has fields of its own; leave fields out");
             }
             entry.position().value_or_faults(JsonTemplate::parse(&text)).map(Body::Json)
         }
@@ -108,8 +108,7 @@ fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
     }
 }
 
-const BODY_REMEDY: &str =
-    "write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
+const BODY_REMEDY: &str = "not a body; write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
 
 /// ```toml
 /// fields = ["caller_number", "callee_number"]
@@ -125,20 +124,20 @@ fn fields(entry: Entry<'_>) -> Option<Fields> {
         entry.texts()?.into_iter().map(|field| (field.clone(), field)).collect()
     };
     if pairs.is_empty() {
-        position.fault("write the fields that the body tells, or leave the key out");
+        position.fault("no fields; write the fields of the body, or leave the key out");
         return None;
     }
     let pairs = pairs.iter().map(|(name, field)| (name.as_str(), field.as_str()));
     position.value_or_faults(Fields::parse(pairs))
 }
 
-/// The headers, and the names of all that stand there, also of those that are wrong.
+/// Reads the headers. Returns also the names of headers whose values are wrong.
 fn headers(table: Table<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
     let (mut headers, mut names) = (Headers::default(), Vec::new());
     for entry in table.into_entries() {
         if let Ok(name) = HeaderName::try_from(&*entry.name) {
             if names.contains(&name) {
-                entry.fault("this header stands there twice; names are the same in letters of either case");
+                entry.fault("this header is set twice (the case of its letters does not matter); leave one of them out");
             }
             names.push(name);
         }
@@ -147,7 +146,7 @@ fn headers(table: Table<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
     (headers, names)
 }
 
-/// What stands in a header may be a secret: no fault prints it.
+/// Reads one header. Its value may be a secret, so no fault shows it.
 fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
     let name = header_name(&entry);
     let Some(kept) = secret_value(entry, file) else { return };
@@ -170,16 +169,16 @@ fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
 fn header_name(entry: &Entry<'_>) -> Option<HeaderName> {
     match HeaderName::try_from(&*entry.name) {
         Ok(name) if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) => {
-            entry.fault("this header belongs to the connection; leave it out");
+            entry.fault("dialhook sets this header for each connection; leave it out");
             None
         }
         Ok(name) if OWN_HEADERS.contains(&name.as_str()) => {
-            entry.fault("dialhook sets this header itself (sign makes a signature); leave it out");
+            entry.fault("dialhook sets this header itself (use sign for a signature); leave it out");
             None
         }
         Ok(name) => Some(name),
         Err(_) => {
-            entry.fault("not the name of a header; write letters, digits and hyphens");
+            entry.fault("not a header name; write letters, digits and hyphens");
             None
         }
     }
@@ -188,7 +187,7 @@ fn header_name(entry: &Entry<'_>) -> Option<HeaderName> {
 const OWN_HEADERS: [&str; 5] =
     ["user-agent", "webhook-id", "webhook-timestamp", "webhook-signature", "traceparent"];
 
-/// A header's value that is never shown.
+/// Returns the value of a header that is never shown.
 fn hidden(text: &str, position: &Position<'_>) -> Option<HeaderValue> {
     let value = HeaderValue::from_str(text);
     let mut value = value.map_err(|_| position.fault(NOT_A_VALUE)).ok()?;
@@ -205,7 +204,8 @@ fn authorization(table: &mut Table<'_>, others: usize, file: &Path) -> Option<He
     let positions: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::position).collect();
     if let Some(position) = positions.last().filter(|_| positions.len() + others > 1) {
         position.fault(
-            "one of bearer, basic, headers.Authorization and a user name in the URL is enough; leave the others out",
+            "credentials in several places; keep one of bearer, basic, headers.Authorization and a user name in the URL, and \
+             leave the others out",
         );
     }
     let bearer = bearer.and_then(|entry| bearer_value(entry, file));
@@ -216,7 +216,7 @@ fn authorization(table: &mut Table<'_>, others: usize, file: &Path) -> Option<He
 fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
     let token = secret_value(entry, file)?;
     if token.text.trim().is_empty() || token.text.contains(char::is_whitespace) {
-        token.position.fault("write the token alone, without \"Bearer\" and without spaces");
+        token.position.fault("not a token; write the token alone, without \"Bearer\" and without spaces");
         return None;
     }
     hidden(&format!("Bearer {}", token.text), &token.position)
@@ -225,13 +225,15 @@ fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
 fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
     let position = entry.position();
     if !entry.is_table() {
-        position.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position
+            .fault("not a user with a password; write { user = \"NAME\", password = { file = \"NAME\" } }");
         return None;
     }
     let mut table = entry.table()?;
     let (user, password) = (table.take("user"), table.take("password"));
     if user.is_none() || password.is_none() {
-        position.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position
+            .fault("not a user with a password; write { user = \"NAME\", password = { file = \"NAME\" } }");
     }
     table.finish();
     let user = user.and_then(|entry| {
@@ -253,7 +255,7 @@ fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
     let position = entry.position();
     let items = entry.into_items();
     if !(1..=2).contains(&items.len()) {
-        position.fault("write one secret, or two while one takes the other's place");
+        position.fault(format!("{} secrets; write one, or two while you replace the old one", items.len()));
     }
     let secret = |item| {
         let kept = secret_value(item, file)?;
@@ -262,11 +264,11 @@ fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
             .map_err(|fault: crate::hook::NotASigningSecret| kept.position.fault(fault.to_string()))
             .ok()
     };
-    // every one, so that every fault is told
+    // all are read before one is refused, so that every fault is found
     let secrets: Vec<Option<SigningSecret>> = items.into_iter().map(secret).collect();
     let secrets: Vec<_> = secrets.into_iter().collect::<Option<_>>()?;
     if secrets.iter().skip(1).any(|other| Some(other) == secrets.first()) {
-        position.fault("the same secret stands there twice; write the new one and the old one");
+        position.fault("the same secret twice; write the new one and the old one");
     }
     Some(Signer(secrets))
 }

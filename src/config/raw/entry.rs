@@ -8,11 +8,11 @@ use toml::de::DeValue;
 
 use super::{Document, Position, Table};
 
-/// One key and its value.
+/// One key and its value. An item of a list is an entry too, under the key of the list.
 #[derive(Debug)]
 pub(in crate::config) struct Entry<'d> {
     pub(super) document: &'d Document<'d>,
-    /// The key as one would say it: `hook.crm.timeout`.
+    /// The key with its tables, such as `hook.crm.timeout`.
     pub(in crate::config) key: String,
     /// The key within its table.
     pub(in crate::config) name: String,
@@ -22,7 +22,7 @@ pub(in crate::config) struct Entry<'d> {
 }
 
 impl<'d> Entry<'d> {
-    /// Reads the value, or makes it a fault that says what was found and what would be right.
+    /// Reads the value with `read`, or adds a fault with what was found and what would be right.
     pub(in crate::config) fn read<T>(
         &self,
         read: impl FnOnce(&DeValue<'d>) -> Option<T>,
@@ -35,22 +35,20 @@ impl<'d> Entry<'d> {
         value
     }
 
-    /// The value as a text.
+    /// Returns the value if it is a text, or adds a fault.
     pub(in crate::config) fn text(&self) -> Option<String> {
         self.read(|value| value.as_str().map(str::to_owned), "write a text in quotes")
     }
 
-    /// Where it stands.
     pub(in crate::config) fn position(&self) -> Position<'d> {
         Position { document: self.document, key: self.key.clone(), span: self.key_span.clone() }
     }
 
-    /// The value as yes or no.
     pub(in crate::config) fn boolean(&self) -> Option<bool> {
         self.read(DeValue::as_bool, "write true or false")
     }
 
-    /// The value as a whole number in a range.
+    /// Returns the value if it is a whole number within the range, or adds a fault.
     pub(in crate::config) fn integer(&self, range: RangeInclusive<u64>, right: &str) -> Option<u64> {
         let number = |value: &DeValue<'_>| {
             let written = value.as_integer()?;
@@ -59,7 +57,7 @@ impl<'d> Entry<'d> {
         self.read(|value| number(value).filter(|number| range.contains(number)), right)
     }
 
-    /// The value as a duration: a text, or a number of seconds. The error of `parse` says what would be right.
+    /// Parses the value as a duration: a text, or a number of seconds. The error of `parse` says what would be right.
     pub(in crate::config) fn duration<T, E: Display>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -67,19 +65,19 @@ impl<'d> Entry<'d> {
         let text = match &self.value {
             DeValue::Integer(number) => number.to_string(),
             DeValue::Float(number) => number.as_str().to_owned(),
-            // a value of another type is no text in any notation
+            // no notation of a duration: the fault shows the value
             other => other.as_str().unwrap_or_default().to_owned(),
         };
         parse(&text).map_err(|right| self.reject(&right.to_string())).ok()
     }
 
-    /// The items of a list, each under the key of the list.
+    /// Returns the items of a list, or adds a fault.
     pub(in crate::config) fn list(self) -> Option<Vec<Entry<'d>>> {
         self.read(|value| value.as_array().map(|_| ()), LIST_REMEDY)?;
         Some(self.into_items())
     }
 
-    /// The items of a list, each under the key of the list; the value itself where it is none.
+    /// Returns the items of a list, or the value itself if it is not a list.
     pub(in crate::config) fn into_items(self) -> Vec<Entry<'d>> {
         let item = |value: Spanned<DeValue<'d>>| Entry {
             document: self.document,
@@ -95,17 +93,16 @@ impl<'d> Entry<'d> {
         }
     }
 
-    /// The value, if it is a text; no fault otherwise.
+    /// Returns the value if it is a text, and adds no fault.
     pub(in crate::config) fn as_text(&self) -> Option<String> {
         self.value.as_str().map(str::to_owned)
     }
 
-    /// Whether the value is a table.
     pub(in crate::config) fn is_table(&self) -> bool {
         matches!(self.value, DeValue::Table(_))
     }
 
-    /// The value as a list of texts.
+    /// Returns the value if it is a list of texts, or adds a fault.
     pub(in crate::config) fn texts(&self) -> Option<Vec<String>> {
         let texts = |value: &DeValue<'d>| {
             value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
@@ -113,7 +110,7 @@ impl<'d> Entry<'d> {
         self.read(texts, LIST_REMEDY)
     }
 
-    /// The value as a table.
+    /// Returns the value if it is a table, or adds a fault.
     pub(in crate::config) fn table(self) -> Option<Table<'d>> {
         if !self.is_table() {
             match &*self.key {
@@ -128,43 +125,31 @@ impl<'d> Entry<'d> {
         }
     }
 
-    /// The name of the hook that an unknown table can be meant for: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
+    /// Returns the name of the hook that an unknown table probably means: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
     pub(super) fn likely_hook(&self) -> Option<String> {
-        let is_hook = |value: &DeValue<'_>| {
-            value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
-        };
-        if is_hook(&self.value) {
-            let lower = self.name.to_ascii_lowercase();
-            let prefix =
-                ["webhooks", "webhook", "hooks", "hook"].into_iter().find(|word| lower.starts_with(word));
-            let rest = self.name.get(prefix.map_or(0, str::len)..).unwrap_or_default();
-            let apart = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-            let own = if prefix.is_some() && apart.len() == rest.len() { &self.name } else { apart };
-            let own = if prefix.is_some() && rest.is_empty() { "NAME" } else { own };
-            return Some(own.to_owned());
+        if has_url(&self.value) {
+            return Some(without_hook_prefix(&self.name));
         }
-        let parts = self.value.as_table()?.iter();
-        parts
-            .into_iter()
-            .find(|(_, value)| is_hook(value.get_ref()))
-            .map(|(name, _)| name.get_ref().to_string())
+        let tables = self.value.as_table()?.iter();
+        let mut hooks = tables.filter(|(_, value)| has_url(value.get_ref()));
+        hooks.next().map(|(name, _)| name.get_ref().to_string())
     }
 
     fn may_be_secret(&self) -> bool {
         self.key.starts_with("hook") && !NEVER_SECRET.contains(&self.name.as_str()) || self.name == "urls"
     }
 
-    /// A fault: what was found, and what would be right.
+    /// Adds a fault with what was found and what would be right.
     pub(in crate::config) fn reject(&self, right: &str) {
         self.fault(format!("found {}; {right}", self.shown_value()));
     }
 
-    /// A fault in words of its own; for what must not be printed.
+    /// Adds a fault that does not show the value.
     pub(in crate::config) fn fault(&self, what: impl Into<String>) {
         self.document.fault(self.key_span.clone(), &self.key, what);
     }
 
-    /// The value as the file has it; only its kind where it may be, or hold, a secret.
+    /// Returns the value as it is written, or only its type if it may hold a secret.
     fn shown_value(&self) -> String {
         let written = self.document.text.get(self.span.clone()).unwrap_or_default();
         let credentials = written.contains("://") && written.contains('@');
@@ -176,9 +161,28 @@ impl<'d> Entry<'d> {
     }
 }
 
+fn has_url(value: &DeValue<'_>) -> bool {
+    value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
+}
+
+/// Returns `crm` for `hook-crm`, and `NAME` for `hooks`. A name that only begins like the prefix stays whole: `hookah`.
+fn without_hook_prefix(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let prefixes = ["webhooks", "webhook", "hooks", "hook"];
+    let prefix = prefixes.into_iter().find(|prefix| lower.starts_with(prefix)).unwrap_or_default();
+    let rest = name.get(prefix.len()..).unwrap_or_default();
+    let own = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let is_separated = own.len() < rest.len();
+    match (prefix.is_empty(), rest.is_empty(), is_separated) {
+        (true, _, _) | (false, false, true) => own.to_owned(),
+        (false, true, _) => "NAME".to_owned(),
+        (false, false, false) => name.to_owned(),
+    }
+}
+
 const LIST_REMEDY: &str = "write a list of texts, such as [\"a\", \"b\"]";
 
-/// Keys of a hook whose values are never secrets.
+/// The keys of a hook whose values are never secrets.
 const NEVER_SECRET: [&str; 19] = [
     "method",
     "timeout",

@@ -1,4 +1,4 @@
-//! A table, read key by key.
+//! A table, read key by key. The keys that are left at the end are unknown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,12 +13,14 @@ use crate::hook::nearest;
 #[derive(Debug)]
 pub(in crate::config) struct Table<'d> {
     document: &'d Document<'d>,
+    /// The name with its tables, such as `hook.crm`; empty for the outermost table.
     name: String,
     span: Range<usize>,
-    /// Those that were not taken yet.
+    /// The entries that were not taken yet.
     entries: Vec<Entry<'d>>,
-    /// Names and key_spans of all entries, also of those that were taken.
+    /// The names and positions of all keys, also of those that were taken.
     key_spans: Vec<(String, Range<usize>)>,
+    /// The names that were asked for.
     known: Vec<&'static str>,
 }
 
@@ -46,58 +48,62 @@ impl<'d> Table<'d> {
         Self { document, name, span, entries, key_spans, known: Vec::new() }
     }
 
-    /// The entry of that name, if there is one.
+    /// Takes the entry with this name out of the table.
     pub(in crate::config) fn take(&mut self, name: &'static str) -> Option<Entry<'d>> {
         self.known.push(name);
-        let at = self.entries.iter().position(|entry| entry.name == name)?;
-        Some(self.entries.remove(at))
+        let index = self.entries.iter().position(|entry| entry.name == name)?;
+        Some(self.entries.remove(index))
     }
 
-    /// The table of that name; an empty one if there is none.
+    /// Takes the table with this name out of this one. A missing table is an empty one.
     pub(in crate::config) fn table(&mut self, name: &'static str) -> Table<'d> {
         let found = self.take(name).and_then(Entry::table);
         found.unwrap_or_else(|| Table::new(self.document, name.to_owned(), 0..0, DeTable::new()))
     }
 
-    /// Every entry, whatever its name: in this table the names are the administrator's.
+    /// Returns all entries, for a table in which the administrator chooses the names.
     pub(in crate::config) fn into_entries(self) -> Vec<Entry<'d>> {
         self.entries
     }
 
-    /// Whether any of these entries was there when the table was read.
+    /// True if the table holds, or held, one of these keys.
     pub(in crate::config) fn contains_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.key_spans.iter().any(|(there, _)| there == name))
+        self.key_spans.iter().any(|(name, _)| names.contains(&name.as_str()))
     }
 
-    /// Where the table stands.
     pub(in crate::config) fn position(&self) -> Position<'d> {
         Position { document: self.document, key: self.name.clone(), span: self.span.clone() }
     }
 
-    /// A fault of a key: at its own place, or at the table's where it does not stand there.
+    /// Adds a fault of a key, on the line of the key, or on that of the table if the key is missing.
     pub(in crate::config) fn fault(&self, key: &str, what: impl Into<String>) {
-        let own = self.key_spans.iter().find(|(name, _)| name == key).map(|(_, at)| at);
-        let at = own.unwrap_or(&self.span).clone();
-        self.document.fault(at, &format!("{}.{key}", self.name), what);
+        let key_span = self.key_spans.iter().find(|(name, _)| name == key).map(|(_, span)| span);
+        let span = key_span.unwrap_or(&self.span).clone();
+        self.document.fault(span, &format!("{}.{key}", self.name), what);
     }
 
-    /// Something that is no fault of a key, but to be known; the words go on from the key.
+    /// Adds a notice about a key. The text continues a sentence that begins with the key.
     pub(in crate::config) fn notice(&self, key: &str, what: &str) {
         self.document.notices.borrow_mut().push(format!("{}.{key} {what}", self.name));
     }
 
-    /// Ends the table: what nobody took is unknown.
+    /// Adds a fault for each key that was not taken.
     pub(in crate::config) fn finish(self) {
         for entry in &self.entries {
-            let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
-            let remedy = match nearest(&entry.name, self.known.iter().copied()) {
-                _ if self.name.is_empty() && entry.likely_hook().is_some() => {
-                    format!("did you mean [hook.{}]?", entry.likely_hook().unwrap_or_default())
-                }
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("{place} knows {}", self.known.join(", ")),
-            };
-            self.document.fault(entry.key_span.clone(), &entry.key, format!("unknown key; {remedy}"));
+            entry.fault(format!("unknown key; {}", self.unknown_key_remedy(entry)));
         }
+    }
+
+    fn unknown_key_remedy(&self, entry: &Entry<'d>) -> String {
+        if self.name.is_empty() {
+            if let Some(hook) = entry.likely_hook() {
+                return format!("did you mean [hook.{hook}]?");
+            }
+        }
+        if let Some(near) = nearest(&entry.name, self.known.iter().copied()) {
+            return format!("did you mean `{near}`?");
+        }
+        let table = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
+        format!("{table} has the keys {}", self.known.join(", "))
     }
 }
