@@ -1,10 +1,10 @@
-//! The program as an administrator meets it.
+//! The cli module owns these rules: the output, the errors and the exit status of each subcommand.
 
-/// What is read of the files that an administrator names, and of what is none.
+/// Files that cannot be read, are too long, or are not files.
 mod files;
-/// What `try` says of an answer besides.
+/// The notes of `try`.
 mod notes;
-/// Where the output goes: a reader who has enough, a full disk.
+/// A reader that closes the output early, and a full disk.
 mod output;
 
 use std::fs;
@@ -19,7 +19,7 @@ use crate::util::{
 };
 
 #[tokio::test]
-async fn check_says_what_it_understood_a_line_a_hook() {
+async fn check_shows_the_meaning_of_each_hook_in_a_line() {
     let (_folder, file) = configured(
         "[hook.crm]\nurl = \"https://u:geheim@crm.example/r?did={callee_number}\"\nvariable = \"CRM\"\n\
          answers = [\"sales\", \"support\"]\notherwise = \"sales\"\nfetch = [\"ACCOUNT\"]\n\
@@ -36,20 +36,20 @@ async fn check_says_what_it_understood_a_line_a_hook() {
     );
     assert!(
         out.contains(
-            "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; the answer into CRM; \
+            "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; answer into CRM; \
              accepted: sales, support; otherwise sales; fetches ACCOUNT; headers x-key\n"
         ),
         "{out}"
     );
     assert!(
-        out.contains("\nhook       told: GET http://h/; at most 1.5s; no variable (notify only"),
+        out.contains("\nhook       told: GET http://h/; at most 1.5s; no variable (only notifies"),
         "{out}"
     );
     assert!(!out.contains("geheim"));
 }
 
 #[tokio::test]
-async fn check_says_what_each_variable_of_set_accepts() {
+async fn check_shows_what_each_variable_of_set_accepts() {
     let (_folder, file) = configured(
         "[hook.crm]\nurl = \"http://h/\"\n[hook.crm.set]\nNAME = { json = \"/name\", accept = \"text\" }\nQUEUE = \"/queue\"\n",
     );
@@ -59,16 +59,16 @@ async fn check_says_what_each_variable_of_set_accepts() {
 }
 
 #[tokio::test]
-async fn check_says_what_is_not_observed_and_what_the_log_shows() {
+async fn check_shows_an_observer_that_is_off_and_whole_numbers_in_the_log() {
     let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
     assert_eq!((status, err.as_str()), (0, ""));
-    assert!(out.contains("\nobserver   not at all\n"), "{out}");
-    assert!(out.contains("\nlog        telephone numbers whole\n"), "{out}");
+    assert!(out.contains("\nobserver   off\n"), "{out}");
+    assert!(out.contains("\nlog        shows telephone numbers whole\n"), "{out}");
 }
 
 #[tokio::test]
-async fn check_tells_every_fault_with_file_and_line() {
+async fn check_prints_every_fault_with_file_and_line() {
     let (_folder, file) = configured("[hook.crm]\nurl = \"nowhere\"\ntimeout = 0\n");
     let path = file.to_str().unwrap();
     let (status, out, err) = run(&["check", "--config", path]).await;
@@ -82,7 +82,7 @@ async fn check_tells_every_fault_with_file_and_line() {
     assert!(lines[1].starts_with(&format!("dialhook: {path}:3: hook.crm.timeout: found 0; write")), "{err}");
 }
 
-/// Line and key of each fault of tests/data/config/faulty.toml, and the words that tell what would be right.
+/// The line and the key of each fault of tests/data/config/faulty.toml, and a part of its remedy.
 const FAULTS: [(usize, &str, &str); 42] = [
     (1, "compnay", "did you mean `company`?"),
     (4, "listen.asterisk", "write an address and a port"),
@@ -108,7 +108,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (31, "hook.tls.ca", "begins with -----BEGIN CERTIFICATE-----"),
     (32, "hook.tls.certificate", "write key = \"FILE\""),
     (36, "hook.plain.insecure", "write https://"),
-    (40, "hook.answers.urls", "write one to 5 URLs"),
+    (40, "hook.answers.urls", "write 1 to 5"),
     (41, "hook.answers.fields", "write method = \"POST\""),
     (44, "hook.answers.set.A B", "write a name of letters"),
     (45, "hook.answers.set.NAME", "write a JSON pointer, such as \"/customer/name\""),
@@ -121,11 +121,11 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (52, "hook.manner.breaker.probe", "write a value from 1s to 1h, such as \"10s\""),
     (53, "hook.manner.cache", "leave uuid, times, ids and channel out"),
     (54, "hook.manner.redirects", "write a number from 0 to 3"),
-    (55, "hook.manner.redirect_hosts", "write the whole name of a host"),
+    (55, "hook.manner.redirect_hosts", "write a whole host name"),
     (59, "hook.detached.detach", "leave out variable, set, answers"),
     (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
     (63, "hook.webhook", "choose another one"),
-    (63, "hook.webhook.url", "write where the webhook is"),
+    (63, "hook.webhook.url", "write the URL of the webhook"),
 ];
 
 #[tokio::test]
@@ -139,12 +139,12 @@ async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
         let found = said.iter().position(|said| said.starts_with(&start) && said.contains(remedy));
         said.remove(found.unwrap_or_else(|| panic!("{start}… {remedy}\nis not in\n{err}")));
     }
-    assert!(said.is_empty(), "faults that are none: {said:#?}");
+    assert!(said.is_empty(), "unexpected faults: {said:#?}");
     assert!(!err.contains("geheim"), "{err}");
 }
 
 #[tokio::test]
-async fn check_says_that_it_follows_no_include() {
+async fn check_says_that_it_does_not_check_included_files() {
     let (folder, file) = configured("");
     let dialplan = folder.path().join("extensions.conf");
     fs::write(&dialplan, "#include \"more.conf\"\n[a]\nexten => 1,1,NoOp()\n").unwrap();
@@ -152,7 +152,7 @@ async fn check_says_that_it_follows_no_include() {
     let (status, out, _) = run(&arguments).await;
     assert_eq!(status, 0);
     assert!(
-        out.contains("no fault, 0 webhook steps; what it includes was not looked at: name those files too\n"),
+        out.contains("no fault, 0 webhook steps; included files were not checked: name them too\n"),
         "{out}"
     );
 }
@@ -176,7 +176,7 @@ async fn check_finds_the_faulty_steps_of_a_dialplan() {
     assert_eq!(lines.len(), 3, "{err}");
     assert!(
         lines[0].starts_with(&format!(
-            "dialhook: {path}:2: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?"
+            "dialhook: {path}:2: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?"
         )),
         "{err}"
     );
@@ -208,14 +208,14 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
     let (_folder, file) = configured("[hook.crm]\n");
     let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 2);
-    assert!(err.contains(":1: hook.crm.url: missing; write where the webhook is"), "{err}");
+    assert!(err.contains(":1: hook.crm.url: missing; write the URL of the webhook"), "{err}");
     let (status, _, err) = run(&["serve", "--config", "/nonexistent/dialhook.toml"]).await;
     assert_eq!(status, 2);
     assert!(err.starts_with("dialhook: cannot read /nonexistent/dialhook.toml: No such file"), "{err}");
 }
 
 #[tokio::test]
-async fn serve_says_which_address_is_taken_and_what_to_do() {
+async fn serve_names_an_address_in_use_with_a_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     for (taken, others) in [
@@ -295,7 +295,7 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
 }
 
 #[tokio::test]
-async fn a_relative_secret_is_a_credential_of_the_service_before_it_is_a_file_beside_the_configuration() {
+async fn a_credential_of_the_service_is_used_before_a_file_beside_the_configuration() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let (folder, file) = configured(&format!(
         "[hook.crm]\nurl = \"{}\"\nheaders = {{ X-Key = {{ file = \"crm.key\" }}, X-Env = {{ env = \"CRM_KEY\" }} }}\n",
@@ -318,7 +318,7 @@ async fn a_relative_secret_is_a_credential_of_the_service_before_it_is_a_file_be
 }
 
 #[tokio::test]
-async fn sighup_ends_nothing() {
+async fn sighup_does_not_stop_the_daemon() {
     let (_folder, daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     let process = daemon.id().unwrap().to_string();
@@ -327,7 +327,7 @@ async fn sighup_ends_nothing() {
 }
 
 #[tokio::test]
-async fn check_says_which_steps_it_passed_over() {
+async fn check_counts_the_steps_that_it_did_not_check() {
     let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
     let dialplan = folder.path().join("extensions.conf");
     fs::write(&dialplan, "exten => 1,1,AGI(agi://127.0.0.1/crm)\n same => n,AGI(agi://127.0.0.1:4574/crm)\n")
@@ -336,13 +336,16 @@ async fn check_says_which_steps_it_passed_over() {
     let (status, out, _) = run(&["check", "--config", paths[0], paths[1]]).await;
     assert_eq!(status, 0);
     assert!(
-        out.ends_with(": no fault, 1 webhook step (1 step for other servers or ports not looked at)\n"),
+        out.ends_with(": no fault, 1 webhook step (1 step for other servers or ports not checked)\n"),
         "{out}"
     );
     fs::write(&file, "").unwrap();
     let (status, _, err) = run(&["check", "--config", paths[0], paths[1]]).await;
     assert_eq!(status, 1);
-    assert!(err.contains(":1: AGI(agi://127.0.0.1/crm): there is no such hook, nor any other; add"), "{err}");
+    assert!(
+        err.contains(":1: AGI(agi://127.0.0.1/crm): no such hook, and the configuration has no hooks; add"),
+        "{err}"
+    );
 }
 
 #[tokio::test]
@@ -373,7 +376,7 @@ async fn check_knows_which_switch_connects_to_which_port() {
 }
 
 #[tokio::test]
-async fn check_knows_a_configuration_from_a_dialplan() {
+async fn check_refuses_a_configuration_in_the_place_of_a_dialplan() {
     let (_folder, file) = configured("");
     let path = file.to_str().unwrap();
     let (status, _, err) = run(&["check", "--config", path, path]).await;
@@ -382,7 +385,7 @@ async fn check_knows_a_configuration_from_a_dialplan() {
 }
 
 #[tokio::test]
-async fn try_shows_what_freeswitch_would_be_sent() {
+async fn try_shows_the_commands_that_freeswitch_would_get() {
     let webhook = FakeWebhook::start(|_| Reply::text("C:\\new")).await;
     let (_folder, file) = configured(&format!(
         "[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\naccept = \"text\"\n",
@@ -401,7 +404,7 @@ async fn try_shows_what_freeswitch_would_be_sent() {
 }
 
 #[tokio::test]
-async fn try_fails_where_a_call_would_not_hear_ok() {
+async fn try_fails_if_a_call_would_not_get_ok() {
     let webhook = FakeWebhook::start(|received| match received.target.as_str() {
         "/page" => Reply::status(500, "the database is \u{1b}[31mgone"),
         _ => Reply::text("say \"hi\""),
@@ -425,13 +428,13 @@ async fn try_fails_where_a_call_would_not_hear_ok() {
     assert!(out.contains("WEBHOOK_STATUS = \"BAD_ANSWER\"") && out.contains("V = \"\""), "{out}");
     let (status, _, err) = run(&["try", "crm", "--config", file]).await;
     assert_eq!(status, 2);
-    assert!(err.ends_with("dialhook.toml: it has page, quote\n"), "{err}");
+    assert!(err.ends_with("dialhook.toml; write one of page, quote\n"), "{err}");
     let (_, _, err) = run(&["try", "quot", "--config", file]).await;
-    assert!(err.ends_with("dialhook.toml: did you mean quote?\n"), "{err}");
+    assert!(err.ends_with("dialhook.toml; did you mean quote?\n"), "{err}");
 }
 
 #[tokio::test]
-async fn the_demo_shows_calls_of_both_switches_and_ends_by_itself() {
+async fn the_demo_shows_calls_of_both_switches_and_ends() {
     let (status, out, err) = run(&["demo"]).await;
     assert_eq!((status, err.as_str()), (0, ""));
     for line in [
@@ -447,10 +450,10 @@ async fn the_demo_shows_calls_of_both_switches_and_ends_by_itself() {
     assert_eq!(out.matches(sales).count(), 2, "{out}");
     assert!(out.contains("\n  dialhook sets      CRM=sales\n"), "{out}");
     assert!(out.contains("webhook_reason=the answer is not a word. a word has letters digits"), "{out}");
-    assert!(out.contains("What next, with a real switch:"), "{out}");
+    assert!(out.contains("The next steps, with a real switch:"), "{out}");
 }
 
-/// A daemon of its own process, and the address that it says it listens on.
+/// Starts a daemon as a process. Returns the address that it logs.
 async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) {
     let (folder, file) = configured(&format!("listen.observer = false\n{configuration}"));
     let mut daemon =
@@ -489,10 +492,10 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn nobody_who_reads_the_log_can_hold_up_a_call() {
+async fn a_blocked_reader_of_the_log_delays_no_call() {
     let (_folder, mut daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
-    // far more than a pipe holds
+    // the log is longer than a pipe can hold
     for _ in 0..1000 {
         let ended = within_patience("a call", FakeSwitch::call(address, Environment::new("nope"))).await;
         assert_eq!(ended.status(), "BAD_REQUEST");

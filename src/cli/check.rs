@@ -1,4 +1,4 @@
-//! `dialhook check`: what a configuration means, or every fault of it and of the steps of a dialplan.
+//! `dialhook check`: shows the meaning of a configuration, or every fault of it and of the steps of dialplans.
 
 mod steps;
 mod summary;
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::dialplan::{self, Dialplan};
 use crate::files;
 
-/// Says what was understood and what may go wrong, and every fault. A notice does not change the exit status.
+/// Prints the meaning and the notes, or the faults. A note does not change the exit status.
 pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     let config = match file.load_once() {
         Ok(config) => config,
@@ -30,8 +30,8 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
         }
     }
     faults.extend(read.iter().flat_map(|(path, dialplan)| step_faults(path, dialplan, &config, file)));
-    let noted = notices(&read, &config);
-    let notes = noted.iter().map(|notice| format!("note       {notice}"));
+    let notices = notices(&read, &config);
+    let notes = notices.iter().map(|notice| format!("note       {notice}"));
     if faults.is_empty() {
         let mut lines = summary(&config, file);
         lines.extend(read.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
@@ -44,7 +44,10 @@ pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
     }
 }
 
-/// Reads a dialplan. Its bytes need not be UTF-8: an old comment in Latin-1 hides no step.
+/// Reads a dialplan. Bytes that are not UTF-8 are allowed, because old dialplans have comments in Latin-1.
+///
+/// # Errors
+/// Returns the text of a fault if the file cannot be read or is not a dialplan.
 fn read_dialplan(file: &Path) -> Result<Dialplan, String> {
     let name = file.display();
     if file.extension().is_some_and(|ending| ending == "toml") {
@@ -52,37 +55,37 @@ fn read_dialplan(file: &Path) -> Result<Dialplan, String> {
     }
     let bytes = files::read_any(file, LONGEST).map_err(|error| match error.kind() {
         ErrorKind::IsADirectory => format!("{name}: a folder; name the files in it"),
-        ErrorKind::InvalidData => format!("{name}: {error}; write it in UTF-8"),
+        ErrorKind::InvalidData => format!("{name}: {error}; save it in UTF-8"),
         _ => format!("cannot read {name}: {error}"),
     })?;
     let read = dialplan::read(file, &String::from_utf8_lossy(&bytes));
     read.map_err(|(line, fault)| format!("{name}:{line}: {fault}"))
 }
 
-/// The longest dialplan that is read: a large generated one has some MiB.
+/// The longest dialplan that is read, in bytes. A large generated one has some MiB.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// What is wrong with the steps of a dialplan.
+/// Returns the faults of the steps of a dialplan.
 fn step_faults(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
     let fault = |step| fault(step, config, file).map(|fault| (step.line, &step.step, fault));
     let faults = dialplan.steps.iter().filter_map(fault);
     let faults = faults.map(|(line, step, fault)| format!("{}:{line}: {step}: {fault}", path.display()));
     let mut faults: Vec<_> = faults.collect();
-    // an address with several hosts is one place
+    // the hosts of one address can have the same fault
     faults.dedup();
     faults
 }
 
-/// How many steps there are, and what was passed over.
+/// Returns the line about a dialplan: the number of its steps, and of those that were not checked.
 fn dialplan_line(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
     let good = dialplan.steps.iter().filter(|step| is_for_this_daemon(step, config)).count();
     let others = match dialplan.steps.len() - good {
         0 => String::new(),
-        others => format!(" ({} for other servers or ports not looked at)", counted(others, "step")),
+        others => format!(" ({} for other servers or ports not checked)", counted(others, "step")),
     };
     let included = match dialplan.includes {
         false => "",
-        true => "; what it includes was not looked at: name those files too",
+        true => "; included files were not checked: name them too",
     };
     format!("dialplan   {}: no fault, {}{others}{included}", path.display(), counted(good, "webhook step"))
 }

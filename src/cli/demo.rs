@@ -1,7 +1,7 @@
-//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches on free ports of this machine.
+//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches, on free ports of this machine.
 //!
-//! Nothing of the daemon is pretended: the calls go through the real listeners and the real client. Only the
-//! switches are played, and the dialplan is read by us.
+//! The daemon is the real one: the calls use its listeners and its HTTP client. The switches replay recordings, and the dialplan is
+//! simulated here.
 
 mod asterisk;
 mod freeswitch;
@@ -27,17 +27,17 @@ use crate::server::Server;
 /// One line of the transcript.
 #[derive(Debug)]
 struct Line {
-    /// Who does what; empty where the line goes on.
+    /// The actor and the verb, such as `the webhook says`; empty if the line continues the one before.
     who: &'static str,
     text: String,
 }
 
-/// One call of the transcript.
+/// One call that the demo makes.
 struct ExampleCall {
     title: &'static str,
     switch: SwitchKind,
     reply: WebhookReply,
-    /// Where its telling begins; what stands before is the same in every call.
+    /// The first line that is shown, by its `who`. Lines before it are the same as in the first call.
     shown_from: Option<&'static str>,
     conclusion: &'static str,
 }
@@ -51,40 +51,40 @@ const CALLS: [ExampleCall; 5] = [
         conclusion: "The answer is in ${CRM}, and GotoIf routed the call by it.",
     },
     ExampleCall {
-        title: "2. The webhook answers something hostile",
+        title: "2. The webhook sends a hostile answer",
         switch: SwitchKind::Asterisk,
         reply: WebhookReply { text: "x\" | \"1", delay: Duration::ZERO },
         shown_from: Some("the webhook says"),
-        conclusion: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with. A route is a word: it was refused whole.",
+        conclusion: "This text would make $[\"${CRM}\" = \"sales\"] true in any case. The hook accepts only a word, so dialhook refused the answer.",
     },
     ExampleCall {
         title: "3. The webhook is too slow",
         switch: SwitchKind::Asterisk,
         reply: WebhookReply { text: "sales", delay: Duration::from_secs(20) },
-        shown_from: Some("the webhook thinks"),
-        conclusion: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
+        shown_from: Some("the webhook waits"),
+        conclusion: "The caller waited for the timeout of the hook and no longer. The request was cancelled.",
     },
     ExampleCall {
         title: FREESWITCH,
         switch: SwitchKind::FreeSwitch,
         reply: WebhookReply { text: "sales", delay: Duration::ZERO },
         shown_from: None,
-        conclusion: "A condition on ${CRM}, in the pass after a transfer, routes the call.",
+        conclusion: "After the transfer, a condition on ${CRM} routed the call.",
     },
     ExampleCall {
-        title: "5. The webhook answers FreeSWITCH something hostile",
+        title: "5. The webhook sends FreeSWITCH a hostile answer",
         switch: SwitchKind::FreeSwitch,
         reply: WebhookReply { text: "{api_on_answer=system reboot}loopback/1", delay: Duration::ZERO },
         shown_from: Some("the webhook says"),
-        conclusion: "A dialplan that bridges to ${CRM} would run this. A route is a word, and this is none: it was refused whole.",
+        conclusion: "A dialplan that bridges to ${CRM} would run this command. The hook accepts only a word, so dialhook refused the answer.",
     },
 ];
 
-/// Why the story ended before its end.
+/// The demo stopped early.
 enum DemoError {
-    /// Standard output took no more of it.
+    /// Standard output failed.
     Output(io::Error),
-    /// A call did not come to its end.
+    /// A call failed.
     Call(Box<dyn Error>),
 }
 
@@ -94,7 +94,7 @@ impl From<io::Error> for DemoError {
     }
 }
 
-/// Tells the transcript.
+/// Makes the example calls and prints each with its conclusion.
 pub(crate) async fn run() -> ExitCode {
     match show_calls().await {
         Ok(()) => ExitCode::from(DONE),
@@ -110,11 +110,11 @@ async fn show_calls() -> Result<(), DemoError> {
         let told = run_call(example).await.map_err(DemoError::Call)?;
         print(&format!("{told}\n  {}\n", example.conclusion))?;
     }
-    print(&format!("\n{NEXT}\n"))?;
+    print(&format!("\n{NEXT_STEPS}\n"))?;
     Ok(())
 }
 
-/// Makes the call of a example, and returns what happened in lines.
+/// Makes one call and returns its transcript.
 async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
     let (sender, mut transcript) = unbounded_channel();
     let server = webhook::start(example.reply, sender.clone()).await?;
@@ -148,7 +148,7 @@ async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
     Ok(lines)
 }
 
-/// A text in lines that a terminal has room for, broken behind commas.
+/// Breaks a text after commas into lines that fit a terminal.
 fn folded(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive(',') {
@@ -161,7 +161,7 @@ fn folded(text: &str) -> Vec<String> {
     lines
 }
 
-/// The daemon with the hook of the transcript.
+/// Starts the daemon with the hook that the calls use. Returns the address of a switch's listener, and the token that stops it.
 fn daemon(
     webhook: SocketAddr,
     switch: SwitchKind,
@@ -178,7 +178,7 @@ fn daemon(
     Ok((address, stop))
 }
 
-/// What the dialplan of the opening does.
+/// Returns the branch that the dialplan of the opening takes, and the reason.
 fn dialplan(name: &str, status: &str, crm: &str) -> (&'static str, String) {
     match (status, crm) {
         ("OK", "sales") => ("sales", "CRM is \"sales\"".to_owned()),
@@ -196,7 +196,7 @@ The configuration:
   variable = "CRM"
   timeout  = "1s"
 
-The dialplan, of Asterisk first:
+The dialplan of Asterisk:
 
   exten => _XXX,1,Set(WEBHOOK_STATUS=UNREACHABLE)
    same => n,AGI(agi://127.0.0.1/crm)
@@ -204,7 +204,7 @@ The dialplan, of Asterisk first:
    same => n,GotoIf($["${CRM}" = "sales"]?sales,1)
    same => n,Goto(reception,1)"#;
 
-const FREESWITCH: &str = r#"4. The same hook, asked by FreeSWITCH. Its dialplan:
+const FREESWITCH: &str = r#"4. FreeSWITCH asks the same hook. Its dialplan:
 
   <action application="set" data="webhook_status=UNREACHABLE"/>
   <action application="socket" data="127.0.0.1:8084/crm"/>
@@ -212,17 +212,17 @@ const FREESWITCH: &str = r#"4. The same hook, asked by FreeSWITCH. Its dialplan:
 
   and in the context routed, <condition field="${CRM}" expression="^sales$">"#;
 
-const NEXT: &str = r#"What next, with a real switch:
+const NEXT_STEPS: &str = r#"The next steps, with a real switch:
 
   1. dialhook serve                          listens on 127.0.0.1:4573 for Asterisk and on 127.0.0.1:8084 for
-                                             FreeSWITCH; needs no configuration for a first try
+                                             FreeSWITCH; needs no configuration for a first call
   2. Write a step that names your URL into the dialplan. Asterisk, extensions.conf:
        AGI(agi://127.0.0.1/webhook,url=https://YOUR.SERVER/route,variable=CRM)
      FreeSWITCH:
        <action application="set" data="webhook_url=https://YOUR.SERVER/route"/>
        <action application="set" data="webhook_variable=crm"/>
        <action application="socket" data="127.0.0.1:8084"/>
-  3. Give the URL a name in /etc/dialhook/dialhook.toml, as above, and ask:
-       dialhook check                        what the file means, or all that is wrong with it
-       dialhook try crm                      the real request, without a call
+  3. Write a hook for the URL into /etc/dialhook/dialhook.toml, as above, and test it:
+       dialhook check                        shows the meaning of the file, or all of its faults
+       dialhook try crm                      makes the real request, without a call
   Then read README.md and dialplan-examples/."#;

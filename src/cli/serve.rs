@@ -1,4 +1,4 @@
-//! `dialhook serve`: from the start to the last call, and what signals mean in between.
+//! `dialhook serve`: starts the daemon, handles signals, and ends with the last call.
 
 mod open_files;
 mod reload;
@@ -23,22 +23,22 @@ use crate::notify::Notices;
 use crate::server::{Server, StartError};
 use crate::{log, notify};
 
-/// Why the daemon ended otherwise than it was told to.
+/// The daemon failed. `status` is its exit status.
 struct ServeError {
     status: u8,
     what: String,
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal stops the daemon.
 pub(super) async fn run(how: &Serve) -> ExitCode {
-    // first of all: as long as there is one thread
+    // first, because it clears variables of the environment, which is safe only with one thread
     let passed = notify::listeners();
     let format = how.log_format.map_or_else(Format::fitting, Format::from);
     let log = log::start(format);
     match (serve(&how.config, passed).await, format) {
         (Ok(()), _) => ExitCode::from(DONE),
         (Err(error), Format::Text { .. }) => {
-            // what was logged before it stands before it
+            // flushes the log, so that the error is the last line
             drop(log);
             fail(error.status, &error.what)
         }
@@ -46,10 +46,9 @@ pub(super) async fn run(how: &Serve) -> ExitCode {
     }
 }
 
-/// From the start to the end.
 async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>) -> Result<(), ServeError> {
     let passed = passed.map_err(|error| {
-        ServeError::new(WRONG, format!("cannot use what the service manager passed on: {error}"))
+        ServeError::new(WRONG, format!("cannot use the sockets of the service manager: {error}"))
     })?;
     let mut signals = Signals::listen()
         .map_err(|error| ServeError::new(FAILED, format!("cannot listen for signals: {error}")))?;
@@ -71,18 +70,18 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     tokio::spawn(notices.clone().keep_awake());
     let stop = CancellationToken::new();
     let reloader = Reloader { file: file.clone(), server: Arc::clone(&server), notices };
-    // in a task of its own: what `block_on` waits for directly is woken through the kernel
+    // a task of its own, because the future of `block_on` itself is woken through the kernel
     let serving = tokio::spawn({
         let (server, stop) = (Arc::clone(&server), stop.clone());
         async move { server.run(stop).await }
     });
     tokio::select! {
         served = serving => {
-            served.map_err(|_panicked| ServeError::new(FAILED, "the listener panicked; see above".to_owned()))?;
+            served.map_err(|_panicked| ServeError::new(FAILED, "the listener panicked; see the log above".to_owned()))?;
             info!("stopped");
         }
         () = signals.handle(&reloader, &stop) => {
-            warn!(calls = server.calls(), "stopped at once, at a second signal; calls in flight are cut off");
+            warn!(calls = server.calls(), "stopped at once, at a second signal; calls in progress were cut off");
         }
     }
     Ok(())
@@ -93,7 +92,7 @@ impl ServeError {
         Self { status, what }
     }
 
-    /// An error of the log for each line: where a program reads it, `journalctl -p err` must find it.
+    /// Logs each line as an error, so that `journalctl -p err` finds it.
     fn log(self) -> ExitCode {
         self.what.lines().for_each(|line| error!("{line}"));
         ExitCode::from(self.status)
@@ -110,7 +109,7 @@ impl From<StartError> for ServeError {
     fn from(error: StartError) -> Self {
         let status = match error {
             StartError::NoListener | StartError::NotWanted { .. } | StartError::Unusable { .. } => WRONG,
-            // these may pass: an address can come later than the daemon
+            // another attempt can succeed: an address can appear later than the daemon
             StartError::Listen { .. } | StartError::Client(_) => FAILED,
         };
         Self::new(status, error.to_string())
@@ -130,13 +129,16 @@ fn log_start(config: &Config) {
     log_notices(config);
 }
 
-/// What is right, and still to be known.
+/// Logs the notices of the configuration, and each hook that verifies no certificates.
 fn log_notices(config: &Config) {
     for notice in &config.notices {
         warn!("{notice}");
     }
     for (name, _) in config.hooks.iter().filter(|(_, hook)| hook.is_insecure()) {
-        warn!(hook = name, "insecure = true: certificates are not verified, anybody in between can answer");
+        warn!(
+            hook = name,
+            "insecure = true: certificates are not verified, so anybody on the network path can answer"
+        );
     }
 }
 
@@ -145,11 +147,11 @@ fn addresses(server: &Server) -> (Option<impl tracing::Value + use<>>, Option<im
     (address(SwitchKind::Asterisk), address(SwitchKind::FreeSwitch))
 }
 
-/// What `systemctl status` says.
+/// Returns the line for `systemctl status`.
 fn status(server: &Server, config: &Config) -> String {
-    let at = |switch| server.address(switch).map_or("nowhere".to_owned(), |address| address.to_string());
+    let at = |switch| server.address(switch).map_or("off".to_owned(), |address| address.to_string());
     format!(
-        "Asterisk at {}, FreeSWITCH at {}; hooks: {}",
+        "Asterisk: {}, FreeSWITCH: {}; hooks: {}",
         at(SwitchKind::Asterisk),
         at(SwitchKind::FreeSwitch),
         config.hooks.len()

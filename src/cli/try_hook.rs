@@ -1,4 +1,4 @@
-//! `dialhook try`: a hook's real request without a PBX, shown to a person or a script.
+//! `dialhook try`: makes the real request of a hook without a PBX, and shows the result to a person or a script.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -23,10 +23,9 @@ use crate::switch::esl::Esl;
 use crate::variable::{Assignment, FetchName, Value, Variables};
 use crate::webhook::{Attempt, ErrorPage, Webhook};
 
-/// What to try.
 #[derive(Debug, Args)]
 pub(crate) struct Try {
-    /// The hook, as it stands in the address of AGI(): `crm`, or `crm?timeout=3`
+    /// The hook, as in the address of AGI(): `crm`, or `crm?timeout=3`
     hook: String,
     /// The number of the caller
     #[arg(long, default_value = "31612345678", value_name = "NUMBER")]
@@ -34,13 +33,13 @@ pub(crate) struct Try {
     /// The name of the caller
     #[arg(long, default_value = "", value_name = "NAME")]
     name: String,
-    /// The number that was called
+    /// The called number
     #[arg(long, default_value = "100", value_name = "NUMBER")]
     callee: String,
-    /// The switch that the call would be on: what it would be told is shown
+    /// The switch of the call, whose commands are shown
     #[arg(long, value_enum, default_value_t = TrySwitch::Asterisk, value_name = "SWITCH")]
     switch: TrySwitch,
-    /// A channel variable of the call, for hooks that fetch it; may be repeated
+    /// A channel variable of the call, for hooks that fetch it; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     variable: Vec<(FetchName, String)>,
     /// Print one JSON object
@@ -50,7 +49,7 @@ pub(crate) struct Try {
     config: ConfigFile,
 }
 
-/// The names of the switches on the command line.
+/// The switches, by their names on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TrySwitch {
     Asterisk,
@@ -71,32 +70,30 @@ fn variable(text: &str) -> Result<(FetchName, String), String> {
     Ok((name.parse().map_err(|fault| format!("{name}: {fault}"))?, value.to_owned()))
 }
 
-/// Everything that came of a arguments.
+/// The request, the answer and the result that a call would get.
 #[derive(Debug)]
 struct TryResult {
     switch: SwitchKind,
     hook: String,
-    /// None where nothing could be sent.
+    /// `None` if no request could be made.
     request: Option<Request>,
-    /// Each URL that was asked, in order.
     attempts: Vec<Attempt>,
-    /// None where no answer came.
+    /// `None` if no answer arrived.
     answer: Option<Arc<Answer>>,
     took: Duration,
-    /// How the request ended.
     outcome: Outcome,
-    /// Whether a call would not have waited for that.
+    /// True if a call would not have waited for the answer.
     detached: bool,
-    /// What a person should know of it besides.
+    /// A remark about the answer.
     note: Option<String>,
     set: Vec<Assignment>,
-    /// What the switch would be sent.
+    /// The bytes that the switch would get.
     commands: Vec<u8>,
 }
 
-/// Makes the request and shows it. The status is 0 only where the call would hear `OK`.
+/// Makes the request and prints the result. The exit status is 0 only if the call would get `OK`.
 pub(crate) async fn run(arguments: &Try) -> ExitCode {
-    // asked for, the log tells why a connection failed
+    // the log names the reason of a failed connection; it is off unless the environment turns it on
     let _log = std::env::var_os(log::VARIABLE).map(|_| log::start(log::Format::text()));
     let config = match arguments.config.load_once() {
         Ok(config) => config,
@@ -109,7 +106,7 @@ pub(crate) async fn run(arguments: &Try) -> ExitCode {
     }
     let webhook = match Webhook::new([], Arc::default()) {
         Ok(webhook) => webhook,
-        Err(error) => return fail(FAILED, &format!("no HTTP client: {error}")),
+        Err(error) => return fail(FAILED, &format!("cannot start the HTTP client: {error}")),
     };
     if let Some(warning) = webhook.warning() {
         print_error(warning);
@@ -125,7 +122,7 @@ pub(crate) async fn run(arguments: &Try) -> ExitCode {
     exit_status(print(&text), if result.outcome.status() == Status::Ok { DONE } else { FAILED })
 }
 
-/// The call that the arguments describe.
+/// Returns the call that the arguments describe.
 fn call(arguments: &Try) -> Call {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let unique_id = Value::from(format!("{}.0", now.as_secs()));
@@ -151,17 +148,17 @@ fn no_such_hook(arguments: &Try, config: &Config) -> String {
     let file = arguments.config.path().display();
     if config.file.is_none() {
         return format!(
-            "no hook `{}`, because there is no file {file}; make it, or name another with --config",
+            "no hook `{}`, because the file {file} does not exist; create it, or name another file with --config",
             arguments.hook
         );
     }
     let names: Vec<_> = config.hooks.keys().map(String::as_str).collect();
-    let there = match nearest(&arguments.hook, names.iter().copied()) {
+    let remedy = match nearest(&arguments.hook, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
-        None if names.is_empty() => "it has none; add a table [hook.NAME] with a url".to_owned(),
-        None => format!("it has {}", names.join(", ")),
+        None if names.is_empty() => "it has no hooks; add a table [hook.NAME] with a url".to_owned(),
+        None => format!("write one of {}", names.join(", ")),
     };
-    format!("no hook `{}` in {file}: {there}", arguments.hook)
+    format!("no hook `{}` in {file}; {remedy}", arguments.hook)
 }
 
 async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> TryResult {
@@ -203,7 +200,7 @@ async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> 
     }
 }
 
-/// Returns the commands that a switch of this kind would be sent, up to the end of the step.
+/// Returns the outcome, and the commands that a switch of this kind would get until the end of the step.
 fn commands_for(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
     match switch {
         SwitchKind::Asterisk => all_commands(&Agi::new(String::new()), step, outcome),
@@ -232,7 +229,7 @@ fn as_text(result: &TryResult) -> String {
             write_titled(&mut text, "", &String::from_utf8_lossy(body));
         }
     }
-    // one that was asked alone tells nothing that does not follow
+    // a single attempt says nothing that the result below does not say
     for attempt in result.attempts.iter().filter(|_| result.attempts.len() > 1) {
         let ended = match &attempt.outcome {
             Outcome::Ok { .. } => "OK".to_owned(),
@@ -255,8 +252,10 @@ fn as_text(result: &TryResult) -> String {
         None => write_titled(&mut text, "answer", &format!("none after {milliseconds} ms")),
     }
     if result.detached {
-        let ended =
-            format!("the dialplan does not wait for it; it ended with {}", result.outcome.status().as_str());
+        let ended = format!(
+            "the dialplan does not wait for the answer; the request ended with {}",
+            result.outcome.status().as_str()
+        );
         write_titled(&mut text, "detached", &ended);
     }
     for (number, assignment) in result.set.iter().enumerate() {
@@ -272,7 +271,7 @@ fn as_text(result: &TryResult) -> String {
     text
 }
 
-/// The URL of an attempt, without its query.
+/// Returns the URL of an attempt, without its query.
 fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
     let targets = result.request.iter().flat_map(|request| &request.targets);
     let target = targets.into_iter().find(|target| target.place == attempt.place);
@@ -280,14 +279,14 @@ fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
     url.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// The commands for FreeSWITCH, each on a line of its own: a body has no line end, and the next command follows at once.
+/// Returns the commands for FreeSWITCH, each on its own line. On the wire, a body has no line end before the next command.
 fn command_lines(words: &[u8]) -> String {
     let words = String::from_utf8_lossy(words).into_owned();
     let begin_a_line = |words: String, command: &str| words.replace(command, &format!("\n{command}"));
     ["sendmsg\n", "resume\n\n", "exit\n\n"].into_iter().fold(words, begin_a_line)
 }
 
-/// One line or more under a title. Control characters of a stranger never reach the terminal.
+/// Writes lines under a title. Control characters of a webhook never reach the terminal.
 fn write_titled(text: &mut String, title: &str, content: &str) {
     let mut title = title;
     for line in content.split('\n') {
@@ -301,7 +300,7 @@ fn visible(character: char) -> char {
     if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
 }
 
-/// Names and values; what came from a file or the environment stays hidden.
+/// Returns names and values. Values from a file or the environment are hidden.
 fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
     headers.iter().map(|(name, value)| {
         let text = if value.is_sensitive() {

@@ -1,4 +1,4 @@
-//! What `check` says of a dialplan: faults of its steps, and notices of what it does with values that strangers choose.
+//! The modules cli::check and dialplan own these rules: the faults of steps, and the notices about untrusted values.
 
 use std::fs;
 use std::path::PathBuf;
@@ -58,21 +58,21 @@ fn xml(actions: &str) -> String {
 #[tokio::test]
 async fn a_comment_in_latin_1_hides_no_step() {
     let conf = b"; caf\xe9\nexten => 1,1,AGI(agi://127.0.0.1/cmr)\n".to_vec();
-    let fault = "FILE:2: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
+    let fault = "FILE:2: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
     let text = xml("<!-- caf\u{e9} --><action application=\"socket\" data=\"127.0.0.1:8084/cmr\"/>");
     let latin: Vec<u8> = text.chars().map(|character| u8::try_from(character).unwrap()).collect();
-    let fault = "FILE:3: socket 127.0.0.1:8084/cmr: there is no such hook; did you mean crm?";
+    let fault = "FILE:3: socket 127.0.0.1:8084/cmr: no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "x.xml", latin).faults().await, [fault]);
 }
 
 #[tokio::test]
 async fn a_byte_order_mark_hides_no_step() {
     let conf = "\u{feff}exten => 1,1,AGI(agi://127.0.0.1/cmr)\n".as_bytes().to_vec();
-    let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
+    let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
     let wide = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let fault = "FILE: it is in UTF-16; write it in UTF-8";
+    let fault = "FILE: it is in UTF-16; save it in UTF-8";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", wide).faults().await, [fault]);
 }
 
@@ -104,7 +104,7 @@ async fn every_step_of_a_line_is_checked_and_none_in_a_comment() {
                 ;-- same => n,AGI(agi://127.0.0.1/old)\n same => n,AGI(agi://127.0.0.1/old) --;\n";
     let faults = Checked::new(HOOKS, "extensions.conf", conf).faults().await;
     assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].starts_with("FILE:1: AGI(agi://127.0.0.1/qqq): there is no such hook; "), "{faults:?}");
+    assert!(faults[0].starts_with("FILE:1: AGI(agi://127.0.0.1/qqq): no such hook; "), "{faults:?}");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
                 same => n,Set(CRM=${FILTER(a-z,${CRM})})\n same => n,Dial(PJSIP/${CRM})\n\
                 same => n,AGI(agi://127.0.0.1/crm?variable=OWN)\n same => n,Goto(${OWN},1)\n";
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
-    let harm = "and can become a command or another destination here; give";
+    let harm = "and could become a command or another destination here; give";
     let told = [
         format!("FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""),
         format!("FILE:6: System(notify ${{COPY}}): ${{COPY}} is a free text of [hook.crm], {harm}"),
@@ -165,8 +165,8 @@ async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
     let told = |line: u8, value: &str| {
         format!(
-            "FILE:{line}: AGI(agi://127.0.0.1/webhook): a stranger chooses {value}, and a comma, a quote or a line feed \
-             in it changes the step; write ${{URIENCODE({value})}}"
+            "FILE:{line}: AGI(agi://127.0.0.1/webhook): {value} comes from outside, and a comma, a quote or a line feed \
+             in it would change the step; write ${{URIENCODE({value})}}"
         )
     };
     assert_eq!(notices, [told(1, "${CALLERID(num)}"), told(3, "${EXTEN}"), told(4, "${CRM}")]);
@@ -176,8 +176,8 @@ async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
     let notices = Checked::new(HOOKS, "x.xml", xml(actions)).notices().await;
     assert_eq!(
         notices,
-        ["FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
-          in it changes the url; write ${url_encode(${caller_id_number})}"]
+        ["FILE:3: set webhook_url=http://h/?n=${caller_id_number}: ${caller_id_number} comes from outside, and a & or # \
+          in it would change the url; write ${url_encode(${caller_id_number})}"]
     );
 }
 
@@ -189,7 +189,7 @@ async fn a_url_that_cannot_be_meant_is_a_fault() {
     let faults = Checked::new(HOOKS, "extensions.conf", conf).faults().await;
     assert_eq!(faults.len(), 2, "{faults:#?}");
     assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with("write %23"), "{faults:#?}");
-    assert!(faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"), "{faults:#?}");
+    assert!(faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent literally"), "{faults:#?}");
     let actions = "<action application=\"set\" data=\"webhook_url=http://h/?to=#21#\"/>\n\
                    <action application=\"socket\" data=\"127.0.0.1:8084\"/>";
     let faults = Checked::new(HOOKS, "x.xml", xml(actions)).faults().await;
@@ -211,7 +211,7 @@ async fn a_socket_where_the_call_has_no_dialplan_is_told() {
     assert_eq!(
         faults,
         [
-            "FILE:3: execute_on_answer=socket 127.0.0.1:8084/cmr: there is no such hook; did you mean crm?",
+            "FILE:3: execute_on_answer=socket 127.0.0.1:8084/cmr: no such hook; did you mean crm?",
             "FILE:4: socket 127.0.0.1:8084/crm: FreeSWITCH cannot run socket inline and leaves it out; take inline away"
         ]
     );

@@ -99,7 +99,7 @@ async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_say
     ] {
         manager.configure(text);
         daemon.signal("HUP").await;
-        let line = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        let line = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(line.contains(why), "{line}");
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
     }

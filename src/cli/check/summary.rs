@@ -1,4 +1,4 @@
-//! What a configuration means, in lines for a person.
+//! The meaning of a configuration, in lines for a person.
 
 use std::net::SocketAddr;
 
@@ -15,30 +15,30 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     let path = file.path().display();
     let mut lines = vec![match &config.file {
         Some(_) => format!("{path}: no fault, {}", counted(config.hooks.len(), "hook")),
-        None => format!("{path}: there is no such file; without one, this holds"),
+        None => format!("{path}: no such file; these defaults are in use"),
     }];
     lines.push(match config.listen.asterisk {
         Some(address) => {
             format!("asterisk   AGI(agi://{}/NAME), from {}", url_address(address), peers(config))
         }
-        None => "asterisk   not at all".to_owned(),
+        None => "asterisk   off".to_owned(),
     });
     lines.push(match config.listen.freeswitch {
         Some(address) => {
             format!("freeswitch socket {}/NAME, from {}", socket_address(address), peers(config))
         }
-        None => "freeswitch not at all".to_owned(),
+        None => "freeswitch off".to_owned(),
     });
     lines.push(match config.listen.observer {
         Some(address) => {
             format!("observer   http://{}/metrics, /health/live, /health/ready", url_address(address))
         }
-        None => "observer   not at all".to_owned(),
+        None => "observer   off".to_owned(),
     });
     lines.push(match &config.urls {
         AllowedUrls::Any => "ad hoc     any URL (every listener is on loopback)".to_owned(),
         AllowedUrls::Prefixes(none) if none.is_empty() => {
-            "ad hoc     no URL; calls.urls would allow some".to_owned()
+            "ad hoc     no URL; set calls.urls to allow some".to_owned()
         }
         AllowedUrls::Prefixes(some) => {
             let some: Vec<_> = some.iter().map(crate::hook::shown).collect();
@@ -47,7 +47,7 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     });
     lines.extend(limit_lines(&config.limits));
     if config.numbers {
-        lines.push("log        telephone numbers whole".to_owned());
+        lines.push("log        shows telephone numbers whole".to_owned());
     }
     lines.extend(config.hooks.iter().map(|(name, hook)| format!("hook       {name}: {}", hook_line(hook))));
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
@@ -55,9 +55,9 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
 }
 
 fn limit_lines(limits: &Limits) -> Vec<String> {
-    let of_a_peer = limits.calls_per_peer.map(|most| format!(", {most} of one address"));
+    let of_a_peer = limits.calls_per_peer.map(|most| format!(", {most} from one address"));
     let mut lines = vec![format!(
-        "limits     {} calls at once{}, {} detached requests; {:?} for a word of the switch",
+        "limits     {} calls at once{}, {} detached requests; a switch may take {:?} for one message",
         limits.calls,
         of_a_peer.unwrap_or_default(),
         limits.detached,
@@ -66,16 +66,16 @@ fn limit_lines(limits: &Limits) -> Vec<String> {
     let [environment, channel_data, answer] =
         [limits.environment, limits.channel_data, limits.answer].map(size_text);
     lines.push(format!(
-        "sizes      an environment of {environment}, channel data of {channel_data}, an answer of {answer} at most"
+        "sizes      at most {environment} of AGI environment, {channel_data} of channel data, {answer} of an answer"
     ));
     if !limits.drain_notice.is_zero() {
         let notice = limits.drain_notice;
-        lines.push(format!("stop       calls are taken for {notice:?} more, while /health/ready says no"));
+        lines.push(format!("stop       accepts calls for {notice:?} more, while /health/ready returns 503"));
     }
     lines
 }
 
-/// An address as `socket` takes it: one of IPv6 has no brackets.
+/// Returns an address in the notation of FreeSWITCH's `socket`, which takes IPv6 without brackets.
 fn socket_address(address: SocketAddr) -> String {
     match (address.ip().is_unspecified(), address) {
         (false, SocketAddr::V6(address)) => format!("{}:{}", address.ip(), address.port()),
@@ -83,7 +83,7 @@ fn socket_address(address: SocketAddr) -> String {
     }
 }
 
-/// An address as a URL has it.
+/// Returns an address in the notation of a URL.
 fn url_address(address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!("THIS-MACHINE:{}", address.port()),
@@ -102,9 +102,9 @@ fn hook_line(hook: &Hook) -> String {
     let mut parts = vec![urls(hook), format!("at most {:?}", hook.timeout.get())];
     parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
         (_, _, true) => "detached: the dialplan does not wait".to_owned(),
-        (Some(name), _, false) => format!("the answer into {name}"),
+        (Some(name), _, false) => format!("answer into {name}"),
         (None, false, false) => "parts of the answer into variables".to_owned(),
-        (None, true, false) => "no variable (notify only, unless the call names one)".to_owned(),
+        (None, true, false) => "no variable (only notifies, unless the call names a variable)".to_owned(),
     });
     parts.extend(hook.set.iter().map(receiver_text));
     parts.extend(
@@ -128,7 +128,7 @@ fn hook_line(hook: &Hook) -> String {
                 Body::Kwebbl(Some(_)) => Some("chosen fields as JSON"),
                 Body::Form(None) => Some("a form"),
                 Body::Form(Some(_)) => Some("chosen fields as a form"),
-                Body::Json(_) => Some("a JSON body of its own"),
+                Body::Json(_) => Some("its own JSON body"),
             }
             .map(str::to_owned),
         );
@@ -153,7 +153,7 @@ fn accept_text(accept: Accept) -> &'static str {
     match accept {
         Accept::Word => "a word",
         Accept::Text => "a text",
-        Accept::Any => "anything that the switch can carry",
+        Accept::Any => "any text that the switch can carry",
     }
 }
 
@@ -173,35 +173,36 @@ fn receiver_text(part: &Receiver) -> String {
     format!("{} from {source}{accepted}{}", part.name, otherwise.unwrap_or_default())
 }
 
-/// What is not as it is everywhere.
+/// Returns the settings that are not at their defaults.
 fn delivery_texts(manner: &Manner) -> Vec<String> {
     let mut parts = Vec::new();
     if let Some(tls) = &manner.tls {
         parts.extend(tls.insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
-        parts.extend(tls.authorities().map(|_| "trusts the authorities of ca alone".to_owned()));
-        parts.extend(tls.identity().map(|_| "shows a certificate of its own".to_owned()));
+        parts.extend(tls.authorities().map(|_| "trusts only the certificates of ca".to_owned()));
+        parts.extend(tls.identity().map(|_| "sends a client certificate".to_owned()));
     }
     if manner.idempotent {
-        parts.push("may be sent twice".to_owned());
+        parts.push("idempotent: a request may be sent twice".to_owned());
     }
     if !manner.keep_alive {
-        parts.push("a connection for each request".to_owned());
+        parts.push("a new connection for each request".to_owned());
     }
     match manner.breaker {
-        None => parts.push("asked in any case (no breaker)".to_owned()),
+        None => parts.push("no circuit breaker".to_owned()),
         Some(breaker) if breaker == Breaker::default() => {}
         Some(Breaker { failures, probe }) => {
-            parts.push(format!("left alone after {failures} failures, tried again every {probe:?}"));
+            parts.push(format!("circuit breaker opens after {failures} failures, probes every {probe:?}"));
         }
     }
     if let Some(Keeping { fresh, stale }) = manner.cache {
-        let stale = if stale.is_zero() { String::new() } else { format!(", {stale:?} longer on failure") };
-        parts.push(format!("answers kept {fresh:?}{stale}"));
+        let stale =
+            if stale.is_zero() { String::new() } else { format!(", {stale:?} longer if the webhook fails") };
+        parts.push(format!("answers cached for {fresh:?}{stale}"));
     }
     match (manner.redirects.most, manner.redirects.hosts.join(", ")) {
         (0, _) => {}
         (most, none) if none.is_empty() => {
-            parts.push(format!("follows {most} redirects at the same host and port"))
+            parts.push(format!("follows {most} redirects to the same host and port"))
         }
         (most, hosts) => parts.push(format!("follows {most} redirects, also to {hosts}")),
     }

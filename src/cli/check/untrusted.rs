@@ -1,6 +1,6 @@
-//! What a dialplan does with values that strangers choose: a hook's answer in a command, a caller's name in a step.
+//! Finds uses of untrusted values in a dialplan: the answer of a webhook in a command, the name of a caller in a step.
 //!
-//! A notice, never a fault: what a condition or a function of the dialplan has tested is not all known.
+//! Such a use is a notice and not a fault, because a condition or a function of the dialplan may have tested the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::dialplan::{self, Dialplan, Role, Use};
 use crate::hook::{Hook, Receiver, Source};
 use crate::variable::Accept;
 
-/// Variables by the name that a dialplan has for them, and the webhook that chooses their text.
+/// The variables that hold a free text, by their names in the dialplan, each with the step that sets it.
 type FreeTexts = BTreeMap<String, Origin>;
 
-/// Whose answer a text is.
+/// The webhook step whose answer a text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
-    /// A configured hook's.
+    /// A hook of the configuration, by name.
     Hook(String),
-    /// An ad hoc step's, in this line of this file.
+    /// An ad hoc step, by its file and line.
     AdHoc(String),
 }
 
@@ -44,7 +44,7 @@ pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<S
     all
 }
 
-/// The variables that hold a free text: those of the hooks, and those that the steps of any file choose.
+/// Returns the variables that hold a free text: those of the hooks, and those that the steps of all files name.
 fn free_texts(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> FreeTexts {
     let of_hooks = config.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
     let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
@@ -52,7 +52,8 @@ fn free_texts(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Conf
     of_hooks.chain(of_steps).filter_map(|(variable, origin)| Some((variable, origin?))).collect()
 }
 
-/// A file's own steps say more of a variable than those of other files, unless one of them may mean any hook.
+/// Replaces the origin of each variable that the steps of the same file set. A step whose hook is not known may set any
+/// variable, so nothing is replaced then.
 fn prefer_own_steps(texts: &mut FreeTexts, path: &Path, dialplan: &Dialplan, config: &Config) {
     if dialplan.steps.iter().any(|step| step.call.is_none()) {
         return;
@@ -64,7 +65,7 @@ fn prefer_own_steps(texts: &mut FreeTexts, path: &Path, dialplan: &Dialplan, con
     texts.extend(own.into_iter().filter_map(|(variable, origin)| Some((variable, origin?))));
 }
 
-/// The variables that the steps of a dialplan set, each with its origin if it holds a free text.
+/// Returns the variables that the steps of a dialplan set, each with its origin if it holds a free text.
 fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(String, Option<Origin>)> {
     let mut all = Vec::new();
     for step in &dialplan.steps {
@@ -81,7 +82,7 @@ fn set_by_steps(path: &Path, dialplan: &Dialplan, config: &Config) -> Vec<(Strin
     all
 }
 
-/// The variables that a hook sets, where the call chooses this one or none.
+/// Returns the variables that a hook sets. `chosen` is the variable that the call names.
 fn set_by_hook(
     name: &str,
     hook: &Hook,
@@ -95,8 +96,7 @@ fn set_by_hook(
     whole.into_iter().chain(parts).collect()
 }
 
-/// A variable by the name that the dialplan reads it by: Asterisk takes `_` and `__` away, FreeSWITCH compares without regard
-/// to case.
+/// Returns the name by which the dialplan reads a variable. Asterisk removes `_` and `__`, and FreeSWITCH ignores case.
 fn dialplan_name(variable: &str, switch: SwitchKind) -> String {
     match switch {
         SwitchKind::Asterisk => {
@@ -107,8 +107,8 @@ fn dialplan_name(variable: &str, switch: SwitchKind) -> String {
     }
 }
 
-/// True if the webhook chooses the text of a hook's variable, or of a part of the answer, and no list of answers or rule
-/// of words bounds it.
+/// True if the webhook chooses the text freely: neither a list of answers nor `accept = "word"` limits it. `part` is a variable of
+/// `set`; `None` is the variable of the whole answer.
 fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
     let listed = !hook.answers.is_empty() || part.is_some_and(|part| !part.answers.is_empty());
     let status = part.is_some_and(|part| part.source == Source::Status);
@@ -116,7 +116,6 @@ fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
     !listed && !status && allows_free_text(accept)
 }
 
-/// True if an answer may be more than one word.
 fn allows_free_text(accept: Accept) -> bool {
     match accept {
         Accept::Word => false,
@@ -124,15 +123,15 @@ fn allows_free_text(accept: Accept) -> bool {
     }
 }
 
-/// The same of an ad hoc step that says this for `accept`.
+/// True if an ad hoc step with this `accept` lets the webhook choose the text freely.
 fn ad_hoc_is_free_text(accept: Option<&str>) -> bool {
     accept == Some("text") || accept.is_none() && allows_free_text(Accept::default())
 }
 
-/// The notices of one dialplan.
+/// Returns the notices of one dialplan, each with its line.
 fn use_notices(dialplan: &Dialplan, switch: SwitchKind, mut texts: FreeTexts) -> Vec<(usize, String)> {
     let mut callers = BTreeSet::new();
-    // a copy of a copy is one, too
+    // copies of copies are found in further rounds
     loop {
         let before = (texts.len(), callers.len());
         for copied in &dialplan.copies {
@@ -162,27 +161,25 @@ fn use_notices(dialplan: &Dialplan, switch: SwitchKind, mut texts: FreeTexts) ->
 
 fn command_notice(found: &Use, origin: &Origin) -> String {
     let (whose, remedy) = match origin {
-        Origin::Hook(name) => (
-            format!("[hook.{name}]"),
-            format!("give [hook.{name}] answers = [\"…\"], or accept = \"word\""),
-        ),
+        Origin::Hook(name) => {
+            (format!("[hook.{name}]"), format!("give [hook.{name}] answers = [\"…\"], or accept = \"word\""))
+        }
         Origin::AdHoc(step) => (
             format!("the ad hoc step in {step}"),
-            "compare it with the words that you expect, or name the hook in the configuration and give it answers"
-                .to_owned(),
+            "compare it with the expected words, or configure a hook with answers".to_owned(),
         ),
     };
     let written = &found.written;
     format!(
-        "{written} is a free text of {whose}, and can become a command or another destination here; {remedy}"
+        "{written} is a free text of {whose}, and could become a command or another destination here; {remedy}"
     )
 }
 
 fn parameter_notice(found: &Use, switch: SwitchKind) -> String {
     let (encoding, harm) = match switch {
-        SwitchKind::Asterisk => ("URIENCODE", "a comma, a quote or a line feed in it changes the step"),
-        SwitchKind::FreeSwitch => ("url_encode", "a & or # in it changes the url"),
+        SwitchKind::Asterisk => ("URIENCODE", "a comma, a quote or a line feed in it would change the step"),
+        SwitchKind::FreeSwitch => ("url_encode", "a & or # in it would change the url"),
     };
     let written = &found.written;
-    format!("a stranger chooses {written}, and {harm}; write ${{{encoding}({written})}}")
+    format!("{written} comes from outside, and {harm}; write ${{{encoding}({written})}}")
 }

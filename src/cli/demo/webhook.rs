@@ -1,4 +1,4 @@
-//! The demo's webhook server.
+//! The webhook server of the demo.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,14 +16,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// What the server answers to the next call.
+/// The answer of the server, and the time that it takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WebhookReply {
     pub(super) text: &'static str,
     pub(super) delay: Duration,
 }
 
-/// Starts it on a free port of this machine; what it hears and says goes into the transcript.
+/// Starts the server on a free port of this machine. Requests and answers go into the transcript.
 pub(super) async fn start(
     reply: WebhookReply,
     transcript: UnboundedSender<Line>,
@@ -34,7 +34,7 @@ pub(super) async fn start(
         while let Ok((stream, _)) = listener.accept().await {
             let transcript = transcript.clone();
             let service = service_fn(move |request| answer(request, reply, transcript.clone()));
-            // a caller who was let go is no error here
+            // a cancelled request is not an error here
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
@@ -53,7 +53,7 @@ async fn answer(
     show("the webhook gets", head);
     show("", String::from_utf8_lossy(&body).into_owned());
     if !reply.delay.is_zero() {
-        show("the webhook thinks", format!("{:?}", reply.delay));
+        show("the webhook waits", format!("{:?}", reply.delay));
         tokio::time::sleep(reply.delay).await;
     }
     show("the webhook says", format!("200 {}", reply.text));

@@ -5,16 +5,16 @@ use tracing::{info, warn};
 use crate::config::{Config, Limits};
 use crate::server;
 
-/// Raises the limit of file descriptors as far as it goes: the usual 1,024 is not for us.
+/// Raises the limit of open files to its maximum, because the usual 1,024 is too low.
 pub(super) fn raise_open_files_limit(config: &Config) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => log_open_files_limit(config, limit),
-        Err(error) => warn!("cannot raise the limit of file descriptors: {error}"),
+        Err(error) => warn!("cannot raise the limit of open files: {error}"),
     }
 }
 
-/// Says how many calls fit, where that is fewer than `limits.calls`. A person who wrote that number must know; the default is
-/// more than a first try in a shell ever needs.
+/// Logs how many calls fit into the limit, if that is fewer than `limits.calls`. It is a warning only if the configuration sets that
+/// number: the default is more than a first try in a shell needs.
 fn log_open_files_limit(config: &Config, limit: u64) {
     let budget = OpenFilesBudget::of(config, limit);
     let (needed, fit) = (budget.needed, budget.calls);
@@ -22,29 +22,28 @@ fn log_open_files_limit(config: &Config, limit: u64) {
         Some(Severity::Warning) => warn!(
             limit,
             needed,
-            "{fit} calls at once fit into the file descriptors of this process, fewer than [limits] wants; raise \
-             LimitNOFILE= (in a shell: ulimit -n), or lower limits.calls or limits.detached"
+            "the limit of open files allows only {fit} calls at once, fewer than [limits]; raise LimitNOFILE= (in a shell: ulimit -n), \
+             or lower limits.calls or limits.detached"
         ),
         Some(Severity::Information) => info!(
             limit,
-            "{fit} calls at once fit into the file descriptors of this process; for more, raise LimitNOFILE= (in a \
-             shell: ulimit -n)"
+            "the limit of open files allows {fit} calls at once; raise LimitNOFILE= for more (in a shell: ulimit -n)"
         ),
         None => {}
     }
 }
 
-/// How much a limit of file descriptors has room for.
+/// The open files that a configuration needs, and the calls that a limit allows.
 #[derive(Debug, PartialEq, Eq)]
 struct OpenFilesBudget {
     limit: u64,
-    /// How many descriptors this configuration may need.
+    /// The number of open files that this configuration may need.
     needed: u64,
-    /// How many calls fit while no detached request is under way.
+    /// The number of calls at once that the limit allows while there is no detached request.
     calls: u64,
 }
 
-/// How it is said that there is too little budget.
+/// The level of the log line about a limit that is too low.
 #[derive(Debug, PartialEq, Eq)]
 enum Severity {
     Warning,
@@ -80,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// The room in this limit for a configuration, and how it is said.
+    /// Returns the needed files, the allowed calls, and the level of the log line.
     fn budget(tables: &str, limit: u64) -> (u64, u64, Option<Severity>) {
         let listen = "[listen]\nobserver = false\n";
         let config = Config::parse(&format!("{listen}{tables}"), Path::new("dialhook.toml")).unwrap();
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_descriptors_are_a_warning_only_where_the_file_wants_more() {
+    fn too_few_open_files_are_a_warning_only_if_the_file_sets_the_limits() {
         assert_eq!(budget("", 1024), (30_150, 291, Some(Severity::Information)));
         assert_eq!(budget("", 30_150), (30_150, 10_000, None));
         assert_eq!(budget("[limits]\ncalls = 10000\n", 1024), (30_150, 291, Some(Severity::Warning)));
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn detached_requests_need_descriptors_only_where_a_hook_makes_some() {
+    fn detached_requests_need_open_files_only_if_a_hook_detaches() {
         let limits = "[limits]\ncalls = 100\ndetached = 300\n";
         let detaching = format!("{limits}[hook.tell]\nurl = \"http://h/\"\ndetach = true\n");
         assert_eq!(budget(limits, 450), (450, 100, None));

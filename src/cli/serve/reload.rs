@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::notify::Notices;
 use crate::server::Server;
 
-/// What signals act on.
+/// Reloads the configuration of a running daemon.
 pub(super) struct Reloader {
     pub(super) file: ConfigFile,
     pub(super) server: Arc<Server>,
@@ -24,7 +24,7 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reads the configuration again; calls go on meanwhile, also where its folder does not answer.
+    /// Reads the configuration again. Calls continue meanwhile, even if the folder of the file does not answer.
     pub(super) async fn reload(&self) {
         self.notices.reloading();
         let preparing = Arc::clone(&self.server);
@@ -38,7 +38,7 @@ impl Reloader {
                     asterisk,
                     freeswitch,
                     hooks = config.hooks.len(),
-                    "reloaded; calls in flight keep what they began with"
+                    "reloaded; calls in progress keep the old configuration"
                 );
                 self.notices.ready(&status(&self.server, &config));
             }
@@ -47,7 +47,7 @@ impl Reloader {
     }
 }
 
-/// Reads the configuration on a thread of its own, for its folder may not answer. There it is prepared for, too.
+/// Reads the configuration on a thread of its own, because its folder may not answer. `prepare` runs on the same thread.
 pub(super) async fn read(
     file: &ConfigFile,
     prepare: impl FnOnce(&Config) + Send + 'static,
@@ -59,8 +59,8 @@ pub(super) async fn read(
     reading.await.unwrap_or_else(|panicked| Err(unread(panicked)))
 }
 
-/// A reload comes to its end, so that it is told and the next one can begin. A start need not: the service manager has a
-/// limit for it, and the next try would wait for the same folder.
+/// Limits the time of a reload, so that its failure is logged and the next reload can begin. A start has no such limit: the service
+/// manager has one, and another attempt would wait for the same folder.
 async fn read_in_time(
     reading: impl Future<Output = Result<Config, ConfigError>>,
     file: &ConfigFile,
@@ -69,14 +69,14 @@ async fn read_in_time(
     timeout(LONGEST_RELOAD, reading).await.unwrap_or(Err(unanswered))
 }
 
-/// A thousand hooks are read within a second.
+/// The time limit of a reload. A thousand hooks are read within a second.
 const LONGEST_RELOAD: Duration = Duration::from_secs(10);
 
-/// Logs why nothing has changed, and says it in a line.
+/// Logs why a reload was refused, and returns a line for the service manager.
 pub(super) fn log_refusal(refused: &impl Display) -> String {
     let refused = refused.to_string();
     for line in refused.lines() {
-        error!("reload refused, the configuration before holds: {line}");
+        error!("reload refused, the old configuration stays in use: {line}");
     }
     format!("reload refused: {}", refused.lines().next().unwrap_or_default())
 }
@@ -88,13 +88,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reload_that_nobody_answers_comes_to_its_end() {
+    async fn a_reload_whose_folder_does_not_answer_ends_after_its_time_limit() {
         let file = ConfigFile { config: Some("/share/dialhook.toml".into()) };
         let told = read_in_time(pending(), &file).await.unwrap_err().to_string();
-        let remedy = "see whether its folder does, and reload again";
+        let remedy = "check that its folder answers, and reload again";
         assert_eq!(
             told,
-            format!("/share/dialhook.toml, or a file that it names, does not answer within 10s; {remedy}")
+            format!("/share/dialhook.toml, or a file that it names, was not read within 10s; {remedy}")
         );
     }
 }

@@ -8,20 +8,20 @@ use tokio_util::sync::CancellationToken;
 use super::reload::{Reloader, log_refusal};
 use crate::server::ReloadError;
 
-/// What the daemon listens to besides calls.
+/// The signals that the daemon handles.
 pub(super) struct Signals {
     pub(super) stop: StopSignals,
     hangup: Signal,
 }
 
-/// The signals that end it.
+/// The signals that stop the daemon.
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl StopSignals {
-    /// Waits until somebody wants it. Cancel safe.
+    /// Waits for SIGTERM or SIGINT. Cancel safe.
     pub(super) async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -39,15 +39,15 @@ impl Signals {
         Ok(Self { stop, hangup: signal(SignalKind::hangup())? })
     }
 
-    /// SIGHUP reloads; SIGTERM and SIGINT end the daemon once the calls in flight are finished. Returns at a second one:
-    /// whoever sends that does not want to wait, and systemd sends none.
+    /// Handles signals until the daemon must end at once. SIGHUP reloads the configuration. SIGTERM or SIGINT cancels `stop`, and the
+    /// daemon ends after its last call. At a second one this returns.
     pub(super) async fn handle(&mut self, reloader: &Reloader, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = self.stop.received() => break,
                 _ = self.hangup.recv() => tokio::select! {
                     () = reloader.reload() => {}
-                    // a folder that does not answer must not keep it alive
+                    // a folder that does not answer must not delay the stop
                     () = self.stop.received() => break,
                 },
             }
