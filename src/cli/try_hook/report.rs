@@ -1,0 +1,149 @@
+//! The result of `dialhook try`, as text for a person and as JSON for a script.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde_json::json;
+
+use super::TryResult;
+use crate::call::SwitchKind;
+use crate::hook::{Outcome, shown};
+use crate::redact;
+use crate::webhook::Attempt;
+
+pub(super) fn as_text(result: &TryResult) -> String {
+    let mut text = String::new();
+    if let Some(request) = &result.request {
+        for (number, target) in request.targets.iter().enumerate() {
+            let title = if number == 0 { "request" } else { "" };
+            let method = if number == 0 { request.method.as_str() } else { "or  " };
+            write_titled(&mut text, title, &format!("{method} {}", shown(&target.url)));
+        }
+        for (name, value) in headers(&request.headers) {
+            write_titled(&mut text, "", &format!("{name}: {value}"));
+        }
+        if let Some(body) = &request.body {
+            write_titled(&mut text, "", "");
+            write_titled(&mut text, "", &String::from_utf8_lossy(body));
+        }
+    }
+    // a single attempt says nothing that the result below does not say
+    for attempt in result.attempts.iter().filter(|_| result.attempts.len() > 1) {
+        let ended = match &attempt.outcome {
+            Outcome::Ok { .. } => "OK".to_owned(),
+            failed => failed.to_string(),
+        };
+        let asked = attempt_url(attempt, result);
+        write_titled(&mut text, "asked", &format!("{asked}: {ended} ({} ms)", attempt.took.as_millis()));
+    }
+    let milliseconds = result.took.as_millis();
+    match &result.answer {
+        Some(answer) => {
+            let size = answer.body.len();
+            write_titled(
+                &mut text,
+                "answer",
+                &format!("{} after {milliseconds} ms, {size} bytes", answer.code),
+            );
+            write_titled(&mut text, "", &String::from_utf8_lossy(&answer.body));
+        }
+        None => write_titled(&mut text, "answer", &format!("none after {milliseconds} ms")),
+    }
+    if result.detached {
+        let ended = format!(
+            "the dialplan does not wait for the answer; the request ended with {}",
+            result.outcome.status().as_str()
+        );
+        write_titled(&mut text, "detached", &ended);
+    }
+    for (number, assignment) in result.set.iter().enumerate() {
+        let title = if number == 0 { "channel" } else { "" };
+        write_titled(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
+    }
+    if let Some(note) = &result.note {
+        write_titled(&mut text, "note", note);
+    }
+    if result.switch == SwitchKind::FreeSwitch {
+        write_titled(&mut text, "wire", command_lines(&result.commands).trim());
+    }
+    text
+}
+
+/// Returns the URL of an attempt, without its query.
+fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
+    let targets = result.request.iter().flat_map(|request| &request.targets);
+    let target = targets.into_iter().find(|target| target.place == attempt.place);
+    let url = target.map_or_else(|| redact::url(&attempt.place), |target| shown(&target.url));
+    url.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// Returns the commands for FreeSWITCH, each on its own line. On the wire, a body has no line end before the next command.
+fn command_lines(words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words).into_owned();
+    let begin_a_line = |words: String, command: &str| words.replace(command, &format!("\n{command}"));
+    ["sendmsg\n", "resume\n\n", "exit\n\n"].into_iter().fold(words, begin_a_line)
+}
+
+/// Writes lines under a title. Control characters of a webhook never reach the terminal.
+fn write_titled(text: &mut String, title: &str, content: &str) {
+    let mut title = title;
+    for line in content.split('\n') {
+        let line: String = line.trim_end_matches('\r').chars().map(visible).collect();
+        let _infallible = writeln!(text, "{}", format!("{title:<9} {line}").trim_end());
+        title = "";
+    }
+}
+
+fn visible(character: char) -> char {
+    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+}
+
+/// Returns names and values. Values from a file or the environment are hidden.
+fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
+    headers.iter().map(|(name, value)| {
+        let text = if value.is_sensitive() {
+            "… (hidden)".into()
+        } else {
+            String::from_utf8_lossy(value.as_bytes())
+        };
+        (name.as_str(), text.into_owned())
+    })
+}
+
+pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let attempt = |attempt: &Attempt| {
+        json!({
+            "url": attempt_url(attempt, result),
+            "status": attempt.outcome.status().as_str(),
+            "reason": attempt.outcome.to_string(),
+            "milliseconds": milliseconds(attempt.took),
+        })
+    };
+    let set: serde_json::Map<_, _> =
+        result.set.iter().map(|set| (set.name.to_string(), set.value.lossy().into())).collect();
+    json!({
+        "hook": result.hook,
+        "status": result.outcome.status().as_str(),
+        "reason": result.outcome.to_string(),
+        "milliseconds": milliseconds(result.took),
+        "detached": result.detached,
+        "note": result.note,
+        "request": result.request.as_ref().map(|request| json!({
+            "method": request.method.as_str(),
+            "url": request.targets.first().map(|target| shown(&target.url)),
+            "urls": request.targets.iter().map(|target| shown(&target.url)).collect::<Vec<_>>(),
+            "headers": headers(&request.headers).collect::<std::collections::BTreeMap<_, _>>(),
+            "body": request.body.as_deref().map(text),
+        })),
+        "attempts": result.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "answer": result.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
+        "set": set,
+        "wire": text(&result.commands),
+    })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
