@@ -17,31 +17,34 @@ use crate::dialplan::{self, Dialplan};
 use crate::files;
 
 /// Prints the meaning and the notes, or the faults. A note does not change the exit status.
-pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
+pub(super) fn run(file: &ConfigFile, paths: &[PathBuf]) -> ExitCode {
     let config = match file.load_once() {
         Ok(config) => config,
         Err(error) => return fail(FAILED, &error.to_string()),
     };
-    let (mut faults, mut read) = (Vec::new(), Vec::new());
-    for path in dialplans {
+    let (mut dialplans, mut faults) = (Vec::new(), Vec::new());
+    for path in paths {
         match read_dialplan(path) {
-            Ok(dialplan) => read.push((path.as_path(), dialplan)),
+            Ok(dialplan) => dialplans.push((path.as_path(), dialplan)),
             Err(fault) => faults.push(fault),
         }
     }
-    faults.extend(read.iter().flat_map(|(path, dialplan)| step_faults(path, dialplan, &config, file)));
-    let notices = notices(&read, &config);
-    let notes = notices.iter().map(|notice| format!("note       {notice}"));
-    if faults.is_empty() {
-        let mut lines = summary(&config, file);
-        lines.extend(read.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
-        lines.extend(notes);
-        exit_status(print(&(lines.join("\n") + "\n")), DONE)
-    } else {
-        let printed = print(&notes.map(|note| note + "\n").collect::<String>());
-        fail(FAILED, &faults.join("\n"));
-        exit_status(printed, FAILED)
+    for (path, dialplan) in &dialplans {
+        faults.extend(step_faults(path, dialplan, &config, file));
     }
+    let mut lines = Vec::new();
+    if faults.is_empty() {
+        lines = summary(&config, file);
+        lines.extend(dialplans.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
+    }
+    let notices = notices(&dialplans, &config);
+    lines.extend(notices.iter().map(|notice| format!("note       {notice}")));
+    let printed = print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    if faults.is_empty() {
+        return exit_status(printed, DONE);
+    }
+    fail(FAILED, &faults.join("\n"));
+    exit_status(printed, FAILED)
 }
 
 /// Reads a dialplan. Bytes that are not UTF-8 are allowed, because old dialplans have comments in Latin-1.
@@ -67,10 +70,12 @@ const LONGEST: usize = 64 * 1024 * 1024;
 
 /// Returns the faults of the steps of a dialplan.
 fn step_faults(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
-    let fault = |step| fault(step, config, file).map(|fault| (step.line, &step.step, fault));
-    let faults = dialplan.steps.iter().filter_map(fault);
-    let faults = faults.map(|(line, step, fault)| format!("{}:{line}: {step}: {fault}", path.display()));
-    let mut faults: Vec<_> = faults.collect();
+    let mut faults = Vec::new();
+    for step in &dialplan.steps {
+        if let Some(fault) = fault(step, config, file) {
+            faults.push(format!("{}:{}: {}: {fault}", path.display(), step.line, step.step));
+        }
+    }
     // the hosts of one address can have the same fault
     faults.dedup();
     faults

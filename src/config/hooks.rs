@@ -59,20 +59,31 @@ const KEYS: [&str; 28] = [
 
 fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String, Arc<Hook>)> {
     let name = entry.name.clone();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name == AD_HOC {
-        entry.fault("this name is reserved for ad hoc steps; choose another one");
-    } else if name == UNKNOWN {
-        entry.fault(
-            "this name is reserved: metrics use it for every hook that does not exist; choose another one",
-        );
-    } else if name.is_empty() || !name.chars().all(plain) {
-        entry.fault("the name of a hook is part of an address; write letters, digits, `_`, `-` and `.` only");
+    if let Some(fault) = name_fault(&name) {
+        entry.fault(fault);
     }
     let mut table = entry.table()?;
     let hook = hook_settings(&mut table, file, longest_answer);
     table.finish();
     Some((name, Arc::new(hook)))
+}
+
+fn name_fault(name: &str) -> Option<&'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name == AD_HOC {
+        return Some("this name is reserved for ad hoc steps; choose another one");
+    }
+    if name == UNKNOWN {
+        return Some(
+            "this name is reserved: metrics use it for every hook that does not exist; choose another one",
+        );
+    }
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Some(
+            "the name of a hook is part of an address; write letters, digits, `_`, `-` and `.` only",
+        );
+    }
+    None
 }
 
 /// Reads the keys of a hook. A wrong key gets its default, so that every fault is found.
@@ -149,15 +160,13 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
         match text.parse() {
             Ok(name) if names.contains(&name) => entry.reject(&format!("write {name} only once")),
             Ok(name) => names.push(name),
-            Err(fault) => {
-                // a function of Asterisk's dialplan, such as CALLERID(num)
-                let function = if text.contains('(') {
-                    "; Set() a variable to the function, and name the variable"
-                } else {
-                    ""
-                };
-                entry.fault(format!("found \"{text}\"; {fault}{function}"));
+            // a function of Asterisk's dialplan, such as CALLERID(num)
+            Err(fault) if text.contains('(') => {
+                entry.fault(format!(
+                    "found \"{text}\"; {fault}; Set() a variable to the function, and name the variable"
+                ));
             }
+            Err(fault) => entry.fault(format!("found \"{text}\"; {fault}")),
         }
     }
     Some(names)

@@ -63,35 +63,36 @@ impl Limits {
     }
 }
 
+/// Reads the table. The default of `calls_per_peer` depends on the listeners.
 pub(super) fn read(mut table: Table<'_>, listen: &Listen) -> Limits {
-    let mut number = |name| {
-        let entry = table.take(name)?;
-        let number = entry.integer(1..=MAX_NUMBER, "write a number from 1 to 1000000")?;
-        usize::try_from(number).ok()
-    };
-    let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
-    let mut time =
-        |name, bounds: Bounds| table.take(name).and_then(|entry| entry.duration(|text| bounds.parse(text)));
-    let (patience, drain_notice) = (time("patience", PATIENCE), time("drain_notice", DRAIN_NOTICE));
-    let mut size = |name, range: &SizeRange| {
-        table.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.remedy()))
-    };
-    let environment = size("environment", &ENVIRONMENT);
-    let (channel_data, answer) = (size("channel_data", &CHANNEL_DATA), size("answer", &ANSWER));
-    table.finish();
     let default = Limits::default();
-    let calls = calls.unwrap_or(default.calls);
-    let share = may_come_from_several(listen).then(|| Limits::default_calls_per_peer(calls));
-    Limits {
+    let calls = count(&mut table, "calls").unwrap_or(default.calls);
+    let default_per_peer = may_come_from_several(listen).then(|| Limits::default_calls_per_peer(calls));
+    let limits = Limits {
         calls,
-        calls_per_peer: calls_per_peer.or(share),
-        detached: detached.unwrap_or(default.detached),
-        patience: patience.unwrap_or(default.patience),
-        drain_notice: drain_notice.unwrap_or(default.drain_notice),
-        environment: environment.unwrap_or(default.environment),
-        channel_data: channel_data.unwrap_or(default.channel_data),
-        answer: answer.unwrap_or(default.answer),
-    }
+        calls_per_peer: count(&mut table, "calls_per_peer").or(default_per_peer),
+        detached: count(&mut table, "detached").unwrap_or(default.detached),
+        patience: duration(&mut table, "patience", PATIENCE).unwrap_or(default.patience),
+        drain_notice: duration(&mut table, "drain_notice", DRAIN_NOTICE).unwrap_or(default.drain_notice),
+        environment: size(&mut table, "environment", &ENVIRONMENT).unwrap_or(default.environment),
+        channel_data: size(&mut table, "channel_data", &CHANNEL_DATA).unwrap_or(default.channel_data),
+        answer: size(&mut table, "answer", &ANSWER).unwrap_or(default.answer),
+    };
+    table.finish();
+    limits
+}
+
+fn count(table: &mut Table<'_>, name: &'static str) -> Option<usize> {
+    let number = table.take(name)?.integer(1..=MAX_NUMBER, "write a number from 1 to 1000000")?;
+    usize::try_from(number).ok()
+}
+
+fn duration(table: &mut Table<'_>, name: &'static str, bounds: Bounds) -> Option<Duration> {
+    table.take(name)?.duration(|text| bounds.parse(text))
+}
+
+fn size(table: &mut Table<'_>, name: &'static str, range: &SizeRange) -> Option<usize> {
+    table.take(name)?.read(|value| range.read(value), &range.remedy())
 }
 
 /// True if several addresses of other machines may make calls. The limit of a single one would be the limit of all.
@@ -125,7 +126,7 @@ const ANSWER: SizeRange = SizeRange { smallest: 1, largest: 1024, example: "64Ki
 
 impl SizeRange {
     fn read(&self, value: &DeValue<'_>) -> Option<usize> {
-        let bytes = size(value)?;
+        let bytes = bytes(value)?;
         (self.smallest * KIB..=self.largest * KIB).contains(&bytes).then_some(bytes)
     }
 
@@ -141,7 +142,7 @@ impl SizeRange {
 /// ```text
 /// size = 1*DIGIT *SP [ "KiB" / "MiB" ]     ; bytes without a unit
 /// ```
-fn size(value: &DeValue<'_>) -> Option<usize> {
+fn bytes(value: &DeValue<'_>) -> Option<usize> {
     let text = match value {
         DeValue::Integer(number) => number.to_string(),
         other => other.as_str()?.to_owned(),

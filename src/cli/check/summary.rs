@@ -100,48 +100,57 @@ fn peers(config: &Config) -> String {
 
 fn hook_line(hook: &Hook) -> String {
     let mut parts = vec![urls(hook), format!("at most {:?}", hook.timeout.get())];
-    parts.push(match (&hook.variable, hook.set.is_empty(), hook.manner.detach) {
-        (_, _, true) => "detached: the dialplan does not wait".to_owned(),
-        (Some(name), _, false) => format!("answer into {name}"),
-        (None, false, false) => "parts of the answer into variables".to_owned(),
-        (None, true, false) => "no variable (only notifies, unless the call names a variable)".to_owned(),
-    });
+    parts.extend(answer_texts(hook));
+    if !hook.fetch.is_empty() {
+        parts.push(format!("fetches {}", joined(&hook.fetch)));
+    }
+    if hook.method == Method::POST {
+        parts.extend(body_text(&hook.body).map(str::to_owned));
+    }
+    let headers: Vec<_> = hook.headers.names().collect();
+    if !headers.is_empty() {
+        parts.push(format!("headers {}", joined(&headers)));
+    }
+    if let Some(signer) = &hook.sign {
+        parts.push(format!("signed with {}", counted(signer.0.len(), "secret")));
+    }
+    parts.extend(delivery_texts(&hook.manner));
+    parts.join("; ")
+}
+
+/// Returns the variables that receive the answer, and the answers that are accepted.
+fn answer_texts(hook: &Hook) -> Vec<String> {
+    let sets_variables = hook.variable.is_some() || !hook.set.is_empty();
+    let mut parts = vec![match &hook.variable {
+        _ if hook.manner.detach => "detached: the dialplan does not wait".to_owned(),
+        Some(name) => format!("answer into {name}"),
+        None if sets_variables => "parts of the answer into variables".to_owned(),
+        None => "no variable (only notifies, unless the call names a variable)".to_owned(),
+    }];
     parts.extend(hook.set.iter().map(receiver_text));
-    parts.extend(
-        match (hook.answers.is_empty(), hook.accept, hook.variable.is_some() || !hook.set.is_empty()) {
-            (false, _, _) => Some(format!("accepted: {}", hook.answers.join(", "))),
-            (true, _, false) => None,
-            (true, accept, true) => Some(format!("accepted: {}", accept_text(accept))),
-        },
-    );
+    if !hook.answers.is_empty() {
+        parts.push(format!("accepted: {}", hook.answers.join(", ")));
+    } else if sets_variables {
+        parts.push(format!("accepted: {}", accept_text(hook.accept)));
+    }
     if !hook.otherwise.is_empty() {
         parts.push(format!("otherwise {}", hook.otherwise.lossy()));
     }
-    if !hook.fetch.is_empty() {
-        let names: Vec<_> = hook.fetch.iter().map(ToString::to_string).collect();
-        parts.push(format!("fetches {}", names.join(", ")));
+    parts
+}
+
+fn body_text(body: &Body) -> Option<&'static str> {
+    match body {
+        Body::Kwebbl(None) => None,
+        Body::Kwebbl(Some(_)) => Some("chosen fields as JSON"),
+        Body::Form(None) => Some("a form"),
+        Body::Form(Some(_)) => Some("chosen fields as a form"),
+        Body::Json(_) => Some("its own JSON body"),
     }
-    if hook.method == Method::POST {
-        parts.extend(
-            match hook.body {
-                Body::Kwebbl(None) => None,
-                Body::Kwebbl(Some(_)) => Some("chosen fields as JSON"),
-                Body::Form(None) => Some("a form"),
-                Body::Form(Some(_)) => Some("chosen fields as a form"),
-                Body::Json(_) => Some("its own JSON body"),
-            }
-            .map(str::to_owned),
-        );
-    }
-    let names: Vec<_> = hook.headers.names().map(ToString::to_string).collect();
-    if !names.is_empty() {
-        parts.push(format!("headers {}", names.join(", ")));
-    }
-    parts.extend(
-        hook.sign.as_ref().map(|signer| format!("signed with {}", counted(signer.0.len(), "secret"))),
-    );
-    parts.extend(delivery_texts(&hook.manner));
-    parts.join("; ")
+}
+
+fn joined(names: &[impl ToString]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn urls(hook: &Hook) -> String {

@@ -130,33 +130,39 @@ fn ad_hoc_is_free_text(accept: Option<&str>) -> bool {
 
 /// Returns the notices of one dialplan, each with its line.
 fn use_notices(dialplan: &Dialplan, switch: SwitchKind, mut texts: FreeTexts) -> Vec<(usize, String)> {
-    let mut callers = BTreeSet::new();
-    // copies of copies are found in further rounds
+    let from_callers = follow_copies(dialplan, &mut texts);
+    let mut notices = Vec::new();
+    for found in &dialplan.uses {
+        let origin = texts.get(&found.name);
+        let is_untrusted = origin.is_some() || found.callers || from_callers.contains(&found.name);
+        let notice = match (found.role, origin) {
+            (Role::Command, Some(origin)) => command_notice(found, origin),
+            (Role::Parameter, _) if is_untrusted => parameter_notice(found, switch),
+            (Role::Command | Role::Parameter, _) => continue,
+        };
+        notices.push((found.line, format!("{}: {notice}", found.place)));
+    }
+    notices
+}
+
+/// Adds the copies of free texts to `texts`. Returns the variables that hold a copy of a value that a caller chooses.
+fn follow_copies(dialplan: &Dialplan, texts: &mut FreeTexts) -> BTreeSet<String> {
+    let mut from_callers = BTreeSet::new();
     loop {
-        let before = (texts.len(), callers.len());
+        let before = (texts.len(), from_callers.len());
         for copied in &dialplan.copies {
             if let Some(origin) = texts.get(&copied.from).cloned() {
                 texts.entry(copied.to.clone()).or_insert(origin);
             }
-            if copied.callers || callers.contains(&copied.from) {
-                callers.insert(copied.to.clone());
+            if copied.callers || from_callers.contains(&copied.from) {
+                from_callers.insert(copied.to.clone());
             }
         }
-        if before == (texts.len(), callers.len()) {
-            break;
+        // another round finds the copies of these copies
+        if before == (texts.len(), from_callers.len()) {
+            return from_callers;
         }
     }
-    let told = |found: &Use| {
-        let origin = texts.get(&found.name);
-        let strange = found.callers || callers.contains(&found.name) || origin.is_some();
-        let notice = match (found.role, origin) {
-            (Role::Command, Some(origin)) => Some(command_notice(found, origin)),
-            (Role::Parameter, _) if strange => Some(parameter_notice(found, switch)),
-            (Role::Command | Role::Parameter, _) => None,
-        };
-        notice.map(|notice| (found.line, format!("{}: {notice}", found.place)))
-    };
-    dialplan.uses.iter().filter_map(told).collect()
 }
 
 fn command_notice(found: &Use, origin: &Origin) -> String {

@@ -8,54 +8,25 @@ use serde_json::json;
 
 use super::TryResult;
 use crate::call::SwitchKind;
-use crate::hook::{Outcome, shown};
+use crate::hook::{Outcome, Request, shown};
 use crate::redact;
 use crate::webhook::Attempt;
 
+/// Returns the request, the attempts, the answer and the variables of the channel, each under a title.
 pub(super) fn as_text(result: &TryResult) -> String {
     let mut text = String::new();
     if let Some(request) = &result.request {
-        for (number, target) in request.targets.iter().enumerate() {
-            let title = if number == 0 { "request" } else { "" };
-            let method = if number == 0 { request.method.as_str() } else { "or  " };
-            write_titled(&mut text, title, &format!("{method} {}", shown(&target.url)));
-        }
-        for (name, value) in headers(&request.headers) {
-            write_titled(&mut text, "", &format!("{name}: {value}"));
-        }
-        if let Some(body) = &request.body {
-            write_titled(&mut text, "", "");
-            write_titled(&mut text, "", &String::from_utf8_lossy(body));
-        }
+        write_request(&mut text, request);
     }
-    // a single attempt says nothing that the result below does not say
-    for attempt in result.attempts.iter().filter(|_| result.attempts.len() > 1) {
-        let ended = match &attempt.outcome {
-            Outcome::Ok { .. } => "OK".to_owned(),
-            failed => failed.to_string(),
-        };
-        let asked = attempt_url(attempt, result);
-        write_titled(&mut text, "asked", &format!("{asked}: {ended} ({} ms)", attempt.took.as_millis()));
+    // the outcome of a single attempt is the outcome of the step
+    if result.attempts.len() > 1 {
+        write_attempts(&mut text, result);
     }
-    let milliseconds = result.took.as_millis();
-    match &result.answer {
-        Some(answer) => {
-            let size = answer.body.len();
-            write_titled(
-                &mut text,
-                "answer",
-                &format!("{} after {milliseconds} ms, {size} bytes", answer.code),
-            );
-            write_titled(&mut text, "", &String::from_utf8_lossy(&answer.body));
-        }
-        None => write_titled(&mut text, "answer", &format!("none after {milliseconds} ms")),
-    }
+    write_answer(&mut text, result);
     if result.detached {
-        let ended = format!(
-            "the dialplan does not wait for the answer; the request ended with {}",
-            result.outcome.status().as_str()
-        );
-        write_titled(&mut text, "detached", &ended);
+        let status = result.outcome.status().as_str();
+        let detached = format!("the dialplan does not wait for the answer; the request ended with {status}");
+        write_titled(&mut text, "detached", &detached);
     }
     for (number, assignment) in result.set.iter().enumerate() {
         let title = if number == 0 { "channel" } else { "" };
@@ -70,6 +41,41 @@ pub(super) fn as_text(result: &TryResult) -> String {
     text
 }
 
+fn write_request(text: &mut String, request: &Request) {
+    for (number, target) in request.targets.iter().enumerate() {
+        let (title, method) = if number == 0 { ("request", request.method.as_str()) } else { ("", "or  ") };
+        write_titled(text, title, &format!("{method} {}", shown(&target.url)));
+    }
+    for (name, value) in headers(&request.headers) {
+        write_titled(text, "", &format!("{name}: {value}"));
+    }
+    if let Some(body) = &request.body {
+        write_titled(text, "", "");
+        write_titled(text, "", &String::from_utf8_lossy(body));
+    }
+}
+
+fn write_attempts(text: &mut String, result: &TryResult) {
+    for attempt in &result.attempts {
+        let outcome = match &attempt.outcome {
+            Outcome::Ok { .. } => "OK".to_owned(),
+            failed => failed.to_string(),
+        };
+        let (url, milliseconds) = (attempt_url(attempt, result), attempt.took.as_millis());
+        write_titled(text, "asked", &format!("{url}: {outcome} ({milliseconds} ms)"));
+    }
+}
+
+fn write_answer(text: &mut String, result: &TryResult) {
+    let milliseconds = result.took.as_millis();
+    let Some(answer) = &result.answer else {
+        return write_titled(text, "answer", &format!("none after {milliseconds} ms"));
+    };
+    let size = answer.body.len();
+    write_titled(text, "answer", &format!("{} after {milliseconds} ms, {size} bytes", answer.code));
+    write_titled(text, "", &String::from_utf8_lossy(&answer.body));
+}
+
 /// Returns the URL of an attempt, without its query.
 fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
     let targets = result.request.iter().flat_map(|request| &request.targets);
@@ -79,10 +85,12 @@ fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
 }
 
 /// Returns the commands for FreeSWITCH, each on its own line. On the wire, a body has no line end before the next command.
-fn command_lines(words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words).into_owned();
-    let begin_a_line = |words: String, command: &str| words.replace(command, &format!("\n{command}"));
-    ["sendmsg\n", "resume\n\n", "exit\n\n"].into_iter().fold(words, begin_a_line)
+fn command_lines(commands: &[u8]) -> String {
+    let mut lines = String::from_utf8_lossy(commands).into_owned();
+    for command in ["sendmsg\n", "resume\n\n", "exit\n\n"] {
+        lines = lines.replace(command, &format!("\n{command}"));
+    }
+    lines
 }
 
 /// Writes lines under a title. Control characters of a webhook never reach the terminal.
@@ -111,6 +119,7 @@ fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
     })
 }
 
+/// Returns the same as a JSON object. Its keys are part of the interface.
 pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let attempt = |attempt: &Attempt| {
