@@ -19,8 +19,8 @@ use crate::log::Format;
 
 /// A webhook step for the dialplans of Asterisk and FreeSWITCH.
 ///
-/// AGI(agi://127.0.0.1/crm), or the application socket with 127.0.0.1:8084/crm, asks the webhook of the hook `crm` and
-/// stores the answer in a channel variable. The dialplan routes the call by this variable.
+/// AGI(agi://127.0.0.1/crm), or the application socket with 127.0.0.1:8084/crm, asks the webhook of the hook
+/// `crm` and stores the answer in a channel variable. The dialplan routes the call by this variable.
 #[derive(Debug, Parser)]
 #[command(name = "dialhook", version, after_help = AFTER_HELP)]
 struct Arguments {
@@ -41,15 +41,16 @@ The manual: `man dialhook`, and `man dialhook.toml` for the keys of the configur
 enum Command {
     /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
-    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH), serves
-    /// ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reloads the configuration.
-    /// SIGTERM stops the daemon as soon as the calls in progress have ended; a second SIGTERM stops it at once.
+    /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH),
+    /// serves ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reloads the
+    /// configuration. SIGTERM stops the daemon as soon as the calls in progress have ended; a second SIGTERM
+    /// stops it at once.
     Serve(Serve),
     /// Check a configuration, and show its meaning or all of its faults.
     ///
-    /// Also checks dialplans (extensions.conf, FreeSWITCH's XML): every AGI(agi://...) and every socket must name an
-    /// existing hook and use valid parameters. Notes warn if a dialplan puts a free text of a webhook into a command, or a value
-    /// that a caller chooses into a step. Notes do not change the exit status.
+    /// Also checks dialplans (extensions.conf, FreeSWITCH's XML): every AGI(agi://...) and every socket must
+    /// name an existing hook and use valid parameters. Notes warn if a dialplan puts a free text of a webhook
+    /// into a command, or a value that a caller chooses into a step. Notes do not change the exit status.
     Check(Check),
     /// Ask the webhook of a hook without a PBX, and show the result that a call would get.
     Try(Try),
@@ -130,8 +131,9 @@ pub(crate) const FAILED: u8 = 1;
 /// Exit status: the command line or the configuration is wrong.
 pub(crate) const WRONG: u8 = 2;
 
-/// Runs the program on one thread. A call takes about 60 µs of it; with several threads it takes a third more, because they wake each
-/// other (`cargo bench --bench cpu_per_call`, compared with `new_multi_thread` here).
+/// Runs the program on one thread. A call takes about 60 µs of it; with several threads it takes a third
+/// more, because they wake each other (`cargo bench --bench cpu_per_call`, compared with `new_multi_thread`
+/// here).
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {

@@ -1,7 +1,7 @@
 //! The configuration: a text becomes a [`Config`], or a list of faults.
 //!
-//! Knows every key, its default and its bounds. One reading finds every fault of a file. If the file at the default
-//! path is missing, the defaults hold: the default listeners, and ad hoc steps only.
+//! Knows every key, its default and its bounds. One reading finds every fault of a file. If the file at the
+//! default path is missing, the defaults hold: the default listeners, and ad hoc steps only.
 
 mod completeness;
 mod error;
@@ -79,8 +79,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads this file, or the one at the default path if it exists. The file must be a regular file, because a daemon
-    /// reads it again and cannot wait for a writer.
+    /// Reads this file, or the one at the default path if it exists. The file must be a regular file, because
+    /// a daemon reads it again and cannot wait for a writer.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read or has faults.
@@ -180,7 +180,8 @@ fn decode(bytes: Vec<u8>, file: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// Reads the table `[calls]`. Without `urls`, an ad hoc step may ask any URL if only this machine can make calls.
+/// Reads the table `[calls]`. Without `urls`, an ad hoc step may ask any URL if only this machine can make
+/// calls.
 fn read_calls(mut table: Table<'_>, listen: &Listen) -> AllowedUrls {
     let default = if listen.only_loopback() { AllowedUrls::Any } else { AllowedUrls::Prefixes(Vec::new()) };
     let urls = table.take("urls").and_then(prefixes);

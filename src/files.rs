@@ -1,7 +1,7 @@
 //! Reads the files that an administrator names, up to a longest length and without byte order marks.
 //!
-//! A daemon reads only regular files: a pipe may have no writer, and a device may have no end. A byte order mark would be sent as part
-//! of a secret, or would hide a certificate.
+//! A daemon reads only regular files: a pipe may have no writer, and a device may have no end. A byte order
+//! mark would be sent as part of a secret, or would hide a certificate.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
@@ -35,8 +35,8 @@ pub(crate) fn read_any(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Returns a text without the byte order marks of UTF-8. Editors write one at the beginning of a file, and files that were joined
-/// can hold one at the beginning of a later line.
+/// Returns a text without the byte order marks of UTF-8. Editors write one at the beginning of a file, and
+/// files that were joined can hold one at the beginning of a later line.
 ///
 /// # Errors
 /// Returns an error if the text is in UTF-16: it begins with the mark of UTF-16, or has a NUL in its first character.
@@ -54,7 +54,8 @@ pub(crate) fn without_byte_order_marks(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 /// U+FEFF in UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Returns the kind of file that is required, if the error is about the kind of file and not about access to it.
+/// Returns the kind of file that is required, if the error is about the kind of file and not about access to
+/// it.
 pub(crate) fn required_file(error: &io::Error, longest: usize) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {

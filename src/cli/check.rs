@@ -1,4 +1,5 @@
-//! `dialhook check`: shows the meaning of a configuration, or every fault of it and of the steps of dialplans.
+//! `dialhook check`: shows the meaning of a configuration, or every fault of it and of the steps of
+//! dialplans.
 
 mod steps;
 mod summary;

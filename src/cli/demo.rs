@@ -1,7 +1,8 @@
-//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches, on free ports of this machine.
+//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches, on free ports of this
+//! machine.
 //!
-//! The daemon is the real one: the calls use its listeners and its HTTP client. The switches replay recordings, and the dialplan is
-//! simulated here.
+//! The daemon is the real one: the calls use its listeners and its HTTP client. The switches replay
+//! recordings, and the dialplan is simulated here.
 
 mod asterisk;
 mod freeswitch;
@@ -15,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use self::webhook::WebhookReply;
@@ -107,18 +108,18 @@ async fn show_calls() -> Result<(), DemoError> {
     print(&format!("{OPENING}\n"))?;
     for example in &CALLS {
         print(&format!("\n{}\n\n", example.title))?;
-        let told = run_call(example).await.map_err(DemoError::Call)?;
-        print(&format!("{told}\n  {}\n", example.conclusion))?;
+        let transcript = run_call(example).await.map_err(DemoError::Call)?;
+        print(&format!("{transcript}\n  {}\n", example.conclusion))?;
     }
     print(&format!("\n{NEXT_STEPS}\n"))?;
     Ok(())
 }
 
-/// Makes one call and returns its transcript.
+/// Makes one call and returns its transcript, with the branch that the dialplan takes.
 async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
-    let (sender, mut transcript) = unbounded_channel();
-    let server = webhook::start(example.reply, sender.clone()).await?;
-    let (daemon, stop) = daemon(server, example.switch)?;
+    let (sender, transcript) = unbounded_channel();
+    let webhook = webhook::start(example.reply, sender.clone()).await?;
+    let (daemon, stop) = daemon(webhook, example.switch)?;
     let began = Instant::now();
     let set = match example.switch {
         SwitchKind::Asterisk => asterisk::call(daemon, &sender).await?,
@@ -126,26 +127,39 @@ async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
     };
     let took = began.elapsed();
     stop.cancel();
-    transcript.close();
-    let (mut lines, mut told) = (String::new(), example.shown_from.is_none());
-    while let Some(line) = transcript.recv().await {
-        told |= example.shown_from == Some(line.who);
-        for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
-            let who = if number == 0 { line.who } else { "" };
-            let _infallible = writeln!(lines, "  {who:<18} {part}");
-        }
-    }
+
+    let mut text = shown_lines(transcript, example.shown_from).await;
     let value = |name: &str| {
-        set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.as_str())
+        let found = set.iter().find(|(variable, _)| variable.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
     };
     let status = match example.switch {
         SwitchKind::Asterisk => "WEBHOOK_STATUS",
         SwitchKind::FreeSwitch => "webhook_status",
     };
-    let (branch, why) = dialplan(status, value(status), value("CRM"));
+    let (branch, reason) = dialplan(status, value(status), value("CRM"));
     let (who, took) = ("the call goes to", took.as_millis());
-    let _infallible = writeln!(lines, "  {who:<18} {branch}, because {why}; the step took {took} ms");
-    Ok(lines)
+    let _infallible = writeln!(text, "  {who:<18} {branch}, because {reason}; the step took {took} ms");
+    Ok(text)
+}
+
+/// Returns the lines of a transcript, from the first one by this actor.
+async fn shown_lines(mut transcript: UnboundedReceiver<Line>, from: Option<&str>) -> String {
+    transcript.close();
+    let mut text = String::new();
+    let mut is_shown = from.is_none();
+    while let Some(line) = transcript.recv().await {
+        is_shown |= from == Some(line.who);
+        if !is_shown {
+            continue;
+        }
+        let mut who = line.who;
+        for part in folded(&line.text) {
+            let _infallible = writeln!(text, "  {who:<18} {part}");
+            who = "";
+        }
+    }
+    text
 }
 
 /// Breaks a text after commas into lines that fit a terminal.
@@ -161,7 +175,8 @@ fn folded(text: &str) -> Vec<String> {
     lines
 }
 
-/// Starts the daemon with the hook that the calls use. Returns the address of a switch's listener, and the token that stops it.
+/// Starts the daemon with the hook that the calls use. Returns the address of a switch's listener, and the
+/// token that stops it.
 fn daemon(
     webhook: SocketAddr,
     switch: SwitchKind,

@@ -1,5 +1,5 @@
-//! Writes to standard output. Every command prints through this module, because `println!` panics if the reader is gone or the
-//! disk is full.
+//! Writes to standard output. Every command prints through this module, because `println!` panics if the
+//! reader is gone or the disk is full.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! `dialhook try`: makes the real request of a hook without a PBX, and shows the result to a person or a script.
+//! `dialhook try`: makes the real request of a hook without a PBX, and shows the result to a person or a
+//! script.
 
 mod report;
 

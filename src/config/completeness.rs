@@ -1,7 +1,7 @@
 //! Tells from the text of a configuration whether it was written to its end.
 
-/// An estimate whether a file was written to its end. A start accepts every file. A reload accepts complete files only, because
-/// somebody may be writing the file at that moment.
+/// An estimate whether a file was written to its end. A start accepts every file. A reload accepts complete
+/// files only, because somebody may be writing the file at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Completeness {
     /// The text may be whole.

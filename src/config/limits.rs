@@ -55,8 +55,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default of `calls_per_peer` if several other machines may connect. It is half of all calls, so that a peer with too
-    /// many calls leaves the other half to the others.
+    /// The default of `calls_per_peer` if several other machines may connect. It is half of all calls, so
+    /// that a peer with too many calls leaves the other half to the others.
     #[must_use]
     pub fn default_calls_per_peer(calls: usize) -> usize {
         calls.div_ceil(2)
@@ -95,7 +95,8 @@ fn size(table: &mut Table<'_>, name: &'static str, range: &SizeRange) -> Option<
     table.take(name)?.read(|value| range.read(value), &range.remedy())
 }
 
-/// True if several addresses of other machines may make calls. The limit of a single one would be the limit of all.
+/// True if several addresses of other machines may make calls. The limit of a single one would be the limit
+/// of all.
 fn may_come_from_several(listen: &Listen) -> bool {
     let several = |network: &&IpNet| network.prefix_len() < network.max_prefix_len();
     let others = || listen.allow.iter().flatten().filter(|network| !network.addr().is_loopback());
@@ -115,7 +116,8 @@ struct SizeRange {
     example: &'static str,
 }
 
-/// An ordinary environment has half a KiB, one with long arguments 25 KiB. Each connection may use the whole limit.
+/// An ordinary environment has half a KiB, one with long arguments 25 KiB. Each connection may use the whole
+/// limit.
 const ENVIRONMENT: SizeRange = SizeRange { smallest: 32, largest: 1024, example: "64KiB" };
 
 /// Ordinary channel data has about 10 KiB. Parsing takes 3 ms a MiB, and other calls wait meanwhile.

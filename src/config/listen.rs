@@ -141,8 +141,8 @@ fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
     networks
 }
 
-/// Parses a network or a single address. An IPv4 network that is written as IPv6 (`::ffff:10.1.0.0/112`) becomes IPv4, because
-/// the addresses of peers are compared as IPv4.
+/// Parses a network or a single address. An IPv4 network that is written as IPv6 (`::ffff:10.1.0.0/112`)
+/// becomes IPv4, because the addresses of peers are compared as IPv4.
 fn network(text: &str) -> Option<IpNet> {
     let network = match text.parse() {
         Ok(network) => network,

@@ -1,7 +1,7 @@
 //! The TOML of a configuration, read key by key, so that every fault is found with its line.
 //!
-//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) Text that is not TOML is
-//! repaired in `repair`, so that the rest can be read.
+//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
+//! Text that is not TOML is repaired in `repair`, so that the rest can be read.
 
 mod entry;
 mod repair;

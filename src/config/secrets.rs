@@ -1,4 +1,5 @@
-//! Values that may be secrets: in the configuration, in a file of their own, or in the environment. No fault shows one.
+//! Values that may be secrets: in the configuration, in a file of their own, or in the environment. No fault
+//! shows one.
 
 use std::env;
 use std::io;
@@ -99,8 +100,8 @@ const MISSING_REMEDY: &str =
 const UNREADABLE_REMEDY: &str = "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), \
                                  or run this as a user who may read it";
 
-/// Returns the path of a file name: absolute, among the credentials of the service (systemd.exec(5)), or in the folder of the
-/// configuration.
+/// Returns the path of a file name: absolute, among the credentials of the service (systemd.exec(5)), or in
+/// the folder of the configuration.
 fn located(name: &Path, file: &Path) -> PathBuf {
     let credential = env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(name));
     match credential.filter(|path| path.exists()) {

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::dialplan::WrittenStep;
 use crate::hook::{RequestFault, nearest};
 
-/// Returns the fault of a step, if it has one. A step that no server can serve is a fault even if it is for another server.
+/// Returns the fault of a step, if it has one. A step that no server can serve is a fault even if it is for
+/// another server.
 pub(super) fn fault(step: &WrittenStep, config: &Config, file: &ConfigFile) -> Option<String> {
     match &step.call {
         Some(Err(fault)) => Some(fault.clone()),
@@ -21,7 +22,8 @@ pub(super) fn fault(step: &WrittenStep, config: &Config, file: &ConfigFile) -> O
     }
 }
 
-/// True if a step can be for this daemon. A step for another port, or for the address of another machine, is not.
+/// True if a step can be for this daemon. A step for another port, or for the address of another machine, is
+/// not.
 pub(super) fn is_for_this_daemon(step: &WrittenStep, config: &Config) -> bool {
     let [ours, _] = listeners(step.switch, config);
     ours.is_none_or(|listener| step.port.is_none_or(|port| port == listener.port()))
@@ -33,7 +35,8 @@ fn is_for_this_machine(step: &WrittenStep, config: &Config) -> bool {
     !(elsewhere && config.listen.only_loopback())
 }
 
-/// Returns a fault if the step goes to the port of the other switch. Both sides would wait for the other to speak first.
+/// Returns a fault if the step goes to the port of the other switch. Both sides would wait for the other to
+/// speak first.
 fn wrong_port(step: &WrittenStep, config: &Config) -> Option<String> {
     let [ours, theirs] = listeners(step.switch, config).map(|listener| listener.map(|it| it.port()));
     let port = step.port.filter(|port| Some(*port) != ours && Some(*port) == theirs)?;

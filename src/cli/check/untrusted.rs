@@ -1,6 +1,8 @@
-//! Finds uses of untrusted values in a dialplan: the answer of a webhook in a command, the name of a caller in a step.
+//! Finds uses of untrusted values in a dialplan: the answer of a webhook in a command, the name of a caller
+//! in a step.
 //!
-//! Such a use is a notice and not a fault, because a condition or a function of the dialplan may have tested the value.
+//! Such a use is a notice and not a fault, because a condition or a function of the dialplan may have tested
+//! the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,7 +46,8 @@ pub(super) fn notices(dialplans: &[(&Path, Dialplan)], config: &Config) -> Vec<S
     all
 }
 
-/// Returns the variables that hold a free text: those of the hooks, and those that the steps of all files name.
+/// Returns the variables that hold a free text: those of the hooks, and those that the steps of all files
+/// name.
 fn free_texts(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Config) -> FreeTexts {
     let of_hooks = config.hooks.iter().flat_map(|(name, hook)| set_by_hook(name, hook, None, switch));
     let of_switch = dialplans.iter().filter(|(path, _)| dialplan::switch_of(path) == switch);
@@ -52,8 +55,8 @@ fn free_texts(dialplans: &[(&Path, Dialplan)], switch: SwitchKind, config: &Conf
     of_hooks.chain(of_steps).filter_map(|(variable, origin)| Some((variable, origin?))).collect()
 }
 
-/// Replaces the origin of each variable that the steps of the same file set. A step whose hook is not known may set any
-/// variable, so nothing is replaced then.
+/// Replaces the origin of each variable that the steps of the same file set. A step whose hook is not known
+/// may set any variable, so nothing is replaced then.
 fn prefer_own_steps(texts: &mut FreeTexts, path: &Path, dialplan: &Dialplan, config: &Config) {
     if dialplan.steps.iter().any(|step| step.call.is_none()) {
         return;
@@ -96,7 +99,8 @@ fn set_by_hook(
     whole.into_iter().chain(parts).collect()
 }
 
-/// Returns the name by which the dialplan reads a variable. Asterisk removes `_` and `__`, and FreeSWITCH ignores case.
+/// Returns the name by which the dialplan reads a variable. Asterisk removes `_` and `__`, and FreeSWITCH
+/// ignores case.
 fn dialplan_name(variable: &str, switch: SwitchKind) -> String {
     match switch {
         SwitchKind::Asterisk => {
@@ -107,8 +111,8 @@ fn dialplan_name(variable: &str, switch: SwitchKind) -> String {
     }
 }
 
-/// True if the webhook chooses the text freely: neither a list of answers nor `accept = "word"` limits it. `part` is a variable of
-/// `set`; `None` is the variable of the whole answer.
+/// True if the webhook chooses the text freely: neither a list of answers nor `accept = "word"` limits it.
+/// `part` is a variable of `set`; `None` is the variable of the whole answer.
 fn is_free_text(hook: &Hook, part: Option<&Receiver>) -> bool {
     let listed = !hook.answers.is_empty() || part.is_some_and(|part| !part.answers.is_empty());
     let status = part.is_some_and(|part| part.source == Source::Status);
@@ -145,7 +149,8 @@ fn use_notices(dialplan: &Dialplan, switch: SwitchKind, mut texts: FreeTexts) ->
     notices
 }
 
-/// Adds the copies of free texts to `texts`. Returns the variables that hold a copy of a value that a caller chooses.
+/// Adds the copies of free texts to `texts`. Returns the variables that hold a copy of a value that a caller
+/// chooses.
 fn follow_copies(dialplan: &Dialplan, texts: &mut FreeTexts) -> BTreeSet<String> {
     let mut from_callers = BTreeSet::new();
     loop {

@@ -9,7 +9,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// The AGI environment of a SIP call, recorded from Asterisk 22.10. The address and the caller's name were changed.
+/// The AGI environment of a SIP call, recorded from Asterisk 22.10. The address and the caller's name were
+/// changed.
 const ENVIRONMENT: &str = include_str!("environment.txt");
 
 /// The values that the recorded call had for the questions of dialhook.

@@ -13,8 +13,8 @@ pub(super) fn raise_open_files_limit(config: &Config) {
     }
 }
 
-/// Logs how many calls fit into the limit, if that is fewer than `limits.calls`. It is a warning only if the configuration sets that
-/// number: the default is more than a first try in a shell needs.
+/// Logs how many calls fit into the limit, if that is fewer than `limits.calls`. It is a warning only if the
+/// configuration sets that number: the default is more than a first try in a shell needs.
 fn log_open_files_limit(config: &Config, limit: u64) {
     let budget = OpenFilesBudget::of(config, limit);
     let (needed, fit) = (budget.needed, budget.calls);

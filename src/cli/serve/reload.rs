@@ -24,7 +24,8 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reads the configuration again. Calls continue meanwhile, even if the folder of the file does not answer.
+    /// Reads the configuration again. Calls continue meanwhile, even if the folder of the file does not
+    /// answer.
     pub(super) async fn reload(&self) {
         self.notices.reloading();
         let preparing = Arc::clone(&self.server);
@@ -47,7 +48,8 @@ impl Reloader {
     }
 }
 
-/// Reads the configuration on a thread of its own, because its folder may not answer. `prepare` runs on the same thread.
+/// Reads the configuration on a thread of its own, because its folder may not answer. `prepare` runs on the
+/// same thread.
 pub(super) async fn read(
     file: &ConfigFile,
     prepare: impl FnOnce(&Config) + Send + 'static,
@@ -59,8 +61,8 @@ pub(super) async fn read(
     reading.await.unwrap_or_else(|panicked| Err(unread(panicked)))
 }
 
-/// Limits the time of a reload, so that its failure is logged and the next reload can begin. A start has no such limit: the service
-/// manager has one, and another attempt would wait for the same folder.
+/// Limits the time of a reload, so that its failure is logged and the next reload can begin. A start has no
+/// such limit: the service manager has one, and another attempt would wait for the same folder.
 async fn read_in_time(
     reading: impl Future<Output = Result<Config, ConfigError>>,
     file: &ConfigFile,

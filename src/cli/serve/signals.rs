@@ -39,8 +39,8 @@ impl Signals {
         Ok(Self { stop, hangup: signal(SignalKind::hangup())? })
     }
 
-    /// Handles signals until the daemon must end at once. SIGHUP reloads the configuration. SIGTERM or SIGINT cancels `stop`, and the
-    /// daemon ends after its last call. At a second one this returns.
+    /// Handles signals until the daemon must end at once. SIGHUP reloads the configuration. SIGTERM or SIGINT
+    /// cancels `stop`, and the daemon ends after its last call. At a second one this returns.
     pub(super) async fn handle(&mut self, reloader: &Reloader, stop: &CancellationToken) {
         loop {
             tokio::select! {

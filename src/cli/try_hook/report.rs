@@ -84,7 +84,8 @@ fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
     url.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// Returns the commands for FreeSWITCH, each on its own line. On the wire, a body has no line end before the next command.
+/// Returns the commands for FreeSWITCH, each on its own line. On the wire, a body has no line end before the
+/// next command.
 fn command_lines(commands: &[u8]) -> String {
     let mut lines = String::from_utf8_lossy(commands).into_owned();
     for command in ["sendmsg\n", "resume\n\n", "exit\n\n"] {

@@ -184,8 +184,9 @@ fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     check_text(&text).map_err(|fault| entry.reject(fault)).ok().map(|()| Value::from(text))
 }
 
-/// Checks that every switch can carry a text of the configuration, and that the text cannot change a condition of a dialplan.
-/// The rule is stricter than that of `accept = "text"`, because it holds for both switches at once.
+/// Checks that every switch can carry a text of the configuration, and that the text cannot change a
+/// condition of a dialplan. The rule is stricter than that of `accept = "text"`, because it holds for both
+/// switches at once.
 ///
 /// # Errors
 /// Returns what would be right.

@@ -163,7 +163,8 @@ fn redirects(table: &mut Table<'_>) -> Redirects {
     }
 }
 
-/// Returns a host in the notation of a parsed URL, because another notation would never match. The port is optional.
+/// Returns a host in the notation of a parsed URL, because another notation would never match. The port is
+/// optional.
 ///
 /// ```text
 /// host = ( name / IPv4 / "[" IPv6 "]" ) [ ":" port ]

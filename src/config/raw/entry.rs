@@ -57,7 +57,8 @@ impl<'d> Entry<'d> {
         self.read(|value| number(value).filter(|number| range.contains(number)), right)
     }
 
-    /// Parses the value as a duration: a text, or a number of seconds. The error of `parse` says what would be right.
+    /// Parses the value as a duration: a text, or a number of seconds. The error of `parse` says what would
+    /// be right.
     pub(in crate::config) fn duration<T, E: Display>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -125,7 +126,8 @@ impl<'d> Entry<'d> {
         }
     }
 
-    /// Returns the name of the hook that an unknown table probably means: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
+    /// Returns the name of the hook that an unknown table probably means: `[crm]`, `[hook-crm]`,
+    /// `[hooks.crm]`.
     pub(super) fn likely_hook(&self) -> Option<String> {
         if has_url(&self.value) {
             return Some(without_hook_prefix(&self.name));
@@ -165,7 +167,8 @@ fn has_url(value: &DeValue<'_>) -> bool {
     value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
 }
 
-/// Returns `crm` for `hook-crm`, and `NAME` for `hooks`. A name that only begins like the prefix stays whole: `hookah`.
+/// Returns `crm` for `hook-crm`, and `NAME` for `hooks`. A name that only begins like the prefix stays whole:
+/// `hookah`.
 fn without_hook_prefix(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let prefixes = ["webhooks", "webhook", "hooks", "hook"];

@@ -6,8 +6,8 @@ use toml::de::{DeTable, Error};
 
 /// Returns the text with missing characters inserted, and for each of them its position and a fault.
 ///
-/// The parser skips a table if the `]` of its name is missing, or takes its keys for those of the file. After a key without a value
-/// it stops.
+/// The parser skips a table if the `]` of its name is missing, or takes its keys for those of the file. After
+/// a key without a value it stops.
 pub(super) fn repaired(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
     let (_, errors) = DeTable::parse_recoverable(text);
     let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
