@@ -115,7 +115,7 @@ async fn check_says_beforehand_what_a_reload_would_refuse() {
         let (_folder, file) = configured(text);
         let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
         assert_eq!(status, 0, "{said}");
-        let note = "note       the last line does not end with a line feed, so that a reload takes the file for half-written";
+        let note = "note       the last line has no line feed at its end, so a reload would refuse the file as half-written";
         assert_eq!(said.contains(note), noted, "{said}");
     }
 }
