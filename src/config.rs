@@ -174,8 +174,8 @@ fn decode(bytes: Vec<u8>, file: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        let what = "not UTF-8; save the file in UTF-8".to_owned();
-        let fault = Fault { line, key: String::new(), what };
+        let text = "not UTF-8; save the file in UTF-8".to_owned();
+        let fault = Fault { line, key: String::new(), text };
         ConfigError::Faults(Faults { file: file.to_owned(), faults: vec![fault] })
     })
 }

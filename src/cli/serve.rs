@@ -26,21 +26,21 @@ use crate::{log, notify};
 /// The daemon failed. `status` is its exit status.
 struct ServeError {
     status: u8,
-    what: String,
+    message: String,
 }
 
 /// Serves until a signal stops the daemon.
-pub(super) async fn run(how: &Serve) -> ExitCode {
+pub(super) async fn run(arguments: &Serve) -> ExitCode {
     // first, because it clears variables of the environment, which is safe only with one thread
     let passed = notify::listeners();
-    let format = how.log_format.map_or_else(Format::fitting, Format::from);
+    let format = arguments.log_format.map_or_else(Format::fitting, Format::from);
     let log = log::start(format);
-    match (serve(&how.config, passed).await, format) {
+    match (serve(&arguments.config, passed).await, format) {
         (Ok(()), _) => ExitCode::from(DONE),
         (Err(error), Format::Text { .. }) => {
             // flushes the log, so that the error is the last line
             drop(log);
-            fail(error.status, &error.what)
+            fail(error.status, &error.message)
         }
         (Err(error), Format::Json | Format::Journald) => error.log(),
     }
@@ -88,13 +88,13 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
 }
 
 impl ServeError {
-    fn new(status: u8, what: String) -> Self {
-        Self { status, what }
+    fn new(status: u8, message: String) -> Self {
+        Self { status, message }
     }
 
     /// Logs each line as an error, so that `journalctl -p err` finds it.
     fn log(self) -> ExitCode {
-        self.what.lines().for_each(|line| error!("{line}"));
+        self.message.lines().for_each(|line| error!("{line}"));
         ExitCode::from(self.status)
     }
 }

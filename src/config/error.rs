@@ -38,7 +38,7 @@ pub struct Fault {
     /// The key with its tables, such as `hook.crm.timeout`; empty if the fault belongs to no key.
     pub key: String,
     /// The value that was found, and what would be right.
-    pub what: String,
+    pub text: String,
 }
 
 fn remedy(error: &io::Error) -> String {
@@ -62,7 +62,7 @@ impl fmt::Display for Faults {
             if !fault.key.is_empty() {
                 write!(f, "{}: ", fault.key)?;
             }
-            write!(f, "{}", fault.what)?;
+            write!(f, "{}", fault.text)?;
         }
         Ok(())
     }

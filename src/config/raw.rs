@@ -57,9 +57,9 @@ impl<'t> Document<'t> {
         faults
     }
 
-    fn fault(&self, span: Range<usize>, key: &str, what: impl Into<String>) {
+    fn fault(&self, span: Range<usize>, key: &str, text: impl Into<String>) {
         let line = 1 + self.text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
-        let fault = Fault { line, key: key.to_owned(), what: what.into() };
+        let fault = Fault { line, key: key.to_owned(), text: text.into() };
         let mut faults = self.faults.borrow_mut();
         // two checks can find the same fault
         if !faults.contains(&fault) {
@@ -77,8 +77,8 @@ pub(super) struct Position<'d> {
 }
 
 impl Position<'_> {
-    pub(super) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.span.clone(), &self.key, what);
+    pub(super) fn fault(&self, text: impl Into<String>) {
+        self.document.fault(self.span.clone(), &self.key, text);
     }
 
     /// Returns the value, or adds the faults.

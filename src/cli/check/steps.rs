@@ -14,11 +14,15 @@ use crate::hook::{RequestFault, nearest};
 /// Returns the fault of a step, if it has one. A step that no server can serve is a fault even if it is for
 /// another server.
 pub(super) fn fault(step: &WrittenStep, config: &Config, file: &ConfigFile) -> Option<String> {
+    if let Some(Err(fault)) = &step.call {
+        return Some(fault.clone());
+    }
+    if let Some(fault) = wrong_port(step, config) {
+        return Some(fault);
+    }
     match &step.call {
-        Some(Err(fault)) => Some(fault.clone()),
-        _ if wrong_port(step, config).is_some() => wrong_port(step, config),
         Some(Ok(call)) if is_for_this_daemon(step, config) => call_fault(call, config, file),
-        Some(Ok(_)) | None => None,
+        Some(_) | None => None,
     }
 }
 

@@ -147,8 +147,8 @@ impl<'d> Entry<'d> {
     }
 
     /// Adds a fault that does not show the value.
-    pub(in crate::config) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.key_span.clone(), &self.key, what);
+    pub(in crate::config) fn fault(&self, text: impl Into<String>) {
+        self.document.fault(self.key_span.clone(), &self.key, text);
     }
 
     /// Returns the value as it is written, or only its type if it may hold a secret.

@@ -10,16 +10,17 @@ use toml::de::{DeTable, Error};
 /// a key without a value it stops.
 pub(super) fn repaired(text: &str) -> (Cow<'_, str>, Vec<(usize, &'static str)>) {
     let (_, errors) = DeTable::parse_recoverable(text);
-    let mut missing: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
-    missing.sort_by_key(|(at, _, _)| *at);
+    let mut repairs: Vec<_> = errors.iter().filter_map(|error| missing(error, text)).collect();
+    repairs.sort_by_key(|(at, _, _)| *at);
     // two errors at one place need one character
-    missing.dedup_by_key(|(at, _, _)| *at);
-    let (mut repaired, mut places) = (Cow::Borrowed(text), Vec::new());
-    for (before, (at, missing, what)) in missing.into_iter().enumerate() {
-        repaired.to_mut().insert(at + before, missing);
-        places.push((at + before, what));
+    repairs.dedup_by_key(|(at, _, _)| *at);
+    let (mut repaired, mut faults) = (Cow::Borrowed(text), Vec::new());
+    // each inserted character moves the rest of the text by one byte
+    for (inserted, (at, character, fault)) in repairs.into_iter().enumerate() {
+        repaired.to_mut().insert(at + inserted, character);
+        faults.push((at + inserted, fault));
     }
-    (repaired, places)
+    (repaired, faults)
 }
 
 /// Returns the position, the character and the fault for an error that one character repairs.

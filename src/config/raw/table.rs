@@ -76,15 +76,15 @@ impl<'d> Table<'d> {
     }
 
     /// Adds a fault of a key, on the line of the key, or on that of the table if the key is missing.
-    pub(in crate::config) fn fault(&self, key: &str, what: impl Into<String>) {
+    pub(in crate::config) fn fault(&self, key: &str, text: impl Into<String>) {
         let key_span = self.key_spans.iter().find(|(name, _)| name == key).map(|(_, span)| span);
         let span = key_span.unwrap_or(&self.span).clone();
-        self.document.fault(span, &format!("{}.{key}", self.name), what);
+        self.document.fault(span, &format!("{}.{key}", self.name), text);
     }
 
     /// Adds a notice about a key. The text continues a sentence that begins with the key.
-    pub(in crate::config) fn notice(&self, key: &str, what: &str) {
-        self.document.notices.borrow_mut().push(format!("{}.{key} {what}", self.name));
+    pub(in crate::config) fn notice(&self, key: &str, text: &str) {
+        self.document.notices.borrow_mut().push(format!("{}.{key} {text}", self.name));
     }
 
     /// Adds a fault for each key that was not taken.
