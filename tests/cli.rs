@@ -349,7 +349,7 @@ async fn check_counts_the_steps_that_it_did_not_check() {
 }
 
 #[tokio::test]
-async fn check_knows_which_switch_connects_to_which_port() {
+async fn check_finds_a_step_that_goes_to_the_port_of_the_other_switch() {
     let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
     let asterisk = folder.path().join("extensions.conf");
     fs::write(
