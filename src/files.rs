@@ -1,40 +1,46 @@
-//! Texts in files that an administrator names, read whole: no longer than makes sense, and what a daemon reads is a regular
-//! file. Anything else may never begin, as a pipe that nobody writes to, or never end.
+//! Reads the files that an administrator names, up to a longest length and without byte order marks.
 //!
-//! The one reader of files: it takes byte order marks away, so that none is sent with a secret or hides a certificate.
+//! A daemon reads only regular files: a pipe may have no writer, and a device may have no end. A byte order
+//! mark would be sent as part of a secret, or would hide a certificate.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// All of a regular file; links are followed.
-pub(crate) fn regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    // before it is opened: that would wait for the other end of a pipe
+/// Reads a regular file of at most `longest` bytes. Links are followed.
+///
+/// # Errors
+/// Returns an error if the file is not regular, too long, or in UTF-16.
+pub(crate) fn read_regular(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
+    // opening a pipe would wait for its other end
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    anything(path, most)
+    read_any(path, longest)
 }
 
-/// All that can be read there, also through a pipe.
-pub(crate) fn anything(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+/// Reads at most `longest` bytes from a file of any type, also from a pipe.
+///
+/// # Errors
+/// Returns an error if the file is too long, or in UTF-16.
+pub(crate) fn read_any(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let one_more = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
-    match bytes.len() <= most {
-        true => unmarked(bytes),
+    match bytes.len() <= longest {
+        true => without_byte_order_marks(bytes),
         false => {
-            Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", in_kib_or_mib(most))))
+            Err(io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", size_text(longest))))
         }
     }
 }
 
-/// The bytes of a text without the byte order marks of UTF-8, which editors write at the beginning of a file, and which
-/// joined files hold at the beginning of a later line.
+/// Returns a text without the byte order marks of UTF-8. Editors write one at the beginning of a file, and
+/// files that were joined can hold one at the beginning of a later line.
 ///
 /// # Errors
-/// When the text is in UTF-16: with its mark, or with a NUL in its first character.
-pub(crate) fn unmarked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+/// Returns an error if the text is in UTF-16: it begins with the mark of UTF-16, or has a NUL in its first character.
+pub(crate) fn without_byte_order_marks(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is in UTF-16"));
     }
@@ -48,19 +54,20 @@ pub(crate) fn unmarked(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 /// U+FEFF in UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// The file that would be right, where the file itself is of no use, whoever may read it.
-pub(crate) fn right_file(error: &io::Error, most: usize) -> Option<String> {
+/// Returns the kind of file that is required, if the error is about the kind of file and not about access to
+/// it.
+pub(crate) fn required_file(error: &io::Error, longest: usize) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
-            Some(format!("a regular file of at most {}", in_kib_or_mib(most)))
+            Some(format!("a regular file of at longest {}", size_text(longest)))
         }
         ErrorKind::InvalidData => Some("a file in UTF-8".to_owned()),
         _ => None,
     }
 }
 
-/// A size as one writes it.
-pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
+/// Returns a size in the largest unit that divides it.
+pub(crate) fn size_text(bytes: usize) -> String {
     match bytes {
         whole if whole >= MIB && whole % MIB == 0 => format!("{}MiB", whole / MIB),
         whole if whole >= KIB && whole % KIB == 0 => format!("{}KiB", whole / KIB),
@@ -68,9 +75,9 @@ pub(crate) fn in_kib_or_mib(bytes: usize) -> String {
     }
 }
 
-/// Bytes.
+/// Bytes in a KiB.
 pub(crate) const KIB: usize = 1024;
-/// Bytes.
+/// Bytes in a MiB.
 pub(crate) const MIB: usize = 1024 * KIB;
 
 #[cfg(test)]
@@ -80,14 +87,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_may_be_as_long_as_it_may_be_and_no_longer() {
+    fn a_file_longer_than_the_limit_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
         for (length, right) in [(0, true), (2047, true), (2048, true), (2049, false)] {
             fs::write(&file, vec![b'x'; length]).unwrap();
             for path in [&file, &link] {
-                match regular(path, 2048) {
+                match read_regular(path, 2048) {
                     Ok(bytes) => assert!(right && bytes.len() == length),
                     Err(error) => assert!(!right && error.to_string() == "it has more than 2KiB"),
                 }
@@ -96,21 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn what_may_never_begin_or_never_end_is_not_opened() {
+    fn a_pipe_a_device_or_a_folder_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
-            let error = regular(path, 2048).unwrap_err();
-            assert!(right_file(&error, 2048).is_some() && error.to_string() == "it is not a regular file");
+            let error = read_regular(path, 2048).unwrap_err();
+            assert!(required_file(&error, 2048).is_some() && error.to_string() == "it is not a regular file");
         }
-        let endless = anything(Path::new("/dev/zero"), 2048).unwrap_err();
+        let endless = read_any(Path::new("/dev/zero"), 2048).unwrap_err();
         assert_eq!(endless.to_string(), "it has more than 2KiB");
-        assert_eq!(right_file(&regular(Path::new("/nonexistent"), 2048).unwrap_err(), 2048), None);
+        assert_eq!(required_file(&read_regular(Path::new("/nonexistent"), 2048).unwrap_err(), 2048), None);
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_a_text() {
+    fn byte_order_marks_are_removed() {
         for (written, meant) in [
             ("\u{feff}geheim\n", "geheim\n"),
             ("\u{feff}a\r\n\u{feff}b", "a\r\nb"),
@@ -120,17 +127,17 @@ mod tests {
             ("x", "x"),
             ("\n\n", "\n\n"),
         ] {
-            assert_eq!(unmarked(written.into()).unwrap(), meant.as_bytes(), "{written:?}");
+            assert_eq!(without_byte_order_marks(written.into()).unwrap(), meant.as_bytes(), "{written:?}");
         }
-        assert_eq!(unmarked(b"caf\xe9".to_vec()).unwrap(), b"caf\xe9");
+        assert_eq!(without_byte_order_marks(b"caf\xe9".to_vec()).unwrap(), b"caf\xe9");
     }
 
     #[test]
-    fn utf_16_is_named_and_what_would_be_right() {
+    fn a_file_in_utf_16_is_an_error_with_a_remedy() {
         for bytes in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0b\0", b"\0a\0b", b"\xff\xfe"] {
-            let error = unmarked(bytes.to_vec()).unwrap_err();
+            let error = without_byte_order_marks(bytes.to_vec()).unwrap_err();
             assert_eq!(error.to_string(), "it is in UTF-16");
-            assert_eq!(right_file(&error, 2048).unwrap(), "a file in UTF-8");
+            assert_eq!(required_file(&error, 2048).unwrap(), "a file in UTF-8");
         }
     }
 }

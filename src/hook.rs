@@ -12,9 +12,6 @@ mod request;
 mod shown_name;
 mod step;
 
-use std::str::FromStr;
-use std::time::Duration;
-
 use http::Method;
 
 pub(crate) use self::answer::LONGEST_ANSWER;
@@ -35,6 +32,7 @@ pub use self::request::url_template::UrlTemplate;
 pub use self::request::{Identity, Request, Target};
 pub use self::shown_name::ShownName;
 pub use self::step::{RESULT_VARIABLES, Step, is_reserved};
+pub use crate::duration::Timeout;
 pub use crate::redact::{SECRET_WORDS, is_secret_name};
 use crate::variable::{Accept, FetchName, Value, VariableName};
 
@@ -141,51 +139,6 @@ const COST_OF_A_NAME: usize = 42;
 /// Bytes that a question to Asterisk (2,046 at most) has for channel variables in the worst case.
 const LONGEST_WANTED: usize = 1650;
 
-/// How long a caller may wait for a webhook: 1 s to 10 s, 2 s by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeout(Duration);
-
-/// Why a text is no timeout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a timeout is 1s to 10s, such as \"2s\", \"1500ms\" or 2.5 (a bare number is seconds)")]
-pub struct NotATimeout;
-
-impl Timeout {
-    /// The time as such.
-    #[must_use]
-    pub fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl Default for Timeout {
-    fn default() -> Self {
-        Self(Duration::from_secs(2))
-    }
-}
-
-impl FromStr for Timeout {
-    type Err = NotATimeout;
-
-    /// ```text
-    /// timeout = number [ "ms" / "s" ]
-    /// ```
-    fn from_str(text: &str) -> Result<Self, NotATimeout> {
-        let (number, seconds) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-            (Some(number), _) => (number, 0.001),
-            (None, Some(number)) => (number, 1.0),
-            (None, None) => (text, 1.0),
-        };
-        let number = number.trim_end();
-        let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let seconds = number.parse::<f64>().map_err(|_| NotATimeout)? * seconds;
-        match plain && (1.0..=10.0).contains(&seconds) {
-            true => Ok(Self(Duration::from_millis((seconds * 1000.0).round() as u64))),
-            false => Err(NotATimeout),
-        }
-    }
-}
-
 /// Returns the known name that is most similar to a mistyped one.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // a stranger may have sent the name, and a comparison takes time
@@ -212,27 +165,6 @@ mod tests {
 
     fn hook() -> Hook {
         Hook::new(UrlTemplate::parse("http://h/{variables.B}{variables.A}{uuid}{variables.B}").unwrap())
-    }
-
-    #[test]
-    fn a_timeout_is_one_to_ten_seconds() {
-        let read = |text: &str| text.parse::<Timeout>().map(|t| t.get().as_millis());
-        for (text, milliseconds) in [
-            ("2", 2000),
-            ("2s", 2000),
-            ("2 s", 2000),
-            ("1500ms", 1500),
-            ("2.5", 2500),
-            ("1", 1000),
-            ("10s", 10_000),
-        ] {
-            assert_eq!(read(text), Ok(milliseconds), "{text}");
-        }
-        for text in
-            ["", "0", "11", "10001ms", "999ms", "-2", "+2", "2m", "1e0", "nan", "inf", "2,5", "s", "."]
-        {
-            assert_eq!(read(text), Err(NotATimeout), "{text}");
-        }
     }
 
     #[test]

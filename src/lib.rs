@@ -36,6 +36,7 @@ pub mod hook;
 pub mod switch;
 
 pub mod call;
+pub mod duration;
 mod files;
 pub mod nonce;
 pub mod notify;

@@ -6,21 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 25] = [
     ("redact", &[]),
     ("variable", &["redact"]),
     ("daemon", &["config", "hook", "log", "metrics", "slots", "webhook"]),
     ("nonce", &[]),
     ("slots", &[]),
     ("files", &[]),
+    ("duration", &[]),
     ("call", &["variable"]),
     ("tls", &[]),
-    ("hook", &["call", "redact", "tls", "variable"]),
+    ("hook", &["call", "duration", "redact", "tls", "variable"]),
     ("switch", &["call", "variable"]),
     ("switch/agi", &["switch", "call", "variable"]),
     ("switch/esl", &["switch", "call", "variable"]),
     ("webhook", &["call", "files", "hook", "metrics", "tls"]),
-    ("config", &["call", "files", "hook", "switch", "tls", "variable"]),
+    ("config", &["call", "duration", "files", "hook", "switch", "tls", "variable"]),
     ("dialplan", &["call", "redact", "switch", "variable"]),
     ("log", &["call"]),
     ("notify", &[]),

@@ -90,7 +90,7 @@ pub fn known_keys() -> Vec<(String, Vec<String>)> {
     let known: Vec<_> = faults
         .lines()
         .filter_map(|line| {
-            let (table, keys) = line.split_once("unknown key; ")?.1.split_once(" knows ").unwrap();
+            let (table, keys) = line.split_once("unknown key; ")?.1.split_once(" has the keys ").unwrap();
             let table = if table == "the file" { "" } else { table.trim_matches(['[', ']']) };
             Some((table.to_owned(), keys.split(", ").map(str::to_owned).collect::<Vec<_>>()))
         })

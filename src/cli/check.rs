@@ -1,88 +1,97 @@
-//! `dialhook check`: what a configuration means, or every fault of it and of the steps of a dialplan.
+//! `dialhook check`: shows the meaning of a configuration, or every fault of it and of the steps of
+//! dialplans.
 
 mod steps;
-mod understood;
-mod values;
+mod summary;
+mod untrusted;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use self::steps::{fault, is_ours};
-use self::understood::understood;
-use self::values::notices;
-use super::{ConfigFile, DONE, FAILED, ended, failed, print};
+use self::steps::{fault, is_for_this_daemon};
+use self::summary::summary;
+use self::untrusted::notices;
+use super::{ConfigFile, DONE, FAILED, exit_status, fail, print};
 use crate::config::Config;
 use crate::dialplan::{self, Dialplan};
 use crate::files;
 
-/// Says what was understood and what may go wrong, and every fault. A notice does not change the exit status.
-pub(super) fn run(file: &ConfigFile, dialplans: &[PathBuf]) -> ExitCode {
+/// Prints the meaning and the notes, or the faults. A note does not change the exit status.
+pub(super) fn run(file: &ConfigFile, paths: &[PathBuf]) -> ExitCode {
     let config = match file.load_once() {
         Ok(config) => config,
-        Err(error) => return failed(FAILED, &error.to_string()),
+        Err(error) => return fail(FAILED, &error.to_string()),
     };
-    let (mut faults, mut read) = (Vec::new(), Vec::new());
-    for path in dialplans {
-        match of_file(path) {
-            Ok(dialplan) => read.push((path.as_path(), dialplan)),
+    let (mut dialplans, mut faults) = (Vec::new(), Vec::new());
+    for path in paths {
+        match read_dialplan(path) {
+            Ok(dialplan) => dialplans.push((path.as_path(), dialplan)),
             Err(fault) => faults.push(fault),
         }
     }
-    faults.extend(read.iter().flat_map(|(path, dialplan)| faults_of(path, dialplan, &config, file)));
-    let noted = notices(&read, &config);
-    let notes = noted.iter().map(|notice| format!("note       {notice}"));
-    if faults.is_empty() {
-        let mut lines = understood(&config, file);
-        lines.extend(read.iter().map(|(path, dialplan)| summary(path, dialplan, &config)));
-        lines.extend(notes);
-        ended(print(&(lines.join("\n") + "\n")), DONE)
-    } else {
-        let printed = print(&notes.map(|note| note + "\n").collect::<String>());
-        failed(FAILED, &faults.join("\n"));
-        ended(printed, FAILED)
+    for (path, dialplan) in &dialplans {
+        faults.extend(step_faults(path, dialplan, &config, file));
     }
+    let mut lines = Vec::new();
+    if faults.is_empty() {
+        lines = summary(&config, file);
+        lines.extend(dialplans.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
+    }
+    let notices = notices(&dialplans, &config);
+    lines.extend(notices.iter().map(|notice| format!("note       {notice}")));
+    let printed = print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    if faults.is_empty() {
+        return exit_status(printed, DONE);
+    }
+    fail(FAILED, &faults.join("\n"));
+    exit_status(printed, FAILED)
 }
 
-/// Reads a dialplan. Its bytes need not be UTF-8: an old comment in Latin-1 hides no step.
-fn of_file(file: &Path) -> Result<Dialplan, String> {
+/// Reads a dialplan. Bytes that are not UTF-8 are allowed, because old dialplans have comments in Latin-1.
+///
+/// # Errors
+/// Returns the text of a fault if the file cannot be read or is not a dialplan.
+fn read_dialplan(file: &Path) -> Result<Dialplan, String> {
     let name = file.display();
     if file.extension().is_some_and(|ending| ending == "toml") {
         return Err(format!("{name}: a configuration, not a dialplan; write --config {name}"));
     }
-    let bytes = files::anything(file, LONGEST).map_err(|error| match error.kind() {
+    let bytes = files::read_any(file, LONGEST).map_err(|error| match error.kind() {
         ErrorKind::IsADirectory => format!("{name}: a folder; name the files in it"),
-        ErrorKind::InvalidData => format!("{name}: {error}; write it in UTF-8"),
+        ErrorKind::InvalidData => format!("{name}: {error}; save it in UTF-8"),
         _ => format!("cannot read {name}: {error}"),
     })?;
     let read = dialplan::read(file, &String::from_utf8_lossy(&bytes));
     read.map_err(|(line, fault)| format!("{name}:{line}: {fault}"))
 }
 
-/// The longest dialplan that is read: a large generated one has some MiB.
+/// The longest dialplan that is read, in bytes. A large generated one has some MiB.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// What is wrong with the steps of a dialplan.
-fn faults_of(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
-    let fault = |step| fault(step, config, file).map(|fault| (step.line, &step.step, fault));
-    let faults = dialplan.steps.iter().filter_map(fault);
-    let faults = faults.map(|(line, step, fault)| format!("{}:{line}: {step}: {fault}", path.display()));
-    let mut faults: Vec<_> = faults.collect();
-    // an address with several hosts is one place
+/// Returns the faults of the steps of a dialplan.
+fn step_faults(path: &Path, dialplan: &Dialplan, config: &Config, file: &ConfigFile) -> Vec<String> {
+    let mut faults = Vec::new();
+    for step in &dialplan.steps {
+        if let Some(fault) = fault(step, config, file) {
+            faults.push(format!("{}:{}: {}: {fault}", path.display(), step.line, step.step));
+        }
+    }
+    // the hosts of one address can have the same fault
     faults.dedup();
     faults
 }
 
-/// How many steps there are, and what was passed over.
-fn summary(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
-    let good = dialplan.steps.iter().filter(|step| is_ours(step, config)).count();
+/// Returns the line about a dialplan: the number of its steps, and of those that were not checked.
+fn dialplan_line(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
+    let good = dialplan.steps.iter().filter(|step| is_for_this_daemon(step, config)).count();
     let others = match dialplan.steps.len() - good {
         0 => String::new(),
-        others => format!(" ({} for other servers or ports not looked at)", counted(others, "step")),
+        others => format!(" ({} for other servers or ports not checked)", counted(others, "step")),
     };
     let included = match dialplan.includes {
         false => "",
-        true => "; what it includes was not looked at: name those files too",
+        true => "; included files were not checked: name them too",
     };
     format!("dialplan   {}: no fault, {}{others}{included}", path.display(), counted(good, "webhook step"))
 }

@@ -1,7 +1,8 @@
-//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches on free ports of this machine.
+//! `dialhook demo`: a webhook server, the daemon and recorded calls of both switches, on free ports of this
+//! machine.
 //!
-//! Nothing of the daemon is pretended: the calls go through the real listeners and the real client. Only the
-//! switches are played, and the dialplan is read by us.
+//! The daemon is the real one: the calls use its listeners and its HTTP client. The switches replay
+//! recordings, and the dialplan is simulated here.
 
 mod asterisk;
 mod freeswitch;
@@ -16,140 +17,153 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use self::webhook::Manner;
-use super::{DONE, FAILED, ended, failed, print};
+use self::webhook::WebhookReply;
+use super::{DONE, FAILED, exit_status, fail, print};
 use crate::call::SwitchKind;
 use crate::config::Config;
 use crate::server::Server;
 
-/// One line of the story.
+/// One line of the transcript.
 #[derive(Debug)]
 struct Line {
-    /// Who does what; empty where the line goes on.
+    /// The actor and the verb, such as `the webhook says`; empty if the line continues the one before.
     who: &'static str,
     text: String,
 }
 
-/// One call of the story.
-struct Chapter {
+/// One call that the demo makes.
+struct ExampleCall {
     title: &'static str,
     switch: SwitchKind,
-    manner: Manner,
-    /// Where its telling begins; what stands before is the same in every call.
-    from: Option<&'static str>,
-    moral: &'static str,
+    reply: WebhookReply,
+    /// The first line that is shown, by its `who`. Lines before it are the same as in the first call.
+    shown_from: Option<&'static str>,
+    conclusion: &'static str,
 }
 
-const CHAPTERS: [Chapter; 5] = [
-    Chapter {
+const CALLS: [ExampleCall; 5] = [
+    ExampleCall {
         title: "1. The webhook names a department",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "sales", thinks: Duration::ZERO },
-        from: None,
-        moral: "The answer is in ${CRM}, and GotoIf routed the call by it.",
+        reply: WebhookReply { text: "sales", delay: Duration::ZERO },
+        shown_from: None,
+        conclusion: "The answer is in ${CRM}, and GotoIf routed the call by it.",
     },
-    Chapter {
-        title: "2. The webhook answers something hostile",
+    ExampleCall {
+        title: "2. The webhook sends a hostile answer",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "x\" | \"1", thinks: Duration::ZERO },
-        from: Some("the webhook says"),
-        moral: "In $[\"${CRM}\" = \"sales\"] this text would be true whatever it is compared with. A route is a word: it was refused whole.",
+        reply: WebhookReply { text: "x\" | \"1", delay: Duration::ZERO },
+        shown_from: Some("the webhook says"),
+        conclusion: "This text would make $[\"${CRM}\" = \"sales\"] true in any case. The hook accepts only a word, so dialhook refused the answer.",
     },
-    Chapter {
+    ExampleCall {
         title: "3. The webhook is too slow",
         switch: SwitchKind::Asterisk,
-        manner: Manner { text: "sales", thinks: Duration::from_secs(20) },
-        from: Some("the webhook thinks"),
-        moral: "The caller waited for the hook's timeout and no longer; the request was cancelled.",
+        reply: WebhookReply { text: "sales", delay: Duration::from_secs(20) },
+        shown_from: Some("the webhook waits"),
+        conclusion: "The caller waited for the timeout of the hook and no longer. The request was cancelled.",
     },
-    Chapter {
+    ExampleCall {
         title: FREESWITCH,
         switch: SwitchKind::FreeSwitch,
-        manner: Manner { text: "sales", thinks: Duration::ZERO },
-        from: None,
-        moral: "A condition on ${CRM}, in the pass after a transfer, routes the call.",
+        reply: WebhookReply { text: "sales", delay: Duration::ZERO },
+        shown_from: None,
+        conclusion: "After the transfer, a condition on ${CRM} routed the call.",
     },
-    Chapter {
-        title: "5. The webhook answers FreeSWITCH something hostile",
+    ExampleCall {
+        title: "5. The webhook sends FreeSWITCH a hostile answer",
         switch: SwitchKind::FreeSwitch,
-        manner: Manner { text: "{api_on_answer=system reboot}loopback/1", thinks: Duration::ZERO },
-        from: Some("the webhook says"),
-        moral: "A dialplan that bridges to ${CRM} would run this. A route is a word, and this is none: it was refused whole.",
+        reply: WebhookReply { text: "{api_on_answer=system reboot}loopback/1", delay: Duration::ZERO },
+        shown_from: Some("the webhook says"),
+        conclusion: "A dialplan that bridges to ${CRM} would run this command. The hook accepts only a word, so dialhook refused the answer.",
     },
 ];
 
-/// Why the story ended before its end.
-enum Stopped {
-    /// Standard output took no more of it.
-    Printing(io::Error),
-    /// A call did not come to its end.
-    Playing(Box<dyn Error>),
+/// The demo stopped early.
+enum DemoError {
+    /// Standard output failed.
+    Output(io::Error),
+    /// A call failed.
+    Call(Box<dyn Error>),
 }
 
-impl From<io::Error> for Stopped {
+impl From<io::Error> for DemoError {
     fn from(error: io::Error) -> Self {
-        Self::Printing(error)
+        Self::Output(error)
     }
 }
 
-/// Tells the story.
+/// Makes the example calls and prints each with its conclusion.
 pub(crate) async fn run() -> ExitCode {
-    match story().await {
+    match show_calls().await {
         Ok(()) => ExitCode::from(DONE),
-        Err(Stopped::Printing(error)) => ended(Err(error), DONE),
-        Err(Stopped::Playing(error)) => failed(FAILED, &format!("the demo stopped: {error}")),
+        Err(DemoError::Output(error)) => exit_status(Err(error), DONE),
+        Err(DemoError::Call(error)) => fail(FAILED, &format!("the demo stopped: {error}")),
     }
 }
 
-async fn story() -> Result<(), Stopped> {
+async fn show_calls() -> Result<(), DemoError> {
     print(&format!("{OPENING}\n"))?;
-    for chapter in &CHAPTERS {
-        print(&format!("\n{}\n\n", chapter.title))?;
-        let told = play(chapter).await.map_err(Stopped::Playing)?;
-        print(&format!("{told}\n  {}\n", chapter.moral))?;
+    for example in &CALLS {
+        print(&format!("\n{}\n\n", example.title))?;
+        let transcript = run_call(example).await.map_err(DemoError::Call)?;
+        print(&format!("{transcript}\n  {}\n", example.conclusion))?;
     }
-    print(&format!("\n{NEXT}\n"))?;
+    print(&format!("\n{NEXT_STEPS}\n"))?;
     Ok(())
 }
 
-/// Makes the call of a chapter, and returns what happened in lines.
-async fn play(chapter: &Chapter) -> Result<String, Box<dyn Error>> {
-    let (teller, mut story) = unbounded_channel();
-    let server = webhook::start(chapter.manner, teller.clone()).await?;
-    let (daemon, stop) = daemon(server, chapter.switch)?;
+/// Makes one call and returns its transcript, with the branch that the dialplan takes.
+async fn run_call(example: &ExampleCall) -> Result<String, Box<dyn Error>> {
+    let (sender, transcript) = unbounded_channel();
+    let webhook = webhook::start(example.reply, sender.clone()).await?;
+    let (daemon, stop) = daemon(webhook, example.switch)?;
     let began = Instant::now();
-    let set = match chapter.switch {
-        SwitchKind::Asterisk => asterisk::call(daemon, &teller).await?,
-        SwitchKind::FreeSwitch => freeswitch::call(daemon, &teller).await?,
+    let set = match example.switch {
+        SwitchKind::Asterisk => asterisk::call(daemon, &sender).await?,
+        SwitchKind::FreeSwitch => freeswitch::call(daemon, &sender).await?,
     };
     let took = began.elapsed();
     stop.cancel();
-    story.close();
-    let (mut lines, mut told) = (String::new(), chapter.from.is_none());
-    while let Some(line) = story.recv().await {
-        told |= chapter.from == Some(line.who);
-        for (number, part) in folded(&line.text).into_iter().filter(|_| told).enumerate() {
-            let who = if number == 0 { line.who } else { "" };
-            let _infallible = writeln!(lines, "  {who:<18} {part}");
-        }
-    }
+
+    let mut text = shown_lines(transcript, example.shown_from).await;
     let value = |name: &str| {
-        set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.as_str())
+        let found = set.iter().find(|(variable, _)| variable.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
     };
-    let status = match chapter.switch {
+    let status = match example.switch {
         SwitchKind::Asterisk => "WEBHOOK_STATUS",
         SwitchKind::FreeSwitch => "webhook_status",
     };
-    let (branch, why) = dialplan(status, value(status), value("CRM"));
+    let (branch, reason) = dialplan(status, value(status), value("CRM"));
     let (who, took) = ("the call goes to", took.as_millis());
-    let _infallible = writeln!(lines, "  {who:<18} {branch}, because {why}; the step took {took} ms");
-    Ok(lines)
+    let _infallible = writeln!(text, "  {who:<18} {branch}, because {reason}; the step took {took} ms");
+    Ok(text)
 }
 
-/// A text in lines that a terminal has room for, broken behind commas.
+/// Returns the lines of a transcript, from the first one by this actor.
+async fn shown_lines(mut transcript: UnboundedReceiver<Line>, from: Option<&str>) -> String {
+    transcript.close();
+    let mut text = String::new();
+    let mut is_shown = from.is_none();
+    while let Some(line) = transcript.recv().await {
+        is_shown |= from == Some(line.who);
+        if !is_shown {
+            continue;
+        }
+        let mut who = line.who;
+        for part in folded(&line.text) {
+            let _infallible = writeln!(text, "  {who:<18} {part}");
+            who = "";
+        }
+    }
+    text
+}
+
+/// Breaks a text after commas into lines that fit a terminal.
 fn folded(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in text.split_inclusive(',') {
@@ -162,7 +176,8 @@ fn folded(text: &str) -> Vec<String> {
     lines
 }
 
-/// The daemon with the hook of the story.
+/// Starts the daemon with the hook that the calls use. Returns the address of a switch's listener, and the
+/// token that stops it.
 fn daemon(
     webhook: SocketAddr,
     switch: SwitchKind,
@@ -179,7 +194,7 @@ fn daemon(
     Ok((address, stop))
 }
 
-/// What the dialplan of the opening does.
+/// Returns the branch that the dialplan of the opening takes, and the reason.
 fn dialplan(name: &str, status: &str, crm: &str) -> (&'static str, String) {
     match (status, crm) {
         ("OK", "sales") => ("sales", "CRM is \"sales\"".to_owned()),
@@ -197,7 +212,7 @@ The configuration:
   variable = "CRM"
   timeout  = "1s"
 
-The dialplan, of Asterisk first:
+The dialplan of Asterisk:
 
   exten => _XXX,1,Set(WEBHOOK_STATUS=UNREACHABLE)
    same => n,AGI(agi://127.0.0.1/crm)
@@ -205,7 +220,7 @@ The dialplan, of Asterisk first:
    same => n,GotoIf($["${CRM}" = "sales"]?sales,1)
    same => n,Goto(reception,1)"#;
 
-const FREESWITCH: &str = r#"4. The same hook, asked by FreeSWITCH. Its dialplan:
+const FREESWITCH: &str = r#"4. FreeSWITCH asks the same hook. Its dialplan:
 
   <action application="set" data="webhook_status=UNREACHABLE"/>
   <action application="socket" data="127.0.0.1:8084/crm"/>
@@ -213,17 +228,17 @@ const FREESWITCH: &str = r#"4. The same hook, asked by FreeSWITCH. Its dialplan:
 
   and in the context routed, <condition field="${CRM}" expression="^sales$">"#;
 
-const NEXT: &str = r#"What next, with a real switch:
+const NEXT_STEPS: &str = r#"The next steps, with a real switch:
 
   1. dialhook serve                          listens on 127.0.0.1:4573 for Asterisk and on 127.0.0.1:8084 for
-                                             FreeSWITCH; needs no configuration for a first try
+                                             FreeSWITCH; needs no configuration for a first call
   2. Write a step that names your URL into the dialplan. Asterisk, extensions.conf:
        AGI(agi://127.0.0.1/webhook,url=https://YOUR.SERVER/route,variable=CRM)
      FreeSWITCH:
        <action application="set" data="webhook_url=https://YOUR.SERVER/route"/>
        <action application="set" data="webhook_variable=crm"/>
        <action application="socket" data="127.0.0.1:8084"/>
-  3. Give the URL a name in /etc/dialhook/dialhook.toml, as above, and ask:
-       dialhook check                        what the file means, or all that is wrong with it
-       dialhook try crm                      the real request, without a call
+  3. Write a hook for the URL into /etc/dialhook/dialhook.toml, as above, and test it:
+       dialhook check                        shows the meaning of the file, or all of its faults
+       dialhook try crm                      makes the real request, without a call
   Then read README.md and dialplan-examples/."#;

@@ -1,15 +1,15 @@
-//! What a text shows of having been written to its end.
+//! Tells from the text of a configuration whether it was written to its end.
 
-/// As far as its text tells, how far a file was written. A start takes every file; a reload takes complete ones only, because
-/// somebody may be writing the file at that moment.
+/// An estimate whether a file was written to its end. A start accepts every file. A reload accepts complete
+/// files only, because somebody may be writing the file at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Completeness {
     /// The text may be whole.
     #[default]
     Complete,
-    /// There is nothing but white space.
+    /// The text holds only white space.
     Empty,
-    /// The last line has no line feed.
+    /// The last line has no line feed at its end.
     NoLineFeed,
 }
 
@@ -22,11 +22,16 @@ impl Completeness {
         }
     }
 
-    /// What an administrator should know before the next reload.
+    /// Returns a notice if a reload would refuse this text.
     pub(super) fn notice(self) -> Option<String> {
-        let refused = "the last line does not end with a line feed, so that a reload takes the file for half-written and \
-                       refuses it; end the last line with one";
-        (self == Self::NoLineFeed).then(|| refused.to_owned())
+        match self {
+            Self::NoLineFeed => Some(
+                "the last line has no line feed at its end, so a reload would refuse the file as half-written; \
+                 add a line feed"
+                    .to_owned(),
+            ),
+            Self::Complete | Self::Empty => None,
+        }
     }
 }
 
@@ -35,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_shows_whether_its_last_line_was_written_to_its_end() {
+    fn a_text_without_a_line_feed_at_its_end_is_incomplete() {
         for (text, completeness) in [
             ("", Completeness::Empty),
             (" \n\r\n\t", Completeness::Empty),

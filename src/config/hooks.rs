@@ -8,26 +8,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use toml::de::DeValue;
-
-use super::raw::{Entry, Section};
+use super::raw::{Entry, Table};
 use crate::call::{AD_HOC, UNKNOWN};
-use crate::hook::{Hook, Timeout, method};
+use crate::hook::{Hook, method};
 use crate::variable::FetchName;
 
-/// Every hook of the file by its name.
-pub(super) fn read(section: Section<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
-    let mark = section.mark();
-    let mut entries = section.into_entries();
-    // `[hook]` with the keys of one
+/// Reads the hooks of the file, by name.
+pub(super) fn read(table: Table<'_>, file: &Path, longest_answer: usize) -> BTreeMap<String, Arc<Hook>> {
+    let position = table.position();
+    let mut entries = table.into_entries();
+    // the keys of a hook stand in `[hook]` itself
     if entries.iter().any(|entry| KEYS.contains(&entry.name.as_str()) && !entry.is_table()) {
-        mark.fault("a hook has a name, which the dialplan says; write [hook.NAME]");
+        position.fault("a hook without a name; write [hook.NAME], with the name that the dialplan uses");
         entries.retain(|entry| !KEYS.contains(&entry.name.as_str()));
     }
     entries.into_iter().filter_map(|entry| hook(entry, file, longest_answer)).collect()
 }
 
-/// Every key of a hook.
+/// The keys of a hook.
 const KEYS: [&str; 28] = [
     "accept",
     "answers",
@@ -61,32 +59,43 @@ const KEYS: [&str; 28] = [
 
 fn hook(entry: Entry<'_>, file: &Path, longest_answer: usize) -> Option<(String, Arc<Hook>)> {
     let name = entry.name.clone();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name == AD_HOC {
-        entry.fault("this name is reserved for ad hoc steps; choose another one");
-    } else if name == UNKNOWN {
-        entry.fault("this name is what metrics call every hook that there is not; choose another one");
-    } else if name.is_empty() || !name.chars().all(plain) {
-        entry.fault("a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`");
+    if let Some(fault) = name_fault(&name) {
+        entry.fault(fault);
     }
-    let mut section = entry.section()?;
-    let hook = fields(&mut section, file, longest_answer);
-    section.end();
+    let mut table = entry.table()?;
+    let hook = hook_settings(&mut table, file, longest_answer);
+    table.finish();
     Some((name, Arc::new(hook)))
 }
 
-/// The hook as far as it can be read, so that every fault is told.
-fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook {
-    let method = section
+fn name_fault(name: &str) -> Option<&'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name == AD_HOC {
+        return Some("this name is reserved for ad hoc steps; choose another one");
+    }
+    if name == UNKNOWN {
+        return Some(
+            "this name is reserved: metrics use it for every hook that does not exist; choose another one",
+        );
+    }
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Some(
+            "the name of a hook is part of an address; write letters, digits, `_`, `-` and `.` only",
+        );
+    }
+    None
+}
+
+/// Reads the keys of a hook. A wrong key gets its default, so that every fault is found.
+fn hook_settings(table: &mut Table<'_>, file: &Path, longest_answer: usize) -> Hook {
+    let method = table
         .take("method")
         .and_then(|entry| entry.read(|value| method(value.as_str()?), "write \"GET\" or \"POST\""));
-    let timeout = section
-        .take("timeout")
-        .and_then(|entry| entry.read(timeout, "write \"1s\" to \"10s\"; a bare number is seconds"));
-    let fetch = section.take("fetch").and_then(|entry| fetch(&entry));
-    let request = request::read(section, method, file);
-    let answers = answers::read(section);
-    let delivery = delivery::read(section, request.all_urls(), file);
+    let timeout = table.take("timeout").and_then(|entry| entry.duration(|text| text.parse()));
+    let fetch = table.take("fetch").and_then(|entry| fetch(&entry));
+    let request = request::read(table, method, file);
+    let answers = answers::read(table);
+    let delivery = delivery::read(table, request.all_urls(), file);
     let body_is_known = request.body.is_some();
 
     let hook = Hook {
@@ -105,65 +114,59 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
         sign: request.sign,
         delivery,
     };
-    whole(section, &hook, body_is_known);
-    in_vain(section, &hook);
+    check_combinations(table, &hook, body_is_known);
+    note_ineffective(table, &hook);
     hook
 }
 
-/// What is wrong with keys that are right by themselves.
-fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
+/// Checks keys that are valid one by one, but not together.
+fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
     if !hook.wanted_fits() {
-        section.fault(
+        table.fault(
             "fetch",
-            "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
+            "more channel variables than one request to Asterisk can hold; name about 30 at most",
         );
     }
     if hook.delivery.cache.is_some() && body_is_known && hook.is_unique_per_call() {
-        section.fault(
+        table.fault(
             "cache",
-            "no two calls ask the same, so that nothing is ever found again; leave uuid, times, ids and channel out \
-             (fields chooses what a POST tells)",
+            "no two calls make the same request, so no answer can be reused; leave uuid, times, ids and channel out \
+             (choose the data of a POST with fields)",
         );
     }
 }
 
-/// What does nothing, and harms nobody.
-fn in_vain(section: &Section<'_>, hook: &Hook) {
+/// Adds a notice for each key that is valid and has no effect.
+fn note_ineffective(table: &Table<'_>, hook: &Hook) {
     if !hook.fetch.is_empty() && !hook.includes_fetched() {
-        section.notice(
+        table.notice(
             "fetch",
-            "names channel variables that no request shows: only a body that holds `variables` does; \
+            "names channel variables that no request sends: only a body with `variables` sends them; \
              a placeholder such as {variables.ACCOUNT} needs no fetch",
         );
     }
     if !hook.otherwise.is_empty() && hook.variable.is_none() && hook.set.is_empty() {
-        section.notice("otherwise", "is for no variable, unless a call chooses one (?variable=NAME)");
+        table.notice(
+            "otherwise",
+            "has no effect, because the hook sets no variable; add variable or set, unless the calls name a variable \
+             (?variable=NAME)",
+        );
     }
-}
-
-fn timeout(value: &DeValue<'_>) -> Option<Timeout> {
-    let text = match value {
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.as_str().to_owned(),
-        other => other.as_str()?.to_owned(),
-    };
-    text.parse().ok()
 }
 
 fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
     let mut names: Vec<FetchName> = Vec::new();
     for text in entry.texts()? {
         match text.parse() {
-            Ok(name) if names.contains(&name) => {
-                entry.wrong(&format!("{name} stands there twice; once is enough"))
-            }
+            Ok(name) if names.contains(&name) => entry.reject(&format!("write {name} only once")),
             Ok(name) => names.push(name),
-            Err(fault) => {
-                // only Asterisk has functions
-                let function =
-                    if text.contains('(') { " (of a function, Set() a variable first)" } else { "" };
-                entry.fault(format!("found \"{text}\"; {fault}{function}"));
+            // a function of Asterisk's dialplan, such as CALLERID(num)
+            Err(fault) if text.contains('(') => {
+                entry.fault(format!(
+                    "found \"{text}\"; {fault}; Set() a variable to the function, and name the variable"
+                ));
             }
+            Err(fault) => entry.fault(format!("found \"{text}\"; {fault}")),
         }
     }
     Some(names)

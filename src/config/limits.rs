@@ -6,45 +6,46 @@ use ipnet::IpNet;
 use toml::de::DeValue;
 
 use super::Listen;
-use super::raw::Section;
-use crate::files::{KIB, MIB, in_kib_or_mib};
+use super::raw::Table;
+use crate::duration::Bounds;
+use crate::files::{KIB, MIB, size_text};
 use crate::hook::LONGEST_ANSWER;
 use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
 use crate::switch::esl::codec::LONGEST_BLOCK;
 
-/// What the configuration allows.
+/// The limits of calls, requests, sizes and times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How many calls may ask webhooks at once.
+    /// Calls that may ask webhooks at once.
     pub calls: usize,
-    /// How many of them one address may make; all of them if there is no limit.
+    /// Calls of one address at once; `None` if only `calls` limits them.
     pub calls_per_peer: Option<usize>,
-    /// How many requests there may be at once that no call waits for.
+    /// Detached requests at once.
     pub detached: usize,
-    /// How long a switch may take for one message.
+    /// The time that a switch may take for one message.
     pub patience: Duration,
-    /// How long a daemon that was told to stop still takes calls, while it says that it wants no more.
+    /// The time in which a stopping daemon still accepts calls, while `/health/ready` reports that it stops.
     pub drain_notice: Duration,
-    /// Bytes of the longest AGI environment taken.
+    /// The longest AGI environment in bytes.
     pub environment: usize,
-    /// Bytes of the longest channel data of FreeSWITCH taken, percent-encoded as they come.
+    /// The longest channel data of FreeSWITCH in bytes, percent-encoded as they arrive.
     pub channel_data: usize,
-    /// Bytes of the longest answer of a webhook taken.
+    /// The longest answer of a webhook in bytes.
     pub answer: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // as many as one PBX will ever have
+            // more than one PBX has
             calls: 10_000,
-            // on loopback there is one machine, and a limit for it would be the limit for all
+            // on loopback there is only one machine, so its limit would be the limit of all
             calls_per_peer: None,
-            // as many as a web server of some size takes at once
+            // about the number of requests that a large web server takes at once
             detached: 1_000,
-            // a switch beside us answers within milliseconds; this is for one that is swapping
+            // a switch on the same machine answers within milliseconds; a machine that swaps needs longer
             patience: Duration::from_secs(5),
-            // without a load balancer nobody would notice
+            // only a load balancer needs it
             drain_notice: Duration::ZERO,
             environment: LONGEST_ENVIRONMENT,
             channel_data: LONGEST_BLOCK,
@@ -54,101 +55,96 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How many calls one address may make if the configuration does not say it and more than this machine may connect: half
-    /// of all, so that a peer that goes wild leaves the other half to the others.
+    /// The default of `calls_per_peer` if several other machines may connect. It is half of all calls, so
+    /// that a peer with too many calls leaves the other half to the others.
     #[must_use]
-    pub fn share_of_peer(calls: usize) -> usize {
+    pub fn default_calls_per_peer(calls: usize) -> usize {
         calls.div_ceil(2)
     }
 }
 
-pub(super) fn read(mut section: Section<'_>, listen: &Listen) -> Limits {
-    let mut number = |name| {
-        let entry = section.take(name)?;
-        let number = entry.number(1..=MOST, "write a number from 1 to 1000000")?;
-        usize::try_from(number).ok()
-    };
-    let [calls, calls_per_peer, detached] = ["calls", "calls_per_peer", "detached"].map(&mut number);
-    let mut time = |name, shortest: u8| {
-        let hint = format!("write \"{shortest}s\" to \"30s\"; a bare number is seconds");
-        section.take(name).and_then(|entry| entry.read(|value| time(value, shortest), &hint))
-    };
-    let (patience, drain_notice) = (time("patience", 1), time("drain_notice", 0));
-    let mut size = |name, range: &Range| {
-        section.take(name).and_then(|entry| entry.read(|value| range.read(value), &range.hint()))
-    };
-    let environment = size("environment", &ENVIRONMENT);
-    let (channel_data, answer) = (size("channel_data", &CHANNEL_DATA), size("answer", &ANSWER));
-    section.end();
+/// Reads the table. The default of `calls_per_peer` depends on the listeners.
+pub(super) fn read(mut table: Table<'_>, listen: &Listen) -> Limits {
     let default = Limits::default();
-    let calls = calls.unwrap_or(default.calls);
-    let share = may_come_from_several(listen).then(|| Limits::share_of_peer(calls));
-    Limits {
+    let calls = count(&mut table, "calls").unwrap_or(default.calls);
+    let default_per_peer = may_come_from_several(listen).then(|| Limits::default_calls_per_peer(calls));
+    let limits = Limits {
         calls,
-        calls_per_peer: calls_per_peer.or(share),
-        detached: detached.unwrap_or(default.detached),
-        patience: patience.unwrap_or(default.patience),
-        drain_notice: drain_notice.unwrap_or(default.drain_notice),
-        environment: environment.unwrap_or(default.environment),
-        channel_data: channel_data.unwrap_or(default.channel_data),
-        answer: answer.unwrap_or(default.answer),
-    }
+        calls_per_peer: count(&mut table, "calls_per_peer").or(default_per_peer),
+        detached: count(&mut table, "detached").unwrap_or(default.detached),
+        patience: duration(&mut table, "patience", PATIENCE).unwrap_or(default.patience),
+        drain_notice: duration(&mut table, "drain_notice", DRAIN_NOTICE).unwrap_or(default.drain_notice),
+        environment: size(&mut table, "environment", &ENVIRONMENT).unwrap_or(default.environment),
+        channel_data: size(&mut table, "channel_data", &CHANNEL_DATA).unwrap_or(default.channel_data),
+        answer: size(&mut table, "answer", &ANSWER).unwrap_or(default.answer),
+    };
+    table.finish();
+    limits
 }
 
-/// True if calls may come from several addresses besides this machine. Where there is only one, a limit for it would be the
-/// limit for all.
+fn count(table: &mut Table<'_>, name: &'static str) -> Option<usize> {
+    let number = table.take(name)?.integer(1..=MAX_NUMBER, "write a number from 1 to 1000000")?;
+    usize::try_from(number).ok()
+}
+
+fn duration(table: &mut Table<'_>, name: &'static str, bounds: Bounds) -> Option<Duration> {
+    table.take(name)?.duration(|text| bounds.parse(text))
+}
+
+fn size(table: &mut Table<'_>, name: &'static str, range: &SizeRange) -> Option<usize> {
+    table.take(name)?.read(|value| range.read(value), &range.remedy())
+}
+
+/// True if several addresses of other machines may make calls. The limit of a single one would be the limit
+/// of all.
 fn may_come_from_several(listen: &Listen) -> bool {
     let several = |network: &&IpNet| network.prefix_len() < network.max_prefix_len();
     let others = || listen.allow.iter().flatten().filter(|network| !network.addr().is_loopback());
     !listen.only_loopback() && (others().count() > 1 || others().any(|network| several(&network)))
 }
 
-/// More than a machine has ports for.
-const MOST: u64 = 1_000_000;
+/// More connections than a machine has ports.
+const MAX_NUMBER: u64 = 1_000_000;
 
-/// From so many seconds to thirty.
-fn time(value: &DeValue<'_>, shortest: u8) -> Option<Duration> {
-    let text = match value {
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.as_str().to_owned(),
-        other => other.as_str()?.to_owned(),
-    };
-    let seconds = text.strip_suffix('s').unwrap_or(&text).trim_end();
-    let plain = seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = seconds.parse().ok()?;
-    (plain && (f64::from(shortest)..=30.0).contains(&seconds)).then(|| Duration::from_secs_f64(seconds))
+const PATIENCE: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_secs(30), "5s");
+const DRAIN_NOTICE: Bounds = Bounds::new(Duration::ZERO, Duration::from_secs(30), "5s");
+
+/// The bounds of a size, in KiB.
+struct SizeRange {
+    smallest: usize,
+    largest: usize,
+    example: &'static str,
 }
 
-/// Sizes that make sense, in KiB.
-struct Range {
-    least: usize,
-    most: usize,
-}
+/// An ordinary environment has half a KiB, one with long arguments 25 KiB. Each connection may use the whole
+/// limit.
+const ENVIRONMENT: SizeRange = SizeRange { smallest: 32, largest: 1024, example: "64KiB" };
 
-/// An ordinary environment has half a KiB, one with long arguments 25; a connection may use all of it.
-const ENVIRONMENT: Range = Range { least: 32, most: 1024 };
+/// Ordinary channel data has about 10 KiB. Parsing takes 3 ms a MiB, and other calls wait meanwhile.
+const CHANNEL_DATA: SizeRange = SizeRange { smallest: 64, largest: 8 * 1024, example: "4MiB" };
 
-/// Ordinary channel data has some 10 KiB. More than the most would take longer to read than other calls may wait for it
-/// (3 ms a MiB).
-const CHANNEL_DATA: Range = Range { least: 64, most: 8 * 1024 };
+/// Parsing an answer takes 8 ms a MiB, and other calls wait meanwhile.
+const ANSWER: SizeRange = SizeRange { smallest: 1, largest: 1024, example: "64KiB" };
 
-/// A longer one would be taken apart for longer than other calls may wait for it: some 8 ms a MiB.
-const ANSWER: Range = Range { least: 1, most: 1024 };
-
-impl Range {
+impl SizeRange {
     fn read(&self, value: &DeValue<'_>) -> Option<usize> {
-        let bytes = size(value)?;
-        (self.least * KIB..=self.most * KIB).contains(&bytes).then_some(bytes)
+        let bytes = bytes(value)?;
+        (self.smallest * KIB..=self.largest * KIB).contains(&bytes).then_some(bytes)
     }
 
-    fn hint(&self) -> String {
-        let [least, most] = [self.least, self.most].map(|size| in_kib_or_mib(size * KIB));
-        format!("write \"{least}\" to \"{most}\"; a bare number is bytes")
+    fn remedy(&self) -> String {
+        let [smallest, largest] = [self.smallest, self.largest].map(|size| size_text(size * KIB));
+        format!(
+            "write a value from {smallest} to {largest}, such as \"{}\"; a number without a unit is in bytes",
+            self.example
+        )
     }
 }
 
-/// So many bytes: `65536`, `"64KiB"`, `"4 MiB"`.
-fn size(value: &DeValue<'_>) -> Option<usize> {
+/// ```text
+/// size = 1*DIGIT *SP [ "KiB" / "MiB" ]     ; bytes without a unit
+/// ```
+fn bytes(value: &DeValue<'_>) -> Option<usize> {
     let text = match value {
         DeValue::Integer(number) => number.to_string(),
         other => other.as_str()?.to_owned(),
@@ -166,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_may_make_half_of_the_calls_where_several_machines_may_connect() {
+    fn one_address_may_make_half_of_the_calls_if_several_machines_may_connect() {
         let of_peer = |listen: &str| {
             let text = format!("[listen]\nfreeswitch = false\n{listen}\n[limits]\ncalls = 101\n");
             parse(&text).unwrap().limits.calls_per_peer
@@ -190,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_said_in_bytes_or_larger_units() {
+    fn a_size_is_written_in_bytes_kib_or_mib() {
         let limits = "[limits]\nenvironment = \"128KiB\"\nchannel_data = \"8 MiB\"\nanswer = 2048\n";
         let config = parse(&format!("{limits}[hook.crm]\nurl = \"http://h/\"\n")).unwrap();
         let Limits { environment, channel_data, .. } = config.limits;
@@ -199,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_makes_no_sense_is_told_with_those_that_do() {
+    fn the_fault_of_a_wrong_size_names_the_bounds() {
         let faults = |size: &str| parse(&format!("[limits]\nanswer = {size}\n")).unwrap_err();
         for size in [
             "\"1.5KiB\"",
@@ -211,8 +207,9 @@ mod tests {
             "1023",
             "true",
         ] {
-            let told =
-                format!("2: limits.answer: found {size}; write \"1KiB\" to \"1MiB\"; a bare number is bytes");
+            let right =
+                "write a value from 1KiB to 1MiB, such as \"64KiB\"; a number without a unit is in bytes";
+            let told = format!("2: limits.answer: found {size}; {right}");
             assert_eq!(faults(size), [told]);
         }
         for size in ["1024", "\"1KiB\"", "\"1 MiB\"", "1048576"] {

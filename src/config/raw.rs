@@ -1,23 +1,24 @@
-//! What the configuration file says, entry by entry, with the line of each: tables are read key by key, and what
-//! is left over is unknown.
+//! The TOML of a configuration, read key by key, so that every fault is found with its line.
 //!
-//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.) What is no TOML is
-//! mended in `mending`, so that the rest can be read.
+//! Knows TOML and collects faults; does not know what a key means. (serde would stop at the first fault.)
+//! Text that is not TOML is repaired in `repair`, so that the rest can be read.
 
-mod mending;
+mod entry;
+mod repair;
+mod table;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use self::mending::{in_words, mended};
+pub(super) use self::entry::Entry;
+use self::repair::{message, repaired};
+pub(super) use self::table::Table;
 use super::Fault;
-use crate::hook::nearest;
 
-/// The text of a configuration, and what was found in it so far.
+/// The text of a configuration, and the faults and notices found so far.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
     text: Cow<'t, str>,
@@ -27,329 +28,72 @@ pub(super) struct Document<'t> {
 
 impl<'t> Document<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let (text, missing) = mended(text);
+        let (text, repairs) = repaired(text);
         let document = Self { text, faults: RefCell::default(), notices: RefCell::default() };
-        for (at, what) in missing {
-            document.fault(at..at, "", format!("not TOML: {what}"));
+        for (at, fault) in repairs {
+            document.fault(at..at, "", format!("not TOML: {fault}"));
         }
         document
     }
 
-    /// The outermost table. What is no TOML is a fault, and the rest is read even so.
-    pub(super) fn root(&self) -> Section<'_> {
+    /// Parses the outermost table. Text that is not TOML becomes a fault, and the rest is read.
+    pub(super) fn root(&self) -> Table<'_> {
         let (root, errors) = DeTable::parse_recoverable(&self.text);
         for error in errors {
-            let at = error.span().unwrap_or_default();
-            self.fault(at, "", format!("not TOML: {}", in_words(&error, &self.text)));
+            let span = error.span().unwrap_or_default();
+            self.fault(span, "", format!("not TOML: {}", message(&error, &self.text)));
         }
-        Section::new(self, String::new(), 0..0, root.into_inner())
+        Table::new(self, String::new(), 0..0, root.into_inner())
     }
 
-    /// What is right, but does nothing, or not what one may think.
     pub(super) fn notices(&self) -> Vec<String> {
         self.notices.borrow().clone()
     }
 
-    /// Every fault, in the order of the lines.
+    /// Returns every fault, in the order of the lines.
     pub(super) fn faults(self) -> Vec<Fault> {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.line);
         faults
     }
 
-    fn fault(&self, at: Range<usize>, key: &str, what: impl Into<String>) {
-        let line = 1 + self.text.bytes().take(at.start).filter(|&byte| byte == b'\n').count();
-        let fault = Fault { line, key: key.to_owned(), what: what.into() };
+    fn fault(&self, span: Range<usize>, key: &str, text: impl Into<String>) {
+        let line = 1 + self.text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
+        let fault = Fault { line, key: key.to_owned(), text: text.into() };
         let mut faults = self.faults.borrow_mut();
-        // the same words a second time help nobody
+        // two checks can find the same fault
         if !faults.contains(&fault) {
             faults.push(fault);
         }
     }
 }
 
-/// One table.
-#[derive(Debug)]
-pub(super) struct Section<'d> {
-    document: &'d Document<'d>,
-    name: String,
-    at: Range<usize>,
-    /// Those that were not taken yet.
-    entries: Vec<Entry<'d>>,
-    /// Names and places of all entries, also of those that were taken.
-    places: Vec<(String, Range<usize>)>,
-    known: Vec<&'static str>,
-}
-
-/// One key and its value.
-#[derive(Debug)]
-pub(super) struct Entry<'d> {
-    document: &'d Document<'d>,
-    /// The key as one would say it: `hook.crm.timeout`.
-    pub(super) key: String,
-    /// The key within its table.
-    pub(super) name: String,
-    key_at: Range<usize>,
-    at: Range<usize>,
-    value: DeValue<'d>,
-}
-
-/// Where an entry stands, for faults that are found when its value has been taken.
+/// The key and the position of an entry or a table, for faults that are found after its value was taken.
 #[derive(Debug, Clone)]
-pub(super) struct Mark<'d> {
+pub(super) struct Position<'d> {
     document: &'d Document<'d>,
     key: String,
-    at: Range<usize>,
+    span: Range<usize>,
 }
 
-impl Mark<'_> {
-    /// A fault of the entry.
-    pub(super) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.at.clone(), &self.key, what);
+impl Position<'_> {
+    pub(super) fn fault(&self, text: impl Into<String>) {
+        self.document.fault(self.span.clone(), &self.key, text);
     }
 
-    /// What was made of the entry; each reason why nothing could be made of it is a fault.
-    pub(super) fn made<T>(&self, made: Result<T, Vec<String>>) -> Option<T> {
-        made.map_err(|faults| faults.into_iter().for_each(|fault| self.fault(fault))).ok()
-    }
-}
-
-impl<'d> Section<'d> {
-    fn new(document: &'d Document<'d>, name: String, at: Range<usize>, table: DeTable<'d>) -> Self {
-        let entry = |(key, value): (Spanned<Cow<'d, str>>, Spanned<DeValue<'d>>)| Entry {
-            document,
-            key: if name.is_empty() {
-                key.get_ref().to_string()
-            } else {
-                format!("{name}.{}", key.get_ref())
-            },
-            name: key.get_ref().to_string(),
-            key_at: key.span(),
-            at: value.span(),
-            value: value.into_inner(),
-        };
-        let entries: Vec<_> = table.into_iter().map(entry).collect();
-        let places = entries.iter().map(|entry| (entry.name.clone(), entry.key_at.clone())).collect();
-        Self { document, name, at, entries, places, known: Vec::new() }
-    }
-
-    /// The entry of that name, if there is one.
-    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry<'d>> {
-        self.known.push(name);
-        let at = self.entries.iter().position(|entry| entry.name == name)?;
-        Some(self.entries.remove(at))
-    }
-
-    /// The table of that name; an empty one if there is none.
-    pub(super) fn section(&mut self, name: &'static str) -> Section<'d> {
-        let found = self.take(name).and_then(Entry::section);
-        found.unwrap_or_else(|| Section::new(self.document, name.to_owned(), 0..0, DeTable::new()))
-    }
-
-    /// Every entry, whatever its name: in this table the names are the administrator's.
-    pub(super) fn into_entries(self) -> Vec<Entry<'d>> {
-        self.entries
-    }
-
-    /// Whether any of these entries was there when the table was read.
-    pub(super) fn had(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.places.iter().any(|(there, _)| there == name))
-    }
-
-    /// Where the table stands.
-    pub(super) fn mark(&self) -> Mark<'d> {
-        Mark { document: self.document, key: self.name.clone(), at: self.at.clone() }
-    }
-
-    /// A fault of a key: at its own place, or at the table's where it does not stand there.
-    pub(super) fn fault(&self, key: &str, what: impl Into<String>) {
-        let own = self.places.iter().find(|(name, _)| name == key).map(|(_, at)| at);
-        let at = own.unwrap_or(&self.at).clone();
-        self.document.fault(at, &format!("{}.{key}", self.name), what);
-    }
-
-    /// Something that is no fault of a key, but to be known; the words go on from the key.
-    pub(super) fn notice(&self, key: &str, what: &str) {
-        self.document.notices.borrow_mut().push(format!("{}.{key} {what}", self.name));
-    }
-
-    /// Ends the table: what nobody took is unknown.
-    pub(super) fn end(self) {
-        for entry in &self.entries {
-            let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
-            let remedy = match nearest(&entry.name, self.known.iter().copied()) {
-                _ if self.name.is_empty() && entry.meant_hook().is_some() => {
-                    format!("did you mean [hook.{}]?", entry.meant_hook().unwrap_or_default())
+    /// Returns the value, or adds the faults.
+    pub(super) fn value_or_faults<T>(&self, result: Result<T, Vec<String>>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(faults) => {
+                for fault in faults {
+                    self.fault(fault);
                 }
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("{place} knows {}", self.known.join(", ")),
-            };
-            self.document.fault(entry.key_at.clone(), &entry.key, format!("unknown key; {remedy}"));
-        }
-    }
-}
-
-impl<'d> Entry<'d> {
-    /// Reads the value, or makes it a fault that says what was found and what would be right.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&DeValue<'d>) -> Option<T>, right: &str) -> Option<T> {
-        let value = read(&self.value);
-        if value.is_none() {
-            self.wrong(right);
-        }
-        value
-    }
-
-    /// The value as a text.
-    pub(super) fn text(&self) -> Option<String> {
-        self.read(|value| value.as_str().map(str::to_owned), "write a text in quotes")
-    }
-
-    /// Where it stands.
-    pub(super) fn mark(&self) -> Mark<'d> {
-        Mark { document: self.document, key: self.key.clone(), at: self.key_at.clone() }
-    }
-
-    /// The value as yes or no.
-    pub(super) fn truth(&self) -> Option<bool> {
-        self.read(DeValue::as_bool, "write true or false")
-    }
-
-    /// The value as a whole number in a range.
-    pub(super) fn number(&self, range: RangeInclusive<u64>, right: &str) -> Option<u64> {
-        let number = |value: &DeValue<'_>| {
-            let written = value.as_integer()?;
-            u64::from_str_radix(written.as_str(), written.radix()).ok()
-        };
-        self.read(|value| number(value).filter(|number| range.contains(number)), right)
-    }
-
-    /// The items of a list, each under the key of the list.
-    pub(super) fn list(self) -> Option<Vec<Entry<'d>>> {
-        self.read(|value| value.as_array().map(|_| ()), A_LIST)?;
-        Some(self.into_items())
-    }
-
-    /// The items of a list, each under the key of the list; the value itself where it is none.
-    pub(super) fn into_items(self) -> Vec<Entry<'d>> {
-        let item = |value: Spanned<DeValue<'d>>| Entry {
-            document: self.document,
-            key: self.key.clone(),
-            name: self.name.clone(),
-            key_at: value.span(),
-            at: value.span(),
-            value: value.into_inner(),
-        };
-        match self.value {
-            DeValue::Array(items) => items.into_iter().map(item).collect(),
-            value => vec![Entry { value, ..self }],
-        }
-    }
-
-    /// The value, if it is a text; no fault otherwise.
-    pub(super) fn plain_text(&self) -> Option<String> {
-        self.value.as_str().map(str::to_owned)
-    }
-
-    /// Whether the value is a table.
-    pub(super) fn is_table(&self) -> bool {
-        matches!(self.value, DeValue::Table(_))
-    }
-
-    /// The value as a list of texts.
-    pub(super) fn texts(&self) -> Option<Vec<String>> {
-        let texts = |value: &DeValue<'d>| {
-            value.as_array()?.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
-        };
-        self.read(texts, A_LIST)
-    }
-
-    /// The value as a table.
-    pub(super) fn section(self) -> Option<Section<'d>> {
-        if !self.is_table() {
-            match &*self.key {
-                "hook" => self.wrong("write a table for each hook, [hook.NAME]"),
-                key => self.wrong(&format!("write a table, [{key}]")),
+                None
             }
-            return None;
         }
-        match self.value {
-            DeValue::Table(table) => Some(Section::new(self.document, self.key, self.key_at, table)),
-            _ => None,
-        }
-    }
-
-    /// The name of the hook that an unknown table can be meant for: `[crm]`, `[hook-crm]`, `[hooks.crm]`.
-    fn meant_hook(&self) -> Option<String> {
-        let is_hook = |value: &DeValue<'_>| {
-            value.as_table().is_some_and(|table| table.contains_key("url") || table.contains_key("urls"))
-        };
-        if is_hook(&self.value) {
-            let lower = self.name.to_ascii_lowercase();
-            let prefix =
-                ["webhooks", "webhook", "hooks", "hook"].into_iter().find(|word| lower.starts_with(word));
-            let rest = self.name.get(prefix.map_or(0, str::len)..).unwrap_or_default();
-            let apart = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-            let own = if prefix.is_some() && apart.len() == rest.len() { &self.name } else { apart };
-            let own = if prefix.is_some() && rest.is_empty() { "NAME" } else { own };
-            return Some(own.to_owned());
-        }
-        let parts = self.value.as_table()?.iter();
-        parts
-            .into_iter()
-            .find(|(_, value)| is_hook(value.get_ref()))
-            .map(|(name, _)| name.get_ref().to_string())
-    }
-
-    fn may_be_secret(&self) -> bool {
-        self.key.starts_with("hook") && !HARMLESS.contains(&self.name.as_str()) || self.name == "urls"
-    }
-
-    /// A fault: what was found, and what would be right.
-    pub(super) fn wrong(&self, right: &str) {
-        self.fault(format!("found {}; {right}", self.found()));
-    }
-
-    /// A fault in words of its own; for what must not be printed.
-    pub(super) fn fault(&self, what: impl Into<String>) {
-        self.document.fault(self.key_at.clone(), &self.key, what);
-    }
-
-    /// The value as the file has it; only its kind where it may be, or hold, a secret.
-    fn found(&self) -> String {
-        let written = self.document.text.get(self.at.clone()).unwrap_or_default();
-        let credentials = written.contains("://") && written.contains('@');
-        if self.may_be_secret() || credentials {
-            return format!("a value of the type {}", self.value.type_str());
-        }
-        let line: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
-        if line.len() < written.len() { format!("{line}…") } else { line }
     }
 }
-
-const A_LIST: &str = "write a list of texts, such as [\"a\", \"b\"]";
-
-/// Keys of a hook whose values are never secrets.
-const HARMLESS: [&str; 19] = [
-    "method",
-    "timeout",
-    "variable",
-    "accept",
-    "answers",
-    "otherwise",
-    "fetch",
-    "idempotent",
-    "keep_alive",
-    "breaker",
-    "failures",
-    "probe",
-    "cache",
-    "stale_if_error",
-    "redirects",
-    "redirect_hosts",
-    "detach",
-    "insecure",
-    "status",
-];
 
 #[cfg(test)]
 mod tests;

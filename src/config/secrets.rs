@@ -1,93 +1,107 @@
-//! Values that may be secrets: in the file itself, in a file of their own, or in the environment. No fault prints one.
+//! Values that may be secrets: in the configuration, in a file of their own, or in the environment. No fault
+//! shows one.
 
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::raw::{Entry, Mark};
+use super::raw::{Entry, Position};
 use crate::files;
 
-/// The longest secret: far more than a header holds.
+/// The longest secret in bytes, far longer than any header.
 const LONGEST_SECRET: usize = 64 * 1024;
 
-/// The longest file in PEM: four times all the authorities that a machine trusts.
+/// The longest PEM file in bytes, four times as long as the whole trust store of a Debian machine.
 pub(super) const LONGEST_PEM: usize = 1024 * 1024;
 
-/// A value, where it was written down, and whether it was kept elsewhere.
+/// A value that may be a secret.
 #[derive(Debug)]
-pub(super) struct Kept<'d> {
+pub(super) struct SecretValue<'d> {
     pub(super) text: String,
-    pub(super) mark: Mark<'d>,
-    pub(super) elsewhere: bool,
+    pub(super) position: Position<'d>,
+    /// True if the value comes from a file of its own or from the environment.
+    pub(super) is_external: bool,
 }
 
+/// Reads a value in one of three forms:
+///
 /// ```toml
 /// X-Api-Key = "text"
 /// X-Api-Key = { file = "crm.key" }
 /// X-Api-Key = { env = "CRM_KEY" }
 /// ```
-pub(super) fn kept<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
+pub(super) fn secret_value<'d>(entry: Entry<'d>, file: &Path) -> Option<SecretValue<'d>> {
     if entry.is_table() {
-        return elsewhere(entry, file);
+        return external(entry, file);
     }
-    match entry.plain_text() {
-        Some(text) => Some(Kept { text, mark: entry.mark(), elsewhere: false }),
+    match entry.as_text() {
+        Some(text) => Some(SecretValue { text, position: entry.position(), is_external: false }),
         None => {
-            entry.fault("write a text, { file = \"NAME\" } or { env = \"NAME\" }");
+            entry.fault("neither a text nor a table; write a text in quotes, { file = \"NAME\" } or { env = \"NAME\" }");
             None
         }
     }
 }
 
-fn elsewhere<'d>(entry: Entry<'d>, file: &Path) -> Option<Kept<'d>> {
-    let mut source = entry.section()?;
+fn external<'d>(entry: Entry<'d>, file: &Path) -> Option<SecretValue<'d>> {
+    let mut source = entry.table()?;
     let found = match (source.take("file"), source.take("env")) {
-        (Some(entry), None) => of_file(&entry, file).map(|text| (text, entry.mark())),
-        (None, Some(entry)) => of_environment(&entry).map(|text| (text, entry.mark())),
+        (Some(entry), None) => from_file(&entry, file).map(|text| (text, entry.position())),
+        (None, Some(entry)) => from_environment(&entry).map(|text| (text, entry.position())),
         (_, _) => {
-            source.fault("file", "write one of file and env");
+            source.fault("file", "no source, or two; write one of file and env");
             None
         }
     };
-    source.end();
-    let (text, mark) = found?;
+    source.finish();
+    let (text, position) = found?;
     if text.trim().is_empty() {
-        mark.fault("there is nothing in it; write the secret into it");
+        position.fault("empty; write the secret into it");
         return None;
     }
-    Some(Kept { text: text.trim_end_matches(['\r', '\n']).to_owned(), mark, elsewhere: true })
+    Some(SecretValue { text: text.trim_end_matches(['\r', '\n']).to_owned(), position, is_external: true })
 }
 
-fn of_file(entry: &Entry<'_>, file: &Path) -> Option<String> {
-    let content = read(&entry.text()?, file, LONGEST_SECRET).map_err(|fault| entry.fault(fault)).ok()?;
-    let no_text = |_| entry.fault("what is there is not a text; write one line of printable ASCII");
+fn from_file(entry: &Entry<'_>, file: &Path) -> Option<String> {
+    let content = read_file(&entry.text()?, file, LONGEST_SECRET).map_err(|fault| entry.fault(fault)).ok()?;
+    let no_text = |_| entry.fault("not UTF-8; write one line of printable ASCII");
     String::from_utf8(content).map_err(no_text).ok()
 }
 
-fn of_environment(entry: &Entry<'_>) -> Option<String> {
+fn from_environment(entry: &Entry<'_>) -> Option<String> {
     let name = entry.text()?;
     let missing = |_| {
         entry.fault(format!(
-            "the environment has no variable {name}; set it (in the unit Environment=, which a shell does not see)"
+            "the environment has no variable {name}; set it (for the service: Environment= in its unit)"
         ));
     };
     env::var(&name).map_err(missing).ok()
 }
 
-/// The content of a file that the configuration names, of at most so many bytes.
-pub(super) fn read(name: &str, file: &Path, most: usize) -> Result<Vec<u8>, String> {
+/// Reads a file that the configuration names, of at most `longest` bytes.
+///
+/// # Errors
+/// Returns the text of a fault if the file cannot be read.
+pub(super) fn read_file(name: &str, file: &Path, longest: usize) -> Result<Vec<u8>, String> {
     let path = located(Path::new(name), file);
-    files::regular(&path, most).map_err(|error| {
-        let remedy = match (files::right_file(&error, most), error.kind()) {
-            (Some(right), _) => &format!("name {right}"),
-            (None, io::ErrorKind::NotFound) => "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)",
-            (None, _) => "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), or run this as who may read it",
+    files::read_regular(&path, longest).map_err(|error| {
+        let remedy = match files::required_file(&error, longest) {
+            Some(required) => format!("name {required}"),
+            None if error.kind() == io::ErrorKind::NotFound => MISSING_REMEDY.to_owned(),
+            None => UNREADABLE_REMEDY.to_owned(),
         };
         format!("cannot read {}: {error}; {remedy}", path.display())
     })
 }
 
-/// An absolute name, one among the service's credentials, or one beside the configuration.
+const MISSING_REMEDY: &str =
+    "put it beside the configuration, or hand it to the service (LoadCredential= of its unit)";
+
+const UNREADABLE_REMEDY: &str = "hand it to the service (systemctl edit dialhook; [Service] LoadCredential=NAME:FILE), \
+                                 or run this as a user who may read it";
+
+/// Returns the path of a file name: absolute, among the credentials of the service (systemd.exec(5)), or in
+/// the folder of the configuration.
 fn located(name: &Path, file: &Path) -> PathBuf {
     let credential = env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(name));
     match credential.filter(|path| path.exists()) {

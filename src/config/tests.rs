@@ -1,4 +1,4 @@
-//! What the file may say, and what is said of it.
+//! The config module owns these rules: the keys of the file, their defaults, and their faults.
 
 use std::fs;
 use std::time::Duration;
@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::*;
 use crate::hook::Timeout;
 use crate::variable::{Accept, Value};
+
+/// Every key that holds a duration.
+mod durations;
 
 pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
     Config::parse(text, Path::new("/etc/dialhook/dialhook.toml")).map_err(|error| {
@@ -69,20 +72,8 @@ fn every_key_means_what_the_contract_says() {
 }
 
 #[test]
-fn a_timeout_may_be_a_text_or_a_number() {
-    for (written, seconds) in [("2", 2.0), ("2.5", 2.5), ("\"2s\"", 2.0), ("\"1500ms\"", 1.5)] {
-        let config = parse(&format!("[hook.x]\nurl = \"http://h/\"\ntimeout = {written}\n")).unwrap();
-        assert_eq!(
-            config.policy.hooks["x"].timeout.get().as_secs_f64().to_string(),
-            f64::to_string(&seconds),
-            "{written}"
-        );
-    }
-}
-
-#[test]
-#[expect(clippy::too_many_lines, reason = "a file with every fault, and what is said of it")]
-fn every_fault_is_told_at_once_with_line_key_and_remedy() {
+#[expect(clippy::too_many_lines, reason = "a file with every fault, and the list of them")]
+fn one_reading_finds_every_fault_with_its_line_its_key_and_a_remedy() {
     let faults = parse(
         "compnay = \"acme\"\n\
          [listen]\n\
@@ -119,46 +110,45 @@ fn every_fault_is_told_at_once_with_line_key_and_remedy() {
         "6: calls.urls: not an http or https URL; begin with https://",
         "8: limits.calls: found 0; write a number from 1 to 1000000",
         "9: hook.webhook: this name is reserved for ad hoc steps; choose another one",
-        "11: hook.a b: a hook's name stands in addresses; write letters, digits, `_`, `-` and `.`",
-        "11: hook.a b.url: missing; write where the webhook is",
+        "11: hook.a b: the name of a hook is part of an address; write letters, digits, `_`, `-` and `.` only",
+        "11: hook.a b.url: missing; write the URL of the webhook",
         "12: hook.a b.method: found \"PUT\"; write \"GET\" or \"POST\"",
         "14: hook.crm.url: unknown placeholder `{caler_number}`; did you mean `{caller_number}`?",
-        "15: hook.crm.timeout: found \"20s\"; write \"1s\" to \"10s\"; a bare number is seconds",
+        "15: hook.crm.timeout: found \"20s\"; write a value from 1s to 10s, such as \"2s\"",
         "16: hook.crm.variable: found \"CALLERID(name)\"; write a name of letters, digits and `_`",
         "17: hook.crm.accept: found \"all\"; write \"word\" or \"text\"",
-        "18: hook.crm.answers: found [\" sales\"]; an answer is trimmed before it is compared",
-        "19: hook.crm.otherwise: found \"a\\\"b\"; a channel variable cannot hold `\"`, `$` or `\\` safely",
-        "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; A stands there twice; once is enough",
+        "18: hook.crm.answers: found [\" sales\"]; write it without white space at its ends",
+        "19: hook.crm.otherwise: found \"a\\\"b\"; leave out `\"`, `$` and `\\`, which a channel variable cannot hold safely",
+        "20: hook.crm.fetch: found [\"A\", \"A\", \"B C\"]; write A only once",
         "20: hook.crm.fetch: found \"B C\"; the name of a variable that is read has 1 to 256 letters, digits, `_`, `-` and `.`",
-        "21: hook.crm.headers.Host: this header belongs to the connection; leave it out",
-        "21: hook.crm.headers.b d: not the name of a header; write letters, digits and hyphens",
+        "21: hook.crm.headers.Host: dialhook sets this header for each connection; leave it out",
+        "21: hook.crm.headers.b d: not a header name; write letters, digits and hyphens",
         "21: hook.crm.headers.X-Key.file: cannot read /nonexistent: No such file",
         "21: hook.crm.headers.Y: unknown placeholder `{uid}`; did you mean `{uuid}`?",
-        "21: hook.crm.headers.Z: write a text, { file = \"NAME\" } or { env = \"NAME\" }",
+        "21: hook.crm.headers.Z: neither a text nor a table; write a text in quotes, { file = \"NAME\" } or { env = \"NAME\" }",
         "22: hook.crm.timout: unknown key; did you mean `timeout`?",
-        "25: hook.later.variable: found \"webhook_status\"; WEBHOOK_CODE, WEBHOOK_REASON, WEBHOOK_STATUS report",
-        "26: hook.later.answers: found []; write the words that are accepted, or leave the key out",
+        "25: hook.later.variable: found \"webhook_status\"; dialhook sets WEBHOOK_CODE, WEBHOOK_REASON, WEBHOOK_STATUS itself",
+        "26: hook.later.answers: found []; write the accepted values, or leave the key out",
     ];
     for (fault, start) in faults.iter().zip(expected) {
-        assert!(fault.starts_with(start), "said   {fault}\nwanted {start}");
+        assert!(fault.starts_with(start), "found    {fault}\nexpected {start}");
     }
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
 }
 
 #[test]
-fn who_may_connect_must_be_said_for_a_listener_that_others_reach() {
+fn a_listener_that_other_machines_reach_needs_allow() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\n";
-    assert!(parse(open).unwrap_err()[0].contains("needs listen.allow, such as [\"10.1.0.0/16\"]"));
-    let config = parse(&format!("{open}allow = [\"10.1.0.0/16\"]\n")).unwrap();
-    assert_eq!(
-        config.policy.urls,
-        AllowedUrls::Prefixes(Vec::new()),
-        "then no ad hoc URL is asked unless allowed"
+    assert!(
+        parse(open).unwrap_err()[0]
+            .contains("set listen.allow for an address that is not loopback, such as [\"10.1.0.0/16\"]")
     );
+    let config = parse(&format!("{open}allow = [\"10.1.0.0/16\"]\n")).unwrap();
+    assert_eq!(config.policy.urls, AllowedUrls::Prefixes(Vec::new()), "no ad hoc URL is allowed by default");
 }
 
 #[test]
-fn allow_that_shuts_out_a_loopback_listener_is_noticed() {
+fn an_allow_without_loopback_is_noticed() {
     let notices =
         |allow: &str| parse(&format!("[listen]\nfreeswitch = false\nallow = [{allow}]\n")).unwrap().notices;
     assert!(
@@ -187,7 +177,7 @@ fn a_network_of_ipv4_may_be_written_as_ipv6() {
 }
 
 #[test]
-fn an_allow_that_lets_nobody_in_is_noticed() {
+fn an_empty_allow_is_noticed() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nfreeswitch = false\nallow = []\n";
     let notices = |observer: &str| parse(&format!("{open}{observer}")).unwrap().notices;
     let told = |name| {
@@ -198,14 +188,14 @@ fn an_allow_that_lets_nobody_in_is_noticed() {
 }
 
 #[test]
-fn a_network_is_shown_as_what_it_means() {
+fn a_network_is_shown_without_its_host_bits() {
     let config = parse("[listen]\nallow = [\"10.1.2.3/16\", \"127.0.0.1\", \"fd00::1/8\"]\n").unwrap();
     let shown: Vec<_> = config.listen.allow.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.1.0.0/16", "127.0.0.1/32", "fd00::/8"]);
 }
 
 #[test]
-fn a_file_in_another_encoding_is_told_with_its_line() {
+fn a_file_that_is_not_utf_8_is_a_fault_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dialhook.toml");
     fs::write(&file, b"# a\n# caf\xe9\n").unwrap();
@@ -216,7 +206,7 @@ fn a_file_in_another_encoding_is_told_with_its_line() {
 }
 
 #[test]
-fn a_hook_that_lacks_its_prefix_is_recognised() {
+fn a_hook_without_its_prefix_is_recognised() {
     let faults = parse("[crm]\nurl = \"http://h/\"\n[hook.a]\nulr = \"http://h/\"\nurl = \"http://h/\"\n")
         .unwrap_err();
     assert_eq!(
@@ -226,18 +216,18 @@ fn a_hook_that_lacks_its_prefix_is_recognised() {
 }
 
 #[test]
-fn the_observer_is_on_loopback_unless_said_otherwise() {
+fn the_observer_is_on_loopback_by_default() {
     let observer = |listen: &str| parse(&format!("[listen]\n{listen}")).map(|config| config.listen.observer);
     assert_eq!(observer(""), Ok(Some("127.0.0.1:9573".parse().unwrap())));
     assert_eq!(observer("observer = false\n"), Ok(None));
-    assert!(observer("observer = \"0.0.0.0:9573\"\n").unwrap_err()[0].contains("needs listen.allow"));
+    assert!(observer("observer = \"0.0.0.0:9573\"\n").unwrap_err()[0].contains("set listen.allow"));
     assert!(observer("observer = \"0.0.0.0:9573\"\nallow = [\"10.1.0.0/16\"]\n").is_ok());
     let faults = observer("observer = \"127.0.0.1:8084\"\n").unwrap_err();
-    assert_eq!(faults, ["2: listen.observer: the same address as listen.freeswitch; give each its own port"]);
+    assert_eq!(faults, ["2: listen.observer: the same address as listen.freeswitch; write another port"]);
 }
 
 #[test]
-fn allow_is_asked_for_an_observer_that_others_can_reach_only() {
+fn allow_limits_an_observer_only_if_it_is_not_on_loopback() {
     let allows = |listen: &str, peer: &str| {
         let text = format!("[listen]\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n{listen}");
         parse(&text).unwrap().listen.observer_allows(peer.parse().unwrap())
@@ -250,7 +240,7 @@ fn allow_is_asked_for_an_observer_that_others_can_reach_only() {
 }
 
 #[test]
-fn numbers_are_shown_only_where_that_is_wished() {
+fn telephone_numbers_are_masked_by_default() {
     assert!(!parse("").unwrap().numbers);
     assert!(parse("[log]\nnumbers = true\n").unwrap().numbers);
     let faults = parse("[log]\nnumbers = \"yes\"\nnumber = true\n").unwrap_err();
@@ -271,7 +261,7 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
     assert_eq!(headers["x-key"], "geheim");
     fs::write(folder.path().join("empty.key"), "\n").unwrap();
     let empty = Config::parse(&hook("{ X-Key = { file = \"empty.key\" } }"), &file).unwrap_err().to_string();
-    assert!(empty.contains("there is nothing in it"), "{empty}");
+    assert!(empty.contains("empty; write the secret into it"), "{empty}");
     assert!(headers.values().all(http::HeaderValue::is_sensitive));
     assert!(!format!("{config:?}").contains("geheim"));
 
@@ -285,7 +275,7 @@ fn a_secret_comes_from_a_file_or_the_environment_and_is_never_shown() {
 }
 
 #[test]
-fn what_is_set_otherwise_can_be_carried_by_every_switch() {
+fn a_text_that_a_switch_cannot_carry_is_a_fault() {
     for text in ["ARRAY::a", "a$b", "a\\\\b", "a\\\"b", "a\\nb", &"x".repeat(1025)] {
         for key in [format!("otherwise = \"{text}\""), format!("answers = [\"{text}\"]")] {
             let faults = parse(&format!("[hook.a]\nurl = \"http://h/\"\n{key}\n")).unwrap_err();
@@ -295,7 +285,7 @@ fn what_is_set_otherwise_can_be_carried_by_every_switch() {
 }
 
 #[test]
-fn no_fault_shows_what_may_be_a_secret() {
+fn no_fault_shows_a_value_that_may_be_a_secret() {
     for text in [
         "[hook.a]\nurl = [\"http://u:geheim@h/\"]\n",
         "[hook.a]\nurl = \"ftp://u:geheim@h/\"\n",
@@ -313,19 +303,19 @@ fn no_fault_shows_what_may_be_a_secret() {
 }
 
 #[test]
-fn a_header_stands_there_once_whatever_its_letters() {
+fn the_same_header_in_other_letters_is_a_fault() {
     let faults =
         parse("[hook.a]\nurl = \"http://h/\"\nheaders = { X-A = \"1\", x-a = \"2\" }\n").unwrap_err();
     assert_eq!(
         faults,
         [
-            "3: hook.a.headers.x-a: this header stands there twice; names are the same in letters of either case"
+            "3: hook.a.headers.x-a: this header is set twice (the case of its letters does not matter); leave one of them out"
         ]
     );
 }
 
 #[test]
-fn a_header_that_cannot_be_is_a_fault() {
+fn a_header_that_no_hook_may_set_is_a_fault() {
     for header in [
         "User-Agent = \"x\"",
         "webhook-id = \"x\"",
@@ -340,17 +330,17 @@ fn a_header_that_cannot_be_is_a_fault() {
 }
 
 #[test]
-fn a_configuration_that_cannot_listen_is_a_fault() {
+fn a_configuration_without_a_usable_listener_is_a_fault() {
     let listen = |lines: &str| parse(&format!("[listen]\n{lines}"));
     assert!(
-        listen("asterisk = false\nfreeswitch = false\n").unwrap_err()[0].contains("nothing to listen on")
+        listen("asterisk = false\nfreeswitch = false\n").unwrap_err()[0].contains("no listener for a switch")
     );
     assert!(listen("freeswitch = \"127.0.0.1:4573\"\n").unwrap_err()[0].contains("the same address"));
     assert!(listen("asterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\n").is_ok());
 }
 
 #[test]
-fn a_number_is_read_as_toml_writes_it() {
+fn a_number_may_have_every_notation_of_toml() {
     let calls =
         |number: &str| parse(&format!("[limits]\ncalls = {number}\n")).map(|config| config.limits.calls);
     assert_eq!([calls("0x10"), calls("0o17"), calls("1_000")].map(Result::unwrap), [16, 15, 1000]);
@@ -358,44 +348,19 @@ fn a_number_is_read_as_toml_writes_it() {
 }
 
 #[test]
-fn patience_is_one_to_thirty_seconds() {
-    let patience = |value: &str| parse(&format!("[limits]\npatience = {value}\n")).map(|c| c.limits.patience);
-    assert_eq!(
-        ["1", "\"30s\"", "1.5"].map(patience).map(Result::unwrap),
-        [1000, 30_000, 1500].map(Duration::from_millis)
-    );
-    for value in ["0.9", "\"31s\"", "\"-5s\"", "\"soon\"", "\"infs\"", "true"] {
-        let faults = patience(value).unwrap_err();
-        assert!(faults[0].contains(&format!("found {value}; write \"1s\" to \"30s\"")), "{faults:?}");
-    }
-}
-
-#[test]
-fn the_drain_notice_is_none_to_thirty_seconds() {
-    let notice =
-        |value: &str| parse(&format!("[limits]\ndrain_notice = {value}\n")).map(|c| c.limits.drain_notice);
-    assert_eq!(
-        ["0", "\"30s\"", "0.5"].map(notice).map(Result::unwrap),
-        [0, 30_000, 500].map(Duration::from_millis)
-    );
-    for value in ["\"31s\"", "\"-1s\"", "false"] {
-        let faults = notice(value).unwrap_err();
-        assert!(faults[0].contains(&format!("found {value}; write \"0s\" to \"30s\"")), "{faults:?}");
-    }
-}
-
-#[test]
-fn the_default_file_may_be_missing_and_a_named_one_may_not() {
+fn a_missing_file_that_was_named_is_an_error() {
     let missing = Path::new("/nonexistent/dialhook.toml");
     let error = Config::load(Some(missing)).unwrap_err().to_string();
     assert!(error.starts_with("cannot read /nonexistent/dialhook.toml: No such file"), "{error}");
 }
 
 #[test]
-fn a_hook_has_no_name_that_metrics_give_to_those_that_there_are_not() {
+fn a_hook_cannot_be_named_unknown() {
     let faults = parse("[hook.unknown]\nurl = \"http://h/\"\n").unwrap_err();
     assert_eq!(
         faults,
-        ["1: hook.unknown: this name is what metrics call every hook that there is not; choose another one"]
+        [
+            "1: hook.unknown: this name is reserved: metrics use it for every hook that does not exist; choose another one"
+        ]
     );
 }

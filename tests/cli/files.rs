@@ -1,4 +1,4 @@
-//! What is read of the files that an administrator names, and of what is none.
+//! The files module owns these rules: files that cannot be read, are too long, or are not files.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::util::{configured, dialhook, run, skipped, told, within_patience};
 
-/// `check` of what comes through a pipe.
+/// Runs `check` on a configuration from a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
     let mut command = dialhook(&["check", "--config", "/dev/stdin"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -24,14 +24,14 @@ async fn piped(text: &str) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn check_reads_what_a_shell_pipes_into_it() {
+async fn check_reads_a_configuration_from_a_pipe() {
     let (status, out, err) = piped("[hook.crm]\nurl = \"http://h/\"\n").await;
     assert_eq!((status, err.as_str()), (0, ""));
     assert!(out.contains("/dev/stdin: no fault, 1 hook\n"), "{out}");
 }
 
 #[tokio::test]
-async fn check_reads_no_more_than_anybody_writes() {
+async fn check_refuses_a_configuration_that_is_too_long() {
     let most = "#".repeat(1024 * 1024);
     assert_eq!(piped(&most).await.0, 0);
     let (status, _, err) = piped(&(most + "#")).await;
@@ -47,7 +47,7 @@ async fn check_reads_no_more_than_anybody_writes() {
     );
 }
 
-/// What `check` says of a hook with this key, where its file is made so.
+/// Returns the faults of a hook with this key, whose file is created by `make`.
 async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
     let (folder, file) = configured(&format!("[hook.crm]\nurl = \"https://h/\"\n{key}\n"));
     make(&folder.path().join("beside")).await;
@@ -55,7 +55,7 @@ async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_is_a_file_that_a_header_could_hold() {
+async fn a_secret_is_a_regular_file_of_limited_length() {
     const KEY: &str = "bearer = { file = \"beside\" }";
     let of_length =
         async |length| of_a_file(KEY, async |path| fs::write(path, vec![b'x'; length]).unwrap()).await;
@@ -77,7 +77,7 @@ async fn a_secret_is_a_file_that_a_header_could_hold() {
 }
 
 #[tokio::test]
-async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
+async fn a_pem_file_may_be_longer_than_a_secret() {
     let of_length = async |length| {
         let make = async |path: &Path| fs::write(path, vec![b'x'; length]).unwrap();
         of_a_file("ca = \"beside\"", make).await
@@ -89,11 +89,13 @@ async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_not_there_is_not_told_as_one_without_hooks() {
+async fn a_missing_configuration_is_not_reported_as_one_without_hooks() {
     if Path::new(DEFAULT_PATH).exists() {
         return skipped("a missing configuration: this machine has one");
     }
-    let remedy = format!("because there is no file {DEFAULT_PATH}; make it, or name another with --config");
+    let remedy = format!(
+        "because the file {DEFAULT_PATH} does not exist; create it, or name another file with --config"
+    );
     let (status, _, err) = run(&["try", "crm"]).await;
     assert_eq!((status, err), (2, format!("dialhook: no hook `crm`, {remedy}\n")));
     let (folder, _) = configured("");
@@ -101,11 +103,11 @@ async fn a_configuration_that_is_not_there_is_not_told_as_one_without_hooks() {
     fs::write(&dialplan, "exten => 1,1,AGI(agi://127.0.0.1/crm)\n").unwrap();
     let (status, _, err) = run(&["check", dialplan.to_str().unwrap()]).await;
     assert_eq!(status, 1);
-    assert!(err.ends_with(&format!(": there is no such hook, {remedy}\n")), "{err}");
+    assert!(err.ends_with(&format!(": no such hook, {remedy}\n")), "{err}");
 }
 
 #[tokio::test]
-async fn a_dialplan_that_never_ends_or_is_a_folder_is_told() {
+async fn a_dialplan_that_is_a_device_or_a_folder_is_an_error() {
     let (folder, file) = configured("");
     let (file, path) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let (status, _, err) = run(&["check", "--config", file, "/dev/zero", path]).await;

@@ -1,8 +1,8 @@
-//! What `try` says of an answer besides what a call would hear.
+//! The hook module owns these rules: the notes of `try` about an answer.
 
 use crate::util::{FakeWebhook, Reply, configured, run};
 
-/// What `try` prints of a hook whose webhook answers so, and its status.
+/// Returns the exit status and the output of `try` on a hook whose webhook answers with `body`.
 async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
     let webhook = FakeWebhook::start(move |_| Reply::json(body)).await;
     let (_folder, file) = configured(&format!("[hook.crm]\nurl = \"{}\"\n{keys}\n", webhook.url("/")));
@@ -14,7 +14,7 @@ async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
 const SET: &str = "set = { ROUTE = \"/route\" }";
 
 #[tokio::test]
-async fn try_says_that_the_answer_has_none_of_the_parts() {
+async fn try_notes_an_answer_without_any_part_of_set() {
     for body in [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#] {
         let (status, out) = tried(body, SET, &[]).await;
         assert_eq!(status, 0, "{out}");
@@ -32,7 +32,7 @@ async fn try_says_that_the_answer_has_none_of_the_parts() {
 }
 
 #[tokio::test]
-async fn try_says_how_set_reads_a_json_string() {
+async fn try_notes_that_set_can_read_a_json_string() {
     let (status, out) = tried("\"sales\"", "variable = \"CRM\"", &[]).await;
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("the answer is a JSON string. use set to read JSON"), "{out}");

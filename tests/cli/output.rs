@@ -1,11 +1,11 @@
-//! Where the output of a command goes: a reader who has enough, and a disk that is full.
+//! The cli module owns these rules: a reader that closes the output early, and a full disk.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
 use crate::util::{FakeWebhook, Reply, configured, dialhook, told, within_patience};
 
-/// Every command that prints, with what it needs.
+/// Returns every command that prints, with the files and the webhook that it needs.
 async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (folder, file) =
@@ -24,20 +24,20 @@ async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     (folder, webhook, commands.collect())
 }
 
-/// The exit status of a command whose standard output is this, and what it said on standard error.
+/// Runs a command with this standard output. Returns its exit status and its standard error.
 async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
     let words: Vec<_> = command.iter().map(String::as_str).collect();
     let mut program = dialhook(&words);
     program.stdout(output).stderr(Stdio::piped());
     let child = program.spawn().unwrap();
-    // its own copy of the output would keep a pipe's other end open
+    // a copy of the output here would keep the pipe open
     drop(program);
     let (status, _, err) = told(&within_patience("the program", child.wait_with_output()).await.unwrap());
     (status, err)
 }
 
 #[tokio::test]
-async fn a_reader_who_has_enough_is_no_fault_of_any_command() {
+async fn a_closed_pipe_is_not_an_error_of_any_command() {
     let (_folder, _webhook, commands) = printing().await;
     for command in commands {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -47,7 +47,7 @@ async fn a_reader_who_has_enough_is_no_fault_of_any_command() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_by_every_command() {
+async fn every_command_reports_a_full_disk() {
     let (_folder, _webhook, commands) = printing().await;
     for command in commands {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -59,7 +59,7 @@ async fn a_full_disk_is_told_by_every_command() {
 }
 
 #[tokio::test]
-async fn nobody_need_read_what_is_wrong() {
+async fn a_closed_standard_error_does_not_change_the_exit_status() {
     let (_folder, file) = configured("[hook.crm]\n");
     let file = file.to_str().unwrap();
     for (command, expected) in

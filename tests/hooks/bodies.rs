@@ -185,7 +185,7 @@ async fn a_body_that_cannot_be_is_a_fault_of_the_configuration() {
         ("method = \"GET\"\nbody = \"form\"", "a GET has no body"),
         ("method = \"GET\"\nfields = [\"uuid\"]", "a GET has no body"),
         ("headers = { X = \"{nope}\" }", "unknown placeholder"),
-        ("headers = { Host = \"x\" }", "belongs to the connection"),
+        ("headers = { Host = \"x\" }", "sets this header for each connection"),
         ("headers = { Webhook-Id = \"x\" }", "dialhook sets this header itself"),
     ] {
         let said = fault(&format!("{url}{hook}")).await;

@@ -304,7 +304,7 @@ async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
         let (_folder, file) =
             configured(&format!("[hook.crm]\nurl = \"http://h/\"\ncache = \"60s\"\n{keys}\n"));
         let (status, _, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
-        assert!(status == 1 && err.contains("no two calls ask the same"), "{keys}: {err}");
+        assert!(status == 1 && err.contains("no two calls make the same request"), "{keys}: {err}");
     }
 }
 

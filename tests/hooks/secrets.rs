@@ -78,7 +78,7 @@ fn a_token_beside_a_user_in_the_url_is_a_fault() {
     let hook = "[hook.crm]\nurl = \"http://pbx:geheim@h/\"\nbearer = \"token\"\n";
     let fault = Config::parse(hook, Path::new("dialhook.toml")).unwrap_err().to_string();
     assert!(
-        fault.contains(":3: hook.crm.bearer: one of bearer, basic,") && !fault.contains("geheim"),
+        fault.contains(":3: hook.crm.bearer: credentials in several places; ") && !fault.contains("geheim"),
         "{fault}"
     );
 }

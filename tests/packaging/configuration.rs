@@ -1,4 +1,4 @@
-//! The configuration that the package installs, key by key.
+//! The packaging owns these rules: the configuration that the package installs, key by key.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ struct Commented {
     value: String,
 }
 
-/// Keys that mean nothing without others: those of the file, or lines of their own.
+/// The keys that have no effect without others, which are keys of the file or whole lines.
 const TOGETHER: [(&str, &[&str]); 5] = [
     ("certificate", &["key"]),
     ("key", &["certificate"]),
@@ -26,17 +26,17 @@ const TOGETHER: [(&str, &[&str]); 5] = [
 ];
 
 #[test]
-fn as_it_is_installed_it_changes_nothing() {
+fn the_installed_configuration_changes_no_default() {
     let folder = with_files();
     assert_eq!(meaning(&shipped(), &folder).unwrap(), format!("{:?}", Config::default()));
 }
 
 #[test]
-fn it_has_every_key_that_the_program_knows_and_no_other() {
+fn the_installed_configuration_has_every_key_and_no_other() {
     let shipped = shipped();
     let mut there: Vec<_> =
         commented(&shipped).iter().map(|key| format!("{}.{}", key.section, key.name)).collect();
-    // the file's own keys are tables, but for one; those within a hook stand there as values
+    // `company` is the only key outside of a table; the tables within a hook are shown as values
     let mut known: Vec<_> = known_keys()
         .into_iter()
         .filter(|(table, _)| !table.is_empty() && !table.starts_with("hook.NAME."))
@@ -52,7 +52,7 @@ fn it_has_every_key_that_the_program_knows_and_no_other() {
 }
 
 #[test]
-fn each_key_can_be_used_as_it_stands_and_shows_the_default_of_the_reference() {
+fn each_key_of_the_installed_configuration_is_valid_and_shows_its_default() {
     let folder = with_files();
     let (text, defaults) = (shipped(), documented_defaults());
     let keys = commented(&text);
@@ -77,7 +77,7 @@ fn shipped() -> String {
     fs::read_to_string(root().join("packaging/dialhook.toml")).unwrap()
 }
 
-/// The keys of the file; a `#` without a blank after it stands before each.
+/// Returns the keys of the file. A `#` without a space stands before each.
 fn commented(text: &str) -> Vec<Commented> {
     let (mut section, mut keys) = (String::new(), Vec::new());
     for line in text.lines() {
@@ -92,7 +92,7 @@ fn commented(text: &str) -> Vec<Commented> {
     keys
 }
 
-/// A file with one of the keys and what it needs, or the same just without it.
+/// Returns a file with one key and the keys that it needs, or the same file without that key.
 fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
     let line = |name: &str| match keys.iter().find(|other| other.section == key.section && other.name == name)
     {
@@ -117,17 +117,18 @@ fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
     text
 }
 
-/// What the program understands, without the file's name and without which values the file says itself.
+/// Returns the meaning of a text, without the name of the file and the fields that depend on the text alone.
 fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;
-    config.says_limits = false;
-    // these texts are put together, and written to no file
+    config.sets_limits = false;
+    // the text does not come from a file
     config.completeness = Completeness::default();
     Ok(format!("{config:?}"))
 }
 
-/// The defaults that docs/configuration.md shows as values, by table and key: of a row with several keys, the first's.
+/// Returns the defaults in docs/configuration.md by table and key. A row with several keys has the default of
+/// the first.
 fn documented_defaults() -> BTreeMap<(String, String), String> {
     let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();

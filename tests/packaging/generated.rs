@@ -1,4 +1,4 @@
-//! Manual pages and completions: what is checked in is what the program and its reference would make.
+//! The packaging owns this rule: the manual pages and completions in the repository are up to date.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use clap_mangen::Man;
 use super::roff::{Page, from_markdown};
 use crate::manual::{known_keys, root};
 
-/// Makes the files anew.
+/// The command that renews the files.
 const RENEW: &str = "DIALHOOK_RENEW=1 cargo test packaging::generated";
 
 #[test]
-fn what_is_generated_is_up_to_date() {
+fn the_generated_files_are_up_to_date() {
     let folder = root().join("packaging");
     let generated = [
         ("man/dialhook.1", dialhook_1()),
@@ -28,7 +28,7 @@ fn what_is_generated_is_up_to_date() {
     assert!(stale.is_empty(), "in packaging/ these are not up to date: {}; {RENEW}", names.join(", "));
 }
 
-/// Whether the file has this text; writes it first where the files are made anew.
+/// True if the file has this text. Writes the text first if the files are to be renewed.
 fn agrees(file: &Path, text: &str) -> bool {
     if std::env::var_os("DIALHOOK_RENEW").is_some() {
         fs::write(file, text).unwrap();

@@ -99,7 +99,7 @@ async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_say
     ] {
         manager.configure(text);
         daemon.signal("HUP").await;
-        let line = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        let line = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(line.contains(why), "{line}");
         assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
     }
@@ -115,7 +115,7 @@ async fn check_says_beforehand_what_a_reload_would_refuse() {
         let (_folder, file) = configured(text);
         let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
         assert_eq!(status, 0, "{said}");
-        let note = "note       the last line does not end with a line feed, so that a reload takes the file for half-written";
+        let note = "note       the last line has no line feed at its end, so a reload would refuse the file as half-written";
         assert_eq!(said.contains(note), noted, "{said}");
     }
 }

@@ -84,12 +84,12 @@ mod by_a_signal {
         manager.configure(&format!("{right}timout = 3\n[limits]\ncalls = 0\n"));
         daemon.signal("HUP").await;
         let file = manager.file().display().to_string();
-        let first = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        let first = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(
             first.contains(&format!("{file}:9: hook.crm.timout: unknown key; did you mean `timeout`?")),
             "{first}"
         );
-        let second = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
+        let second = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(second.contains(&format!("{file}:11: limits.calls: found 0; write a number")), "{second}");
         let notice = manager.hears("READY=1").await;
         assert!(notice.contains(&format!("STATUS=reload refused: {file}:9: hook.crm.timout")), "{notice}");

@@ -61,7 +61,7 @@ async fn a_second_signal_ends_it_while_it_gives_notice() {
 async fn a_reload_that_comes_while_it_stops_is_refused_aloud() {
     giving_notice(async |daemon| {
         daemon.signal("HUP").await;
-        daemon.logs("reload refused, the configuration before holds: dialhook is stopping").await;
+        daemon.logs("reload refused, the old configuration stays in use: dialhook is stopping").await;
         daemon.signal("TERM").await;
     })
     .await;

@@ -1,4 +1,4 @@
-//! The demo's switch: a call that Asterisk 22 made, spoken again.
+//! Replays a recorded call of Asterisk 22.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,43 +9,47 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// The environment of a SIP call, as Asterisk 22.10 sent it, but for the address and the caller's name.
+/// The AGI environment of a SIP call, recorded from Asterisk 22.10. The address and the caller's name were
+/// changed.
 const ENVIRONMENT: &str = include_str!("environment.txt");
 
-/// What that Asterisk knew besides.
-const KNOWN: [(&str, &str); 4] = [
+/// The values that the recorded call had for the questions of dialhook.
+const VARIABLES: [(&str, &str); 4] = [
     ("CALLERID(num-pres)", "allowed_not_screened"),
     ("CHANNEL(linkedid)", "1795416036.0"),
     ("CHANNEL(pjsip,call-id)", "2f1c9e0b%40127.0.0.1"),
     ("CALLERID(dnid)", "106"),
 ];
 
-/// Plays the call; returns the variables that were set, in their order.
+/// Replays the call. Returns the variables that dialhook set, in their order.
 pub(super) async fn call(
     daemon: SocketAddr,
-    story: &UnboundedSender<Line>,
+    transcript: &UnboundedSender<Line>,
 ) -> io::Result<Vec<(String, String)>> {
-    let tell = |who, text: &str| drop(story.send(Line { who, text: text.to_owned() }));
+    let show = |who, text: &str| drop(transcript.send(Line { who, text: text.to_owned() }));
     let (read, mut write) = TcpStream::connect(daemon).await?.into_split();
     let mut lines = BufReader::new(read).lines();
     let mut set = Vec::new();
 
     let shown = ["agi_request", "agi_channel", "agi_callerid", "agi_extension"];
     let about = |line: &&str| shown.iter().any(|name| line.starts_with(&format!("{name}: ")));
-    tell("Asterisk says", "agi_network: yes");
-    ENVIRONMENT.lines().filter(about).for_each(|line| tell("", line));
-    tell("", &format!("… {} lines, and an empty one", ENVIRONMENT.lines().count() - 1));
+    show("Asterisk says", "agi_network: yes");
+    ENVIRONMENT.lines().filter(about).for_each(|line| show("", line));
+    show("", &format!("… {} lines in all, and an empty line", ENVIRONMENT.lines().count() - 1));
     write.write_all(ENVIRONMENT.as_bytes()).await?;
 
     while let Some(line) = lines.next_line().await? {
         if let Some(question) = line.strip_prefix("GET FULL VARIABLE ") {
-            let reply = format!("200 result=1 ({})", answered(question.trim_matches('"')));
-            tell("dialhook asks", &shortened(&line));
-            tell("", "(a random word, which proves that no caller forged this, and what is not known yet)");
-            tell("Asterisk replies", &shortened(&reply));
+            let reply = format!("200 result=1 ({})", expanded(question.trim_matches('"')));
+            show("dialhook asks", &shortened(&line));
+            show(
+                "",
+                "(a nonce, whose echo proves that no caller forged the call, and the data that is still missing)",
+            );
+            show("Asterisk replies", &shortened(&reply));
             write.write_all(format!("{reply}\n").as_bytes()).await?;
         } else {
-            tell(if set.is_empty() { "dialhook sets" } else { "" }, &line);
+            show(if set.is_empty() { "dialhook sets" } else { "" }, &line);
             set.extend(assigned(&line));
             write.write_all(b"200 result=1\n").await?;
         }
@@ -53,15 +57,15 @@ pub(super) async fn call(
     Ok(set)
 }
 
-/// The question with every expression expanded.
-fn answered(question: &str) -> String {
-    let values = KNOWN
+/// Returns the question with its expressions expanded, as Asterisk would.
+fn expanded(question: &str) -> String {
+    let values = VARIABLES
         .iter()
         .fold(question.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
     values.replace("${URIENCODE(", "").replace(")}", "")
 }
 
-/// Enough of a line to recognise it.
+/// Shortens a line to the width of a terminal.
 fn shortened(line: &str) -> String {
     if line.len() <= 76 {
         line.to_owned()
@@ -70,7 +74,7 @@ fn shortened(line: &str) -> String {
     }
 }
 
-/// Name and value of a `SET VARIABLE`.
+/// Returns the name and the value of a `SET VARIABLE`.
 fn assigned(line: &str) -> Option<(String, String)> {
     let (name, value) = line.strip_prefix("SET VARIABLE ")?.split_once(' ')?;
     Some((name.to_owned(), value.trim_matches('"').to_owned()))

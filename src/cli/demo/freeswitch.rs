@@ -1,4 +1,4 @@
-//! The demo's other switch: a SIP call that FreeSWITCH 1.11 had, spoken again.
+//! Replays a recorded SIP call of FreeSWITCH 1.11.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,38 +9,38 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// The channel data of a call in a static socket, as FreeSWITCH 1.11.2 sent it, but for the address.
+/// The channel data of a call on a static socket, recorded from FreeSWITCH 1.11.2. The address was changed.
 const CHANNEL_DATA: &str = include_str!("channel-data.txt");
 
-/// Plays the call; returns the variables that were set, in their order.
+/// Replays the call. Returns the variables that dialhook set, in their order.
 pub(super) async fn call(
     daemon: SocketAddr,
-    story: &UnboundedSender<Line>,
+    transcript: &UnboundedSender<Line>,
 ) -> io::Result<Vec<(String, String)>> {
-    let tell = |who, text: &str| drop(story.send(Line { who, text: text.to_owned() }));
+    let show = |who, text: &str| drop(transcript.send(Line { who, text: text.to_owned() }));
     let (read, mut write) = TcpStream::connect(daemon).await?.into_split();
     let mut read = BufReader::new(read);
     let mut set = Vec::new();
-    tell("FreeSWITCH", "connects, and says nothing");
+    show("FreeSWITCH", "connects, and waits for a command");
     loop {
         let (headers, body) = command(&mut read).await?;
         match headers.first().map(String::as_str) {
             Some("connect") => {
-                tell("dialhook says", "connect");
-                tell("FreeSWITCH replies", "Event-Name: CHANNEL_DATA");
+                show("dialhook says", "connect");
+                show("FreeSWITCH replies", "Event-Name: CHANNEL_DATA");
                 let about = ["Caller-Caller-ID-Number", "Caller-Destination-Number", "Socket-Mode"];
                 let shown = |line: &&str| about.iter().any(|name| line.starts_with(name));
-                CHANNEL_DATA.lines().filter(shown).for_each(|line| tell("", line));
-                tell("", &format!("… {} headers", CHANNEL_DATA.lines().count() - 1));
+                CHANNEL_DATA.lines().filter(shown).for_each(|line| show("", line));
+                show("", &format!("… {} headers in all", CHANNEL_DATA.lines().count() - 1));
                 write.write_all(CHANNEL_DATA.as_bytes()).await?;
             }
             Some("sendmsg") => {
-                tell(if set.is_empty() { "dialhook sets" } else { "" }, &body);
+                show(if set.is_empty() { "dialhook sets" } else { "" }, &body);
                 set.extend(body.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
                 write.write_all(b"Content-Type: command/reply\nReply-Text: +OK\n\n").await?;
             }
             Some("exit") => {
-                tell("", "exit");
+                show("", "exit");
                 write.write_all(b"Content-Type: command/reply\nReply-Text: +OK bye\n\n").await?;
                 return Ok(set);
             }
@@ -49,7 +49,7 @@ pub(super) async fn call(
     }
 }
 
-/// One command: its headers, and the body that they announce.
+/// Reads one command: its headers, and the body if they announce one.
 async fn command(read: &mut BufReader<tokio::net::tcp::OwnedReadHalf>) -> io::Result<(Vec<String>, String)> {
     let mut headers = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! The demo's webhook server.
+//! The webhook server of the demo.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,22 +16,25 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Line;
 
-/// What the server answers to the next call.
+/// The answer of the server, and the time that it takes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manner {
+pub(super) struct WebhookReply {
     pub(super) text: &'static str,
-    pub(super) thinks: Duration,
+    pub(super) delay: Duration,
 }
 
-/// Starts it on a free port of this machine; what it hears and says goes into the story.
-pub(super) async fn start(manner: Manner, story: UnboundedSender<Line>) -> std::io::Result<SocketAddr> {
+/// Starts the server on a free port of this machine. Requests and answers go into the transcript.
+pub(super) async fn start(
+    reply: WebhookReply,
+    transcript: UnboundedSender<Line>,
+) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let story = story.clone();
-            let service = service_fn(move |request| answer(request, manner, story.clone()));
-            // a caller who was let go is no error here
+            let transcript = transcript.clone();
+            let service = service_fn(move |request| answer(request, reply, transcript.clone()));
+            // a cancelled request is not an error here
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
@@ -40,19 +43,19 @@ pub(super) async fn start(manner: Manner, story: UnboundedSender<Line>) -> std::
 
 async fn answer(
     request: Request<Incoming>,
-    manner: Manner,
-    story: UnboundedSender<Line>,
+    reply: WebhookReply,
+    transcript: UnboundedSender<Line>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let tell = |who, text: String| drop(story.send(Line { who, text }));
+    let show = |who, text: String| drop(transcript.send(Line { who, text }));
     let head = format!("{} {}", request.method(), request.uri());
     let body =
         request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    tell("the webhook gets", head);
-    tell("", String::from_utf8_lossy(&body).into_owned());
-    if !manner.thinks.is_zero() {
-        tell("the webhook thinks", format!("{:?}", manner.thinks));
-        tokio::time::sleep(manner.thinks).await;
+    show("the webhook gets", head);
+    show("", String::from_utf8_lossy(&body).into_owned());
+    if !reply.delay.is_zero() {
+        show("the webhook waits", format!("{:?}", reply.delay));
+        tokio::time::sleep(reply.delay).await;
     }
-    tell("the webhook says", format!("200 {}", manner.text));
-    Ok(Response::new(Full::from(manner.text)))
+    show("the webhook says", format!("200 {}", reply.text));
+    Ok(Response::new(Full::from(reply.text)))
 }

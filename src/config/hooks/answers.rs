@@ -1,13 +1,13 @@
-//! What a hook says of the answer: which variables receive it, and which answers are good.
+//! The keys of a hook for the answer: the variables that receive it, and the answers that are accepted.
 
 use http::HeaderName;
 
-use super::super::raw::{Entry, Mark, Section};
+use super::super::raw::{Entry, Position, Table};
 use crate::hook::{Mapping, RESULT_VARIABLES, Source, is_reserved, text_fault};
 use crate::variable::{Accept, NotAnAccept, Value, VariableName};
 
-/// The part of a hook that reads an answer.
-pub(super) struct Answered {
+/// The settings for the answer of a webhook.
+pub(super) struct AnswerSettings {
     pub(super) variable: Option<VariableName>,
     pub(super) set: Vec<Mapping>,
     pub(super) accept: Accept,
@@ -15,13 +15,13 @@ pub(super) struct Answered {
     pub(super) otherwise: Value,
 }
 
-pub(super) fn read(section: &mut Section<'_>) -> Answered {
-    let variable = section.take("variable").and_then(|entry| variable(&entry));
-    let accept = section.take("accept").and_then(|entry| accept(&entry));
-    let answers = section.take("answers").and_then(|entry| answers(&entry)).unwrap_or_default();
-    let set = section.take("set").and_then(|entry| set(entry, variable.as_ref(), &answers));
-    let otherwise = section.take("otherwise").and_then(|entry| otherwise(&entry));
-    Answered {
+pub(super) fn read(table: &mut Table<'_>) -> AnswerSettings {
+    let variable = table.take("variable").and_then(|entry| variable(&entry));
+    let accept = table.take("accept").and_then(|entry| accept(&entry));
+    let answers = table.take("answers").and_then(|entry| answers(&entry)).unwrap_or_default();
+    let set = table.take("set").and_then(|entry| set(entry, variable.as_ref(), &answers));
+    let otherwise = table.take("otherwise").and_then(|entry| otherwise(&entry));
+    AnswerSettings {
         variable,
         set: set.unwrap_or_default(),
         accept: accept.unwrap_or_default(),
@@ -31,26 +31,26 @@ pub(super) fn read(section: &mut Section<'_>) -> Answered {
 }
 
 fn accept(entry: &Entry<'_>) -> Option<Accept> {
-    let written = entry.plain_text().map_or(Err(NotAnAccept::Unknown), |text| text.parse());
+    let written = entry.as_text().map_or(Err(NotAnAccept::Unknown), |text| text.parse());
     match written {
         Ok(accept) => Some(accept),
         Err(fault @ NotAnAccept::Safe) => {
-            entry.fault(format!("{fault}; write \"text\", or leave the key out for words alone"));
+            entry.fault(format!("{fault}; write \"text\", or leave the key out to accept only words"));
             None
         }
         Err(fault @ NotAnAccept::Unknown) => {
-            entry.wrong(&fault.to_string());
+            entry.reject(&fault.to_string());
             None
         }
     }
 }
 
-const A_NAME: &str = "write a name of letters, digits and `_`";
+const NAME_REMEDY: &str = "write a name of letters, digits and `_`";
 
-fn not_reserved(name: VariableName, mark: &Mark<'_>) -> Option<VariableName> {
+fn not_reserved(name: VariableName, position: &Position<'_>) -> Option<VariableName> {
     if is_reserved(&name) {
-        mark.fault(format!(
-            "found \"{name}\"; {} report on the step; choose another name",
+        position.fault(format!(
+            "found \"{name}\"; dialhook sets {} itself; choose another name",
             RESULT_VARIABLES.join(", ")
         ));
         return None;
@@ -59,41 +59,44 @@ fn not_reserved(name: VariableName, mark: &Mark<'_>) -> Option<VariableName> {
 }
 
 fn variable(entry: &Entry<'_>) -> Option<VariableName> {
-    let name: VariableName = entry.read(|value| value.as_str()?.parse().ok(), A_NAME)?;
-    not_reserved(name, &entry.mark())
+    let name: VariableName = entry.read(|value| value.as_str()?.parse().ok(), NAME_REMEDY)?;
+    not_reserved(name, &entry.position())
 }
 
-/// How many variables one step sets besides its own.
-const MOST_RECEIVERS: usize = 50;
+/// The number of variables that `set` may name.
+const MAX_RECEIVERS: usize = 50;
 
 /// ```toml
 /// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
 /// ```
 fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Mapping>> {
-    let mark = entry.mark();
+    let position = entry.position();
     if !entry.is_table() {
-        mark.fault("write variables and where they come from, such as { CRM_NAME = \"/customer/name\" }");
+        position.fault(
+            "not a table; write variables and their sources, such as { CRM_NAME = \"/customer/name\" }",
+        );
         return None;
     }
-    let entries = entry.section()?.into_entries();
-    if !(1..=MOST_RECEIVERS).contains(&entries.len()) {
-        mark.fault(format!("write one to {MOST_RECEIVERS} variables, or leave the key out"));
+    let entries = entry.table()?.into_entries();
+    if !(1..=MAX_RECEIVERS).contains(&entries.len()) {
+        position
+            .fault(format!("{} variables; write 1 to {MAX_RECEIVERS}, or leave the key out", entries.len()));
     }
     let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
         if let Ok(name) = entry.name.parse::<VariableName>() {
-            // FreeSWITCH compares names without regard to case, and `_ROUTE` sets ROUTE
+            // FreeSWITCH ignores the case of names, and `_ROUTE` sets ROUTE on Asterisk
             if names.iter().any(|other| other.bare().eq_ignore_ascii_case(name.bare())) {
-                entry.fault("this variable is set already; choose another name");
+                entry.fault("this variable is already set; choose another name");
             }
             names.push(name);
         }
-        let mark = entry.mark();
+        let position = entry.position();
         let receiver = receiver(entry);
-        if receiver.as_ref().is_some_and(|receiver| never_accepted(receiver, answers)) {
-            mark.fault(
-                "the status of a good answer is 200 to 299, and none of the answers that count here; \
-                 write answers = [\"200\"] for it",
+        if receiver.as_ref().is_some_and(|receiver| status_never_matches(receiver, answers)) {
+            position.fault(
+                "a good answer has a status from 200 to 299, and answers lists none of these; \
+                 write answers = [\"200\"] for this variable",
             );
         }
         receivers.extend(receiver);
@@ -101,60 +104,59 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
     Some(receivers)
 }
 
-/// Whether a receiver of the status waits for words that no good answer has for one.
-fn never_accepted(receiver: &Mapping, of_the_hook: &[String]) -> bool {
+/// True if a variable receives the status, and its list of answers has no status of a good answer.
+fn status_never_matches(receiver: &Mapping, of_the_hook: &[String]) -> bool {
     let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
     receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
 fn receiver(entry: Entry<'_>) -> Option<Mapping> {
-    let mark = entry.mark();
+    let position = entry.position();
     let name = match entry.name.parse() {
-        Ok(name) => not_reserved(name, &mark),
+        Ok(name) => not_reserved(name, &position),
         Err(_) => {
-            mark.fault(format!("not a channel variable; {A_NAME}"));
+            position.fault(format!("not a channel variable; {NAME_REMEDY}"));
             None
         }
     };
-    if let Some(text) = entry.plain_text() {
-        let source = json(&text, &mark)?;
+    if let Some(text) = entry.as_text() {
+        let source = json(&text, &position)?;
         return Some(Mapping { name: name?, source, accept: None, answers: Vec::new(), otherwise: None });
     }
     if !entry.is_table() {
-        mark.fault(A_SOURCE);
+        position.fault(SOURCE_REMEDY);
         return None;
     }
-    let mut section = entry.section()?;
-    let source = source(&mut section, &mark);
-    let accept = section.take("accept").and_then(|entry| self::accept(&entry));
-    let answers = section.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default();
-    let otherwise = section.take("otherwise").and_then(|entry| self::otherwise(&entry));
-    section.end();
+    let mut table = entry.table()?;
+    let source = source(&mut table, &position);
+    let accept = table.take("accept").and_then(|entry| self::accept(&entry));
+    let answers = table.take("answers").and_then(|entry| self::answers(&entry)).unwrap_or_default();
+    let otherwise = table.take("otherwise").and_then(|entry| self::otherwise(&entry));
+    table.finish();
     Some(Mapping { name: name?, source: source?, accept, answers, otherwise })
 }
 
-const A_SOURCE: &str =
-    "write a JSON pointer such as \"/customer/name\", { header = \"X-Route\" } or { status = true }";
+const SOURCE_REMEDY: &str = "not a source; write a JSON pointer such as \"/customer/name\", { header = \"X-Route\" } or { status = true }";
 
-fn json(pointer: &str, mark: &Mark<'_>) -> Option<Source> {
-    let fault = |fault: crate::hook::NotAPointer| mark.fault(format!("found \"{pointer}\"; {fault}"));
+fn json(pointer: &str, position: &Position<'_>) -> Option<Source> {
+    let fault = |fault: crate::hook::NotAPointer| position.fault(format!("found \"{pointer}\"; {fault}"));
     pointer.parse().map_err(fault).ok().map(Source::Json)
 }
 
-fn source(section: &mut Section<'_>, mark: &Mark<'_>) -> Option<Source> {
-    match (section.take("json"), section.take("header"), section.take("status")) {
-        (Some(entry), None, None) => json(&entry.text()?, &entry.mark()),
+fn source(table: &mut Table<'_>, position: &Position<'_>) -> Option<Source> {
+    match (table.take("json"), table.take("header"), table.take("status")) {
+        (Some(entry), None, None) => json(&entry.text()?, &entry.position()),
         (None, Some(entry), None) => {
             let name = entry.text()?;
-            let fault = |_| entry.fault("not the name of a header; write letters, digits and hyphens");
+            let fault = |_| entry.fault("not a header name; write letters, digits and hyphens");
             HeaderName::try_from(name).map_err(fault).ok().map(Source::Header)
         }
         (None, None, Some(entry)) => {
             entry.read(|value| value.as_bool().filter(|yes| *yes), "write true").map(|_| Source::Status)
         }
         _ => {
-            mark.fault("write one of json = \"/POINTER\", header = \"NAME\" and status = true");
+            position.fault("no source, or several; write one of json = \"/POINTER\", header = \"NAME\" and status = true");
             None
         }
     }
@@ -163,14 +165,14 @@ fn source(section: &mut Section<'_>, mark: &Mark<'_>) -> Option<Source> {
 fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
     let answers = entry.texts()?;
     if answers.is_empty() {
-        entry.wrong("write the words that are accepted, or leave the key out");
+        entry.reject("write the accepted values, or leave the key out");
     }
     for answer in &answers {
-        if let Err(fault) = carried(answer) {
-            entry.wrong(fault);
+        if let Err(fault) = check_text(answer) {
+            entry.reject(fault);
         } else if answer.trim_ascii() != answer {
-            entry.wrong(
-                "an answer is trimmed before it is compared; write it without white space at its ends",
+            entry.reject(
+                "write it without white space at its ends, because an answer is trimmed before it is compared",
             );
         }
     }
@@ -179,28 +181,33 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
 
 fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     let text = entry.text()?;
-    carried(&text).map_err(|fault| entry.wrong(fault)).ok().map(|()| Value::from(text))
+    check_text(&text).map_err(|fault| entry.reject(fault)).ok().map(|()| Value::from(text))
 }
 
-/// Checks that every switch can carry a text of the configuration, and that it changes no condition there: it is what no
-/// answer under `accept = "text"` may be, on either switch, and a little more.
-fn carried(text: &str) -> Result<(), &'static str> {
+/// Checks that every switch can carry a text of the configuration, and that the text cannot change a
+/// condition of a dialplan. The rule is stricter than that of `accept = "text"`, because it holds for both
+/// switches at once.
+///
+/// # Errors
+/// Returns what would be right.
+fn check_text(text: &str) -> Result<(), &'static str> {
     if text.contains(['"', '$', '\\']) {
         return Err(
-            "a channel variable cannot hold `\"`, `$` or `\\` safely on every switch; leave them out",
+            "leave out `\"`, `$` and `\\`, which a channel variable cannot hold safely on every switch",
         );
     }
     if text.starts_with("ARRAY::") {
-        return Err("FreeSWITCH would take `ARRAY::` for a list; begin with something else");
+        return Err("begin with another text, because FreeSWITCH reads `ARRAY::` as a list");
     }
     if text.starts_with('%') {
-        return Err("FreeSWITCH could take `%` for the beginning of variables; begin with something else");
+        return Err(
+            "begin with another character, because FreeSWITCH can read `%` as the beginning of a list of variables",
+        );
     }
-    match text_fault(text.as_bytes()) {
-        Some(_) => {
-            Err("write at most 1024 bytes without control characters, line separators and controls of \
-                        the direction of text")
-        }
-        None => Ok(()),
+    if text_fault(text.as_bytes()).is_some() {
+        return Err(
+            "write at most 1024 bytes without control characters, line separators and bidirectional controls",
+        );
     }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a hook says of how it is asked: whom to trust, and what happens when it does not answer.
+//! The keys of a hook for the delivery of its requests: TLS, retries, circuit breaker, cache and redirects.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,51 +7,54 @@ use std::time::Duration;
 use toml::de::DeValue;
 use url::Host;
 
-use super::super::raw::{Entry, Section};
+use super::super::raw::{Entry, Table};
 use super::super::secrets;
+use crate::duration::Bounds;
 use crate::hook::{Breaker, CacheTimes, Delivery, Redirects, UrlTemplate};
 use crate::tls::Tls;
 
-/// `urls` are those of the hook, if all of them are known.
-pub(super) fn read(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Delivery {
-    let detach = section.take("detach").and_then(|entry| entry.truth()).unwrap_or_default();
+/// Reads the settings. `urls` are the URLs of the hook; `None` if one of them is wrong.
+pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Delivery {
+    let detach = table.take("detach").and_then(|entry| entry.boolean()).unwrap_or_default();
     if detach {
-        nothing_to_read(section);
+        reject_answer_keys(table);
     }
-    let blank = Delivery::default();
-    let breaker = section.take("breaker");
+    let default = Delivery::default();
+    let breaker = table.take("breaker");
     Delivery {
-        tls: tls(section, urls, file).map(Arc::new),
-        idempotent: section.take("idempotent").and_then(|entry| entry.truth()).unwrap_or_default(),
-        keep_alive: section.take("keep_alive").and_then(|entry| entry.truth()).unwrap_or(blank.keep_alive),
-        breaker: breaker.map_or(blank.breaker, self::breaker),
-        cache: cache(section),
-        redirects: redirects(section),
+        tls: tls(table, urls, file).map(Arc::new),
+        idempotent: table.take("idempotent").and_then(|entry| entry.boolean()).unwrap_or_default(),
+        keep_alive: table.take("keep_alive").and_then(|entry| entry.boolean()).unwrap_or(default.keep_alive),
+        breaker: breaker.map_or(default.breaker, self::breaker),
+        cache: cache(table),
+        redirects: redirects(table),
         detach,
     }
 }
 
-/// A detached request has no answer that anybody could hear of.
-fn nothing_to_read(section: &mut Section<'_>) {
-    if section.had(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
-        section.fault(
+/// Refuses the keys for the answer, because the dialplan does not wait for the answer of a detached request.
+fn reject_answer_keys(table: &mut Table<'_>) {
+    if table.contains_any(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
+        table.fault(
             "detach",
             "the dialplan does not wait for the answer; leave out variable, set, answers, otherwise, accept and cache",
         );
     }
 }
 
-fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
-    let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| section.take(name));
-    let insecure = section.take("insecure");
+fn tls(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Option<Tls> {
+    let [ca, certificate, key] = ["ca", "certificate", "key"].map(|name| table.take(name));
+    let insecure = table.take("insecure");
     let entries = [&ca, &certificate, &key, &insecure];
-    let in_vain = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
-    for entry in entries.into_iter().flatten().filter(|_| in_vain) {
-        entry.fault("there is no https URL for which it could count; leave it out, or write https://");
+    let no_https = urls.is_some_and(|urls| !urls.is_empty() && !urls.iter().any(|url| url.is_https()));
+    for entry in entries.into_iter().flatten().filter(|_| no_https) {
+        entry.fault(
+            "no URL of this hook is https, so this key has no effect; write https://, or leave the key out",
+        );
     }
-    let insecure_wanted = insecure.as_ref().and_then(Entry::truth).unwrap_or_default();
+    let insecure_wanted = insecure.as_ref().and_then(Entry::boolean).unwrap_or_default();
     if let (Some(entry), true) = (&ca, insecure_wanted) {
-        entry.fault("insecure = true believes any certificate; leave one of the two out");
+        entry.fault("insecure = true trusts any certificate, so ca has no effect; leave insecure out");
     }
     let trusting = match ca {
         Some(entry) => pem(&entry, file).and_then(|pem| {
@@ -62,12 +65,17 @@ fn tls(section: &mut Section<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) 
         }),
         None => Some(Tls::default()),
     };
-    let tls = identified(trusting.unwrap_or_default(), certificate, key, file)?;
+    let tls = with_client_certificate(trusting.unwrap_or_default(), certificate, key, file)?;
     let tls = if insecure_wanted { tls.without_verification() } else { tls };
     (tls != Tls::default()).then_some(tls)
 }
 
-fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, file: &Path) -> Option<Tls> {
+fn with_client_certificate(
+    tls: Tls,
+    certificate: Option<Entry<'_>>,
+    key: Option<Entry<'_>>,
+    file: &Path,
+) -> Option<Tls> {
     match (certificate, key) {
         (None, None) => Some(tls),
         (Some(certificate), Some(key)) => {
@@ -90,13 +98,15 @@ fn identified(tls: Tls, certificate: Option<Entry<'_>>, key: Option<Entry<'_>>, 
 }
 
 fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
-    let name = entry.plain_text();
+    let name = entry.as_text();
     if name.is_none() {
-        entry.fault("write the name of a file in PEM");
+        entry.fault("not a file name; write the name of a file in PEM");
     }
-    secrets::read(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
+    secrets::read_file(&name?, file, secrets::LONGEST_PEM).map_err(|fault| entry.fault(fault)).ok()
 }
 
+/// Reads the circuit breaker; `false` turns it off.
+///
 /// ```toml
 /// breaker = { failures = 5, probe = "10s" }
 /// breaker = false
@@ -104,64 +114,51 @@ fn pem(entry: &Entry<'_>, file: &Path) -> Option<Vec<u8>> {
 fn breaker(entry: Entry<'_>) -> Option<Breaker> {
     if !entry.is_table() {
         let off = |value: &DeValue<'_>| value.as_bool().filter(|on| !on);
-        entry.read(off, "write { failures = 5, probe = \"10s\" }, or false to ask in any case");
+        entry.read(off, "write { failures = 5, probe = \"10s\" }, or false for no breaker");
         return None;
     }
-    let mut section = entry.section()?;
+    let mut table = entry.table()?;
     let Breaker { failures, probe } = Breaker::default();
     let breaker = Breaker {
-        failures: section
+        failures: table
             .take("failures")
-            .and_then(|entry| entry.number(1..=1000, "write a number from 1 to 1000"))
+            .and_then(|entry| entry.integer(1..=1000, "write a number from 1 to 1000"))
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or(failures),
-        probe: section.take("probe").and_then(|entry| span(&entry, "10s", HOUR)).unwrap_or(probe),
+        probe: table
+            .take("probe")
+            .and_then(|entry| entry.duration(|text| PROBE.parse(text)))
+            .unwrap_or(probe),
     };
-    section.end();
+    table.finish();
     Some(breaker)
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn cache(section: &mut Section<'_>) -> Option<CacheTimes> {
-    let (cache, stale) = (section.take("cache"), section.take("stale_if_error"));
+const PROBE: Bounds = Bounds::new(SECOND, HOUR, "10s");
+const FRESH: Bounds = Bounds::new(SECOND, DAY, "60s");
+const STALE: Bounds = Bounds::new(SECOND, DAY, "10m");
+
+fn cache(table: &mut Table<'_>) -> Option<CacheTimes> {
+    let (cache, stale) = (table.take("cache"), table.take("stale_if_error"));
     if let (None, Some(entry)) = (&cache, &stale) {
-        entry.fault("nothing is kept without cache; write cache = \"60s\" too");
+        entry.fault("no effect without cache; write cache = \"60s\" too");
     }
-    let fresh = cache.and_then(|entry| span(&entry, "60s", DAY));
-    let stale = stale.and_then(|entry| span(&entry, "10m", DAY)).unwrap_or_default();
+    let fresh = cache.and_then(|entry| entry.duration(|text| FRESH.parse(text)));
+    let stale = stale.and_then(|entry| entry.duration(|text| STALE.parse(text))).unwrap_or_default();
     Some(CacheTimes { fresh: fresh?, stale })
 }
 
-/// ```text
-/// span = number ( "s" / "m" / "h" )
-/// ```
-fn span(entry: &Entry<'_>, example: &str, most: Duration) -> Option<Duration> {
-    let read = |value: &DeValue<'_>| {
-        let text = value.as_str()?;
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return None,
-        };
-        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        let span = Duration::from_secs(number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(seconds)?);
-        (Duration::from_secs(1)..=most).contains(&span).then_some(span)
-    };
-    let hours = most.as_secs() / 3600;
-    entry.read(read, &format!("write a time such as \"{example}\", from \"1s\" to \"{hours}h\""))
-}
-
-fn redirects(section: &mut Section<'_>) -> Redirects {
-    let (most, hosts) = (section.take("redirects"), section.take("redirect_hosts"));
-    let most = most.map_or(Some(0), |entry| entry.number(0..=3, "write a number from 0 to 3"));
+fn redirects(table: &mut Table<'_>) -> Redirects {
+    let (most, hosts) = (table.take("redirects"), table.take("redirect_hosts"));
+    let most = most.map_or(Some(0), |entry| entry.integer(0..=3, "write a number from 0 to 3"));
     if let (Some(entry), Some(0)) = (&hosts, most) {
-        entry.fault("no redirect is followed; write redirects = 1 too, or leave it out");
+        entry.fault("no effect without redirects; write redirects = 1 too, or leave the key out");
     }
-    let host = |item: Entry<'_>| item.read(|value| host(value.as_str()?), A_HOST);
+    let host = |item: Entry<'_>| item.read(|value| parse_host(value.as_str()?), HOST_REMEDY);
     let hosts = hosts.and_then(Entry::list).unwrap_or_default();
     Redirects {
         most: most.and_then(|number| u8::try_from(number).ok()).unwrap_or_default(),
@@ -169,12 +166,13 @@ fn redirects(section: &mut Section<'_>) -> Redirects {
     }
 }
 
-/// A host as a URL has it, with its port if there is one. What stands there in another way would never be found.
+/// Returns a host in the notation of a parsed URL, because another notation would never match. The port is
+/// optional.
 ///
 /// ```text
 /// host = ( name / IPv4 / "[" IPv6 "]" ) [ ":" port ]
 /// ```
-fn host(text: &str) -> Option<String> {
+fn parse_host(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !text.ends_with(']') => (name, Some(port)),
@@ -190,4 +188,5 @@ fn host(text: &str) -> Option<String> {
     Some(format!("{name}:{port}"))
 }
 
-const A_HOST: &str = "write the whole name of a host, such as \"api.example.com\", or an address, \"192.0.2.7\" or \"[2001:db8::7]\", with a port such as \":8443\" or without, and without scheme and path";
+const HOST_REMEDY: &str = "write a whole host name such as \"api.example.com\", or an address such as \"192.0.2.7\" or \"[2001:db8::7]\", \
+     without scheme and path; a port such as \":8443\" may follow";

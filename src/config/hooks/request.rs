@@ -1,4 +1,4 @@
-//! What a hook says of its request: where to, what it tells, and how it is known to come from us.
+//! The keys of a hook for the request: URLs, body, headers, credentials and signature.
 
 use std::path::Path;
 
@@ -7,140 +7,137 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::super::raw::{Entry, Mark, Section};
-use super::super::secrets::kept;
+use super::super::raw::{Entry, Position, Table};
+use super::super::secrets::secret_value;
 use crate::hook::{
     Body, Fields, HeaderTemplate, Headers, JsonTemplate, NOT_A_VALUE, Signer, SigningSecret, UrlTemplate,
     is_secret_name,
 };
 
-/// The part of a hook that makes a request.
-pub(super) struct Requested {
+/// The settings for the request of a hook.
+pub(super) struct RequestSettings {
     pub(super) method: Method,
-    /// None in place of each that is wrong.
+    /// `None` in the place of each URL that is wrong.
     pub(super) urls: Vec<Option<UrlTemplate>>,
-    /// None where it is wrong.
+    /// `None` if the body is wrong.
     pub(super) body: Option<Body>,
     pub(super) headers: Headers,
     pub(super) sign: Option<Signer>,
 }
 
-impl Requested {
-    /// The URLs, unless one of them is wrong.
+impl RequestSettings {
+    /// Returns the URLs, or `None` if one of them is wrong.
     pub(super) fn all_urls(&self) -> Option<Vec<&UrlTemplate>> {
         self.urls.iter().map(Option::as_ref).collect()
     }
 }
 
-pub(super) fn read(section: &mut Section<'_>, method: Option<Method>, file: &Path) -> Requested {
-    let urls = urls(section);
+pub(super) fn read(table: &mut Table<'_>, method: Option<Method>, file: &Path) -> RequestSettings {
+    let urls = urls(table);
     let method = method.unwrap_or(Method::POST);
-    let (body, fields) = (section.take("body"), section.take("fields"));
+    let (body, fields) = (table.take("body"), table.take("fields"));
     if method == Method::GET {
         for entry in [&body, &fields].into_iter().flatten() {
             entry.fault("a GET has no body; leave it out, or write method = \"POST\"");
         }
     }
     let body = self::body(body, fields);
-    let (mut headers, names) = section
-        .take("headers")
-        .and_then(|entry| Some(self::headers(entry.section()?, file)))
-        .unwrap_or_default();
+    let (mut headers, names) =
+        table.take("headers").and_then(|entry| Some(self::headers(entry.table()?, file))).unwrap_or_default();
     let in_url = urls.iter().flatten().any(UrlTemplate::has_credentials);
     let others = usize::from(names.contains(&AUTHORIZATION)) + usize::from(in_url);
-    headers.fixed.extend(authorization(section, others, file).map(|value| (AUTHORIZATION, value)));
-    let sign = section.take("sign").and_then(|entry| sign(entry, file));
-    Requested { method, urls, body, headers, sign }
+    headers.fixed.extend(authorization(table, others, file).map(|value| (AUTHORIZATION, value)));
+    let sign = table.take("sign").and_then(|entry| sign(entry, file));
+    RequestSettings { method, urls, body, headers, sign }
 }
 
-/// How many URLs a hook may have: each takes its share of the time.
-const MOST_URLS: usize = 5;
+/// The number of URLs that a hook may have. Each gets a slice of the time.
+const MAX_URLS: usize = 5;
 
-/// Every one, so that every fault is told.
-fn urls(section: &mut Section<'_>) -> Vec<Option<UrlTemplate>> {
-    let (one, several) = (section.take("url"), section.take("urls"));
+/// Reads `url` and `urls`. All URLs are read, so that every fault is found.
+fn urls(table: &mut Table<'_>) -> Vec<Option<UrlTemplate>> {
+    let (one, several) = (table.take("url"), table.take("urls"));
     match (&one, &several) {
-        (Some(_), Some(several)) => several.fault("there is url already; write all of them in urls"),
+        (Some(_), Some(several)) => several.fault("url is set too; write all URLs into urls"),
         (Some(_), None) | (None, Some(_)) => {}
-        (None, None) => section
-            .fault("url", "missing; write where the webhook is, such as \"https://crm.example.com/route\""),
+        (None, None) => table
+            .fault("url", "missing; write the URL of the webhook, such as \"https://crm.example.com/route\""),
     }
     one.iter().map(url).chain(several.into_iter().flat_map(listed)).collect()
 }
 
 fn url(entry: &Entry<'_>) -> Option<UrlTemplate> {
-    entry.mark().made(UrlTemplate::parse(&entry.text()?))
+    entry.position().value_or_faults(UrlTemplate::parse(&entry.text()?))
 }
 
 fn listed(several: Entry<'_>) -> Vec<Option<UrlTemplate>> {
-    let mark = several.mark();
+    let position = several.position();
     let Some(items) = several.list() else { return vec![None] };
-    if !(1..=MOST_URLS).contains(&items.len()) {
-        mark.fault(format!("write one to {MOST_URLS} URLs; the next is asked when one does not answer"));
+    if !(1..=MAX_URLS).contains(&items.len()) {
+        position.fault(format!("{} URLs; write 1 to {MAX_URLS}", items.len()));
     }
     let urls: Vec<_> = items.iter().map(url).collect();
     let twice = |(number, url): (usize, &UrlTemplate)| {
         urls.iter().flatten().skip(number + 1).any(|other| other == url)
     };
     if urls.iter().flatten().enumerate().any(twice) {
-        mark.fault("the same URL stands there twice; once is enough");
+        position.fault("the same URL twice; write it only once");
     }
     urls
 }
 
 fn body(body: Option<Entry<'_>>, fields: Option<Entry<'_>>) -> Option<Body> {
-    let in_vain = fields.as_ref().map(Entry::mark);
-    // where the fields are wrong, so is the body
+    let fields_position = fields.as_ref().map(Entry::position);
+    // a body with wrong fields is wrong itself
     let chosen = fields.map_or(Some(None), |entry| self::fields(entry).map(Some));
     let Some(entry) = body else { return chosen.map(Body::Kwebbl) };
-    let text = entry.plain_text().unwrap_or_default();
+    let text = entry.as_text().unwrap_or_default();
     match text.trim() {
         "kwebbl" => chosen.map(Body::Kwebbl),
         "form" => chosen.map(Body::Form),
         json if json.starts_with(['{', '[']) => {
-            if let Some(fields) = in_vain {
-                fields.fault("the body says which fields there are; leave fields out");
+            if let Some(fields) = fields_position {
+                fields.fault("a JSON body has fields of its own; leave fields out");
             }
-            entry.mark().made(JsonTemplate::parse(&text)).map(Body::Json)
+            entry.position().value_or_faults(JsonTemplate::parse(&text)).map(Body::Json)
         }
         _ => {
-            entry.fault(A_BODY);
+            entry.fault(BODY_REMEDY);
             None
         }
     }
 }
 
-const A_BODY: &str =
-    "write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
+const BODY_REMEDY: &str = "not a body; write \"kwebbl\", \"form\", or JSON that begins with { or [, such as '{\"from\": \"{caller_number}\"}'";
 
 /// ```toml
 /// fields = ["caller_number", "callee_number"]
 /// fields = { from = "caller_number", account = "variables.ACCOUNT" }
 /// ```
 fn fields(entry: Entry<'_>) -> Option<Fields> {
-    let mark = entry.mark();
+    let position = entry.position();
     let pairs: Vec<(String, String)> = if entry.is_table() {
-        let renamed = entry.section()?.into_entries();
+        let renamed = entry.table()?.into_entries();
         let pairs: Vec<_> = renamed.iter().map(|entry| Some((entry.name.clone(), entry.text()?))).collect();
         pairs.into_iter().collect::<Option<_>>()?
     } else {
         entry.texts()?.into_iter().map(|field| (field.clone(), field)).collect()
     };
     if pairs.is_empty() {
-        mark.fault("write the fields that the body tells, or leave the key out");
+        position.fault("no fields; write the fields of the body, or leave the key out");
         return None;
     }
     let pairs = pairs.iter().map(|(name, field)| (name.as_str(), field.as_str()));
-    mark.made(Fields::parse(pairs))
+    position.value_or_faults(Fields::parse(pairs))
 }
 
-/// The headers, and the names of all that stand there, also of those that are wrong.
-fn headers(section: Section<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
+/// Reads the headers. Returns also the names of headers whose values are wrong.
+fn headers(table: Table<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
     let (mut headers, mut names) = (Headers::default(), Vec::new());
-    for entry in section.into_entries() {
+    for entry in table.into_entries() {
         if let Ok(name) = HeaderName::try_from(&*entry.name) {
             if names.contains(&name) {
-                entry.fault("this header stands there twice; names are the same in letters of either case");
+                entry.fault("this header is set twice (the case of its letters does not matter); leave one of them out");
             }
             names.push(name);
         }
@@ -149,16 +146,16 @@ fn headers(section: Section<'_>, file: &Path) -> (Headers, Vec<HeaderName>) {
     (headers, names)
 }
 
-/// What stands in a header may be a secret: no fault prints it.
+/// Reads one header. Its value may be a secret, so no fault shows it.
 fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
     let name = header_name(&entry);
-    let Some(kept) = kept(entry, file) else { return };
-    if kept.elsewhere {
-        let value = hidden(&kept.text, &kept.mark);
+    let Some(kept) = secret_value(entry, file) else { return };
+    if kept.is_external {
+        let value = hidden(&kept.text, &kept.position);
         headers.fixed.extend(HeaderMap::from_iter(name.zip(value)));
         return;
     }
-    let template = kept.mark.made(HeaderTemplate::parse(&kept.text));
+    let template = kept.position.value_or_faults(HeaderTemplate::parse(&kept.text));
     let (Some(template), Some(name)) = (template, name) else { return };
     match template.fixed() {
         Some(mut value) => {
@@ -172,16 +169,16 @@ fn header(headers: &mut Headers, entry: Entry<'_>, file: &Path) {
 fn header_name(entry: &Entry<'_>) -> Option<HeaderName> {
     match HeaderName::try_from(&*entry.name) {
         Ok(name) if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) => {
-            entry.fault("this header belongs to the connection; leave it out");
+            entry.fault("dialhook sets this header for each connection; leave it out");
             None
         }
         Ok(name) if OWN_HEADERS.contains(&name.as_str()) => {
-            entry.fault("dialhook sets this header itself (sign makes a signature); leave it out");
+            entry.fault("dialhook sets this header itself (use sign for a signature); leave it out");
             None
         }
         Ok(name) => Some(name),
         Err(_) => {
-            entry.fault("not the name of a header; write letters, digits and hyphens");
+            entry.fault("not a header name; write letters, digits and hyphens");
             None
         }
     }
@@ -190,10 +187,10 @@ fn header_name(entry: &Entry<'_>) -> Option<HeaderName> {
 const OWN_HEADERS: [&str; 5] =
     ["user-agent", "webhook-id", "webhook-timestamp", "webhook-signature", "traceparent"];
 
-/// A header's value that is never shown.
-fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
+/// Returns the value of a header that is never shown.
+fn hidden(text: &str, position: &Position<'_>) -> Option<HeaderValue> {
     let value = HeaderValue::from_str(text);
-    let mut value = value.map_err(|_| mark.fault(NOT_A_VALUE)).ok()?;
+    let mut value = value.map_err(|_| position.fault(NOT_A_VALUE)).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -202,12 +199,13 @@ fn hidden(text: &str, mark: &Mark<'_>) -> Option<HeaderValue> {
 /// bearer = { file = "crm.token" }
 /// basic  = { user = "pbx", password = { file = "crm.password" } }
 /// ```
-fn authorization(section: &mut Section<'_>, others: usize, file: &Path) -> Option<HeaderValue> {
-    let (bearer, basic) = (section.take("bearer"), section.take("basic"));
-    let marks: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::mark).collect();
-    if let Some(mark) = marks.last().filter(|_| marks.len() + others > 1) {
-        mark.fault(
-            "one of bearer, basic, headers.Authorization and a user name in the URL is enough; leave the others out",
+fn authorization(table: &mut Table<'_>, others: usize, file: &Path) -> Option<HeaderValue> {
+    let (bearer, basic) = (table.take("bearer"), table.take("basic"));
+    let positions: Vec<_> = [&bearer, &basic].into_iter().flatten().map(Entry::position).collect();
+    if let Some(position) = positions.last().filter(|_| positions.len() + others > 1) {
+        position.fault(
+            "credentials in several places; keep one of bearer, basic, headers.Authorization and a user name in the URL, and \
+             leave the others out",
         );
     }
     let bearer = bearer.and_then(|entry| bearer_value(entry, file));
@@ -216,26 +214,28 @@ fn authorization(section: &mut Section<'_>, others: usize, file: &Path) -> Optio
 }
 
 fn bearer_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
-    let token = kept(entry, file)?;
+    let token = secret_value(entry, file)?;
     if token.text.trim().is_empty() || token.text.contains(char::is_whitespace) {
-        token.mark.fault("write the token alone, without \"Bearer\" and without spaces");
+        token.position.fault("not a token; write the token alone, without \"Bearer\" and without spaces");
         return None;
     }
-    hidden(&format!("Bearer {}", token.text), &token.mark)
+    hidden(&format!("Bearer {}", token.text), &token.position)
 }
 
 fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
-    let mark = entry.mark();
+    let position = entry.position();
     if !entry.is_table() {
-        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position
+            .fault("not a user with a password; write { user = \"NAME\", password = { file = \"NAME\" } }");
         return None;
     }
-    let mut section = entry.section()?;
-    let (user, password) = (section.take("user"), section.take("password"));
+    let mut table = entry.table()?;
+    let (user, password) = (table.take("user"), table.take("password"));
     if user.is_none() || password.is_none() {
-        mark.fault("write { user = \"NAME\", password = { file = \"NAME\" } }");
+        position
+            .fault("not a user with a password; write { user = \"NAME\", password = { file = \"NAME\" } }");
     }
-    section.end();
+    table.finish();
     let user = user.and_then(|entry| {
         let user = entry.text()?;
         if user.contains(':') {
@@ -243,8 +243,8 @@ fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
         }
         Some(user)
     });
-    let password = password.and_then(|entry| kept(entry, file));
-    hidden(&format!("Basic {}", STANDARD.encode(format!("{}:{}", user?, password?.text))), &mark)
+    let password = password.and_then(|entry| secret_value(entry, file));
+    hidden(&format!("Basic {}", STANDARD.encode(format!("{}:{}", user?, password?.text))), &position)
 }
 
 /// ```toml
@@ -252,23 +252,23 @@ fn basic_value(entry: Entry<'_>, file: &Path) -> Option<HeaderValue> {
 /// sign = [{ file = "new.whsec" }, { file = "old.whsec" }]
 /// ```
 fn sign(entry: Entry<'_>, file: &Path) -> Option<Signer> {
-    let mark = entry.mark();
+    let position = entry.position();
     let items = entry.into_items();
     if !(1..=2).contains(&items.len()) {
-        mark.fault("write one secret, or two while one takes the other's place");
+        position.fault(format!("{} secrets; write one, or two while you replace the old one", items.len()));
     }
     let secret = |item| {
-        let kept = kept(item, file)?;
+        let kept = secret_value(item, file)?;
         kept.text
             .parse()
-            .map_err(|fault: crate::hook::NotASigningSecret| kept.mark.fault(fault.to_string()))
+            .map_err(|fault: crate::hook::NotASigningSecret| kept.position.fault(fault.to_string()))
             .ok()
     };
-    // every one, so that every fault is told
+    // all are read before one is refused, so that every fault is found
     let secrets: Vec<Option<SigningSecret>> = items.into_iter().map(secret).collect();
     let secrets: Vec<_> = secrets.into_iter().collect::<Option<_>>()?;
     if secrets.iter().skip(1).any(|other| Some(other) == secrets.first()) {
-        mark.fault("the same secret stands there twice; write the new one and the old one");
+        position.fault("the same secret twice; write the new one and the old one");
     }
     Some(Signer(secrets))
 }

@@ -145,7 +145,7 @@ fn text_of_hosts() -> String {
 
 /// Reads a text file. Bytes that are not UTF-8 are replaced, because a comment may be in any encoding.
 fn text(file: &str) -> io::Result<String> {
-    let bytes = files::unmarked(fs::read(file)?)?;
+    let bytes = files::without_byte_order_marks(fs::read(file)?)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
