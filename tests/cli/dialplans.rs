@@ -1,4 +1,5 @@
-//! What `check` says of a dialplan: faults of its steps, and notices of what it does with values that strangers choose.
+//! Owner: dialplan. `dialhook check` with a dialplan: faults of its steps, and notices about values that
+//! strangers choose.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ impl Checked {
 
     /// Exit status, standard output and standard error of `check`, the dialplan's path written `FILE`.
     async fn told(&self) -> (i32, String, String) {
-        let [configuration, dialplan] = [&self.configuration, &self.dialplan].map(|path| path.to_str().unwrap());
+        let [configuration, dialplan] =
+            [&self.configuration, &self.dialplan].map(|path| path.to_str().unwrap());
         let (status, out, err) = run(&["check", "--config", configuration, dialplan]).await;
         let short = |text: String| text.replace(dialplan, "FILE");
         (status, short(out), short(err))
@@ -71,7 +73,7 @@ async fn a_byte_order_mark_hides_no_step() {
     let conf = "\u{feff}exten => 1,1,AGI(agi://127.0.0.1/cmr)\n".as_bytes().to_vec();
     let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
-    let wide = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let fault = "FILE: it is in UTF-16; write it in UTF-8";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", wide).faults().await, [fault]);
 }
@@ -88,7 +90,8 @@ async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
     assert!(out.ends_with("FILE: no fault, 1 webhook step\n"), "{out}");
     for wrong in ["[::1]:8084/crm", "[::1]/crm", "::1/crm"] {
         let dialplan = xml(&format!("<action application=\"socket\" data=\"{wrong}\"/>"));
-        let remedy = "FreeSWITCH takes an IPv6 address without brackets and with its port; write ::1:8084/crm";
+        let remedy =
+            "FreeSWITCH takes an IPv6 address without brackets and with its port; write ::1:8084/crm";
         let fault = format!("FILE:3: socket {wrong}: {remedy}");
         assert_eq!(Checked::new(&configuration, "x.xml", dialplan).faults().await, [fault]);
     }
@@ -118,9 +121,13 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
     let harm = "and can become a command or another destination here; give";
     let told = [
-        format!("FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""),
+        format!(
+            "FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""
+        ),
         format!("FILE:6: System(notify ${{COPY}}): ${{COPY}} is a free text of [hook.crm], {harm}"),
-        format!("FILE:7: Originate(Local/${{NAME}}@a,app,Wait): ${{NAME}} is a free text of [hook.parts], {harm}"),
+        format!(
+            "FILE:7: Originate(Local/${{NAME}}@a,app,Wait): ${{NAME}} is a free text of [hook.parts], {harm}"
+        ),
         format!("FILE:12: Goto(${{OWN}},1): ${{OWN}} is a free text of [hook.crm], {harm}"),
     ];
     assert_eq!(notices.len(), told.len(), "{notices:#?}");
@@ -139,7 +146,10 @@ async fn a_text_in_a_command_of_freeswitch_is_a_notice_too() {
     let notices = Checked::new(HOOKS, "x.xml", xml(actions)).notices().await;
     let lines: Vec<_> = notices.iter().map(|notice| notice.split(": ").next().unwrap()).collect();
     assert_eq!(lines, ["FILE:4", "FILE:5", "FILE:7", "FILE:9"], "{notices:#?}");
-    assert!(notices[0].starts_with("FILE:4: bridge ${crm}: ${crm} is a free text of [hook.crm], "), "{notices:?}");
+    assert!(
+        notices[0].starts_with("FILE:4: bridge ${crm}: ${crm} is a free text of [hook.crm], "),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test]
@@ -152,7 +162,10 @@ async fn a_condition_that_lets_words_through_alone_needs_no_notice() {
     };
     assert_eq!(Checked::new(HOOKS, "x.xml", extension(r"^(\d+)$")).notices().await, [] as [&str; 0]);
     let notices = Checked::new(HOOKS, "x.xml", extension("^(.+)$")).notices().await;
-    assert!(notices[0].starts_with("FILE:2: bridge user/$1: $1 is a free text of [hook.crm], "), "{notices:?}");
+    assert!(
+        notices[0].starts_with("FILE:2: bridge user/$1: $1 is a free text of [hook.crm], "),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test]
@@ -176,8 +189,10 @@ async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
     let notices = Checked::new(HOOKS, "x.xml", xml(actions)).notices().await;
     assert_eq!(
         notices,
-        ["FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
-          in it changes the url; write ${url_encode(${caller_id_number})}"]
+        [
+            "FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
+          in it changes the url; write ${url_encode(${caller_id_number})}"
+        ]
     );
 }
 
@@ -189,7 +204,10 @@ async fn a_url_that_cannot_be_meant_is_a_fault() {
     let faults = Checked::new(HOOKS, "extensions.conf", conf).faults().await;
     assert_eq!(faults.len(), 2, "{faults:#?}");
     assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with("write %23"), "{faults:#?}");
-    assert!(faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"), "{faults:#?}");
+    assert!(
+        faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"),
+        "{faults:#?}"
+    );
     let actions = "<action application=\"set\" data=\"webhook_url=http://h/?to=#21#\"/>\n\
                    <action application=\"socket\" data=\"127.0.0.1:8084\"/>";
     let faults = Checked::new(HOOKS, "x.xml", xml(actions)).faults().await;
