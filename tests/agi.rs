@@ -1,14 +1,14 @@
-//! FastAGI on the wire.
+//! Owner: switch/agi. FastAGI on the wire: sessions that are recorded, forged or broken.
 
 /// The final commands.
 mod farewell;
-/// Lines that a caller adds to the environment.
+/// Callers who forge lines of the environment.
 mod forged;
-/// Recorded sessions, played whole and in pieces.
+/// Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
 mod recorded;
-/// Conversations from files, played back.
+/// Plays a session from a file; its format is in `tests/data/agi/README.md`.
 mod transcript;
-/// What a caller withholds.
+/// Callers of Asterisk who withhold their number or their name.
 mod withheld;
 
 use tokio::io::AsyncReadExt;

@@ -1,28 +1,28 @@
-//! Calls of a real Asterisk, in the newest release and in the oldest that we care for.
+//! Owner: the program. Calls of a real Asterisk, in the newest release and in the oldest that we support.
 //!
-//! Every test here goes through [`releases`]: where a release cannot be had, that is said and not passed over.
+//! Every test goes through [`on_each_release`]. If a release cannot be had, the test run says so.
 
-/// Many calls, hangups in the middle, and the daemon's end.
+/// Many calls at once, hangups and the shutdown of the daemon.
 mod calls;
-/// The dialplan examples, as they are.
+/// The dialplan examples for Asterisk, each file whole.
 mod examples;
-/// A word means nothing but itself, and an attack is none.
+/// An answer of `accept = "word"` means only itself wherever a dialplan of Asterisk uses it.
 mod injections;
-/// The Asterisk itself.
+/// A real Asterisk for one test.
 pub mod instance;
-/// Children of a test: our own program, the examples' webhook server.
+/// A child process of a test.
 pub mod program;
-/// The recipes of docs/.
+/// The recipes of docs/recipes.md on a real Asterisk.
 mod recipes;
-/// What a webhook hears of a call, and of no forged one.
+/// The request that a webhook receives for a call of Asterisk.
 mod requests;
-/// Calls that come by SIP.
+/// A call that comes by SIP.
 mod sip;
-/// Two daemons behind one name.
+/// Two daemons behind one SRV name.
 mod srv;
-/// Every status, and what stands beside it.
+/// Every word of `WEBHOOK_STATUS`.
 mod statuses;
-/// Every answer arrives to the byte, or not at all.
+/// An answer arrives exact to the byte or not at all, and never changes the meaning of a condition.
 mod values;
 
 use std::rc::Rc;
@@ -65,8 +65,8 @@ pub fn releases() -> Vec<Release> {
     Release::ALL.into_iter().filter(here).collect()
 }
 
-/// Whether whoever runs the tests insists on a release: `DIALHOOK_REQUIRE_ASTERISK` is `1` for every one, or names
-/// some, such as `22`.
+/// Whether whoever runs the tests insists on a release: `DIALHOOK_REQUIRE_ASTERISK` is `1` for every one, or
+/// names some, such as `22`.
 fn required(release: Release) -> bool {
     let required = std::env::var("DIALHOOK_REQUIRE_ASTERISK").unwrap_or_default();
     required.split([',', ' ']).any(|word| word == "1" || word == release.number())
@@ -89,8 +89,8 @@ fn decoded(value: impl AsRef<[u8]>) -> String {
     format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
 }
 
-/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the `N`
-/// keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
+/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the
+/// `N` keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
 fn show(variable: &str) -> String {
     format!("${{URIENCODE({GUARD}${{{variable}}}N)}}")
 }

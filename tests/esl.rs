@@ -1,6 +1,6 @@
-//! FreeSWITCH's outbound socket on the wire.
+//! Owner: switch/esl. FreeSWITCH's outbound socket on the wire.
 
-/// The address of a `socket` step: hook, parameters and ad hoc steps.
+/// The address of a `socket` step.
 mod addresses;
 /// The commands that the daemon sends, and the values that they can carry.
 mod commands;
@@ -8,17 +8,17 @@ mod commands;
 mod concurrent_calls;
 /// Values that FreeSWITCH must store as they are and never expand.
 mod expansion;
-/// Answers that a dialplan may put anywhere.
+/// An answer of `accept = "word"` means only itself wherever a dialplan of FreeSWITCH uses it.
 mod injections;
 /// Calls that are moved while they wait, and legs without a dialplan.
 mod moved_calls;
-/// Conversations of a real FreeSWITCH, played back and cut in every way.
+/// Recorded sessions of a real FreeSWITCH, played whole and cut at every place.
 mod recorded;
 /// The request that a webhook receives for a call of FreeSWITCH.
 mod requests;
-/// The call must go on, whatever happens.
+/// Every call of FreeSWITCH goes on, whatever happens to its step.
 mod stuck;
-/// What a caller withholds.
+/// Callers of FreeSWITCH who withhold their number or their name.
 mod withheld;
 
 use crate::util::{

@@ -1,13 +1,14 @@
-//! The dialplan examples for FreeSWITCH, read as text: well formed, and everything that they name exists.
+//! Owner: dialplan-examples. The dialplan examples for FreeSWITCH, read as text: well formed, and all names
+//! in them exist.
 //!
-//! Steps are judged by our own policy with the examples' own configuration. Whether FreeSWITCH does with them what
-//! they say is not seen here.
+//! The policy of the daemon judges their steps, with the configuration of the examples. No FreeSWITCH runs
+//! here.
 
-/// What they show in the log.
+/// The names that an example writes into FreeSWITCH's log.
 mod logged;
-/// The rules that an example must keep.
+/// The rules that an example for FreeSWITCH must keep.
 mod rules;
-/// Elements, attributes and expansions.
+/// Elements, attributes and expansions in a dialplan of FreeSWITCH.
 mod xml;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! How long, how much, how many: every limit has its end, and what is behind it goes on.
+//! Owner: session. Every limit of time, size and number, and what follows when it is reached.
 
 /// The peers that `listen.allow` names.
 mod allowed_peers;
@@ -6,19 +6,19 @@ mod allowed_peers;
 mod concurrent_calls;
 /// Callers who hang up while the webhook is asked.
 mod hangups;
-/// Challenges that ask for many variables.
+/// Challenges that ask for as many variables as a configuration may fetch.
 mod long_challenges;
 /// Environments and replies that are longer than the limits.
 mod long_messages;
-/// A lower limit that a reload brings.
+/// A reload that lowers `limits.calls`.
 mod lower_limit;
-/// Few open files.
+/// Few file descriptors.
 mod open_files;
 /// The shutdown of the daemon while connections are open.
 mod shutdown;
-/// Peers that connect and say nothing.
+/// Connections on which nothing is said.
 mod silent_peers;
-/// Asterisks that are slow or silent.
+/// Connections of an Asterisk that is slow or silent.
 mod slow_switches;
 /// Webhooks that stop at some point of their answer.
 mod slow_webhooks;
@@ -51,7 +51,8 @@ async fn from(address: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// A conversation without a listener, for time that is not real: the switch's side, and the end of the daemon's.
+/// A conversation without a listener, for time that is not real: the switch's side, and the end of the
+/// daemon's.
 fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));

@@ -1,20 +1,20 @@
-//! What the person on call reads: one line a call whatever the format, and what never stands in it.
+//! Owner: log. One line a call in every format, and what no line may hold.
 
-/// Characters that would change how a line reads.
+/// Control characters in what strangers send.
 mod escapes;
-/// The longest line.
+/// Long values are cut, so that each line stays short.
 mod length;
-/// Telephone numbers, answers and variables.
+/// Telephone numbers are masked; answers and variables are logged at `trace` only.
 mod masking;
-/// What a line says besides status and reason.
+/// The note in the line of a step.
 mod notes;
-/// What whoever can connect may cause at will.
+/// Rate-limited log lines.
 mod rate_limits;
-/// The program's own standard error.
+/// The standard error of `dialhook serve`.
 mod standard_error;
-/// The line of a step in each format.
+/// The line of a step in each format, and its fields.
 mod step_line;
-/// What a caller withholds.
+/// A withheld number is in no line, even if `log.numbers` shows numbers whole.
 mod withheld;
 
 use std::io;
@@ -67,8 +67,9 @@ async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnO
     with(Daemon::start(tables).await, written, calls).await
 }
 
-/// As long as there is one subscriber at most, tracing asks the thread that first comes to a line whether anybody wants it, and
-/// remembers the answer for all: that of another test, which does not listen. With these there are always more.
+/// As long as there is one subscriber at most, tracing asks the thread that first comes to a line whether
+/// anybody wants it, and remembers the answer for all: that of another test, which does not listen. With
+/// these there are always more.
 static OTHERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| dispatch(TEXT, EnvFilter::new("trace"), io::sink)));
 

@@ -1,4 +1,4 @@
-//! The pages of docs/: every example of a configuration is read, and the example server is asked.
+//! Owner: docs. The pages of docs/: each configuration in them is read, and their example server is asked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -73,7 +73,8 @@ fn the_reference_says_which_headers_are_taken_for_secrets() {
     assert!(page.contains(&format!("name holds one of\n`{}`.", SECRET_WORDS.join("`, `"))));
 }
 
-/// The keys that the program knows, by their tables as the reference names them, as the program's own faults list them.
+/// The keys that the program knows, by their tables as the reference names them, as the program's own faults
+/// list them.
 pub fn known_keys() -> Vec<(String, Vec<String>)> {
     let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
                    breaker = { qqqq = 1 }\nset = { VARIABLE = { qqqq = 1 } }\nheaders = { HEADER = { qqqq = 1 } }\n\

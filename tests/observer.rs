@@ -1,14 +1,14 @@
-//! Metrics and health: what is counted, who may ask, and what is said while the daemon ends.
+//! Owner: observer. Metrics and health over HTTP: who may ask, and the answers during the shutdown.
 
 /// Requests that the observer does not answer with 200.
 mod bad_requests;
 /// The counts of calls and of refused connections.
 mod calls;
-/// The dashboard and the alert rules.
+/// `docs/monitoring` against the metrics that exist; with promtool, if it is installed.
 mod monitoring;
-/// What becomes of requests to webhooks.
+/// The counts of requests to webhooks.
 mod requests;
-/// What goes wrong beside the calls.
+/// The counts of faults outside of calls; in a process of its own.
 mod troubles;
 
 use std::net::SocketAddr;
@@ -85,7 +85,8 @@ async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
         assert_eq!(ended.status(), "BAD_REQUEST");
         assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
     }
-    // the first had to go; the last one is still there, so that nothing waited for the time limit on strangers
+    // the first had to go; the last one is still there, so that nothing waited for the time limit on
+    // strangers
     let (first, last) = (strangers.first_mut().unwrap(), 129);
     assert!(!matches!(first.read(&mut [0]).await, Ok(1..)));
     let last = strangers[last].try_read(&mut [0]).map_err(|error| error.kind());

@@ -1,9 +1,9 @@
-//! Two daemons behind a real HAProxy that has the example's configuration: what is lost when one of them is stopped,
-//! and when one is killed.
+//! Owner: docs. Two daemons behind a real HAProxy: the calls that are lost when one of them is stopped or
+//! killed.
 
-/// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
+/// A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, on free ports.
 mod haproxy;
-/// The pages about all this, and the recipes.
+/// The dialplans and configurations in docs/ pass `dialhook check`.
 pub mod pages;
 
 use std::collections::BTreeMap;
@@ -150,7 +150,8 @@ async fn haproxy_finds_no_fault_in_the_example() {
     assert!(warnings.iter().all(|line| line.contains("no log address")), "{said}");
 }
 
-/// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option redispatch`.
+/// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option
+/// redispatch`.
 #[tokio::test]
 async fn a_daemon_that_is_killed_loses_the_calls_that_it_had_and_no_other() {
     let gate = Gate::default();

@@ -1,18 +1,18 @@
-//! The daemon as a service.
+//! Owner: server. The daemon as a service: start, reload, passed listeners and shutdown.
 
-/// A configuration that is read while somebody writes it.
+/// A configuration file that is only half written.
 mod half_written;
-/// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+/// Listeners that the service manager keeps.
 mod inherited;
-/// What the service manager is told.
+/// The notices to the service manager.
 mod notices;
-/// Another configuration for a daemon that serves.
+/// A reload: the whole of the new configuration for new calls, or nothing of it.
 mod reload;
-/// The end, and who cannot wait for it.
+/// The second signal, and a reload during the shutdown.
 mod shutdown;
-/// A start that fails, or may; what is said of it, and to whom.
+/// Starts that fail, and the messages about them.
 mod start;
-/// The units of systemd, judged by systemd.
+/// The units, checked by the tools of systemd.
 mod units;
 
 use std::path::Path;
@@ -36,7 +36,8 @@ struct SilentFile {
     told: Lines<BufReader<ChildStdout>>,
 }
 
-/// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`, `F_SETLEASE`.
+/// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`,
+/// `F_SETLEASE`.
 const HOLDER: &str = "
 import fcntl, signal, sys
 signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))

@@ -1,15 +1,16 @@
-//! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
+//! Owner: the tests. Helpers that more than two test files need: a daemon, fake switches and a fake webhook,
+//! all on port 0.
 
 mod channel_data;
 mod daemon;
-/// FreeSWITCH's own pass over a text.
+/// One pass in which FreeSWITCH expands the variables in a text.
 pub mod expansion;
 mod freeswitch;
-/// Answers that mean something else where a dialplan puts them.
+/// Answers that set variables, run an application or choose another place in a careless dialplan.
 pub mod injections;
-/// A name server that says what a test says.
+/// A fake name server on UDP, for tests in a network namespace.
 pub mod name_server;
-/// A network of a test's own.
+/// Runs a test in a network namespace.
 pub mod network_namespace;
 mod observer;
 mod program;
@@ -46,7 +47,8 @@ pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> 
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
 }
 
-/// An address where nobody listens: held by what comes with it, so that no other test listens there meanwhile.
+/// An address where nobody listens: held by what comes with it, so that no other test listens there
+/// meanwhile.
 pub fn refusing() -> (SocketAddr, TcpSocket) {
     let held = TcpSocket::new_v4().expect("a socket");
     held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
@@ -63,8 +65,8 @@ pub async fn nobody_listens(address: SocketAddr) {
     .await;
 }
 
-/// Says once what is not tested here and why: to standard error past the test harness, which shows what passing
-/// tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
+/// Says once what is not tested here and why: to standard error past the test harness, which shows what
+/// passing tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
 pub fn skipped(what: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if !SAID.lock().expect("never poisoned").insert(what.to_owned()) {

@@ -1,4 +1,4 @@
-//! The final commands: their order, their quoting and the end of the connection.
+//! Owner: switch/agi. The final commands: their order, their quoting and the end of the connection.
 
 use dialhook::switch::Dialect;
 use dialhook::switch::agi::Agi;

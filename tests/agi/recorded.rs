@@ -1,4 +1,4 @@
-//! Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
+//! Owner: switch/agi. Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
 
 use std::fs;
 use std::path::{Path, PathBuf};

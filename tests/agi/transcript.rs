@@ -1,4 +1,4 @@
-//! Conversations from files, played back; their format: `tests/data/agi/README.md`.
+//! Owner: the tests. Plays a session from a file; its format is in `tests/data/agi/README.md`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Callers who withhold their number or their name.
+//! Owner: call. Callers of Asterisk who withhold their number or their name.
 
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
 

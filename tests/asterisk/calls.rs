@@ -1,4 +1,4 @@
-//! Many calls at once, hangups in the middle, a daemon that goes away.
+//! Owner: session. Many calls at once, hangups and the shutdown of the daemon.
 
 use super::{asterisk, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Gate, Reply};

@@ -1,5 +1,6 @@
-//! The dialplan examples: each file whole, asked through our program with the examples' own configuration, answered
-//! by the examples' own webhook server.
+//! Owner: dialplan-examples. The dialplan examples for Asterisk, each file whole.
+//!
+//! They run with their own configuration and their own webhook server.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

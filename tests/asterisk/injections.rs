@@ -1,4 +1,4 @@
-//! A word means nothing but itself wherever a dialplan of Asterisk uses it.
+//! Owner: hook. An answer of `accept = "word"` means only itself wherever a dialplan of Asterisk uses it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A real Asterisk for one test: started in a folder of its own, called through its manager interface, killed at the end.
+//! Owner: the tests. A real Asterisk for one test: it runs in a folder of its own, and is killed when it is
+//! dropped.
 //!
 //! ```ignore
 //! let asterisk = Asterisk::start(Release::V22, "[test]\nexten => 100,1,Set(ROUTE=sales)").await;
@@ -6,17 +7,17 @@
 //! assert_eq!(ended.last("ROUTE"), Some("sales"));
 //! ```
 //!
-//! A call is a Local channel: its leg `;2` runs the dialplan as an unanswered inbound call does, and everything that
-//! leg sets is seen in the order in which it was set. Whatever goes wrong that is not about a call panics, with the
-//! tail of Asterisk's log; whether this host can have a release at all is asked beforehand, of [`Release::unpacked`].
+//! A call is a Local channel. Its leg `;2` runs the dialplan as an unanswered inbound call does, and the test
+//! sees every variable that this leg sets, in order. A fault that is not about a call panics and shows the
+//! end of Asterisk's log. Ask [`Release::unpacked`] first if this host can run a release.
 //!
 //! Knows Asterisk's configuration and manager interface; does not know what dialhook is.
 
 /// The Asterisk Manager Interface.
 mod ami;
-/// The process and its configuration files.
+/// The process of an Asterisk, its folder and its configuration files.
 mod process;
-/// The releases.
+/// The releases of Asterisk that the tests use.
 mod release;
 
 use std::time::Duration;
@@ -39,16 +40,18 @@ pub struct Asterisk {
 }
 
 impl Asterisk {
-    /// Starts an Asterisk with this `extensions.conf`; it is ready for calls when this returns, after some 0.3 s.
+    /// Starts an Asterisk with this `extensions.conf`; it is ready for calls when this returns, after some
+    /// 0.3 s.
     pub async fn start(release: Release, extensions: &str) -> Asterisk {
         Self::start_with(release, &[("extensions.conf", extensions)]).await
     }
 
-    /// The same with further files, such as `pjsip.conf`: then `chan_pjsip` is loaded as well. It opens sockets on all
-    /// addresses, so let only a test in a network namespace of its own ask for it.
+    /// The same with further files, such as `pjsip.conf`: then `chan_pjsip` is loaded as well. It opens
+    /// sockets on all addresses, so let only a test in a network namespace of its own ask for it.
     pub async fn start_with(release: Release, files: &[(&str, &str)]) -> Asterisk {
         let root = release.unpacked().expect("only a release that is here is started");
-        // A free port can be taken by someone else before Asterisk has it: then the login fails, and the next is tried.
+        // A free port can be taken by someone else before Asterisk has it: then the login fails, and the next
+        // is tried.
         for _ in 0..5 {
             let (mut process, port) = Process::spawn(root, files);
             if let Some(manager) = Manager::connect(&mut process, port).await {
@@ -110,7 +113,8 @@ impl Asterisk {
         self.process.text("log").lines().filter(complains).map(str::to_owned).collect()
     }
 
-    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind everything else.
+    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind
+    /// everything else.
     async fn logged(&self) {
         let nowhere = format!("{}@nowhere", self.manager.next_id());
         let channel = format!("Local/{nowhere}");
@@ -129,8 +133,8 @@ impl Asterisk {
         }
     }
 
-    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind the calls: what
-    /// a call did is in [`Ended`].
+    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind
+    /// the calls: what a call did is in [`Ended`].
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
@@ -187,8 +191,9 @@ impl Drop for Calling<'_> {
 /// A call that is over.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk 22 tells
-    /// U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to `${URIENCODE(…)}`.
+    /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk
+    /// 22 tells U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to
+    /// `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
     /// Where the dialplan has been, in order: `100@test`.
     pub places: Vec<String>,

@@ -1,4 +1,4 @@
-//! A child of a test that says where it listens; killed at the end.
+//! Owner: the tests. A child process of a test. It prints where it listens, and is killed when it is dropped.
 
 use std::net::SocketAddr;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! The recipes of docs/recipes.md, on a real Asterisk; where it says FreePBX, what that does around them is played.
+//! Owner: docs. The recipes of docs/recipes.md on a real Asterisk. The tests play the part of FreePBX.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -49,7 +49,8 @@ async fn the_recipe_for_asterisk_leads_where_the_webhook_says() {
     .await;
 }
 
-/// A custom destination with Return is a `Gosub`, and what follows it the place that was chosen for the way back.
+/// A custom destination with Return is a `Gosub`, and what follows it the place that was chosen for the way
+/// back.
 const FREEPBX: &str = "
 [trunk]
 exten => _X!,1,Set(__FROM_DID=${EXTEN})

@@ -1,9 +1,9 @@
-//! What a webhook hears of a call: what the caller is and what the dialplan set, to the byte; and nothing at all of
-//! a call that somebody forged.
+//! Owner: hook/request. The request that a webhook receives for a call of Asterisk: every value exact to the
+//! byte.
 
 /// The arguments of an ad hoc step.
 mod ad_hoc_steps;
-/// Calls that somebody forged.
+/// A call that somebody forged leads to no request.
 mod forged;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,8 +14,8 @@ use super::instance::{Asterisk, Ended, Release};
 use super::{asterisk, decoded, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Received, Reply};
 
-/// A webhook that listens, a hook that fetches two variables, and an Asterisk in which the extensions `0`, `1`, …
-/// each set something before they ask.
+/// A webhook that listens, a hook that fetches two variables, and an Asterisk in which the extensions `0`,
+/// `1`, … each set something before they ask.
 struct Told {
     asterisk: Asterisk,
     webhook: FakeWebhook,

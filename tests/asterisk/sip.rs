@@ -1,4 +1,4 @@
-//! A call that comes by SIP, from the first byte that a stranger sends.
+//! Owner: switch/agi. A call that comes by SIP.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -102,8 +102,8 @@ async fn a_sip_call_is_told_with_its_call_id() {
     .await;
 }
 
-/// What the network sends for callers who withhold their number, with and without `Privacy: id`, from an endpoint that is
-/// trusted and from one that is not.
+/// What the network sends for callers who withhold their number, with and without `Privacy: id`, from an
+/// endpoint that is trusted and from one that is not.
 #[tokio::test]
 async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
     if !alone(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {

@@ -1,4 +1,4 @@
-//! Two daemons behind one name: Asterisk asks a name server, and takes the other one where the first is gone.
+//! Owner: docs. Two daemons behind one SRV name: if the first one is gone, Asterisk takes the second one.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! The dialplan always goes on, and hears what has happened: every word of `WEBHOOK_STATUS`, each after something
-//! was left over from before.
+//! Owner: hook/answer. Every word of `WEBHOOK_STATUS`: the dialplan goes on, and no value of an earlier step
+//! is left.
 
 use super::instance::{Asterisk, Ended};
 use super::{asterisk, on_each_release};

@@ -1,4 +1,5 @@
-//! An answer arrives to the byte or not at all, and never changes what a condition means.
+//! Owner: hook/answer. An answer arrives exact to the byte or not at all, and never changes the meaning of a
+//! condition.
 
 use std::sync::Arc;
 

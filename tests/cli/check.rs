@@ -1,4 +1,5 @@
-//! `dialhook check`: what it prints of a configuration and of dialplans, and every fault that it finds.
+//! Owner: cli. `dialhook check`: what it prints about a configuration and about dialplans, and every fault
+//! that it finds.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What is read of the files that an administrator names, and of what is none.
+//! Owner: cli. The files that an administrator names: large, endless or missing ones.
 
 use std::fs;
 use std::path::Path;

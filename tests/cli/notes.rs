@@ -1,4 +1,4 @@
-//! What `try` says of an answer besides what a call would hear.
+//! Owner: cli. The notes that `dialhook try` prints below an answer.
 
 use crate::util::{FakeWebhook, Reply, configured, run};
 

@@ -1,4 +1,4 @@
-//! Where the output of a command goes: a reader who has enough, and a disk that is full.
+//! Owner: cli. Output into a pipe that is closed, and onto a disk that is full.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! `dialhook serve`: its start, its signals and its exit status.
+//! Owner: cli. `dialhook serve`: its start, its signals and its exit status.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! `dialhook try`: the request, the answer and the variables of one step.
+//! Owner: cli. `dialhook try`: the request, the answer and the variables of one step.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The address of a `socket` step: hook, parameters and ad hoc steps.
+//! Owner: switch/esl. The address of a `socket` step: hook, parameters and ad hoc steps.
 
 use super::{call, good_webhook, step};
 use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode};

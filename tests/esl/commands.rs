@@ -1,4 +1,4 @@
-//! The commands that the daemon sends, and the values that they can carry.
+//! Owner: switch/esl. The commands that the daemon sends, and the values that they can carry.
 
 use super::{call, daemon_for, good_webhook, step};
 use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};

@@ -1,4 +1,4 @@
-//! Many calls of FreeSWITCH at once.
+//! Owner: session. Many calls of FreeSWITCH at once.
 
 use tokio::task::JoinSet;
 

@@ -1,3 +1,5 @@
+//! Owner: switch/esl. Values that FreeSWITCH must store as they are and never expand.
+
 use dialhook::switch::Dialect;
 use dialhook::switch::esl::Esl;
 use dialhook::variable::{Accept, Assignment, Unfit, Value};
@@ -155,8 +157,8 @@ fn a_neighbour_that_begins_with_a_brace_opens_nothing() {
     }
 }
 
-/// The core's passes may have been switched off where the channel data does not show it (a global variable): then
-/// the value is not exact, but never expands.
+/// The core's passes may have been switched off where the channel data does not show it (a global variable):
+/// then the value is not exact, but never expands.
 #[test]
 fn a_value_sent_for_two_passes_expands_in_one_neither() {
     let esl = esl(true);

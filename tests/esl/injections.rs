@@ -1,4 +1,4 @@
-//! A word means nothing but itself wherever a dialplan of FreeSWITCH uses it.
+//! Owner: hook. An answer of `accept = "word"` means only itself wherever a dialplan of FreeSWITCH uses it.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::util::expansion::pass;
 use crate::util::injections::OF_FREESWITCH;
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// What `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate destinations. Nothing where brackets
-/// before one of them would set variables.
+/// What `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate destinations. Nothing
+/// where brackets before one of them would set variables.
 fn destinations(dial_string: &[u8]) -> Option<Vec<Vec<u8>>> {
     let text = String::from_utf8_lossy(dial_string).replace(":_:", ",");
     let all: Vec<_> = text.split(['|', ',']).map(|part| part.trim_start().as_bytes().to_vec()).collect();
@@ -22,7 +22,8 @@ fn destinations(dial_string: &[u8]) -> Option<Vec<Vec<u8>>> {
         .then_some(all)
 }
 
-/// The arguments of `transfer` (`src/switch_utils.c`, `switch_separate_string`): spaces outside single quotes separate them.
+/// The arguments of `transfer` (`src/switch_utils.c`, `switch_separate_string`): spaces outside single quotes
+/// separate them.
 fn arguments(text: &[u8]) -> Vec<Vec<u8>> {
     let (mut all, mut quoted) = (vec![Vec::new()], false);
     for &byte in text {

@@ -1,5 +1,6 @@
-//! Calls that are moved while they wait, and legs without a dialplan. A fake FreeSWITCH owns these tests: it does to the call
-//! what the real one was seen to do.
+//! Owner: switch/esl. Calls that are moved while they wait, and legs without a dialplan.
+//!
+//! The fake FreeSWITCH does to the call what the real one was seen to do.
 
 use super::{call, daemon_for, gated, good_webhook};
 use crate::util::{

@@ -1,3 +1,5 @@
+//! Owner: switch/esl. Recorded sessions of a real FreeSWITCH, played whole and cut at every place.
+
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
@@ -52,8 +54,8 @@ fn farewell(name: &str) -> Vec<u8> {
 
 type Pipe = Join<DuplexStream, DuplexStream>;
 
-/// A conversation in this process: FreeSWITCH's side, and the end of the daemon's. What goes to the daemon goes
-/// through a pipe of this width.
+/// A conversation in this process: FreeSWITCH's side, and the end of the daemon's. What goes to the daemon
+/// goes through a pipe of this width.
 fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let ((there, daemon_hears), (here, daemon_says)) = (duplex(width), duplex(64 * 1024));
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
@@ -246,8 +248,8 @@ async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
 }
 
-/// Conversations are cut at every place for one mode above; here it is shown for every mode that the messages, and
-/// with them all that follows, do not depend on where the stream was cut.
+/// Conversations are cut at every place for one mode above; here it is shown for every mode that the
+/// messages, and with them all that follows, do not depend on where the stream was cut.
 #[test]
 fn recorded_messages_are_the_same_wherever_the_stream_is_cut() {
     for name in ["none", "full", "async", "async-full"] {

@@ -1,4 +1,4 @@
-//! The request that a webhook receives for a call of FreeSWITCH.
+//! Owner: hook/request. The request that a webhook receives for a call of FreeSWITCH.
 
 use super::{daemon_for, good_webhook, step};
 use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, Received, SocketMode};

@@ -1,8 +1,10 @@
-/// A panic in the dialect of FreeSWITCH: the call goes on.
+//! Owner: session. Every call of FreeSWITCH goes on, whatever happens to its step.
+
+/// A panic in the dialect of FreeSWITCH.
 mod panics;
 /// Calls of FreeSWITCH during the shutdown of the daemon.
 mod shutdown;
-/// Calls of a FreeSWITCH that is slow or silent.
+/// Connections of a FreeSWITCH that is slow or silent.
 mod slow_switches;
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Callers of FreeSWITCH who withhold their number or their name.
+//! Owner: call. Callers of FreeSWITCH who withhold their number or their name.
 
 use super::step;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};

@@ -1,4 +1,4 @@
-//! The rules that an example for FreeSWITCH must keep.
+//! Owner: dialplan-examples. The rules that an example for FreeSWITCH must keep.
 
 use std::collections::BTreeSet;
 
@@ -212,8 +212,8 @@ fn says(actions: &[Node<'_, '_>], application: &str, data: &str) -> bool {
         .any(|node| attribute(*node, "application") == application && attribute(*node, "data") == data)
 }
 
-/// What stands behind `host:port/`, where the address is one as FreeSWITCH reads it: the last colon is the port's
-/// (`mod_event_socket.c`, `socket_function`).
+/// What stands behind `host:port/`, where the address is one as FreeSWITCH reads it: the last colon is the
+/// port's (`mod_event_socket.c`, `socket_function`).
 fn address(host: &str) -> Option<&str> {
     let (name, rest) = host.rsplit_once(':')?;
     let (port, path) = rest.split_once('/')?;

@@ -1,4 +1,4 @@
-//! Elements, attributes and expansions in a dialplan of FreeSWITCH.
+//! Owner: the tests. Elements, attributes and expansions in a dialplan of FreeSWITCH.
 
 use roxmltree::Node;
 

@@ -1,4 +1,5 @@
-//! Words, texts and anything: by hook, by variable and by ad hoc step, on both switches.
+//! Owner: hook/answer. `accept`: a word, a text or any answer; by hook, by variable and by ad hoc step, on
+//! both switches.
 
 use super::{daemon_for, step, step_of_freeswitch};
 use crate::util::{

@@ -1,3 +1,5 @@
+//! Owner: hook/answer. Each kind of answer, and the status and reason that the dialplan receives.
+
 use super::daemon_for;
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, refusing};
 

@@ -1,3 +1,5 @@
+//! Owner: hook. Steps that are refused before any request: BAD_REQUEST and its reasons.
+
 use crate::util::{
     ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
 };

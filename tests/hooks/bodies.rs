@@ -1,3 +1,5 @@
+//! Owner: hook/request. The body of a POST: fields, forms and JSON templates.
+
 use serde_json::json;
 
 use super::{daemon_for, step, step_of_freeswitch};

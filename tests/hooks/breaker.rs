@@ -1,3 +1,5 @@
+//! Owner: webhook. The circuit breaker: a webhook that does not answer gets no requests for a while.
+
 use std::time::Duration;
 
 use dialhook::hook::Status;

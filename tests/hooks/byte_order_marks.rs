@@ -1,3 +1,5 @@
+//! Owner: config. Byte order marks in configurations, secrets and PEM files.
+
 use std::fs;
 
 use dialhook::config::Config;

@@ -1,3 +1,5 @@
+//! Owner: webhook. The answer cache and single flight: one answer for several calls.
+
 use std::time::Duration;
 
 use dialhook::hook::Status;

@@ -1,4 +1,4 @@
-//! Which connections serve more than one request. Owned by src/webhook (clients, attempt, standings).
+//! Owner: webhook. The connection pool: the connections that carry more than one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

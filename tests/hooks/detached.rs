@@ -1,3 +1,5 @@
+//! Owner: webhook. Detached requests: no call waits for their answer.
+
 use super::{daemon_for, step, step_of_freeswitch, steps, urls};
 use crate::util::{
     CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Program,

@@ -1,3 +1,5 @@
+//! Owner: webhook. The DNS resolver: host names with addresses of both families.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::copy_bidirectional;
@@ -90,7 +92,8 @@ impl Silent {
     }
 }
 
-/// One call at a daemon whose hook asks this host, and has less time for it than hickory-resolver waits for an answer.
+/// One call at a daemon whose hook asks this host, and has less time for it than hickory-resolver waits for
+/// an answer.
 async fn call(host: &str, port: u16) -> Ended {
     let url = format!("http://{host}:{port}/");
     let daemon =

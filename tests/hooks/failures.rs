@@ -1,3 +1,5 @@
+//! Owner: webhook. Webhooks that fail in each way: the call goes on.
+
 use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};

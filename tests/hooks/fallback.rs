@@ -1,3 +1,5 @@
+//! Owner: webhook. Several URLs of one hook: the next endpoint is asked if one does not answer.
+
 use serde_json::Value;
 
 use super::{daemon_for, step, step_of_freeswitch, urls};

@@ -1,4 +1,4 @@
-//! How header lines are written, and which are read. Owned by src/webhook/clients and src/hook/answer.
+//! Owner: webhook. Header lines: how they are written, and which of an answer are read.
 
 use super::{daemon_for, step};
 use crate::util::{Ended, FakeWebhook, Reply};

@@ -1,3 +1,5 @@
+//! Owner: tls. The certificates of webhooks, and the client certificate of a hook.
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio_rustls::TlsAcceptor;
 

@@ -1,3 +1,5 @@
+//! Owner: hook/answer. The variables of `set`: parts of an answer of JSON, headers and the status.
+
 use super::{daemon_for, step, step_of_freeswitch};
 use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply};
 

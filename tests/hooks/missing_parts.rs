@@ -1,4 +1,4 @@
-//! Answers that lack what `set` names: they are good, and every variable holds what is said otherwise.
+//! Owner: hook/answer. Answers that lack a part that `set` names: OK, and the variable gets its `otherwise`.
 
 use super::{daemon_for, step, step_of_freeswitch};
 use crate::util::{Daemon, FakeWebhook, Reply};

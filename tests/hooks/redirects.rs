@@ -1,3 +1,5 @@
+//! Owner: webhook. Redirects: which are followed, and what is sent along.
+
 use super::{daemon_for, step};
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply};
 

@@ -1,3 +1,5 @@
+//! Owner: hook/request. The method, URL, headers and body of a request.
+
 use std::collections::HashSet;
 use std::fs;
 

@@ -1,3 +1,5 @@
+//! Owner: webhook. Retries and the retry budget.
+
 use super::{daemon_for, step, steps};
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, refusing};
 
@@ -37,8 +39,8 @@ async fn a_wrong_certificate_is_not_tried_twice() {
     assert_eq!(webhook.connections(), 1);
 }
 
-/// Two calls over one connection, of which the second is answered so; one more answer would be a good one. A call
-/// before them makes the webhook trusted, on a connection that serves no other.
+/// Two calls over one connection, of which the second is answered so; one more answer would be a good one. A
+/// call before them makes the webhook trusted, on a connection that serves no other.
 async fn second_on_the_same_connection(reply: Reply, keys: &str) -> (Ended, FakeWebhook) {
     let webhook =
         FakeWebhook::answering([Reply::text("zero"), Reply::text("first"), reply, Reply::text("third")])

@@ -1,3 +1,5 @@
+//! Owner: config. Secrets: their sources, and the places that never show them.
+
 use std::path::Path;
 
 use base64::Engine;

@@ -1,3 +1,5 @@
+//! Owner: hook/request. Signatures of requests, and the ids of a request.
+
 use std::collections::HashSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -136,7 +138,8 @@ async fn every_request_is_part_of_a_trace_of_its_own() {
     let traces: HashSet<_> = requests.iter().map(|request| request.header("traceparent").unwrap()).collect();
     assert_eq!(traces.len(), 7);
     for trace in traces {
-        // version "-" trace-id "-" parent-id "-" trace-flags, and neither id all zeros (W3C Trace Context, 3.2.2)
+        // version "-" trace-id "-" parent-id "-" trace-flags, and neither id all zeros (W3C Trace Context,
+        // 3.2.2)
         let parts: Vec<_> = trace.split('-').collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2], "{trace}");
         assert!(trace.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-')), "{trace}");

@@ -1,4 +1,5 @@
-//! The stage that a TIMEOUT names. Owned by src/webhook/progress; the other stages are in failures.rs and limits.rs.
+//! Owner: webhook. The stage that the reason of a TIMEOUT names. The other stages are in failures.rs and
+//! limits/.
 
 use std::net::Ipv4Addr;
 

@@ -1,3 +1,5 @@
+//! Owner: tls. Certificates that `ca` trusts for themselves, and a reason for each way in which TLS fails.
+
 use std::fs;
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The peers that `listen.allow` names.
+//! Owner: server. The peers that `listen.allow` names.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Many calls at once: the limits on calls and on connections.
+//! Owner: slots. Many calls at once: the limits on calls and on connections.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Callers who hang up while the webhook is asked.
+//! Owner: session. Callers who hang up while the webhook is asked.
 
 use std::time::Duration;
 

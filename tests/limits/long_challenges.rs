@@ -1,4 +1,4 @@
-//! Challenges that ask for as many variables as a configuration may fetch.
+//! Owner: switch/agi. Challenges that ask for as many variables as a configuration may fetch.
 
 use super::good_webhook;
 use crate::util::{Daemon, Environment, FakeSwitch};

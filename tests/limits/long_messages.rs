@@ -1,4 +1,4 @@
-//! Environments and replies that are longer than the limits.
+//! Owner: switch/agi. Environments and replies that are longer than the limits.
 
 use dialhook::switch::agi::codec::LONGEST_REPLY;
 use tokio::io::AsyncWriteExt;

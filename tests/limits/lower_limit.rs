@@ -1,4 +1,4 @@
-//! A lower limit that a reload brings: nobody waits until the calls of before have ended.
+//! Owner: slots. A reload that lowers `limits.calls`: no new call waits for the end of earlier calls.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Few open files: calls are admitted as far as there are some for their webhooks, and the others hear it at once.
+//! Owner: server. Few file descriptors: calls beyond them are OVERLOADED at once.
 
 use std::net::SocketAddr;
 
@@ -13,8 +13,8 @@ fn hook(webhook: &FakeWebhook) -> String {
     format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
 }
 
-/// Makes so many calls, each when the one before is at the webhook or has ended: those that wait for the webhook, and those
-/// that have ended.
+/// Makes so many calls, each when the one before is at the webhook or has ended: those that wait for the
+/// webhook, and those that have ended.
 async fn held_and_ended(
     address: SocketAddr,
     count: usize,

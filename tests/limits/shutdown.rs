@@ -1,4 +1,4 @@
-//! The shutdown of the daemon while connections are open.
+//! Owner: server. The shutdown of the daemon while connections are open.
 
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! Peers that connect and say nothing: the connection that has been silent longest gives its place to the next.
+//! Owner: slots. Connections on which nothing is said: the one that is silent longest is closed for the next.
 
 use std::io::ErrorKind;
 
 use super::{daemon_for, good_webhook};
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, metrics, run};
 
-/// As many connections as there may be with this configuration, but for the one that the other listener keeps ready. The
-/// time for a message is longer than any test waits.
+/// As many connections as there may be with this configuration, but for the one that the other listener keeps
+/// ready. The time for a message is longer than any test waits.
 const ALL: usize = 101;
 const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
 

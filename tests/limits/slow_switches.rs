@@ -1,4 +1,4 @@
-//! Asterisks that are slow or silent: each wait for a switch has an end.
+//! Owner: session. Connections of an Asterisk that is slow or silent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Webhooks that stop at some point of their answer: the call goes on at its timeout.
+//! Owner: webhook. Webhooks that stop at some point of their answer: the call goes on at its timeout.
 
 use std::time::Duration;
 

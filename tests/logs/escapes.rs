@@ -1,4 +1,4 @@
-//! Characters that would change how a line reads, in what strangers say.
+//! Owner: log. Control characters in what strangers send: every format escapes them.
 
 use dialhook::log::Format;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The longest line: long values are cut.
+//! Owner: log. Long values are cut, so that each line stays short.
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::Mutex;

@@ -1,12 +1,12 @@
-//! Telephone numbers, answers and variables: masked, or logged at `trace` only.
+//! Owner: log. Telephone numbers are masked; answers and variables are logged at `trace` only.
 
 use dialhook::log::Format;
 
 use super::{EVERY_FORMAT, call, logged, tables, webhook};
 use crate::util::{ChannelData, FakeFreeSwitch, FakeSwitch, SocketMode};
 
-/// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one on
-/// FreeSWITCH.
+/// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one
+/// on FreeSWITCH.
 async fn everything(format: Format, filter: &str, more: &str) -> String {
     let webhook = webhook().await;
     let lines = logged(format, filter, &format!("{}{more}", tables(&webhook)), async |daemon| {

@@ -1,4 +1,4 @@
-//! What the line of a call says besides its status and its reason.
+//! Owner: log. The note in the line of a step.
 
 use super::{EVERY_FORMAT, TEXT, logged};
 use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply};

@@ -1,4 +1,5 @@
-//! What whoever can connect may cause at will: it is counted, and logged only now and then.
+//! Owner: log. Rate-limited log lines: what strangers can cause at will is counted, and logged only
+//! sometimes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `dialhook serve` and its standard error.
+//! Owner: log. The standard error of `dialhook serve`.
 
 use serde_json::Value;
 

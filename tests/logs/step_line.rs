@@ -1,4 +1,4 @@
-//! The line of a step in each format, and its fields.
+//! Owner: log. The line of a step in each format, and its fields.
 
 use dialhook::log::Format;
 use serde_json::Value;

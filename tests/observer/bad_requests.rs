@@ -1,4 +1,4 @@
-//! Requests that the observer does not answer with 200.
+//! Owner: observer. Requests that the observer does not answer with 200.
 
 use crate::util::{Asked, Daemon};
 

@@ -1,4 +1,4 @@
-//! The counts of calls and of refused connections.
+//! Owner: metrics. The counts of calls and of refused connections.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `docs/monitoring` against what `/metrics` really has; with promtool, where there is one.
+//! Owner: docs. `docs/monitoring` against the metrics that exist; with promtool, if it is installed.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What becomes of requests to webhooks, as the metrics tell it.
+//! Owner: metrics. The counts of requests to webhooks.
 
 use super::samples;
 use crate::util::{

@@ -1,4 +1,4 @@
-//! What goes wrong beside the calls, as the metrics tell it; in a process of its own.
+//! Owner: metrics. The counts of faults outside of calls; in a process of its own.
 
 use std::net::SocketAddr;
 use std::process::Stdio;

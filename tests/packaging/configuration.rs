@@ -1,4 +1,4 @@
-//! The configuration that the package installs, key by key.
+//! Owner: packaging. The configuration that the package installs, key by key.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -127,7 +127,8 @@ fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     Ok(format!("{config:?}"))
 }
 
-/// The defaults that docs/configuration.md shows as values, by table and key: of a row with several keys, the first's.
+/// The defaults that docs/configuration.md shows as values, by table and key: of a row with several keys, the
+/// first's.
 fn documented_defaults() -> BTreeMap<(String, String), String> {
     let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();

@@ -1,4 +1,5 @@
-//! Manual pages and completions: what is checked in is what the program and its reference would make.
+//! Owner: packaging. The manual pages and completions in the repository are those that the program would make
+//! now.
 
 use std::fs;
 use std::path::{Path, PathBuf};

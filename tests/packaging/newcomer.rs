@@ -1,5 +1,4 @@
-//! Somebody has installed the package, and does what the README says next: the lines for `extensions.conf`, the small
-//! server of the examples, a call without a phone.
+//! Owner: packaging. The way of the README from the installed package to the first routed call.
 
 use std::env;
 use std::fs;

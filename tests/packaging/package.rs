@@ -1,7 +1,8 @@
-//! The package, unpacked and installed into a folder. Nothing of it reaches the machine that tests it.
+//! Owner: packaging. The package, unpacked and installed into a folder. Nothing of it reaches the machine
+//! that tests it.
 //!
-//! It is made of the program that is tested. Where `DIALHOOK_DEB` names a package, that one is looked at: `.ci/run` does so
-//! with the release build.
+//! It is made of the program that is tested. If `DIALHOOK_DEB` names a package, the tests read that one:
+//! `.ci/run` does so with the release build.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -86,7 +87,8 @@ fn nobody_but_root_can_change_what_it_installs() {
         let modes = ["drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"];
         assert!(modes.contains(&mode) && owner == "0/0", "{line}");
     }
-    // readable by everybody, for the service's user exists only while the service runs: packaging/dialhook.toml says so
+    // readable by everybody, for the service's user exists only while the service runs:
+    // packaging/dialhook.toml says so
     for place in ["./etc/dialhook/", "./etc/dialhook/dialhook.toml"] {
         assert!(listing.lines().any(|line| line.ends_with(place) && line.contains("r-")), "{listing}");
     }
@@ -197,7 +199,8 @@ impl Machine {
         told.lines().map(str::to_owned).collect()
     }
 
-    /// Runs a script of the package as dpkg would, where systemd runs: what the tools were told, and what the script says.
+    /// Runs a script of the package as dpkg would, where systemd runs: what the tools were told, and what the
+    /// script says.
     fn runs(&self, script: &str, arguments: &[&str]) -> (Vec<String>, String) {
         let unpacked = unpacked();
         let text = fs::read_to_string(unpacked.path().join("DEBIAN").join(script)).unwrap();

@@ -1,6 +1,6 @@
-//! Markdown to roff, as far as our pages need it: headings, paragraphs, tables, lists, examples.
+//! Owner: the tests. Markdown to roff for our pages: headings, paragraphs, tables, lists and examples.
 //!
-//! What it does not know it refuses, so that nothing of a page is lost unseen.
+//! It panics on all other Markdown, so that no part of a page is lost unnoticed.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};

@@ -1,4 +1,5 @@
-//! A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, all on free ports of this machine.
+//! Owner: the tests. A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, on free
+//! ports.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -39,8 +40,8 @@ pub(super) struct HaProxy {
 }
 
 impl Rig {
-    /// Starts them; nothing where there is no HAProxy. The first daemon asks `/first` of the webhook, the other one
-    /// `/second`.
+    /// Starts them; nothing where there is no HAProxy. The first daemon asks `/first` of the webhook, the
+    /// other one `/second`.
     pub(super) async fn start(webhook: &FakeWebhook, checks: Checks) -> Option<Self> {
         if !is_there().await {
             return None;
@@ -111,7 +112,8 @@ fn configuration([first, second]: [[SocketAddr; 3]; 2], checks: Checks) -> Strin
 }
 
 impl HaProxy {
-    /// Starts it with two listeners of ours, for Asterisk and for FreeSWITCH: who connects before it runs waits.
+    /// Starts it with two listeners of ours, for Asterisk and for FreeSWITCH: who connects before it runs
+    /// waits.
     fn start(configuration: &str) -> (Self, [SocketAddr; 2]) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");

@@ -1,4 +1,4 @@
-//! A configuration that is read while somebody writes it: a reload refuses what shows it, and says why.
+//! Owner: server. A configuration file that is only half written: a reload refuses it and says why.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+//! Owner: server. Listeners that the service manager keeps: the next daemon serves the connections that wait
+//! there.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! What the service manager is told.
+//! Owner: notify. The notices to the service manager.
 
 use tokio::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! Another configuration for a daemon that serves: all of it for new calls, or nothing.
+//! Owner: server. A reload: the whole of the new configuration for new calls, or nothing of it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -285,7 +285,8 @@ mod of_limits {
         let waiting = FakeSwitch::connect(daemon.address()).await;
         daemon.server().reload(configuration(&of(2))).unwrap();
         assert_eq!(waiting.converse(&Environment::new("crm")).await.status(), "OK");
-        // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found again
+        // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found
+        // again
         for calls in [1, 2, 1, 9] {
             daemon.server().reload(configuration(&of(calls))).unwrap();
         }

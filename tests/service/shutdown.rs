@@ -1,4 +1,4 @@
-//! The end, and who cannot wait for it. What a good end is, is in `notices` and `inherited`.
+//! Owner: server. The second signal, and a reload during the shutdown.
 
 use super::gated;
 use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service};

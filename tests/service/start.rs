@@ -1,4 +1,4 @@
-//! A start that fails, or may; what is said of it, and to whom.
+//! Owner: cli. Starts that fail, and the messages about them.
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -52,8 +52,8 @@ async fn a_pipe_is_no_configuration_for_a_daemon_that_shall_read_it_again() {
     assert!(log.contains("not a regular file"), "{log}");
 }
 
-/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its address is
-/// taken.
+/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its
+/// address is taken.
 async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The units of systemd, judged by systemd. `tests/run` installs what this needs.
+//! Owner: systemd. The units, checked by the tools of systemd. `tests/run` installs these tools.
 
 use std::path::Path;
 use std::process::{Command, Output};

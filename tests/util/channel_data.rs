@@ -1,4 +1,5 @@
-//! The channel data that FreeSWITCH replies to `connect`: a recorded block, with what a test changes.
+//! Owner: the tests. The channel data that FreeSWITCH replies to `connect`: a recorded block, with the
+//! changes of a test.
 
 use std::collections::BTreeMap;
 use std::path::Path;

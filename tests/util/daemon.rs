@@ -1,4 +1,4 @@
-//! The daemon in this process.
+//! Owner: the tests. A daemon in this process.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,8 +31,8 @@ impl Daemon {
         Self::with(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\n{tables}")).await
     }
 
-    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said of
-    /// FreeSWITCH or the observer, they have ports of their own too.
+    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said
+    /// of FreeSWITCH or the observer, they have ports of their own too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }

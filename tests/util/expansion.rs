@@ -1,7 +1,8 @@
-//! One pass in which FreeSWITCH expands variables in a text, small and apart from what the daemon thinks of it.
+//! Owner: the tests. One pass in which FreeSWITCH expands the variables in a text.
 //!
-//! After `src/switch_channel.c`, `switch_channel_expand_variables_check`, and `src/include/switch_utils.h`. Nothing
-//! is expanded here: that something would be is the finding. Knows nothing of the daemon: `fuzz/` reads this file too.
+//! After `src/switch_channel.c`, `switch_channel_expand_variables_check`, and `src/include/switch_utils.h`.
+//! Nothing is expanded: the result says if something would be. Knows nothing of the daemon; `fuzz/` uses this
+//! file too.
 
 /// What would have been expanded: the text from its `$` on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,8 @@ fn has_escape(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair[0] == b'\\' && b"\\nst'".contains(&pair[1]))
 }
 
-/// What `set copy=…` stores of an argument: a pass by the core, unless it is told not to, and one by the application.
+/// What `set copy=…` stores of an argument: a pass by the core, unless it is told not to, and one by the
+/// application.
 ///
 /// # Errors
 /// When one of them would expand something.
@@ -68,8 +70,8 @@ pub fn stored(argument: &[u8], core_expands: bool) -> Result<Vec<u8>, Expansion>
     pass(value)
 }
 
-/// What `set copy=${one}${other}` stores of the values of these variables: each is expanded by itself as the core
-/// puts it in, then all of it by the application.
+/// What `set copy=${one}${other}` stores of the values of these variables: each is expanded by itself as the
+/// core puts it in, then all of it by the application.
 ///
 /// # Errors
 /// When one of them would expand something.

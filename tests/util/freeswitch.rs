@@ -1,5 +1,7 @@
-//! A FreeSWITCH that is none: it connects, waits for `connect`, and does what it is told as the real one was seen to
-//! do (`mod_event_socket.c`), to the call as well: where the daemon says the wrong thing, the call is stuck.
+//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and obeys commands.
+//!
+//! It does what the real one was seen to do (`mod_event_socket.c`), to the call too: after a wrong command
+//! the call is stuck.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! A name server on UDP, for names in a network of a test's own.
+//! Owner: the tests. A fake name server on UDP, for tests in a network namespace.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};

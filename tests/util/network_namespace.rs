@@ -1,4 +1,5 @@
-//! A network of one's own, for what would otherwise meet this host's: SIP on its well-known port, a name server.
+//! Owner: the tests. Runs a test in a network namespace: for SIP on its well-known port, and for name
+//! servers.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,8 +8,9 @@ use std::process::{Command, Output};
 
 use super::skipped;
 
-/// Whether this test runs in a network of its own now; `test` is its path. Outside it runs itself once more inside, in
-/// a process that has its own loopback interface, and its own `/etc/resolv.conf`, which says `nameserver 127.0.0.1`.
+/// Whether this test runs in a network of its own now; `test` is its path. Outside it runs itself once more
+/// inside, in a process that has its own loopback interface, and its own `/etc/resolv.conf`, which says
+/// `nameserver 127.0.0.1`.
 pub fn alone(test: &str) -> bool {
     alone_with(test, Vec::new)
 }

@@ -1,4 +1,4 @@
-//! One HTTP request to the observer, in raw bytes.
+//! Owner: the tests. One HTTP request to the observer, in raw bytes.
 
 use std::net::SocketAddr;
 

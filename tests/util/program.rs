@@ -1,4 +1,4 @@
-//! The program itself, as a child.
+//! Owner: the tests. The program itself, as a child process.
 
 use std::fs;
 use std::net::SocketAddr;

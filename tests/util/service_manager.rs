@@ -1,4 +1,5 @@
-//! A service manager that is none: it keeps listeners and passes them on, hears what the daemon says, and sends signals.
+//! Owner: the tests. A fake service manager: it keeps listeners, passes them on, receives notices and sends
+//! signals.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -67,8 +68,8 @@ impl FakeManager {
         self.folder.path().join("dialhook.toml")
     }
 
-    /// Starts a daemon. systemd numbers what it passes on from 3; a shell can do that too, where the listeners come to
-    /// it as its standard input and output.
+    /// Starts a daemon. systemd numbers what it passes on from 3; a shell can do that too, where the
+    /// listeners come to it as its standard input and output.
     pub fn start(&self) -> Service {
         let mut command = Command::new("sh");
         let moved = match self.passed.len() {
@@ -97,7 +98,8 @@ impl FakeManager {
         Service { child, log }
     }
 
-    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was said.
+    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was
+    /// said.
     pub fn turn_away(&self) {
         let said = || {
             let mouth = Mouth::unbound().and_then(|mouth| mouth.set_nonblocking(true).map(|()| mouth));

@@ -1,4 +1,4 @@
-//! An Asterisk that is none: it says an environment, answers the one question and does what it is told.
+//! Owner: the tests. A fake Asterisk: it sends an environment, answers the challenge and obeys commands.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Certificates of any kind, and servers that show them.
+//! Owner: the tests. Certificates of each kind, and TLS servers that show them.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! A webhook that answers what a test says, in raw bytes where need be.
+//! Owner: the tests. A fake webhook that answers as a test says, in raw bytes if necessary.
 
-/// One connection.
+/// One connection of a fake webhook.
 mod connection;
-/// The replies.
+/// The replies of a fake webhook.
 mod reply;
 
 use std::io;

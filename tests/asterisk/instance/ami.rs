@@ -1,4 +1,4 @@
-//! The Asterisk Manager Interface: one connection, many calls.
+//! Owner: the tests. The Asterisk Manager Interface: one connection, many calls.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -27,7 +27,8 @@ pub(super) struct Manager {
 type Listeners = Arc<Mutex<HashMap<String, UnboundedSender<Message>>>>;
 
 impl Manager {
-    /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the port.
+    /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the
+    /// port.
     pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Manager> {
         let by = Instant::now() + PATIENCE;
         let socket = loop {
@@ -70,7 +71,8 @@ impl Manager {
         Some(manager)
     }
 
-    /// An id for an action or a channel; none is the beginning of another, which Asterisk 22 takes for the same channel.
+    /// An id for an action or a channel; none is the beginning of another, which Asterisk 22 takes for the
+    /// same channel.
     pub(super) fn next_id(&self) -> String {
         format!("rig-{:08}", self.ids.fetch_add(1, Ordering::Relaxed))
     }

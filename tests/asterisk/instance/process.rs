@@ -1,4 +1,4 @@
-//! The process of an Asterisk, its folder and its configuration files.
+//! Owner: the tests. The process of an Asterisk, its folder and its configuration files.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -75,8 +75,8 @@ impl Drop for Process {
     }
 }
 
-/// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768): between our
-/// look and Asterisk's start no other test's listener can get it, and hear our manager's login.
+/// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768):
+/// between our look and Asterisk's start no other test's listener can get it, and hear our manager's login.
 fn manager_port() -> u16 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let first = u64::from(std::process::id()) * 97;
@@ -135,8 +135,8 @@ pub(super) fn secret(state: &TempDir) -> String {
     state.path().file_name().expect("it has a name").to_string_lossy().replace('.', "")
 }
 
-/// What dialplans in our tests and examples may use; Set, Goto, GotoIf, NoOp, Wait and their like are built in.
-/// res_agi does not load without res_speech. A release's missing ones are left out.
+/// What dialplans in our tests and examples may use; Set, Goto, GotoIf, NoOp, Wait and their like are built
+/// in. res_agi does not load without res_speech. A release's missing ones are left out.
 const MODULES: &str = "\
     pbx_config res_timing_timerfd res_speech res_agi bridge_simple codec_ulaw \
     app_db app_dial app_exec app_originate app_playtones app_stack app_userevent app_verbose app_while \

@@ -1,4 +1,4 @@
-//! The releases of Asterisk that the tests use.
+//! Owner: the tests. The releases of Asterisk that the tests use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,8 @@ impl Release {
         }
     }
 
-    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test run.
+    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test
+    /// run.
     ///
     /// # Errors
     /// Why there is no such Asterisk here, in one line for whoever reads the test's output.

@@ -1,4 +1,4 @@
-//! The arguments of an ad hoc step.
+//! Owner: switch/agi. The arguments of an ad hoc step.
 
 use super::super::on_each_release;
 use super::{AD_HOC, Sets, Told};

@@ -1,4 +1,4 @@
-//! Calls that somebody forged: the webhook receives no request.
+//! Owner: switch/agi. A call that somebody forged leads to no request.
 
 use super::super::on_each_release;
 use super::{AD_HOC, HOOK, Sets, Told};

@@ -1,4 +1,4 @@
-//! A panic in the dialect of FreeSWITCH: the call goes on.
+//! Owner: session. A panic in the dialect of FreeSWITCH: the call goes on.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Calls of FreeSWITCH during the shutdown of the daemon.
+//! Owner: session. Calls of FreeSWITCH during the shutdown of the daemon.
 
 use super::super::{call, daemon_for, gated, good_webhook};
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, nobody_listens};

@@ -1,4 +1,4 @@
-//! Calls of a FreeSWITCH that is slow or silent.
+//! Owner: session. Connections of a FreeSWITCH that is slow or silent.
 
 use std::time::Duration;
 

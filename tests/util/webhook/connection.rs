@@ -1,4 +1,4 @@
-//! One connection of a fake webhook: reads requests and writes replies.
+//! Owner: the tests. One connection of a fake webhook: reads requests and writes replies.
 
 use std::future::pending;
 use std::io;

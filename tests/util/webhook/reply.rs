@@ -1,4 +1,4 @@
-//! The replies of a fake webhook.
+//! Owner: the tests. The replies of a fake webhook.
 
 use tokio_util::sync::CancellationToken;
 
