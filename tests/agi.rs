@@ -59,7 +59,7 @@ async fn a_forged_environment_that_hangs_up_is_refused() {
 }
 
 #[tokio::test]
-async fn a_question_that_one_line_follows_is_not_proved_by_the_true_reply_behind_it() {
+async fn a_true_reply_behind_another_line_does_not_authenticate_the_call() {
     let daemon = Daemon::start("").await;
     let environment = Environment::new("webhook");
     let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -70,7 +70,7 @@ async fn a_question_that_one_line_follows_is_not_proved_by_the_true_reply_behind
 }
 
 #[tokio::test]
-async fn what_is_no_environment_is_refused() {
+async fn a_text_that_is_no_environment_is_refused() {
     let daemon = Daemon::start("").await;
     let ordinary = String::from_utf8(Environment::new("crm").bytes()).unwrap();
     for other in [
@@ -142,7 +142,7 @@ async fn a_colon_in_a_name_is_part_of_the_name() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_during_the_proof_is_not_asked_for() {
+async fn a_hangup_during_the_challenge_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -155,7 +155,7 @@ async fn a_caller_who_hangs_up_during_the_proof_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn an_unasked_word_during_the_request_ends_it() {
+async fn an_unexpected_message_during_the_request_ends_the_call() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"))).await;
     for word in ["200 result=1\n", "agi_arg_1: x\n", "\n"] {
@@ -168,7 +168,7 @@ async fn an_unasked_word_during_the_request_ends_it() {
 }
 
 #[tokio::test]
-async fn half_a_line_during_the_request_is_waited_for() {
+async fn half_a_line_during_the_request_does_not_end_the_call() {
     let (gate, webhook) = gated("sales").await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
@@ -189,7 +189,7 @@ async fn gated(answer: &'static str) -> (Gate, FakeWebhook) {
 }
 
 #[tokio::test]
-async fn nobody_hears_of_a_call_whose_environment_is_cut_short() {
+async fn an_environment_that_is_cut_short_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
     let block = Environment::new("crm").bytes();

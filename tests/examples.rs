@@ -52,7 +52,7 @@ fn every_example_has_contexts_of_its_own_and_a_line_in_the_readme() {
 }
 
 #[test]
-fn an_example_with_a_fault_would_be_noticed() {
+fn each_kind_of_fault_in_an_example_is_found() {
     let policy = policy();
     assert_eq!(faults(SOUND, &policy), [""; 0]);
     for (was, is, expected) in BROKEN {

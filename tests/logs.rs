@@ -132,7 +132,7 @@ fn fields(entry: &str) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
+async fn a_value_of_a_stranger_adds_no_line_and_no_field() {
     for format in EVERY_FORMAT {
         let lines = logged(format, "dialhook=trace", "", async |daemon| {
             let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/x")
@@ -158,7 +158,7 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_named_as_the_configuration_would_allow_it() {
+async fn a_refused_peer_is_logged_in_the_form_of_listen_allow() {
     let (_this_thread, written) = listening(TEXT, "info");
     let everywhere = "\"[::ffff:127.0.0.1]:0\"";
     let listen = format!("asterisk = {everywhere}\nobserver = {everywhere}\nallow = [\"10.0.0.0/8\"]\n");

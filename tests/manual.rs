@@ -19,7 +19,7 @@ const PAGES: [&str; 5] =
     ["README.md", "docs/configuration.md", "docs/webhook.md", "docs/scaling.md", "docs/recipes.md"];
 
 #[test]
-fn every_configuration_that_a_page_shows_is_right() {
+fn every_configuration_in_a_page_is_valid() {
     let folder = with_files();
     let mut seen = 0;
     for page in PAGES {
@@ -37,7 +37,7 @@ fn every_configuration_that_a_page_shows_is_right() {
 }
 
 #[test]
-fn every_key_has_its_place_in_the_reference() {
+fn every_key_is_in_the_reference() {
     let known = known_keys().into_iter();
     let known = known.flat_map(|(table, keys)| keys.into_iter().map(move |key| (table.clone(), key)));
     assert_eq!(documented_keys(), known.collect());
@@ -68,7 +68,7 @@ fn documented_keys() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_reference_says_which_headers_are_taken_for_secrets() {
+fn the_reference_lists_the_headers_that_count_as_secret() {
     let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     assert!(page.contains(&format!("name holds one of\n`{}`.", SECRET_WORDS.join("`, `"))));
 }
@@ -94,7 +94,7 @@ pub fn known_keys() -> Vec<(String, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn the_example_server_believes_signed_requests_alone() {
+async fn the_example_server_accepts_signed_requests_only() {
     let mut server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
     for (secret, status, answer) in [
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "OK", "sales"),
@@ -117,7 +117,7 @@ async fn the_example_server_believes_signed_requests_alone() {
 }
 
 #[tokio::test]
-async fn the_example_server_answers_a_length_that_is_none() {
+async fn the_example_server_answers_an_invalid_content_length() {
     let server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
     for (length, status) in [
         ("abc", "400"),
@@ -139,7 +139,7 @@ async fn the_example_server_answers_a_length_that_is_none() {
 }
 
 #[tokio::test]
-async fn copies_of_a_message_that_come_at_once_are_done_once() {
+async fn the_example_server_processes_concurrent_copies_of_a_message_once() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
     let (status, out, err) = told(&within_patience("both copies", command.output()).await.unwrap());
@@ -186,7 +186,7 @@ print(*said)
 "#;
 
 #[tokio::test]
-async fn a_message_whose_work_failed_may_be_tried_again() {
+async fn the_example_server_allows_a_retry_of_a_failed_message() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
     let (status, out, err) = told(&within_patience("the copies", command.output()).await.unwrap());

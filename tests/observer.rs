@@ -73,7 +73,7 @@ async fn a_daemon_that_drains_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
+async fn silent_connections_delay_neither_a_call_nor_a_health_check() {
     let daemon = Daemon::start("").await;
     let mut strangers = Vec::new();
     // twice as many as there are places
@@ -94,7 +94,7 @@ async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
 }
 
 #[tokio::test]
-async fn an_observer_that_others_can_reach_answers_whom_allow_names() {
+async fn a_reachable_observer_answers_only_peers_in_allow() {
     let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nobserver = \"0.0.0.0:0\"\nallow = [\"127.0.0.2/32\"]";
     let daemon = Daemon::with(listen).await;
     let observer = SocketAddr::from(([127, 0, 0, 1], daemon.observer().port()));
@@ -110,13 +110,13 @@ async fn an_observer_that_others_can_reach_answers_whom_allow_names() {
 }
 
 #[tokio::test]
-async fn allow_for_switches_does_not_shut_out_who_asks_on_loopback() {
+async fn allow_does_not_restrict_an_observer_on_loopback() {
     let daemon = Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"10.0.0.0/8\"]").await;
     assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
 }
 
 #[tokio::test]
-async fn whoever_reads_slowly_or_leaves_harms_nobody() {
+async fn slow_or_broken_readers_do_not_harm_the_observer() {
     let daemon = Daemon::start("").await;
     for number in 0..100 {
         let mut stream = TcpStream::connect(daemon.observer()).await.unwrap();

@@ -89,7 +89,7 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_more() {
+async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_new_calls() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
@@ -153,7 +153,7 @@ async fn haproxy_finds_no_fault_in_the_example() {
 /// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option
 /// redispatch`.
 #[tokio::test]
-async fn a_daemon_that_is_killed_loses_the_calls_that_it_had_and_no_other() {
+async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;

@@ -15,7 +15,7 @@ async fn farewell_heard(daemon: &Daemon) -> (FakeSwitch, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn the_farewell_is_whole_lines_and_an_end_with_the_status_last() {
+async fn the_final_commands_are_whole_lines_with_the_status_last() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
@@ -29,7 +29,7 @@ async fn the_farewell_is_whole_lines_and_an_end_with_the_status_last() {
 }
 
 #[tokio::test]
-async fn whatever_is_replied_to_the_farewell_the_connection_ends_when_the_switch_ends_it() {
+async fn the_switch_ends_the_connection_whatever_it_replied_to_the_final_commands() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;

@@ -22,7 +22,7 @@ fn name(file: &Path) -> &str {
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_as_recorded() {
+async fn recorded_sessions_play_as_they_were_recorded() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
         Stage::new(&transcript).await.play_to_a_daemon(&transcript).await;
@@ -30,7 +30,7 @@ async fn recorded_conversations_go_as_recorded() {
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_so_byte_by_byte() {
+async fn recorded_sessions_play_the_same_byte_by_byte() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
         Stage::new(&transcript).await.play(&transcript, Cut::Bytes).await;
@@ -38,7 +38,7 @@ async fn recorded_conversations_go_so_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_so_wherever_a_message_is_cut_in_two() {
+async fn recorded_sessions_play_the_same_if_a_message_is_cut_in_two() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
         let mut stage = Stage::new(&transcript).await;

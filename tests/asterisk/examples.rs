@@ -177,7 +177,7 @@ async fn several_values_come_from_one_json_answer() {
 }
 
 #[tokio::test]
-async fn several_variables_come_from_one_answer_that_is_kept() {
+async fn several_variables_come_from_one_cached_answer() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         for _ in 0..2 {
@@ -202,7 +202,7 @@ async fn several_variables_come_from_one_answer_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_detached_notification_is_told_behind_the_call() {
+async fn a_detached_notification_is_sent_after_the_step() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let ended = examples.call(SALES, "detached").await;
@@ -215,7 +215,7 @@ async fn a_detached_notification_is_told_behind_the_call() {
 }
 
 #[tokio::test]
-async fn a_notification_keeps_nobody() {
+async fn a_notification_does_not_delay_the_call() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let ended = examples.call(SALES, "notify").await;
@@ -235,7 +235,7 @@ async fn a_notification_keeps_nobody() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_call_is_told_whoever_hangs_up() {
+async fn the_end_of_a_call_is_reported_whoever_hangs_up() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let by_itself = examples.asterisk.begin("101@at-hangup").await;
@@ -270,7 +270,7 @@ async fn a_longer_timeout_in_the_query_waits_for_a_slow_webhook() {
 }
 
 #[tokio::test]
-async fn whatever_fails_the_call_goes_where_the_fallback_says() {
+async fn after_any_failure_the_call_goes_to_the_fallback() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         for (number, status) in [(SLOW, "TIMEOUT"), (BROKEN, "HTTP_ERROR"), (UNLISTED, "BAD_ANSWER")] {
@@ -296,7 +296,7 @@ async fn assert_falls_back(examples: &Examples, number: &str, status: &str) -> E
 }
 
 #[tokio::test]
-async fn a_daemon_that_never_lets_go_is_left_in_time() {
+async fn a_daemon_that_never_answers_does_not_hold_the_call() {
     on_each_release(async |release| {
         // The kernel accepts for it.
         let stuck = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -62,7 +62,7 @@ fn last_place(ended: &Ended) -> &str {
 }
 
 #[tokio::test]
-async fn a_word_leads_to_the_place_of_its_name_and_nowhere_else() {
+async fn a_word_leads_to_the_extension_of_its_name_and_nowhere_else() {
     const WORDS: [&str; 9] =
         ["sales", "+31201234567", "*21*100#", "a.b_c", "sales.", "größe", "日本", "Jose\u{301}", "..."];
     on_each_release(async |release| {
@@ -79,7 +79,7 @@ async fn a_word_leads_to_the_place_of_its_name_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn no_attack_is_a_word() {
+async fn no_injection_is_a_word() {
     on_each_release(async |release| {
         let attacks: Vec<&str> = OF_ASTERISK.into_iter().chain(OF_FREESWITCH).collect();
         let calls = Answers::start(release, "", &attacks).await;
@@ -95,7 +95,7 @@ async fn no_attack_is_a_word() {
 
 /// The reason for words: what is harmless in a condition is not so in an application's arguments.
 #[tokio::test]
-async fn a_text_that_is_harmless_in_a_condition_leads_elsewhere_where_a_dialplan_goes_to_it() {
+async fn a_text_that_is_harmless_in_a_condition_is_harmful_in_goto() {
     on_each_release(async |release| {
         let calls = Answers::start(release, "accept = \"text\"", &["evil,1", "s@evil&Local/x"]).await;
         let ended = calls.call(0).await;

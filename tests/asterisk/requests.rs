@@ -87,7 +87,7 @@ const KEYS: [&str; 15] = [
 ];
 
 #[tokio::test]
-async fn every_key_is_told() {
+async fn every_key_is_sent() {
     on_each_release(async |release| {
         let sets: Sets<'_> = &[
             ("CHANNEL(accountcode)", b"acme"),
@@ -133,7 +133,7 @@ async fn every_key_is_told() {
 }
 
 #[tokio::test]
-async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
+async fn a_value_that_the_call_lacks_is_empty_or_has_its_second_source() {
     on_each_release(async |release| {
         let withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];
@@ -161,7 +161,7 @@ async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
+async fn a_word_for_a_withheld_number_leaves_the_number_empty() {
     on_each_release(async |release| {
         let words = ["anonymous", "Anonymous", "Restricted", "unavailable", "unknown", "PRIVATE", "withheld"];
         let sets =
@@ -176,7 +176,7 @@ async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
 }
 
 #[tokio::test]
-async fn a_variable_whose_name_holds_hyphens_and_points_is_fetched() {
+async fn a_variable_with_hyphens_and_points_in_its_name_is_fetched() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let url = webhook.url("/r?c={variables.sip_h_X-Customer}");
@@ -224,7 +224,7 @@ const AWKWARD: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_callers_number_and_name_are_told_exactly() {
+async fn the_number_and_name_of_a_caller_are_sent_exactly() {
     on_each_release(async |release| {
         let long = "ü".repeat(250);
         let texts: Vec<&str> = AWKWARD.iter().copied().chain([long.as_str()]).collect();
@@ -246,7 +246,7 @@ async fn a_callers_number_and_name_are_told_exactly() {
 }
 
 #[tokio::test]
-async fn a_fetched_variable_is_told_exactly() {
+async fn a_fetched_variable_is_sent_exactly() {
     on_each_release(async |release| {
         let every_byte: Vec<u8> = (1..=255).collect();
         let long = vec![b'x'; 4000];
@@ -273,7 +273,7 @@ async fn a_fetched_variable_is_told_exactly() {
 }
 
 #[tokio::test]
-async fn a_variable_that_asterisk_does_not_hand_out_whole_makes_no_request() {
+async fn a_variable_that_asterisk_cuts_off_leads_to_no_request() {
     on_each_release(async |release| {
         let long = vec![b' '; 1400];
         let told = Told::start(

@@ -77,8 +77,8 @@ fn hook(webhook: &FakeWebhook) -> String {
 }
 
 #[tokio::test]
-async fn a_sip_call_is_told_with_its_call_id() {
-    if !alone(concat!(module_path!(), "::a_sip_call_is_told_with_its_call_id")) {
+async fn the_request_for_a_sip_call_has_its_call_id() {
+    if !alone(concat!(module_path!(), "::the_request_for_a_sip_call_has_its_call_id")) {
         return;
     }
     on_each_release(async |release| {
@@ -144,8 +144,8 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
 
 /// docs/recipes.md, Kamailio in front.
 #[tokio::test]
-async fn the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header() {
-    if !alone(concat!(module_path!(), "::the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header")) {
+async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
+    if !alone(concat!(module_path!(), "::the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header")) {
         return;
     }
     on_each_release(async |release| {

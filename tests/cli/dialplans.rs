@@ -79,7 +79,7 @@ async fn a_byte_order_mark_hides_no_step() {
 }
 
 #[tokio::test]
-async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
+async fn addresses_are_printed_and_required_in_the_form_of_each_switch() {
     let listen = "[listen]\nasterisk = \"[::1]:4573\"\nfreeswitch = \"[::1]:8084\"\n";
     let configuration = format!("{listen}{HOOKS}");
     let right = xml("<action application=\"socket\" data=\"::1:8084/crm\"/>");
@@ -153,7 +153,7 @@ async fn a_text_in_a_command_of_freeswitch_is_a_notice_too() {
 }
 
 #[tokio::test]
-async fn a_condition_that_lets_words_through_alone_needs_no_notice() {
+async fn a_condition_that_accepts_words_only_needs_no_notice() {
     let extension = |expression: &str| {
         format!(
             "<x><extension><condition field=\"${{crm}}\" expression=\"{expression}\">\n\
@@ -169,7 +169,7 @@ async fn a_condition_that_lets_words_through_alone_needs_no_notice() {
 }
 
 #[tokio::test]
-async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
+async fn a_value_of_the_caller_must_be_encoded_in_a_step() {
     let conf = "exten => _X.,1,AGI(agi://127.0.0.1/webhook,\"url=http://h/?n=${CALLERID(num)}\")\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${URIENCODE(${CALLERID(num)})})\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${EXTEN})\n\
@@ -197,7 +197,7 @@ async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_meant_is_a_fault() {
+async fn a_url_that_was_cut_or_split_is_a_fault() {
     let conf = "exten => 1,1,AGI(agi://127.0.0.1/webhook,url=http://h/?to=#21#&from=1)\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n={caller_number})\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?to=%2321%23)\n";
@@ -215,7 +215,7 @@ async fn a_url_that_cannot_be_meant_is_a_fault() {
 }
 
 #[tokio::test]
-async fn a_socket_where_the_call_has_no_dialplan_is_told() {
+async fn a_socket_on_a_leg_without_a_dialplan_is_a_notice() {
     let actions = "<action application=\"set\" data=\"execute_on_answer=socket 127.0.0.1:8084/crm async\"/>\n\
                    <action application=\"bridge\" data=\"{execute_on_media='socket 127.0.0.1:8084/crm'}user/1\"/>\n\
                    <action application=\"set\" data=\"api_on_answer=uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm\\ async both\"/>";
@@ -236,7 +236,7 @@ async fn a_socket_where_the_call_has_no_dialplan_is_told() {
 }
 
 #[tokio::test]
-async fn the_steps_of_a_file_say_more_of_a_variable_than_those_of_another() {
+async fn the_steps_of_the_same_file_decide_about_a_variable() {
     let free = "exten => 1,1,AGI(agi://127.0.0.1/crm?variable=ROUTE)\n";
     let checked = Checked::new(HOOKS, "free.conf", free);
     let other = checked.dialplan.with_file_name("other.conf");

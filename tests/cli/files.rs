@@ -24,14 +24,14 @@ async fn piped(text: &str) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn check_reads_what_a_shell_pipes_into_it() {
+async fn check_reads_a_configuration_from_a_pipe() {
     let (status, out, err) = piped("[hook.crm]\nurl = \"http://h/\"\n").await;
     assert_eq!((status, err.as_str()), (0, ""));
     assert!(out.contains("/dev/stdin: no fault, 1 hook\n"), "{out}");
 }
 
 #[tokio::test]
-async fn check_reads_no_more_than_anybody_writes() {
+async fn check_reads_at_most_1_mib() {
     let most = "#".repeat(1024 * 1024);
     assert_eq!(piped(&most).await.0, 0);
     let (status, _, err) = piped(&(most + "#")).await;
@@ -55,7 +55,7 @@ async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_is_a_file_that_a_header_could_hold() {
+async fn a_secret_is_a_regular_file_of_at_most_64_kib() {
     const KEY: &str = "bearer = { file = \"beside\" }";
     let of_length =
         async |length| of_a_file(KEY, async |path| fs::write(path, vec![b'x'; length]).unwrap()).await;
@@ -89,7 +89,7 @@ async fn a_bundle_of_authorities_may_be_longer_than_a_secret() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_not_there_is_not_told_as_one_without_hooks() {
+async fn a_missing_configuration_is_not_reported_as_one_without_hooks() {
     if Path::new(DEFAULT_PATH).exists() {
         return skipped("a missing configuration: this machine has one");
     }
@@ -105,7 +105,7 @@ async fn a_configuration_that_is_not_there_is_not_told_as_one_without_hooks() {
 }
 
 #[tokio::test]
-async fn a_dialplan_that_never_ends_or_is_a_folder_is_told() {
+async fn a_dialplan_that_is_endless_or_a_folder_is_a_fault() {
     let (folder, file) = configured("");
     let (file, path) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let (status, _, err) = run(&["check", "--config", file, "/dev/zero", path]).await;

@@ -14,7 +14,7 @@ async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
 const SET: &str = "set = { ROUTE = \"/route\" }";
 
 #[tokio::test]
-async fn try_says_that_the_answer_has_none_of_the_parts() {
+async fn try_notes_an_answer_without_any_part_of_set() {
     for body in [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#] {
         let (status, out) = tried(body, SET, &[]).await;
         assert_eq!(status, 0, "{out}");
@@ -32,7 +32,7 @@ async fn try_says_that_the_answer_has_none_of_the_parts() {
 }
 
 #[tokio::test]
-async fn try_says_how_set_reads_a_json_string() {
+async fn try_notes_how_set_reads_a_json_string() {
     let (status, out) = tried("\"sales\"", "variable = \"CRM\"", &[]).await;
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("the answer is a JSON string. set reads JSON and an empty pointer"), "{out}");

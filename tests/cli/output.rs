@@ -37,7 +37,7 @@ async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn a_reader_who_has_enough_is_no_fault_of_any_command() {
+async fn a_closed_pipe_is_no_fault_of_any_command() {
     let (_folder, _webhook, commands) = printing().await;
     for command in commands {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -47,7 +47,7 @@ async fn a_reader_who_has_enough_is_no_fault_of_any_command() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_by_every_command() {
+async fn every_command_reports_a_full_disk() {
     let (_folder, _webhook, commands) = printing().await;
     for command in commands {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -59,7 +59,7 @@ async fn a_full_disk_is_told_by_every_command() {
 }
 
 #[tokio::test]
-async fn nobody_need_read_what_is_wrong() {
+async fn a_closed_standard_error_does_not_change_the_exit_status() {
     let (_folder, file) = configured("[hook.crm]\n");
     let file = file.to_str().unwrap();
     for (command, expected) in

@@ -20,7 +20,7 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
 }
 
 #[tokio::test]
-async fn serve_says_which_address_is_taken_and_what_to_do() {
+async fn serve_names_the_address_that_is_in_use_and_the_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     for (taken, others) in [
@@ -37,7 +37,7 @@ async fn serve_says_which_address_is_taken_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn sighup_ends_nothing() {
+async fn sighup_does_not_end_the_daemon() {
     let (_folder, daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     let process = daemon.id().unwrap().to_string();
@@ -84,7 +84,7 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn nobody_who_reads_the_log_can_hold_up_a_call() {
+async fn a_log_that_nobody_reads_delays_no_call() {
     let (_folder, mut daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     // far more than a pipe holds

@@ -88,7 +88,7 @@ fn every_value_that_is_accepted_is_stored_exactly_and_never_expands() {
 }
 
 #[test]
-fn what_is_refused_is_so_for_a_reason() {
+fn no_value_is_refused_without_a_reason() {
     let esl = esl(true);
     let mut dice = Dice(0x0123_4567_89AB_CDEF);
     let mut refused = 0;
@@ -142,7 +142,7 @@ fn ordinary_texts_are_accepted() {
 }
 
 #[test]
-fn a_neighbour_that_begins_with_a_brace_opens_nothing() {
+fn a_value_before_one_that_begins_with_a_brace_opens_no_expansion() {
     let esl = esl(true);
     let braces: &[&[u8]] = &[b"{", b"{x}", b"'{x}", b"\\{x}", b"\\'{x}", b"\\\\{system(x)}"];
     let mut dice = Dice(0xDEAD_BEEF_CAFE_F00D);
@@ -160,7 +160,7 @@ fn a_neighbour_that_begins_with_a_brace_opens_nothing() {
 /// The core's passes may have been switched off where the channel data does not show it (a global variable):
 /// then the value is not exact, but never expands.
 #[test]
-fn a_value_sent_for_two_passes_expands_in_one_neither() {
+fn a_value_quoted_for_two_passes_does_not_expand_in_one() {
     let esl = esl(true);
     let mut dice = Dice(0x1234_5678_9ABC_DEF1);
     for _ in 0..20_000 {

@@ -60,7 +60,7 @@ fn is_accepted(step: &Step, text: &[u8]) -> bool {
 }
 
 #[test]
-fn every_word_means_nothing_but_itself_in_a_dial_string_and_in_arguments() {
+fn every_word_means_only_itself_in_a_dial_string_and_in_arguments() {
     const LETTERS: &[u8] = b"aZ09._+-#*aZ09._+-#* ,|:_{}[]<>'\"\\$@&/=;()%^!?~`";
     let (step, mut state, mut accepted) = (step(), 0x9E37_79B9_7F4A_7C15_u64, 0);
     let mut roll = |sides: usize| {
@@ -83,7 +83,7 @@ fn every_word_means_nothing_but_itself_in_a_dial_string_and_in_arguments() {
 }
 
 #[test]
-fn every_attack_means_something_else_somewhere_and_is_no_word() {
+fn every_injection_has_an_effect_somewhere_and_is_no_word() {
     let step = step();
     for attack in OF_FREESWITCH {
         assert!(!means_itself(attack.as_bytes()), "{attack}");
@@ -92,7 +92,7 @@ fn every_attack_means_something_else_somewhere_and_is_no_word() {
 }
 
 #[tokio::test]
-async fn no_attack_reaches_the_channel_in_any_mode() {
+async fn no_injection_reaches_the_channel_in_any_mode() {
     for attack in OF_FREESWITCH {
         let webhook = FakeWebhook::start(move |_| Reply::text(attack)).await;
         let daemon = daemon_for(&webhook, "otherwise = \"reception\"").await;

@@ -19,7 +19,7 @@ async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), Fake
 }
 
 #[tokio::test]
-async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
+async fn a_call_that_was_moved_during_the_request_stays_there() {
     for (mode, resume, commands) in [
         (SocketMode::Async, "false", &["connect", "exit"][..]),
         (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
@@ -36,7 +36,7 @@ async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
 }
 
 #[tokio::test]
-async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
+async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
     for resume in ["false", "true"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
         // every application that runs on the call stands there, and stays
@@ -68,7 +68,7 @@ async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async_mode() {
+async fn in_async_mode_the_location_is_asked_before_and_after_every_answer() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/crm", "/nope", "/crm?timeout=99"] {
@@ -85,7 +85,7 @@ async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async
 }
 
 #[tokio::test]
-async fn a_call_that_is_moved_while_its_variables_are_set_takes_no_harm() {
+async fn a_call_that_is_moved_while_its_variables_are_set_stays_where_it_is() {
     for resume in ["false", "true"] {
         let (gate, webhook) = gated().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
@@ -127,7 +127,7 @@ fn transferred(call: ChannelData, before: u64) -> ChannelData {
 }
 
 #[tokio::test]
-async fn a_call_that_may_have_been_moved_before_its_first_word_hears_no_resume() {
+async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for (before, resumes) in [(0, false), (20_000, false), (400_000, true)] {
@@ -143,7 +143,7 @@ async fn a_call_that_may_have_been_moved_before_its_first_word_hears_no_resume()
 }
 
 #[tokio::test]
-async fn a_call_that_was_transferred_to_its_step_goes_on_as_every_other() {
+async fn a_call_that_was_transferred_to_its_step_goes_on() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let call = transferred(call(&daemon, SocketMode::Async, "/crm"), 0);
@@ -183,7 +183,7 @@ async fn until_released(
 }
 
 #[tokio::test]
-async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
+async fn a_call_that_somebody_parked_stays_in_that_park() {
     for (state, application) in [("CS_PARK", "socket"), ("CS_EXECUTE", "park")] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.taken_elsewhere();
@@ -200,7 +200,7 @@ async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
 }
 
 #[tokio::test]
-async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
+async fn a_step_does_not_end_the_next_step_that_its_call_was_moved_to() {
     let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
     let (channel, argument) = (freeswitch.channel(), "current_application_data");
     let same = channel.variables()[argument].clone();
@@ -212,7 +212,7 @@ async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
 }
 
 #[tokio::test]
-async fn a_hook_that_sets_socket_resume_itself_ends_as_safely() {
+async fn a_hook_that_sets_socket_resume_itself_leaves_no_call_stuck() {
     let webhook = FakeWebhook::start(|_| Reply::text("true")).await;
     let keys = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"socket_resume\"", webhook.url("/"));
     let daemon = Daemon::start(&keys).await;
@@ -226,7 +226,7 @@ async fn a_hook_that_sets_socket_resume_itself_ends_as_safely() {
 }
 
 #[tokio::test]
-async fn a_leg_of_which_the_state_is_not_told_hears_no_resume() {
+async fn a_leg_with_an_unknown_state_gets_no_resume() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let leg = call(&daemon, SocketMode::Async, "/crm").without("Channel-State");
@@ -245,7 +245,7 @@ const LEGS: [(&str, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn a_leg_without_a_dialplan_gets_its_answer_and_lives() {
+async fn a_leg_without_a_dialplan_gets_its_answer_and_stays_connected() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for (place, state, other) in LEGS {
@@ -261,7 +261,7 @@ async fn a_leg_without_a_dialplan_gets_its_answer_and_lives() {
 }
 
 #[tokio::test]
-async fn a_leg_without_a_dialplan_lives_when_its_step_is_refused_too() {
+async fn a_leg_without_a_dialplan_stays_connected_if_its_step_is_refused() {
     let daemon = Daemon::start("").await;
     for (place, state, other) in LEGS {
         for resume in ["false", "true"] {
@@ -278,7 +278,7 @@ async fn a_leg_without_a_dialplan_lives_when_its_step_is_refused_too() {
 }
 
 #[tokio::test]
-async fn a_leg_whose_state_changes_by_itself_has_not_been_moved() {
+async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let leg = call(&daemon, SocketMode::Async, "/crm").header("Channel-State", "CS_CONSUME_MEDIA");
@@ -303,7 +303,7 @@ async fn a_call_that_waited_long_and_is_still_there_goes_on() {
 }
 
 #[tokio::test]
-async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() {
+async fn a_switch_that_does_not_tell_the_location_gets_the_answer() {
     for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.expect_connect().await;
@@ -314,7 +314,7 @@ async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() 
 }
 
 #[tokio::test]
-async fn a_call_that_is_elsewhere_before_its_first_word_stays_there() {
+async fn a_call_that_was_moved_before_the_channel_data_stays_there() {
     let (daemon, webhook) = (Daemon::start("").await, good_webhook().await);
     let url = webhook.url("/");
     for resume in ["false", "true"] {

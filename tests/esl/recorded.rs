@@ -131,14 +131,14 @@ async fn every_recorded_call_is_given_back_as_its_mode_wants() {
 }
 
 #[tokio::test]
-async fn they_are_byte_by_byte_too() {
+async fn every_recorded_call_is_given_back_byte_by_byte() {
     for name in RECORDINGS {
         play(name, 1, &[&recorded(name).bytes()]).await;
     }
 }
 
 #[tokio::test]
-async fn they_are_wherever_the_channel_data_is_cut_in_two() {
+async fn every_recorded_call_is_given_back_if_the_channel_data_is_cut_in_two() {
     for name in RECORDINGS {
         let block = recorded(name).bytes();
         // every place of the shortest, and of the others some and all near the end, where the mode stands
@@ -151,7 +151,7 @@ async fn they_are_wherever_the_channel_data_is_cut_in_two() {
 }
 
 #[tokio::test]
-async fn replies_are_understood_wherever_they_are_cut() {
+async fn replies_are_understood_if_they_are_cut_anywhere() {
     let replies = said_by_freeswitch(&recording("async-full-pipelined.session")).1;
     for at in 1..replies.len() {
         let (pipe, end) = conversation(64 * 1024);
@@ -225,7 +225,7 @@ async fn the_end_of_the_stream_during_the_request_cancels_it() {
 }
 
 #[tokio::test]
-async fn a_notice_in_single_bytes_is_heard() {
+async fn a_disconnect_notice_in_single_bytes_is_understood() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let call = super::call(&daemon, SocketMode::Full, "/crm");
@@ -237,7 +237,7 @@ async fn a_notice_in_single_bytes_is_heard() {
 }
 
 #[tokio::test]
-async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
+async fn half_a_disconnect_notice_does_not_end_the_step() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let call = super::call(&daemon, SocketMode::Async, "/crm");
@@ -251,7 +251,7 @@ async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
 /// Conversations are cut at every place for one mode above; here it is shown for every mode that the
 /// messages, and with them all that follows, do not depend on where the stream was cut.
 #[test]
-fn recorded_messages_are_the_same_wherever_the_stream_is_cut() {
+fn recorded_messages_are_the_same_if_the_stream_is_cut_anywhere() {
     for name in ["none", "full", "async", "async-full"] {
         let (data, replies) = said_by_freeswitch(&recording(&format!("{name}-pipelined.session")));
         let stream = [data, replies].concat();

@@ -48,13 +48,13 @@ async fn no_call_is_stuck_whatever_the_webhook_does() {
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_where_the_webhook_is_down() {
+async fn no_call_is_stuck_if_the_webhook_is_down() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:1/\"\nvariable = \"crm\"").await;
     all_go_on(&daemon, "/crm", "UNREACHABLE", |call| call).await;
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_when_the_webhook_is_late() {
+async fn no_call_is_stuck_if_the_webhook_is_late() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 1").await;
     let calls = SocketMode::ALL
@@ -66,7 +66,7 @@ async fn no_call_is_stuck_when_the_webhook_is_late() {
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_that_asks_for_what_cannot_be() {
+async fn no_call_with_an_impossible_step_is_stuck() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/nope", "/crm?timeout=99", "/crm?variable=webhook_status", "", "/webhook?url=x"] {
@@ -91,7 +91,7 @@ async fn no_call_beyond_the_limit_is_stuck() {
 }
 
 #[tokio::test]
-async fn nearly_four_mebibytes_of_channel_data_are_taken_and_more_still_give_the_call_back() {
+async fn nearly_four_mebibytes_of_channel_data_are_accepted_and_longer_data_gives_the_call_back() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let of = |bytes: usize| move |call: ChannelData| call.variable("big", vec![b'x'; bytes]);
@@ -106,7 +106,7 @@ async fn nearly_four_mebibytes_of_channel_data_are_taken_and_more_still_give_the
 }
 
 #[tokio::test]
-async fn what_stands_in_too_much_channel_data_cannot_be_taken_for_its_headers() {
+async fn too_much_channel_data_cannot_forge_its_own_headers() {
     let daemon = Daemon::start("").await;
     // wherever the block is cut, a header of the caller's making seems to begin
     for evil in ["Content-Length: 60000", "Content-Length: x", "Socket-Mode: static"] {
@@ -144,7 +144,7 @@ async fn broken_channel_data_still_gives_the_call_back() {
 }
 
 #[tokio::test]
-async fn what_is_no_freeswitch_is_let_go() {
+async fn a_peer_that_is_no_freeswitch_is_released() {
     let daemon = Daemon::start("").await;
     for words in [
         "\n\n",

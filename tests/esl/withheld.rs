@@ -89,7 +89,7 @@ async fn a_withheld_name_is_empty() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_a_word_or_zeros_is_withheld() {
+async fn a_number_of_zeros_or_a_word_counts_as_withheld() {
     for number in
         ["anonymous", "Restricted", "UNAVAILABLE", "unknown", "Private", "withheld", "0", "0000000000"]
     {
@@ -107,7 +107,7 @@ async fn a_number_that_is_a_word_or_zeros_is_withheld() {
 }
 
 #[tokio::test]
-async fn what_the_author_fetches_is_told_as_it_is() {
+async fn a_fetched_variable_is_sent_as_it_is() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let hook = format!(
         "[hook.crm]\nurl = \"{}\"\nfetch = [\"sip_from_user\", \"sip_h_X-Customer\", \"SIP_H_x-customer.id\"]",

@@ -24,7 +24,7 @@ const NOT_A_WORD: &str =
     "the answer is not a word. a word has letters digits . _ plus minus hash star and no spaces";
 
 #[tokio::test]
-async fn a_word_is_accepted_where_nothing_else_is_said() {
+async fn the_default_of_accept_is_a_word() {
     for word in
         ["sales", "+31201234567", "*21*100#", "a.b_c-d", "größe", "日本", "Jose\u{301}", &"x".repeat(128)]
     {
@@ -38,7 +38,7 @@ async fn a_word_is_accepted_where_nothing_else_is_said() {
 }
 
 #[tokio::test]
-async fn what_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
+async fn an_answer_that_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
     let long = "x".repeat(129);
     for (answer, reason) in [
         ("Ada Lovelace", NOT_A_WORD),
@@ -65,7 +65,7 @@ async fn what_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
 }
 
 #[tokio::test]
-async fn a_text_holds_no_control_that_shows_it_in_another_way() {
+async fn a_text_with_control_characters_is_refused() {
     let layout = "the answer holds a line separator or a control of the direction of text";
     let control = "the answer holds a line break or another control byte";
     for (answer, reason) in [
@@ -87,7 +87,7 @@ async fn a_text_holds_no_control_that_shows_it_in_another_way() {
 }
 
 #[tokio::test]
-async fn each_variable_of_set_is_guarded_by_its_own_way_to_accept() {
+async fn each_variable_of_set_has_its_own_accept() {
     let keys = "accept = \"any\"\notherwise = \"none\"\n\
                 set = { NAME = { json = \"/name\", accept = \"text\" }, ROUTE = { json = \"/route\", accept = \"word\" } }";
     let json = |name: &str, route: &str| format!("{{\"name\": \"{name}\", \"route\": \"{route}\"}}");
@@ -117,7 +117,7 @@ async fn each_variable_of_set_is_guarded_by_its_own_way_to_accept() {
 }
 
 #[tokio::test]
-async fn the_authors_own_words_may_be_what_no_answer_may_be() {
+async fn otherwise_may_hold_a_value_that_no_answer_may_hold() {
     let keys = "answers = [\"user/1000\", \"PJSIP/100&PJSIP/200\"]\notherwise = \"Local/s@night, please\"";
     let (asterisk, freeswitch) = answered(Reply::text("user/1000\n"), keys).await;
     assert_eq!([asterisk.get("CRM"), freeswitch.get("crm")], [Some("user/1000"); 2]);
@@ -127,7 +127,7 @@ async fn the_authors_own_words_may_be_what_no_answer_may_be() {
 }
 
 #[tokio::test]
-async fn a_json_answer_where_a_text_was_meant_is_told_and_nothing_recommends_less_safety() {
+async fn a_json_answer_in_the_place_of_a_text_is_noted_without_advice_for_less_safety() {
     let string =
         "the answer is a JSON string. set reads JSON and an empty pointer there names the whole of it";
     let document = "the answer is a JSON document. set reads JSON and a pointer there names a part of it";
@@ -162,7 +162,7 @@ async fn ad_hoc_of_freeswitch(daemon: &Daemon, variables: &[(&str, &str)]) -> Gi
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_may_ask_for_a_text_and_never_for_anything() {
+async fn an_ad_hoc_step_may_accept_a_text_but_never_any_answer() {
     let webhook = FakeWebhook::start(|_| Reply::text("Ada Lovelace")).await;
     let daemon = Daemon::start("").await;
     let (url, argument) = (webhook.url("/"), format!("url={}", webhook.url("/")));
@@ -195,7 +195,7 @@ async fn an_ad_hoc_step_may_ask_for_a_text_and_never_for_anything() {
 }
 
 #[tokio::test]
-async fn a_configured_hook_is_not_told_what_to_accept() {
+async fn a_step_cannot_change_accept_of_a_configured_hook() {
     let (webhook, daemon) = answering(Reply::text("sales"), "").await;
     let ended = step(&daemon, "crm?accept=text").await;
     let reason =

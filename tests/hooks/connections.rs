@@ -15,7 +15,7 @@ fn says_close(request: &Received) -> bool {
 }
 
 #[tokio::test]
-async fn a_post_is_lost_once_at_most_where_connections_are_closed_without_notice() {
+async fn at_most_one_post_is_lost_if_the_webhook_closes_without_notice() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "").await;
     let mut statuses = Vec::new();
@@ -32,7 +32,7 @@ async fn a_post_is_lost_once_at_most_where_connections_are_closed_without_notice
 }
 
 #[tokio::test]
-async fn a_get_is_never_lost_where_connections_are_closed_without_notice() {
+async fn no_get_is_lost_if_the_webhook_closes_without_notice() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "method = \"GET\"").await;
     for number in 0..30 {
@@ -43,7 +43,7 @@ async fn a_get_is_never_lost_where_connections_are_closed_without_notice() {
 }
 
 #[tokio::test]
-async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget() {
+async fn a_retry_after_a_dead_reused_connection_costs_no_budget() {
     const CALLS: usize = 10;
     let (answers, ends) = (Gate::default(), Gate::default());
     let gates = (answers.clone(), ends.clone());
@@ -77,7 +77,7 @@ async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget()
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_died_does_not_open_the_breaker() {
+async fn a_dead_reused_connection_does_not_open_the_breaker() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "breaker = { failures = 1, probe = \"1h\" }").await;
     let mut statuses = Vec::new();
@@ -101,7 +101,7 @@ async fn the_log_says_once_that_connections_are_closed_without_notice() {
 }
 
 #[tokio::test]
-async fn without_keep_alive_each_request_has_a_connection_that_it_says_to_close() {
+async fn without_keep_alive_each_request_closes_its_connection() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "keep_alive = false").await;
     for _ in 0..5 {
@@ -113,7 +113,7 @@ async fn without_keep_alive_each_request_has_a_connection_that_it_says_to_close(
 }
 
 #[tokio::test]
-async fn a_connection_from_before_the_first_answer_serves_no_trusted_request() {
+async fn a_connection_from_quarantine_serves_no_trusted_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..4 {
@@ -124,7 +124,7 @@ async fn a_connection_from_before_the_first_answer_serves_no_trusted_request() {
 }
 
 #[tokio::test]
-async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_another_on_the_same_host() {
+async fn an_endpoint_in_quarantine_shares_no_connections_with_another_on_the_same_host() {
     let webhook = FakeWebhook::start(|request| match request.target.as_str() {
         "/silent" => Reply::Close,
         _ => Reply::text("sales"),
@@ -148,7 +148,7 @@ async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_anot
 }
 
 #[tokio::test]
-async fn what_a_redirect_leads_to_is_trusted_only_once_it_has_answered() {
+async fn the_target_of_a_redirect_is_trusted_only_after_its_first_answer() {
     let there = FakeWebhook::start(|_| Reply::text("there")).await;
     let location = there.url("/x");
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;

@@ -113,33 +113,33 @@ async fn names(ipv4: Says, ipv6: Says) -> NameServer {
 }
 
 #[tokio::test]
-async fn an_address_without_a_route_leaves_the_other_family() {
-    alone!("an_address_without_a_route_leaves_the_other_family");
+async fn an_address_without_a_route_leads_to_the_other_family() {
+    alone!("an_address_without_a_route_leads_to_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let _names = names(Says::address("192.0.2.1"), Says::address("::1")).await;
     is_answered(&call("crm.example", webhook.port).await);
 }
 
 #[tokio::test]
-async fn an_address_of_ipv6_without_a_route_leaves_the_other_family() {
-    alone!("an_address_of_ipv6_without_a_route_leaves_the_other_family");
+async fn an_ipv6_address_without_a_route_leads_to_ipv4() {
+    alone!("an_ipv6_address_without_a_route_leads_to_ipv4");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let _names = names(Says::address("127.0.0.1"), Says::address("2001:db8::1")).await;
     is_answered(&call("crm.example", port_of(&webhook)).await);
 }
 
 #[tokio::test]
-async fn localhost_is_found_where_its_server_is_on_ipv6_alone() {
-    alone!("localhost_is_found_where_its_server_is_on_ipv6_alone");
+async fn localhost_reaches_a_server_on_ipv6_only() {
+    alone!("localhost_reaches_a_server_on_ipv6_only");
     let webhook = Ipv6Webhook::start_alone().await;
     is_answered(&call("localhost", webhook.port).await);
     is_answered(&call("crm.localhost", webhook.port).await);
 }
 
 #[tokio::test]
-async fn a_name_of_the_host_table_waits_for_no_name_server() {
+async fn a_name_in_etc_hosts_waits_for_no_name_server() {
     alone!(
-        "a_name_of_the_host_table_waits_for_no_name_server",
+        "a_name_in_etc_hosts_waits_for_no_name_server",
         RESOLV_CONF,
         "\u{feff}::1 six.example\n127.0.0.1 four.example\n127.0.0.2 both.example\n::1 both.example crm_web\n"
     );
@@ -153,8 +153,8 @@ async fn a_name_of_the_host_table_waits_for_no_name_server() {
 }
 
 #[tokio::test]
-async fn silence_to_one_family_does_not_delay_the_other() {
-    alone!("silence_to_one_family_does_not_delay_the_other");
+async fn a_name_server_that_is_silent_about_one_family_does_not_delay_the_other() {
+    alone!("a_name_server_that_is_silent_about_one_family_does_not_delay_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for (host, ipv4, ipv6) in [
@@ -168,8 +168,8 @@ async fn silence_to_one_family_does_not_delay_the_other() {
 }
 
 #[tokio::test]
-async fn a_family_that_fails_does_not_cost_the_other() {
-    alone!("a_family_that_fails_does_not_cost_the_other");
+async fn a_lookup_that_fails_for_one_family_does_not_harm_the_other() {
+    alone!("a_lookup_that_fails_for_one_family_does_not_harm_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for fault in [Says::Fails, Says::NoSuchName, Says::NoRecords] {
@@ -192,8 +192,8 @@ fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'stat
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_late_still_counts_where_the_other_family_is_dead() {
-    alone!("an_answer_that_comes_late_still_counts_where_the_other_family_is_dead");
+async fn a_late_lookup_counts_if_the_other_family_is_dead() {
+    alone!("a_late_lookup_counts_if_the_other_family_is_dead");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (port, names) = (port_of(&webhook), NameServer::start().await);
     for dead in ["2001:db8::1", "::1"] {
@@ -211,8 +211,8 @@ async fn an_answer_that_comes_late_still_counts_where_the_other_family_is_dead()
 }
 
 #[tokio::test]
-async fn an_address_that_keeps_silent_leaves_time_for_the_other_family() {
-    alone!("an_address_that_keeps_silent_leaves_time_for_the_other_family");
+async fn a_silent_address_leaves_time_for_the_other_family() {
+    alone!("a_silent_address_leaves_time_for_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let silent = Silent::start("127.0.0.2", webhook.port).await;
     let _names = names(Says::Addresses(vec![silent.address]), Says::address("::1")).await;
@@ -220,8 +220,8 @@ async fn an_address_that_keeps_silent_leaves_time_for_the_other_family() {
 }
 
 #[tokio::test]
-async fn one_address_of_several_may_be_dead() {
-    alone!("one_address_of_several_may_be_dead");
+async fn a_dead_address_of_several_does_not_harm() {
+    alone!("a_dead_address_of_several_does_not_harm");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let silent = Silent::start("127.0.0.2", port_of(&webhook)).await;
     let refusing: IpAddr = "127.0.0.3".parse().unwrap();
@@ -235,9 +235,9 @@ async fn one_address_of_several_may_be_dead() {
 }
 
 #[tokio::test]
-async fn a_name_with_an_underscore_is_completed_and_asked_for() {
+async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
     alone!(
-        "a_name_with_an_underscore_is_completed_and_asked_for",
+        "a_name_with_an_underscore_is_looked_up_with_search_domains",
         "nameserver 127.0.0.1\nsearch office.example example\n",
         "127.0.0.1 localhost\n"
     );
@@ -264,8 +264,8 @@ async fn a_name_with_an_underscore_is_completed_and_asked_for() {
 }
 
 #[tokio::test]
-async fn a_reason_says_of_a_name_what_was_tried() {
-    alone!("a_reason_says_of_a_name_what_was_tried");
+async fn the_reason_for_a_name_says_what_was_tried() {
+    alone!("the_reason_for_a_name_says_what_was_tried");
     let failed =
         "the host name of the webhook could not be looked up. the name servers failed or kept silent";
     let unknown = "the host name of the webhook has no address";
@@ -289,8 +289,8 @@ async fn a_reason_says_of_a_name_what_was_tried() {
 }
 
 #[tokio::test]
-async fn a_machine_without_name_servers_asks_itself() {
-    alone!("a_machine_without_name_servers_asks_itself", "search example\n", "");
+async fn without_a_nameserver_line_the_local_name_server_is_asked() {
+    alone!("without_a_nameserver_line_the_local_name_server_is_asked", "search example\n", "");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let names = names(Says::address("127.0.0.1"), Says::NoRecords).await;
     is_answered(&call("crm", port_of(&webhook)).await);

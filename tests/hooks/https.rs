@@ -36,7 +36,7 @@ fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_not() {
+async fn an_unknown_authority_is_refused() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(other.certify("127.0.0.1", |_| {}, &[])).await;
     let ended = call(&authority, &webhook.url("/")).await;
@@ -44,7 +44,7 @@ async fn an_unknown_authority_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_signed_itself_is_not() {
+async fn a_self_signed_certificate_is_refused() {
     let unknown = "the certificate of the webhook is from an unknown authority";
     let invalid = "the certificate of the webhook is one of an authority. only a ca that holds this very certificate trusts it";
     for (is_ca, reason) in [(IsCa::NoCa, unknown), (IsCa::Ca(BasicConstraints::Unconstrained), invalid)] {
@@ -59,7 +59,7 @@ async fn a_certificate_that_signed_itself_is_not() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_not() {
+async fn an_expired_certificate_is_refused() {
     let authority = Authority::new("ours");
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -71,7 +71,7 @@ async fn an_expired_certificate_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_future_is_not() {
+async fn a_certificate_of_the_future_is_refused() {
     let authority = Authority::new("ours");
     let to_come = |parameters: &mut CertificateParams| parameters.not_before = date_time_ymd(4000, 1, 1);
     let webhook = webhook(authority.certify("127.0.0.1", to_come, &[])).await;
@@ -80,7 +80,7 @@ async fn a_certificate_of_the_future_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_not() {
+async fn a_certificate_for_another_name_is_refused() {
     let authority = Authority::new("ours");
     let webhook = webhook(authority.certify("crm.example.com", |_| {}, &[])).await;
     let ended = call(&authority, &webhook.url("/")).await;
@@ -88,7 +88,7 @@ async fn a_certificate_for_another_name_is_not() {
 }
 
 #[tokio::test]
-async fn http_1_is_spoken_whatever_is_offered() {
+async fn http_1_is_used_whatever_the_server_offers() {
     let authority = Authority::new("ours");
     for offered in [&["h2", "http/1.1"][..], &["http/1.1"], &[]] {
         let webhook = webhook(authority.certify("127.0.0.1", |_| {}, offered)).await;
@@ -107,7 +107,7 @@ fn ca(authority: &Authority) -> String {
 }
 
 #[tokio::test]
-async fn an_authority_of_the_hooks_own_is_trusted_and_nobody_else() {
+async fn only_the_authority_in_ca_of_the_hook_is_trusted() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
     let ended = super::step(&daemon_for(&webhook, &ca(&other)).await, "crm").await;
@@ -119,7 +119,7 @@ async fn an_authority_of_the_hooks_own_is_trusted_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn an_authority_of_the_machine_is_not_trusted_where_the_hook_has_its_own() {
+async fn an_authority_of_the_system_is_not_trusted_if_the_hook_has_ca() {
     let (ours, machine) = (Authority::new("ours"), Authority::new("of the machine"));
     let webhook = webhook(machine.certify("127.0.0.1", |_| {}, &[])).await;
     let hook = |keys: &str| format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
@@ -132,7 +132,7 @@ async fn an_authority_of_the_machine_is_not_trusted_where_the_hook_has_its_own()
 }
 
 #[tokio::test]
-async fn hooks_of_one_webhook_trust_each_as_it_says() {
+async fn hooks_of_one_webhook_each_have_their_own_trust() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
     let hook = |name: &str, keys: &str| format!("[hook.{name}]\nurl = \"{}\"\n{keys}\n", webhook.url("/"));
@@ -148,7 +148,7 @@ async fn hooks_of_one_webhook_trust_each_as_it_says() {
 }
 
 #[tokio::test]
-async fn expired_and_misnamed_are_refused_with_an_authority_of_the_hooks_own_too() {
+async fn expired_and_misnamed_certificates_are_refused_with_ca_too() {
     let ours = Authority::new("ours");
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -163,7 +163,7 @@ async fn expired_and_misnamed_are_refused_with_an_authority_of_the_hooks_own_too
 }
 
 #[tokio::test]
-async fn a_certificate_of_our_own_is_shown_where_it_is_demanded() {
+async fn the_client_certificate_is_shown_if_the_webhook_demands_it() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
     let shown = clients.credentials();
@@ -190,7 +190,7 @@ async fn a_webhook_that_demands_another_certificate_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_shown_for_its_own_hook_alone() {
+async fn a_client_certificate_is_shown_for_its_own_hook_only() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
     let hook = |name: &str, keys: &str| {
@@ -204,7 +204,7 @@ async fn a_certificate_is_shown_for_its_own_hook_alone() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_the_certificates_is_a_fault_of_the_configuration() {
+async fn a_key_of_another_certificate_is_a_fault_of_the_configuration() {
     let clients = Authority::new("clients");
     let (one, other) = (clients.credentials(), clients.credentials());
     let (_folder, file) =
@@ -218,7 +218,7 @@ async fn a_key_that_is_not_the_certificates_is_a_fault_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn insecure_believes_anybody_and_says_so_wherever_it_can() {
+async fn insecure_accepts_any_certificate_and_warns_everywhere() {
     let other = Authority::new("another");
     let wrong = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -246,7 +246,7 @@ async fn insecure_believes_anybody_and_says_so_wherever_it_can() {
 }
 
 #[tokio::test]
-async fn insecure_with_a_client_certificate_shows_it_all_the_same() {
+async fn insecure_still_shows_the_client_certificate() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("crm.example.com", &clients)).await;
     let shown = clients.credentials();

@@ -14,7 +14,7 @@ async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
 }
 
 #[tokio::test]
-async fn an_empty_answer_has_no_parts_and_is_no_bad_json() {
+async fn an_empty_answer_has_no_parts_and_is_ok() {
     for (reply, code) in [
         (Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), "204"),
         (Reply::text(""), "200"),
@@ -32,7 +32,7 @@ async fn an_empty_answer_has_no_parts_and_is_no_bad_json() {
 }
 
 #[tokio::test]
-async fn an_answer_with_other_parts_alone_is_good() {
+async fn an_answer_with_other_parts_only_is_ok() {
     for body in [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#, "\"sales\"", "7"] {
         let (_webhook, daemon) = answering(Reply::json(body), SET).await;
         let ended = step(&daemon, "crm").await;

@@ -55,7 +55,7 @@ async fn the_reference_library_verifies_a_get_by_its_empty_body() {
 }
 
 #[tokio::test]
-async fn one_byte_more_or_other_is_refused() {
+async fn a_changed_byte_breaks_the_signature() {
     let request = signed("").await;
     for at in [0, request.body.len() / 2, request.body.len() - 1] {
         let mut other = request.clone();
@@ -98,7 +98,7 @@ async fn a_call_of_freeswitch_is_signed_as_well() {
 }
 
 #[tokio::test]
-async fn a_repetition_has_the_same_identity_and_signature() {
+async fn a_retry_has_the_same_id_and_signature() {
     let webhook = FakeWebhook::answering([Reply::Reset, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("sign = \"{OLD}\"\nidempotent = true")).await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
@@ -110,7 +110,7 @@ async fn a_repetition_has_the_same_identity_and_signature() {
 }
 
 #[tokio::test]
-async fn the_second_url_gets_the_same_identity_and_signature() {
+async fn the_second_url_gets_the_same_id_and_signature() {
     let broken = FakeWebhook::start(|_| Reply::status(503, "")).await;
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let hook = format!("[hook.crm]\n{}sign = \"{OLD}\"\n", urls(&[&broken, &webhook]));
@@ -122,7 +122,7 @@ async fn the_second_url_gets_the_same_identity_and_signature() {
 }
 
 #[tokio::test]
-async fn every_request_is_part_of_a_trace_of_its_own() {
+async fn every_request_has_its_own_trace() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = format!("url = \"{}\"", webhook.url("/"));
     let hooks =

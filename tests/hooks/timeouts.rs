@@ -11,8 +11,8 @@ use crate::util::network_namespace::alone;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]
-async fn a_timeout_names_the_name_servers_where_they_are_silent() {
-    if !alone(concat!(module_path!(), "::a_timeout_names_the_name_servers_where_they_are_silent")) {
+async fn a_timeout_names_silent_name_servers() {
+    if !alone(concat!(module_path!(), "::a_timeout_names_silent_name_servers")) {
         return;
     }
     let _silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_timeout_names_the_name_servers_where_they_are_silent() {
 }
 
 #[tokio::test]
-async fn a_timeout_says_so_where_no_request_was_made() {
+async fn a_timeout_before_any_request_says_so() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let asking = Asking::of(&format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/")));
     let outcome = asking.until(Instant::now(), &|outcome| outcome).await;
@@ -37,7 +37,7 @@ async fn a_timeout_says_so_where_no_request_was_made() {
 }
 
 #[tokio::test]
-async fn a_timeout_behind_a_redirect_names_its_stage_there() {
+async fn a_timeout_behind_a_redirect_names_its_stage() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("https://{}/", listener.local_addr().unwrap());
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;

@@ -76,7 +76,7 @@ async fn a_certificate_named_in_ca_is_trusted_for_itself() {
 }
 
 #[tokio::test]
-async fn the_servers_own_certificate_is_trusted_without_its_authority() {
+async fn a_server_certificate_in_ca_is_trusted_without_its_authority() {
     let authority = Authority::new("nobody knows it");
     let (certificate, key) = authority.issue("device.local", |_| {});
     let webhook = webhook(server(&certificate, &key, &[], None)).await;
@@ -101,7 +101,7 @@ async fn a_certificate_that_only_looks_like_the_one_in_ca_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_in_ca_is_refused_from_whoever_lacks_its_key() {
+async fn a_certificate_in_ca_is_refused_without_its_key() {
     let (certificate, _) = self_signed(&["127.0.0.1"], of_openssl);
     let other = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KeyPair::generate().unwrap().serialize_der()));
     let other = ring::sign::any_supported_type(&other).unwrap();
@@ -119,7 +119,7 @@ async fn a_certificate_in_ca_is_refused_from_whoever_lacks_its_key() {
 }
 
 #[tokio::test]
-async fn a_certificate_in_ca_is_refused_outside_of_its_dates() {
+async fn a_certificate_in_ca_is_refused_outside_its_dates() {
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
             (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
@@ -142,7 +142,7 @@ async fn a_certificate_in_ca_is_refused_outside_of_its_dates() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_our_own_is_shown_to_a_webhook_whose_certificate_is_in_ca() {
+async fn the_client_certificate_is_shown_to_a_webhook_whose_certificate_is_in_ca() {
     let clients = Authority::new("clients");
     let (certificate, key) = self_signed(&[], of_openssl);
     let webhook = webhook(server(&certificate, &key, &[], Some(&clients))).await;
@@ -157,7 +157,7 @@ async fn a_certificate_of_our_own_is_shown_to_a_webhook_whose_certificate_is_in_
 }
 
 #[tokio::test]
-async fn a_certificate_without_subject_alt_name_is_told_as_such() {
+async fn a_certificate_without_subject_alt_name_has_its_own_reason() {
     let authority = Authority::new("ours");
     for host in ["127.0.0.1", "localhost"] {
         let nameless = |parameters: &mut CertificateParams| {
@@ -196,7 +196,7 @@ async fn reason_after(said: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_webhook_that_only_speaks_old_versions_of_tls_is_told_as_such() {
+async fn a_webhook_with_old_tls_versions_only_has_its_own_reason() {
     // the alert protocol_version, as from OpenSSL
     let alert = b"\x15\x03\x01\0\x02\x02\x46";
     // ServerHello of TLS 1.1 and of TLS 1.0: TLS_RSA_WITH_AES_128_CBC_SHA, no session
@@ -212,7 +212,7 @@ async fn a_webhook_that_only_speaks_old_versions_of_tls_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn https_at_a_port_of_something_else_is_told_as_such() {
+async fn https_at_a_port_without_tls_has_its_own_reason() {
     let no_tls = "what listens on the port of the webhook does not speak TLS. look for its https port";
     for said in [
         &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],

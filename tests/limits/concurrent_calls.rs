@@ -11,7 +11,7 @@ use super::{daemon_for, from, good_webhook};
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
 
 #[tokio::test]
-async fn those_that_connect_and_leave_harm_nobody() {
+async fn connections_that_close_at_once_harm_no_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for number in 0..200 {
@@ -23,7 +23,7 @@ async fn those_that_connect_and_leave_harm_nobody() {
 }
 
 #[tokio::test]
-async fn three_hundred_at_once_are_all_served() {
+async fn three_hundred_concurrent_calls_are_all_served() {
     let (gate, webhook) = gated().await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     // a process of its own: there may be no more than 1,024 descriptors in one
@@ -37,7 +37,7 @@ async fn three_hundred_at_once_are_all_served() {
 }
 
 #[tokio::test]
-async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
+async fn calls_beyond_the_limit_are_overloaded_at_once_and_the_others_finish() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
     let mut calls = calls(daemon.address(), 2);
@@ -59,7 +59,7 @@ async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
 }
 
 #[tokio::test]
-async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
+async fn a_peer_at_its_own_limit_leaves_slots_for_others() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls_per_peer = 2").await;
     let mut calls = calls(daemon.address(), 2);
@@ -80,7 +80,7 @@ async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
 }
 
 #[tokio::test]
-async fn silent_strangers_do_not_keep_a_call_waiting() {
+async fn silent_connections_do_not_delay_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
     let mut strangers = Vec::new();
@@ -91,7 +91,7 @@ async fn silent_strangers_do_not_keep_a_call_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting() {
+async fn silent_connections_of_one_peer_do_not_delay_the_calls_of_others() {
     let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
     let mut strangers = Vec::new();
     // all the places, and more
@@ -108,7 +108,7 @@ async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
+async fn a_peer_with_too_many_silent_connections_is_still_served() {
     let daemon = Daemon::start("[limits]\ncalls_per_peer = 1").await;
     let mut strangers = Vec::new();
     for _ in 0..60 {

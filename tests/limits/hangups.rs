@@ -88,7 +88,7 @@ async fn the_daemon_goes_on_serving_others() {
 }
 
 #[tokio::test]
-async fn a_hangup_before_the_connection_is_made_cancels_that_too() {
+async fn a_hangup_before_the_connection_is_made_cancels_the_request() {
     let (address, _full) = full_backlog().await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"\ntimeout = 10")).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;

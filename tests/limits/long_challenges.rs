@@ -4,7 +4,7 @@ use super::good_webhook;
 use crate::util::{Daemon, Environment, FakeSwitch};
 
 #[tokio::test]
-async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
+async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {
     let webhook = good_webhook().await;
     let hook = |count: usize| {
         let names: Vec<_> = (0..count).map(|number| format!("\"V{number:02}\"")).collect();
@@ -20,7 +20,7 @@ async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
 }
 
 #[tokio::test]
-async fn as_much_as_asterisk_hands_out_is_taken() {
+async fn the_longest_reply_of_asterisk_is_accepted() {
     let webhook = good_webhook().await;
     let names: Vec<_> = (0..30).map(|number| format!("V{number:02}")).collect();
     let hook = format!("[hook.crm]\nurl = \"{}\"\nfetch = {names:?}", webhook.url("/"));

@@ -16,7 +16,7 @@ async fn called(address: SocketAddr) -> crate::util::Ended {
 }
 
 #[tokio::test]
-async fn a_new_call_hears_at_once_that_there_are_too_many_and_those_of_before_end_well() {
+async fn a_new_call_is_overloaded_at_once_and_earlier_calls_finish() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;

@@ -32,7 +32,7 @@ async fn held_and_ended(
 }
 
 #[tokio::test]
-async fn calls_beyond_them_are_overloaded_at_once_and_none_is_unreachable() {
+async fn calls_beyond_the_descriptors_are_overloaded_at_once_and_none_is_unreachable() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
@@ -53,7 +53,7 @@ async fn calls_beyond_them_are_overloaded_at_once_and_none_is_unreachable() {
 }
 
 #[tokio::test]
-async fn calls_one_after_the_other_leave_no_kept_connection_in_the_way_of_the_next() {
+async fn idle_connections_do_not_take_the_descriptors_of_the_next_call() {
     // connections to each of these are kept by themselves
     let (mut webhooks, mut hooks) = (Vec::new(), String::new());
     for host in 0..20 {
@@ -74,7 +74,7 @@ async fn calls_one_after_the_other_leave_no_kept_connection_in_the_way_of_the_ne
 }
 
 #[tokio::test]
-async fn detached_requests_count_too() {
+async fn detached_requests_count_among_the_descriptors() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("").after(&kept)).await;
@@ -96,7 +96,7 @@ async fn detached_requests_count_too() {
 }
 
 #[tokio::test]
-async fn silent_strangers_take_none_from_a_call() {
+async fn silent_connections_take_no_descriptor_from_a_call() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let program = Program::serve_within(FEW, &format!("{}[limits]\npatience = 30\n", hook(&webhook))).await;
     let mut strangers = Vec::new();

@@ -15,7 +15,7 @@ fn is_still_waited_for(stranger: &FakeSwitch) -> bool {
 }
 
 #[tokio::test]
-async fn the_connection_that_is_silent_longest_gives_its_place_to_a_call() {
+async fn the_connection_that_is_silent_longest_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -30,7 +30,7 @@ async fn the_connection_that_is_silent_longest_gives_its_place_to_a_call() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place() {
+async fn a_silent_connection_of_freeswitch_is_released_when_it_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -43,7 +43,7 @@ async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place
 }
 
 #[tokio::test]
-async fn a_connection_whose_call_is_authenticated_never_gives_its_place() {
+async fn a_connection_with_an_authenticated_call_is_never_closed_for_another() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
@@ -61,7 +61,7 @@ async fn a_connection_whose_call_is_authenticated_never_gives_its_place() {
 }
 
 #[tokio::test]
-async fn a_connection_that_only_wrote_an_environment_gives_its_place() {
+async fn a_connection_that_sent_only_an_environment_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -75,7 +75,7 @@ async fn a_connection_that_only_wrote_an_environment_gives_its_place() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_refused_and_stays_gives_its_place_before_silent_ones() {
+async fn a_refused_connection_that_stays_is_closed_before_silent_ones() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let first = FakeSwitch::connect(daemon.address()).await;
@@ -93,7 +93,7 @@ async fn a_connection_that_was_refused_and_stays_gives_its_place_before_silent_o
 }
 
 #[tokio::test]
-async fn one_machine_of_several_may_make_half_of_the_calls_if_nothing_else_is_said() {
+async fn one_peer_of_several_may_have_half_of_the_slots_by_default() {
     let webhook = good_webhook().await;
     let open = "[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\", \"10.1.0.0/16\"]\n";
     let hook = format!("[hook.crm]\nurl = \"{}\"\n[limits]\ncalls = 1\npatience = 30\n", webhook.url("/"));
@@ -110,7 +110,7 @@ async fn one_machine_of_several_may_make_half_of_the_calls_if_nothing_else_is_sa
 }
 
 #[tokio::test]
-async fn check_shows_how_many_calls_one_address_may_make() {
+async fn check_prints_the_limit_of_calls_for_each_address() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n";
     let (_folder, file) = configured(open);
     let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;

@@ -21,7 +21,7 @@ fn assert_five_seconds(since: Instant) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_says_nothing_is_refused_after_five_seconds() {
+async fn a_silent_switch_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let began = Instant::now();
     assert_eq!(switch.hear_all().await, b"failure\n");
@@ -29,7 +29,7 @@ async fn one_that_says_nothing_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_configuration_says_how_long_one_is_waited_for() {
+async fn limits_patience_changes_the_wait_for_a_silent_switch() {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let began = Instant::now();
@@ -40,7 +40,7 @@ async fn the_configuration_says_how_long_one_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
+async fn half_an_environment_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let block = Environment::new("webhook").bytes();
     let began = Instant::now();
@@ -50,7 +50,7 @@ async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
+async fn a_slow_environment_has_five_seconds_in_all() {
     let (mut switch, _end) = conversation();
     let began = Instant::now();
     let block = Environment::new("webhook").bytes();
@@ -63,7 +63,7 @@ async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
+async fn a_switch_that_never_answers_the_challenge_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     switch.say(&Environment::new("webhook").bytes()).await;
     switch.hear().await.expect("a question");
@@ -73,7 +73,7 @@ async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
     let (mut switch, end) = conversation();
     switch.greet(&Environment::new("webhook")).await.expect("a question");
     let began = Instant::now();
@@ -83,7 +83,7 @@ async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_commands() {
     let (mut switch, end) = conversation();
     switch.greet(&Environment::new("webhook")).await.expect("a question");
     let began = Instant::now();
@@ -96,7 +96,7 @@ async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
+async fn a_refused_switch_that_stays_is_left_after_five_seconds() {
     let (mut switch, end) = conversation();
     let began = Instant::now();
     switch.say(b"nonsense\n\n").await;
@@ -106,7 +106,7 @@ async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_reads_what_it_hears_is_left() {
+async fn a_switch_that_never_reads_is_left() {
     let (here, there) = duplex(1);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let end = tokio::spawn(session::hold(switch, house(""), CancellationToken::new()));

@@ -36,7 +36,7 @@ async fn timed_out_by(reply: Reply) -> String {
 }
 
 #[tokio::test]
-async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
+async fn a_webhook_that_stops_anywhere_is_a_timeout_that_names_the_stage() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\n";
     let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
     let mut calls = JoinSet::new();
@@ -62,7 +62,7 @@ async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
 }
 
 #[tokio::test]
-async fn one_that_never_shakes_hands() {
+async fn a_tls_handshake_that_never_ends_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let hello = tokio::spawn(async move {
@@ -78,7 +78,7 @@ async fn one_that_never_shakes_hands() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_even_accept() {
+async fn a_webhook_that_does_not_accept_is_a_timeout() {
     let (address, _full) = full_backlog().await;
     for scheme in ["http", "https"] {
         let ended = timed_out(&format!("{scheme}://{address}/")).await;
@@ -87,7 +87,7 @@ async fn one_that_does_not_even_accept() {
 }
 
 #[tokio::test]
-async fn the_calls_own_timeout_counts_from_its_beginning() {
+async fn the_timeout_of_a_step_counts_from_its_beginning() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;

@@ -40,7 +40,7 @@ async fn lines(format: Format) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn they_stand_in_no_line_of_any_format() {
+async fn no_line_of_any_format_has_a_raw_control_character() {
     for format in [EVERY_FORMAT.as_slice(), &[Format::Text { coloured: true }]].concat() {
         let lines = lines(format).await;
         assert!(lines.iter().filter(|line| line.contains("webhook step")).count() > 10, "{format:?}");
@@ -61,7 +61,7 @@ async fn they_stand_in_no_line_of_any_format() {
 }
 
 #[tokio::test]
-async fn a_person_and_a_program_read_which_they_were() {
+async fn escaped_characters_can_be_recognized_in_text_and_json() {
     let text = lines(TEXT).await.concat();
     assert!(text.contains("a\\u{202e}b") && text.contains("a\\u{85}b"), "{text}");
     let json: Vec<Value> =

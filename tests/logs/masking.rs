@@ -45,7 +45,7 @@ async fn numbers_are_masked_at_every_level() {
 }
 
 #[tokio::test]
-async fn numbers_are_shown_where_that_is_wished() {
+async fn numbers_are_shown_if_log_numbers_is_true() {
     for format in EVERY_FORMAT {
         let all = everything(format, "info", "[log]\nnumbers = true\n").await;
         assert!(all.contains("PJSIP/31612345678-0000001a") && !all.contains("***"), "{format:?}: {all}");

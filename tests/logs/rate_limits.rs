@@ -17,7 +17,7 @@ use crate::util::{
 };
 
 #[tokio::test]
-async fn a_flood_of_strangers_leaves_one_line() {
+async fn many_refused_connections_leave_one_line() {
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..20 {
             let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -33,7 +33,7 @@ async fn a_flood_of_strangers_leaves_one_line() {
 const MANY: usize = 100;
 
 #[tokio::test]
-async fn steps_that_ask_nobody_are_counted_and_only_some_of_them_logged() {
+async fn steps_without_a_request_are_counted_and_only_some_are_logged() {
     let mut counted = String::new();
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..MANY {
@@ -50,7 +50,7 @@ async fn steps_that_ask_nobody_are_counted_and_only_some_of_them_logged() {
 }
 
 #[tokio::test]
-async fn steps_that_ask_somebody_are_all_logged() {
+async fn steps_with_a_request_are_all_logged() {
     let webhook = webhook().await;
     let lines = logged(TEXT, "info", &tables(&webhook), async |daemon| {
         for _ in 0..MANY / 2 {
@@ -64,7 +64,7 @@ async fn steps_that_ask_somebody_are_all_logged() {
 }
 
 #[tokio::test]
-async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() {
+async fn hangups_before_the_request_are_counted_and_not_always_logged() {
     let (_this_thread, written) = listening(TEXT, "info");
     let metrics = Arc::new(Metrics::default());
     let house: House = Arc::into_inner(house("")).expect("nobody else has it");
@@ -83,7 +83,7 @@ async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_kind_of_stranger_hides_no_other() {
+async fn one_kind_of_refusal_hides_no_other() {
     let (_this_thread, written) = listening(TEXT, "info");
     let house = house("");
     for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
@@ -105,7 +105,7 @@ async fn one_kind_of_stranger_hides_no_other() {
 }
 
 #[tokio::test]
-async fn a_switch_that_sets_nothing_is_told_of_once() {
+async fn a_switch_that_sets_no_variable_is_logged_once() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let tables = format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/"));
     let lines = logged(TEXT, "info", &tables, async |daemon| {

@@ -122,7 +122,7 @@ async fn counts_of_calls_are_there_before_the_first_call_and_after_a_reload() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_counted_by_reason() {
+async fn refused_connections_are_counted_by_reason() {
     let daemon =
         Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"127.0.0.1\", \"127.0.0.3\"]").await;
     let mut forger = FakeSwitch::connect(daemon.address()).await;
@@ -164,7 +164,7 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
+async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
     let silent = counted(async |_| ()).await;
     let left = counted(async |switch| {
         switch.say(&Environment::new("webhook").bytes()).await;
@@ -180,7 +180,7 @@ async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
+async fn the_duration_of_a_step_is_from_the_connection_to_the_end_of_the_final_commands() {
     let metrics = counted(async |switch| {
         sleep(Duration::from_secs(3)).await;
         switch.greet(&Environment::new("nobody")).await.expect("a question");
@@ -195,7 +195,7 @@ async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
 }
 
 #[tokio::test]
-async fn what_strangers_call_a_hook_adds_no_series() {
+async fn unknown_hook_names_add_no_series() {
     let daemon = Daemon::start("").await;
     FakeSwitch::call(daemon.address(), Environment::new("one")).await;
     let lines = |metrics: String| metrics.lines().count();

@@ -108,19 +108,19 @@ fn expressions<'j>(json: &'j serde_json::Value, keys: &[&str], found: &mut Vec<&
 }
 
 #[tokio::test]
-async fn every_metric_is_as_prometheus_wants_it() {
+async fn promtool_accepts_every_metric() {
     check_metrics(&all().render()).await;
 }
 
 #[tokio::test]
-async fn the_alert_rules_are_right_and_fire_when_they_should() {
+async fn the_alert_rules_pass_their_tests_in_promtool() {
     promtool(&["check", "rules", "alerts.yml"], "").await;
     promtool(&["test", "rules", "alerts.test.yml"], "").await;
 }
 
 /// One that nothing can make fire only seems to watch.
 #[test]
-fn every_alert_fires_in_its_test() {
+fn every_alert_has_a_test_in_which_it_fires() {
     let tests = text("alerts.test.yml");
     let fires = |alert: &str| {
         let cases =
@@ -135,7 +135,7 @@ fn every_alert_fires_in_its_test() {
 }
 
 #[test]
-fn the_alert_rules_name_only_series_that_there_are() {
+fn the_alert_rules_name_only_existing_series() {
     let (_, series) = families();
     for file in ["alerts.yml", "alerts.test.yml"] {
         let named = named(&text(file));
@@ -145,7 +145,7 @@ fn the_alert_rules_name_only_series_that_there_are() {
 }
 
 #[test]
-fn the_calls_that_the_rules_are_tested_with_are_counted_from_the_start() {
+fn the_series_of_the_rule_tests_exist_from_the_start() {
     let metrics = Metrics::default();
     metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
     let rendered = metrics.render();
@@ -170,7 +170,7 @@ fn labels<'l>(line: &'l str, beginning: &str) -> Option<BTreeSet<&'l str>> {
 }
 
 #[tokio::test]
-async fn the_dashboard_asks_only_for_series_that_there_are() {
+async fn the_dashboard_queries_only_existing_series() {
     let dashboard: serde_json::Value = serde_json::from_str(&text("dashboard.json")).unwrap();
     let (mut queries, (_, series)) = (Vec::new(), families());
     expressions(&dashboard, &["expr", "definition"], &mut queries);
@@ -191,7 +191,7 @@ async fn the_dashboard_asks_only_for_series_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_and_its_guide_miss_no_metric() {
+fn the_dashboard_and_its_guide_name_every_metric() {
     let (families, _) = families();
     let guide = named(&text("README.md"));
     assert_eq!(guide.symmetric_difference(&families).collect::<Vec<_>>(), [""; 0]);

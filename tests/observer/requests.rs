@@ -10,7 +10,7 @@ async fn called(daemon: &Daemon, hook: &str) -> crate::util::Ended {
 }
 
 #[tokio::test]
-async fn repetitions_fallbacks_and_breakers_are_counted() {
+async fn retries_fallbacks_and_breakers_are_counted() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (dead, _held) = refusing();
     let daemon = Daemon::start(&format!(
@@ -53,7 +53,7 @@ async fn repetitions_fallbacks_and_breakers_are_counted() {
 }
 
 #[tokio::test]
-async fn what_the_cache_had_is_counted() {
+async fn cache_hits_and_misses_are_counted() {
     let replies = [Reply::text("sales"), Reply::status(500, "")];
     let webhook = FakeWebhook::answering(replies).await;
     let daemon = Daemon::start(&format!(
@@ -79,7 +79,7 @@ async fn what_the_cache_had_is_counted() {
 }
 
 #[tokio::test]
-async fn requests_that_no_call_waits_for_are_counted_while_they_last() {
+async fn detached_requests_are_counted_while_they_last() {
     let gate = Gate::default();
     let behind = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("").after(&behind)).await;

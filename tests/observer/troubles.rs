@@ -89,7 +89,7 @@ async fn connections_that_cannot_be_accepted_are_counted() {
 }
 
 #[tokio::test]
-async fn lines_of_the_log_that_nobody_takes_are_counted() {
+async fn lost_log_lines_are_counted() {
     let Troubled { asterisk, observer, said, process: _process } = Troubled::serve(256).await;
     // from now on every write is refused
     drop(said);

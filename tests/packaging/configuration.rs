@@ -26,13 +26,13 @@ const TOGETHER: [(&str, &[&str]); 5] = [
 ];
 
 #[test]
-fn as_it_is_installed_it_changes_nothing() {
+fn the_installed_configuration_is_the_same_as_none() {
     let folder = with_files();
     assert_eq!(meaning(&shipped(), &folder).unwrap(), format!("{:?}", Config::default()));
 }
 
 #[test]
-fn it_has_every_key_that_the_program_knows_and_no_other() {
+fn the_installed_configuration_has_every_key_and_no_other() {
     let shipped = shipped();
     let mut there: Vec<_> =
         commented(&shipped).iter().map(|key| format!("{}.{}", key.section, key.name)).collect();
@@ -52,7 +52,7 @@ fn it_has_every_key_that_the_program_knows_and_no_other() {
 }
 
 #[test]
-fn each_key_can_be_used_as_it_stands_and_shows_the_default_of_the_reference() {
+fn each_commented_key_is_valid_and_shows_its_default() {
     let folder = with_files();
     let (text, defaults) = (shipped(), documented_defaults());
     let keys = commented(&text);

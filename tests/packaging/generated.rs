@@ -15,7 +15,7 @@ use crate::manual::{known_keys, root};
 const RENEW: &str = "DIALHOOK_RENEW=1 cargo test packaging::generated";
 
 #[test]
-fn what_is_generated_is_up_to_date() {
+fn the_generated_files_are_up_to_date() {
     let folder = root().join("packaging");
     let generated = [
         ("man/dialhook.1", dialhook_1()),
@@ -50,7 +50,7 @@ fn every_key_is_in_the_manual_page() {
 }
 
 #[test]
-fn every_word_of_the_command_line_is_in_the_manual_page() {
+fn every_option_and_command_is_in_the_manual_page() {
     let page = shown(&root().join("packaging/man/dialhook.1"));
     for command in dialhook::cli::description().get_subcommands() {
         assert!(page.contains(&format!("dialhook {}", command.get_name())), "{command}");
@@ -135,7 +135,7 @@ fn completion(shell: Shell) -> String {
 }
 
 #[test]
-fn the_shells_can_read_their_completions() {
+fn each_shell_can_read_its_completions() {
     let folder = root().join("packaging/completions");
     for (shell, file) in [("bash", "dialhook.bash"), ("zsh", "_dialhook"), ("fish", "dialhook.fish")] {
         reads(shell, &folder.join(file));

@@ -29,9 +29,9 @@ fn exec_start(installed: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_the_readme_says_leads_from_the_package_to_a_routed_call() {
+async fn the_steps_of_the_readme_lead_from_the_package_to_a_routed_call() {
     // in a network of its own: the unit's daemon and the README's server have their well-known ports
-    let test = concat!(module_path!(), "::what_the_readme_says_leads_from_the_package_to_a_routed_call");
+    let test = concat!(module_path!(), "::the_steps_of_the_readme_lead_from_the_package_to_a_routed_call");
     // the package is made by one process: another one's would take its place while tests read it
     if !alone_with(test, || vec![("DIALHOOK_DEB", package().to_owned())]) {
         return;

@@ -79,7 +79,7 @@ fn every_file_is_in_its_place() {
 }
 
 #[test]
-fn nobody_but_root_can_change_what_it_installs() {
+fn only_root_can_change_the_installed_files() {
     let listing = said(Command::new("dpkg-deb").arg("-c").arg(package()));
     for line in listing.lines() {
         let mut words = line.split_whitespace();
@@ -95,7 +95,7 @@ fn nobody_but_root_can_change_what_it_installs() {
 }
 
 #[test]
-fn the_program_in_it_runs_with_the_configuration_in_it() {
+fn the_packaged_program_runs_with_the_packaged_configuration() {
     let folder = unpacked();
     let program = || Command::new(folder.path().join("usr/bin/dialhook"));
     let version = said(program().arg("--version"));
@@ -114,13 +114,13 @@ fn the_program_in_it_runs_with_the_configuration_in_it() {
 }
 
 #[test]
-fn it_brings_the_authorities_that_https_needs() {
+fn the_package_recommends_the_authorities_that_https_needs() {
     let recommended = said(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
     assert_eq!(recommended.trim(), "ca-certificates");
 }
 
 #[test]
-fn its_manual_pages_can_be_read() {
+fn the_packaged_manual_pages_can_be_read() {
     let folder = unpacked();
     for (page, words) in [
         ("man1/dialhook.1", "dialhook - a webhook step"),
@@ -237,7 +237,7 @@ impl Machine {
 const NOTHING: &str = "nothing";
 
 #[test]
-fn at_first_both_units_are_enabled_and_started() {
+fn an_installation_enables_and_starts_both_units() {
     let (told, _) = Machine::new(NOTHING).runs("postinst", &["configure", ""]);
     for unit in ["dialhook.service", "dialhook.socket"] {
         assert!(told.contains(&format!("deb-systemd-helper enable {unit}")), "{told:#?}");
@@ -249,7 +249,7 @@ fn at_first_both_units_are_enabled_and_started() {
 }
 
 #[test]
-fn at_an_upgrade_the_socket_stays_and_the_service_alone_restarts() {
+fn an_upgrade_restarts_the_service_and_keeps_the_socket() {
     let machine = Machine::new(NOTHING);
     let (told, complaints) = machine.runs("prerm", &["upgrade", "9.9.9-1"]);
     assert!(told.is_empty(), "before the new program is there, calls are served by the old one: {told:#?}");
@@ -266,21 +266,21 @@ fn at_an_upgrade_the_socket_stays_and_the_service_alone_restarts() {
 }
 
 #[test]
-fn a_configuration_that_the_new_version_refuses_leaves_the_old_one_running() {
+fn an_upgrade_whose_configuration_is_refused_keeps_the_old_version_running() {
     let (told, complaints) = Machine::new("reload*").runs("postinst", &["configure", "0.0.1-1"]);
     assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
     assert!(complaints.contains("not restarted, the version before goes on"), "{complaints}");
 }
 
 #[test]
-fn a_service_that_does_not_run_is_started_by_an_upgrade_as_by_an_installation() {
+fn an_upgrade_starts_a_service_that_does_not_run() {
     let (told, _) = Machine::new("*is-active*").runs("postinst", &["configure", "0.0.1-1"]);
     assert!(told.contains(&"deb-systemd-invoke start dialhook.service".to_owned()), "{told:#?}");
     assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
 }
 
 #[test]
-fn when_it_is_removed_both_units_are_stopped_and_when_it_is_purged_nothing_stays_enabled() {
+fn a_removal_stops_both_units_and_a_purge_disables_them() {
     let machine = Machine::new(NOTHING);
     let (told, _) = machine.runs("prerm", &["remove"]);
     assert_eq!(told, ["deb-systemd-invoke stop dialhook.service dialhook.socket"]);
@@ -292,7 +292,7 @@ fn when_it_is_removed_both_units_are_stopped_and_when_it_is_purged_nothing_stays
 }
 
 #[test]
-fn a_configuration_survives_upgrade_and_removal_and_a_purge_removes_it() {
+fn the_configuration_survives_an_upgrade_and_a_removal_but_not_a_purge() {
     if said(Command::new("id").arg("-u")).trim() != "0" {
         return skipped("installation, upgrade and removal of the package, into a folder: only root can");
     }

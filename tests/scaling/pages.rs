@@ -21,7 +21,7 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_piece_of_dialplan_passes_the_check() {
+async fn every_dialplan_in_the_pages_passes_check() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = folder.path().join("dialhook.toml");
     fs::write(&configuration, &blocks(&text("docs/recipes.md"), "toml")[0]).unwrap();
@@ -51,7 +51,7 @@ async fn every_piece_of_dialplan_passes_the_check() {
 }
 
 #[test]
-fn the_pages_are_found_and_name_what_there_is() {
+fn the_pages_name_only_existing_files() {
     let readme = text("README.md");
     for page in PAGES {
         assert!(readme.contains(&format!("]({page})")), "{page} is not in README.md");
@@ -65,7 +65,7 @@ fn the_pages_are_found_and_name_what_there_is() {
 }
 
 #[test]
-fn the_configuration_that_the_example_for_haproxy_proposes_is_right() {
+fn the_configuration_in_the_haproxy_example_is_valid() {
     let example = fs::read_to_string(haproxy::example()).unwrap();
     let proposed = example.lines().filter_map(|line| line.strip_prefix("#     "));
     let proposed = proposed.map(|line| line.to_owned() + "\n").collect::<String>();

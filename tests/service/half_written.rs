@@ -29,7 +29,7 @@ fn refused(daemon: &Daemon, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_sign_of_it_is_refused_with_what_would_be_right() {
+async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
     let daemon = Daemon::start(HOOK).await;
     let before = daemon.address();
     for empty in ["", "\n", " \r\n\t\n"] {
@@ -51,7 +51,7 @@ async fn each_sign_of_it_is_refused_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn a_daemon_without_hooks_goes_on_without_them() {
+async fn a_daemon_without_hooks_accepts_a_reload_without_hooks() {
     let daemon = Daemon::start("").await;
     daemon.server().reload(parse(LISTEN)).unwrap();
     let told = refused(&daemon, "");
@@ -59,7 +59,7 @@ async fn a_daemon_without_hooks_goes_on_without_them() {
 }
 
 #[tokio::test]
-async fn a_start_takes_it() {
+async fn a_start_accepts_an_empty_configuration() {
     for text in ["", "[listen]\nasterisk = \"127.0.0.1:0\""] {
         assert!(parse(text).is_ok(), "{text:?}");
     }
@@ -67,7 +67,7 @@ async fn a_start_takes_it() {
 }
 
 #[tokio::test]
-async fn of_the_beginnings_of_a_file_only_whole_lines_with_a_hook_are_taken() {
+async fn a_beginning_of_a_file_is_accepted_only_after_a_whole_line_with_a_hook() {
     let text = fs::read_to_string(root().join("dialplan-examples/dialhook.toml")).unwrap();
     let text = text.replacen("[listen]\n", LISTEN, 1);
     let daemon = Daemon::start(HOOK).await;
@@ -85,7 +85,7 @@ async fn of_the_beginnings_of_a_file_only_whole_lines_with_a_hook_are_taken() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_says_why() {
+async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let manager = FakeManager::new();
     let right = format!("{LISTEN}[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
@@ -110,7 +110,7 @@ async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_say
 }
 
 #[tokio::test]
-async fn check_says_beforehand_what_a_reload_would_refuse() {
+async fn check_reports_a_file_that_a_reload_would_refuse() {
     for (text, noted) in [(HOOK, false), (HOOK.trim_end(), true)] {
         let (_folder, file) = configured(text);
         let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;

@@ -33,7 +33,7 @@ async fn webhook() -> FakeWebhook {
 }
 
 #[tokio::test]
-async fn those_who_came_before_the_daemon_are_served_by_it() {
+async fn connections_from_before_the_start_are_served() {
     let webhook = webhook().await;
     // one unit of systemd has one name for both
     let (manager, [asterisk, freeswitch]) =
@@ -54,7 +54,7 @@ async fn those_who_came_before_the_daemon_are_served_by_it() {
 }
 
 #[tokio::test]
-async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
+async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
     let (gate, webhook) = gated().await;
     let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
     let mut daemon = manager.start();
@@ -72,7 +72,7 @@ async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
+async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
     const MORE_THAN_ARE_LET_IN: usize = 110;
     let webhook = webhook().await;
     let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", hook(&webhook));
@@ -95,7 +95,7 @@ async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn one_that_the_configuration_does_not_want_stops_the_start() {
+async fn a_passed_listener_that_the_configuration_does_not_use_stops_the_start() {
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], "");
     manager
         .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
@@ -107,7 +107,7 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
 }
 
 #[tokio::test]
-async fn one_with_the_name_of_the_other_switch_stops_the_start() {
+async fn a_passed_listener_with_the_name_of_the_other_switch_stops_the_start() {
     let (manager, _) = manager_with(["freeswitch", "asterisk"], "");
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "only a person can help");
@@ -115,7 +115,7 @@ async fn one_with_the_name_of_the_other_switch_stops_the_start() {
 }
 
 #[tokio::test]
-async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
+async fn a_passed_descriptor_that_does_not_listen_stops_the_start_with_a_remedy() {
     let bound = TcpSocket::new_v4().unwrap();
     bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, bound) = (bound.local_addr().unwrap(), bound.as_fd().try_clone_to_owned().unwrap());
@@ -140,7 +140,7 @@ async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn what_is_passed_on_to_nobody_in_particular_is_nobodys() {
+async fn a_listener_for_another_process_is_not_used() {
     // a shell that a service has started has LISTEN_FDS too; nothing is at descriptor 3
     for process in [&[][..], &[("LISTEN_PID", "")], &[("LISTEN_PID", "1")]] {
         let program = Program::serve("", &[&[("LISTEN_FDS", "1")], process].concat()).await;
@@ -152,7 +152,7 @@ async fn what_is_passed_on_to_nobody_in_particular_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_reload_that_would_strand_one_changes_nothing() {
+async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
     let webhook = webhook().await;
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
     let mut daemon = manager.start();
@@ -169,7 +169,7 @@ async fn a_reload_that_would_strand_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_passed_on_is_opened() {
+async fn a_listener_that_is_not_passed_is_opened() {
     let webhook = webhook().await;
     let mut manager = FakeManager::new();
     let asterisk = manager.listen("asterisk");

@@ -17,7 +17,7 @@ pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
 }
 
 #[tokio::test]
-async fn ready_is_said_when_it_listens() {
+async fn ready_is_sent_when_the_daemon_listens() {
     let manager = FakeManager::new();
     manager.configure(LISTEN);
     let _daemon = manager.start();
@@ -29,7 +29,7 @@ async fn ready_is_said_when_it_listens() {
 }
 
 #[tokio::test]
-async fn ready_is_not_said_when_it_cannot_listen() {
+async fn ready_is_not_sent_if_the_daemon_cannot_listen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let manager = FakeManager::new();
     manager.configure(&format!(
@@ -42,7 +42,7 @@ async fn ready_is_not_said_when_it_cannot_listen() {
 }
 
 #[tokio::test]
-async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good() {
+async fn stopping_is_sent_before_the_last_call_is_finished() {
     let (gate, webhook) = gated().await;
     let manager = FakeManager::new().environment("WATCHDOG_USEC", "200000");
     manager.configure(&format!("{LISTEN}[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/")));
@@ -62,7 +62,7 @@ async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good()
 }
 
 #[tokio::test]
-async fn the_watchdog_hears_of_a_daemon_that_is_alive() {
+async fn a_living_daemon_notifies_the_watchdog() {
     let manager = FakeManager::new().environment("WATCHDOG_USEC", "100000");
     manager.configure(LISTEN);
     let _daemon = manager.start();
@@ -72,7 +72,7 @@ async fn the_watchdog_hears_of_a_daemon_that_is_alive() {
 }
 
 #[tokio::test]
-async fn a_watchdog_for_another_process_hears_nothing() {
+async fn a_watchdog_for_another_process_gets_no_notice() {
     let manager = FakeManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
     manager.configure(LISTEN);
     let daemon = manager.start();
@@ -82,7 +82,7 @@ async fn a_watchdog_for_another_process_hears_nothing() {
 }
 
 #[tokio::test]
-async fn a_reload_begins_and_ends_and_says_when_it_began() {
+async fn a_reload_sends_its_begin_with_the_time_and_its_end() {
     let manager = FakeManager::new();
     manager.configure(LISTEN);
     let daemon = manager.start();
@@ -98,7 +98,7 @@ async fn a_reload_begins_and_ends_and_says_when_it_began() {
 }
 
 #[tokio::test]
-async fn a_manager_that_does_not_listen_holds_up_no_call_and_hears_everything_when_it_does() {
+async fn a_service_manager_that_does_not_read_delays_no_call_and_gets_every_notice_later() {
     let manager = FakeManager::new().environment("WATCHDOG_USEC", "20000");
     manager.configure(LISTEN);
     manager.turn_away();

@@ -54,7 +54,7 @@ mod by_a_signal {
     use super::*;
 
     #[tokio::test]
-    async fn new_calls_have_the_new_configuration_and_one_in_flight_keeps_the_old() {
+    async fn new_calls_have_the_new_configuration_and_a_call_in_flight_keeps_the_old() {
         let (gate, webhook) = gated().await;
         let manager = FakeManager::new();
         manager.configure(&format!("{LISTEN}{}", hook(&webhook, "OLD")));
@@ -97,7 +97,7 @@ mod by_a_signal {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_gone_changes_nothing() {
+    async fn a_reload_of_a_missing_file_changes_nothing() {
         let webhook = webhook().await;
         let manager = FakeManager::new();
         manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
@@ -110,7 +110,7 @@ mod by_a_signal {
     }
 
     #[tokio::test]
-    async fn one_whose_files_do_not_answer_holds_up_neither_calls_nor_the_end() {
+    async fn a_reload_that_waits_for_a_file_delays_neither_calls_nor_the_shutdown() {
         let webhook = webhook().await;
         let manager = FakeManager::new();
         manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
@@ -125,7 +125,7 @@ mod by_a_signal {
     }
 
     #[tokio::test]
-    async fn what_is_no_file_of_text_is_refused_at_once_and_the_next_one_counts() {
+    async fn a_file_that_is_no_text_is_refused_at_once_and_the_next_reload_counts() {
         let webhook = webhook().await;
         let manager = FakeManager::new();
         let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
@@ -158,7 +158,7 @@ mod of_listeners {
     use super::*;
 
     #[tokio::test]
-    async fn one_that_changed_moves_and_one_that_did_not_stays() {
+    async fn a_changed_listener_moves_and_an_unchanged_one_stays() {
         let webhook = webhook().await;
         let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
         let [before, freeswitch] = both(&daemon);
@@ -172,7 +172,7 @@ mod of_listeners {
     }
 
     #[tokio::test]
-    async fn who_waits_at_one_that_closes_is_served() {
+    async fn a_connection_that_waits_at_a_closing_listener_is_served() {
         let webhook = webhook().await;
         let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
         let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
@@ -185,7 +185,7 @@ mod of_listeners {
     }
 
     #[tokio::test]
-    async fn one_that_is_switched_off_closes_and_can_come_back() {
+    async fn a_listener_can_be_switched_off_and_on_again() {
         let daemon = Daemon::start("").await;
         let before = both(&daemon)[1].unwrap();
         let off = LISTEN.replace("freeswitch = \"127.0.0.1:0\"", "freeswitch = false");
@@ -197,7 +197,7 @@ mod of_listeners {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_had_changes_nothing_at_all() {
+    async fn a_listener_that_cannot_be_opened_leaves_everything_unchanged() {
         let webhook = webhook().await;
         let daemon = Daemon::start(&hook(&webhook, "OLD")).await;
         let before = both(&daemon);
@@ -221,7 +221,7 @@ mod of_listeners {
     }
 
     #[tokio::test]
-    async fn who_waits_at_one_that_did_not_change_stays_there() {
+    async fn a_connection_that_waits_at_an_unchanged_listener_stays() {
         // 102, but for the one that the other listener keeps ready
         const AS_MANY_AS_ARE_LET_IN: usize = 101;
         const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
@@ -240,7 +240,7 @@ mod of_limits {
     use super::*;
 
     #[tokio::test]
-    async fn calls_in_flight_count_under_the_new_ones() {
+    async fn calls_in_flight_count_under_the_new_limits() {
         let (gate, webhook) = gated().await;
         let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
         let in_flight = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
@@ -258,7 +258,7 @@ mod of_limits {
     }
 
     #[tokio::test]
-    async fn requests_that_no_call_waits_for_count_on_and_are_finished() {
+    async fn detached_requests_still_count_after_a_reload_and_are_finished() {
         let (gate, webhook) = gated().await;
         let tables =
             format!("[hook.crm]\nurl = \"{}\"\ndetach = true\n[limits]\ndetached = 1\n", webhook.url("/"));
@@ -276,7 +276,7 @@ mod of_limits {
     }
 
     #[tokio::test]
-    async fn more_room_lets_those_in_who_waited_for_it() {
+    async fn a_higher_limit_serves_connections_that_waited() {
         let webhook = webhook().await;
         let of =
             |calls: usize| format!("{}[limits]\ncalls = {calls}\npatience = 30\n", hook(&webhook, "CRM"));
@@ -295,7 +295,7 @@ mod of_limits {
 }
 
 #[tokio::test]
-async fn the_last_one_shows_in_the_metrics() {
+async fn the_last_reload_is_in_the_metrics() {
     let daemon = Daemon::start("").await;
     let successful = async || {
         let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
@@ -309,7 +309,7 @@ async fn the_last_one_shows_in_the_metrics() {
 }
 
 #[tokio::test]
-async fn the_observer_moves_where_the_configuration_says_and_stays_otherwise() {
+async fn the_observer_moves_only_if_its_address_changes() {
     let daemon = Daemon::start("").await;
     let before = daemon.observer();
     daemon.server().reload(configuration("")).unwrap();
@@ -329,7 +329,7 @@ async fn the_observer_moves_where_the_configuration_says_and_stays_otherwise() {
 }
 
 #[tokio::test]
-async fn one_without_a_file_does_not_take_the_hooks_away() {
+async fn a_reload_without_a_file_keeps_the_hooks() {
     let daemon = Daemon::start("").await;
     let refused = daemon.server().reload(Ok(Config::default())).unwrap_err().to_string();
     assert!(refused.starts_with("dialhook.toml is gone; put it back, or restart dialhook"), "{refused}");

@@ -22,7 +22,7 @@ async fn ends_at_once(daemon: Service) {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_while_it_finishes_its_calls() {
+async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
     for [first, second] in [["TERM", "TERM"], ["INT", "INT"], ["TERM", "INT"]] {
         let (_shut, webhook) = gated().await;
         let manager = manager(0, &webhook);
@@ -53,12 +53,12 @@ async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_while_it_gives_notice() {
+async fn a_second_signal_ends_a_daemon_in_its_drain_notice() {
     giving_notice(async |daemon| daemon.signal("INT").await).await;
 }
 
 #[tokio::test]
-async fn a_reload_that_comes_while_it_stops_is_refused_aloud() {
+async fn a_reload_during_the_shutdown_is_refused_and_logged() {
     giving_notice(async |daemon| {
         daemon.signal("HUP").await;
         daemon.logs("reload refused, the configuration before holds: dialhook is stopping").await;

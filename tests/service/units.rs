@@ -27,7 +27,7 @@ fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
 }
 
 #[test]
-fn systemd_finds_no_fault() {
+fn systemd_finds_no_fault_in_the_units() {
     let folder = units();
     // the manual pages that they name are the package's, not this machine's
     let (output, said) =
@@ -59,11 +59,11 @@ fn says(line: &str) -> bool {
 }
 
 #[test]
-fn no_secret_and_no_number_of_a_caller_is_left_in_a_core() {
+fn the_service_writes_no_core_dump() {
     assert!(says("LimitCORE=0"));
 }
 
 #[test]
-fn journald_drops_no_line_of_a_call() {
+fn journald_does_not_rate_limit_the_service() {
     assert!(says("LogRateLimitIntervalSec=0"));
 }

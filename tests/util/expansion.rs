@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_model_does_what_the_real_one_was_seen_to_do() {
+    fn the_model_expands_as_a_real_freeswitch_was_seen_to_expand() {
         // `facts/freeswitch.md`, 2.4 and 2.6
         for (text, expected) in [
             (&b"a\\\\b"[..], &b"a\\b"[..]),

@@ -4,7 +4,7 @@ use super::super::on_each_release;
 use super::{AD_HOC, Sets, Told};
 
 #[tokio::test]
-async fn long_arguments_are_taken_up_to_what_asterisk_shows_of_them() {
+async fn long_arguments_are_accepted_up_to_the_length_that_asterisk_shows() {
     on_each_release(async |release| {
         for (length, status) in
             [(900, "OK"), (1900, "OK"), (3800, "OK"), (4000, "BAD_REQUEST"), (7000, "BAD_REQUEST")]
@@ -25,7 +25,7 @@ async fn long_arguments_are_taken_up_to_what_asterisk_shows_of_them() {
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_asks_what_its_arguments_say() {
+async fn an_ad_hoc_step_sends_the_request_that_its_arguments_describe() {
     on_each_release(async |release| {
         let agi = "AGI(agi://dialhook/webhook,method=GET,\"url=http://webhook/r?a=1,2&to=${URIENCODE(${CALLERID(name)})}\",\
                    timeout=3,variable=ROUTE)";

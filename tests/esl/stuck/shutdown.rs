@@ -4,7 +4,7 @@ use super::super::{call, daemon_for, gated, good_webhook};
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, nobody_listens};
 
 #[tokio::test]
-async fn a_call_whose_webhook_is_being_asked_ends_well() {
+async fn a_call_that_waits_for_its_webhook_finishes() {
     for mode in SocketMode::ALL {
         let (gate, webhook) = gated().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
@@ -33,7 +33,7 @@ async fn a_call_whose_webhook_stays_silent_goes_on_after_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_connected_but_was_not_greeted_yet_ends_well() {
+async fn a_call_that_has_connected_but_sent_no_data_yet_finishes() {
     let webhook = good_webhook().await;
     for mode in SocketMode::ALL {
         let daemon = daemon_for(&webhook, "").await;
@@ -47,7 +47,7 @@ async fn a_call_that_has_connected_but_was_not_greeted_yet_ends_well() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_at_a_full_door_is_let_in_and_ends_well() {
+async fn a_call_that_waits_for_a_slot_is_served_and_finishes() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
     let channel = call(&daemon, SocketMode::Async, "/crm");

@@ -13,7 +13,7 @@ use super::super::call;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, SocketMode, house};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
     let (here, there) = duplex(64 * 1024);
     let end =
         tokio::spawn(session::hold(Switch::new(there, Esl::new(8084)), house(""), CancellationToken::new()));
@@ -27,7 +27,7 @@ async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_says_nothing_is_let_go_after_five_seconds() {
+async fn a_silent_switch_is_released_after_five_seconds() {
     let (here, there) = duplex(64 * 1024);
     let _end =
         tokio::spawn(session::hold(Switch::new(there, Esl::new(8084)), house(""), CancellationToken::new()));
@@ -41,7 +41,7 @@ async fn one_that_says_nothing_is_let_go_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_others_wait_for_is_let_go_as_its_mode_wants() {
+async fn a_slow_switch_is_released_early_during_the_shutdown() {
     for (mode, last_words) in
         [(SocketMode::Full, &["exit"][..]), (SocketMode::AsyncFull, &["resume", "exit"][..])]
     {
@@ -63,7 +63,7 @@ async fn one_that_others_wait_for_is_let_go_as_its_mode_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_reads_is_left() {
+async fn a_switch_that_never_reads_is_left() {
     let (here, there) = duplex(1);
     let end =
         tokio::spawn(session::hold(Switch::new(there, Esl::new(8084)), house(""), CancellationToken::new()));
@@ -74,7 +74,7 @@ async fn one_that_never_reads_is_left() {
 }
 
 #[tokio::test]
-async fn the_reply_to_getvar_that_never_comes_ends_in_a_release() {
+async fn a_missing_reply_to_getvar_ends_in_a_release() {
     let daemon = Daemon::start("").await;
     let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", "http://127.0.0.1:1/");
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
