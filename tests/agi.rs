@@ -13,7 +13,7 @@ mod withheld;
 
 use tokio::io::AsyncReadExt;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, gated_webhook};
 
 /// Says this and shows that it is refused; a question may have come before.
 async fn refused(daemon: &Daemon, said: &[u8], what: &str) {
@@ -169,7 +169,7 @@ async fn an_unexpected_message_during_the_request_ends_the_call() {
 
 #[tokio::test]
 async fn half_a_line_during_the_request_does_not_end_the_call() {
-    let (gate, webhook) = gated("sales").await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -180,12 +180,6 @@ async fn half_a_line_during_the_request_does_not_end_the_call() {
     let heard = switch.hear_all().await;
     assert!(heard.starts_with(b"SET VARIABLE CRM \"sales\"\n"));
     switch.say(b"UP\n200 result=1\n").await;
-}
-
-async fn gated(answer: &'static str) -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text(answer).after(&kept)).await)
 }
 
 #[tokio::test]

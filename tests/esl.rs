@@ -21,23 +21,11 @@ mod stuck;
 /// Callers of FreeSWITCH who withhold their number or their name.
 mod withheld;
 
-use crate::util::{
-    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Gate, GivenBack, Reply, SocketMode,
-};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, SocketMode};
 
 /// A daemon with the hook `crm` for this webhook, and what else the hook says.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\n{more}", webhook.url("/"))).await
-}
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
 }
 
 /// A call at `socket HOST:PORT/PATH MODE`, with the daemon's own host and port.

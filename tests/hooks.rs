@@ -65,11 +65,6 @@ use crate::util::{
     SocketMode, within_patience,
 };
 
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
-async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
-    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
-}
-
 /// One call at this hook, from Asterisk.
 async fn step(daemon: &Daemon, script: &str) -> Ended {
     FakeSwitch::call(daemon.address(), Environment::new(script)).await

@@ -33,23 +33,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply, house};
-
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
-async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
-    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
-}
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
-/// A connection from this address.
-async fn from(address: &str, to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
-    socket.connect(to).await.unwrap()
-}
+use crate::util::{FakeSwitch, house};
 
 /// A conversation without a listener, for time that is not real: the switch's side, and the end of the
 /// daemon's.

@@ -14,22 +14,16 @@ mod troubles;
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::util::{
-    Asked, Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, nobody_listens, within_patience,
+    Asked, Daemon, Environment, FakeSwitch, connect_from, gated_webhook, nobody_listens, within_patience,
 };
 
 /// The samples of a family, in their order.
 fn samples<'m>(metrics: &'m str, family: &str) -> Vec<&'m str> {
     let of = |line: &&str| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' ']));
     metrics.lines().filter(of).collect()
-}
-
-async fn from(address: &str, to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
-    socket.connect(to).await.unwrap()
 }
 
 #[tokio::test]
@@ -50,9 +44,7 @@ async fn a_daemon_that_serves_is_alive_and_ready() {
 
 #[tokio::test]
 async fn a_daemon_that_drains_is_alive_and_not_ready() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     let daemon = Daemon::start(&hook).await;
     let (address, observer) = (daemon.address(), daemon.observer());
@@ -99,7 +91,7 @@ async fn a_reachable_observer_answers_only_peers_in_allow() {
     let daemon = Daemon::with(listen).await;
     let observer = SocketAddr::from(([127, 0, 0, 1], daemon.observer().port()));
     let ask = async |address| {
-        let mut stream = from(address, observer).await;
+        let mut stream = connect_from(address, observer).await;
         let _refused = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n").await;
         Asked::heard(stream).await
     };

@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::haproxy::{Checks, Rig};
 use crate::util::{
     Asked, CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
-    SocketMode, within_patience,
+    SocketMode, crm_hook, gated_webhook, within_patience,
 };
 
 /// How many calls are started at once, of each switch.
@@ -90,9 +90,7 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
 
 #[tokio::test]
 async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_new_calls() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
     let had = burst(rig.switches);
     webhook.requests(2 * BURST).await;
@@ -154,9 +152,7 @@ async fn haproxy_finds_no_fault_in_the_example() {
 /// redispatch`.
 #[tokio::test]
 async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let Some(rig) = Rig::start(&webhook, Checks::Resting).await else { return };
     let had = burst(rig.switches);
     webhook.requests(2 * BURST).await;
@@ -181,7 +177,7 @@ async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
 #[tokio::test]
 async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", hook(&webhook, "/"));
+    let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", crm_hook(&webhook, "/", "CRM"));
     let daemon = Daemon::start(&tables).await;
     let (address, observer) = (daemon.address(), daemon.observer());
     let freeswitch = daemon.freeswitch();
@@ -206,10 +202,6 @@ async fn thinking() -> FakeWebhook {
         Reply::text("sales").after(&gate)
     })
     .await
-}
-
-fn hook(webhook: &FakeWebhook, path: &str) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url(path))
 }
 
 /// How many of the requests from this one on came from which daemon.

@@ -21,14 +21,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::util::{FakeWebhook, Gate, Reply, skipped, within_patience};
-
-/// A webhook that answers as soon as the gate is open.
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
-}
+use crate::util::{skipped, within_patience};
 
 /// A regular file that lets whoever opens it wait, as one on a network share that is gone.
 struct SilentFile {

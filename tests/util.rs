@@ -30,14 +30,14 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
 pub use self::channel_data::{ChannelData, SocketMode, recording};
-pub use self::daemon::{Daemon, house};
+pub use self::daemon::{Daemon, daemon_for, house};
 pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
 pub use self::observer::{Asked, metrics};
 pub use self::program::{Program, configured, dialhook, listening, run, told};
 pub use self::service_manager::{FakeManager, Service};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
-pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
+pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
 /// How long a test waits for what must come. No test measures it: it only makes a failure end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +45,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Awaits what must come; panics saying `what` when it does not.
 pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// One call of Asterisk at the hook `crm`.
+pub async fn call_crm(address: SocketAddr) -> Ended {
+    FakeSwitch::call(address, Environment::new("crm")).await
+}
+
+/// A connection from this address of the machine, such as `127.0.0.2`.
+pub async fn connect_from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(format!("{address}:0").parse().expect("an address")).expect("an address of this machine");
+    socket.connect(to).await.expect("a listener")
 }
 
 /// An address where nobody listens: held by what comes with it, so that no other test listens there

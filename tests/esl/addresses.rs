@@ -1,7 +1,7 @@
 //! Owner: switch/esl. The address of a `socket` step: hook, parameters and ad hoc steps.
 
-use super::{call, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode};
+use super::{call, step};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode, good_webhook};
 
 /// Which webhook of several was asked, and the status.
 async fn asked(path_and_more: impl FnOnce(&Daemon) -> ChannelData) -> (Vec<String>, GivenBack) {

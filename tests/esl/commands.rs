@@ -1,7 +1,9 @@
 //! Owner: switch/esl. The commands that the daemon sends, and the values that they can carry.
 
-use super::{call, daemon_for, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
+use super::{call, daemon_for, step};
+use crate::util::{
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, good_webhook,
+};
 
 #[tokio::test]
 async fn the_final_commands_set_the_answer_first_and_the_status_last() {

@@ -2,9 +2,10 @@
 //!
 //! The fake FreeSWITCH does to the call what the real one was seen to do.
 
-use super::{call, daemon_for, gated, good_webhook};
+use super::{call, daemon_for};
 use crate::util::{
-    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode,
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode, gated_webhook,
+    good_webhook,
 };
 
 /// A call that asks a webhook which does not answer, in this mode.
@@ -51,7 +52,7 @@ async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
 #[tokio::test]
 async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
     for (mode, resume) in [(SocketMode::Async, "false"), (SocketMode::AsyncFull, "true")] {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let call = call(&daemon, mode, "/crm").variable("socket_resume", resume);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
@@ -87,7 +88,7 @@ async fn in_async_mode_the_location_is_asked_before_and_after_every_answer() {
 #[tokio::test]
 async fn a_call_that_is_moved_while_its_variables_are_set_stays_where_it_is() {
     for resume in ["false", "true"] {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let call = call(&daemon, SocketMode::Async, "/crm").variable("socket_resume", resume);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
@@ -144,7 +145,7 @@ async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume(
 
 #[tokio::test]
 async fn a_call_that_was_transferred_to_its_step_goes_on() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let call = transferred(call(&daemon, SocketMode::Async, "/crm"), 0);
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
@@ -279,7 +280,7 @@ async fn a_leg_without_a_dialplan_stays_connected_if_its_step_is_refused() {
 
 #[tokio::test]
 async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let leg = call(&daemon, SocketMode::Async, "/crm").header("Channel-State", "CS_CONSUME_MEDIA");
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), leg).await;

@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
-use super::{daemon_for, good_webhook};
+use super::daemon_for;
 use crate::util::{
-    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, house, recording, within_patience,
+    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, good_webhook, house, recording,
+    within_patience,
 };
 
 const RECORDINGS: [&str; 11] = [

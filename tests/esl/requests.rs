@@ -1,7 +1,7 @@
 //! Owner: hook/request. The request that a webhook receives for a call of FreeSWITCH.
 
-use super::{daemon_for, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, Received, SocketMode};
+use super::{daemon_for, step};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, Received, SocketMode, good_webhook};
 
 async fn request(tables: &str, hook: &str, channel: impl FnOnce(ChannelData) -> ChannelData) -> Received {
     let webhook = good_webhook().await;

@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{call, daemon_for, gated, good_webhook};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
+use super::{call, daemon_for};
+use crate::util::{
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, gated_webhook,
+    good_webhook,
+};
 
 /// A call in every mode, with and without the author's `socket_resume`; each must go on with this status.
 async fn all_go_on(daemon: &Daemon, path: &str, status: &str, more: impl Fn(ChannelData) -> ChannelData) {
@@ -80,7 +83,7 @@ async fn no_call_with_an_impossible_step_is_stuck() {
 
 #[tokio::test]
 async fn no_call_beyond_the_limit_is_stuck() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls = 1").await;
     let first =
         tokio::spawn(FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, SocketMode::Async, "/crm")));

@@ -1,10 +1,10 @@
 //! Owner: hook/answer. `accept`: a word, a text or any answer; by hook, by variable and by ad hoc step, on
 //! both switches.
 
-use super::{daemon_for, step, step_of_freeswitch};
+use super::{step, step_of_freeswitch};
 use crate::util::{
     CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
-    Reply, SocketMode,
+    Reply, SocketMode, daemon_for,
 };
 
 /// The hook `crm` with these keys, whose webhook answers so.

@@ -1,7 +1,6 @@
 //! Owner: hook/answer. Each kind of answer, and the status and reason that the dialplan receives.
 
-use super::daemon_for;
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, refusing};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, refusing};
 
 /// One call to a webhook that answers so.
 async fn answered(reply: Reply, hook: &str) -> Ended {

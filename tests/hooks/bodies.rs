@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{daemon_for, step, step_of_freeswitch};
+use super::{step, step_of_freeswitch};
 use crate::util::{
     ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
-    configured, run,
+    configured, daemon_for, run,
 };
 
 /// What the webhook gets from one call at a hook of this kind.

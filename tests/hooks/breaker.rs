@@ -6,9 +6,9 @@ use dialhook::hook::Status;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Asking, daemon_for, step, step_of_freeswitch, steps, urls};
+use super::{Asking, step, step_of_freeswitch, steps, urls};
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, within_patience,
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, daemon_for, within_patience,
 };
 
 /// The reason for which a webhook is left alone.

@@ -6,9 +6,9 @@ use dialhook::hook::Status;
 use dialhook::variable::Unfit;
 use tokio::time::Instant;
 
-use super::{Asking, daemon_for, step, step_of_freeswitch, steps};
+use super::{Asking, step, step_of_freeswitch, steps};
 use crate::util::{
-    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, run, within_patience,
+    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
 };
 
 /// A hook that keeps answers; two calls with the same caller ask the same.

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{daemon_for, step, steps};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply};
+use super::{step, steps};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply, daemon_for};
 
 /// A webhook that closes a connection instead of a second answer, without having said so.
 async fn closing() -> FakeWebhook {

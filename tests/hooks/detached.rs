@@ -1,9 +1,9 @@
 //! Owner: webhook. Detached requests: no call waits for their answer.
 
-use super::{daemon_for, step, step_of_freeswitch, steps, urls};
+use super::{step, step_of_freeswitch, steps, urls};
 use crate::util::{
     CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Program,
-    Reply, SocketMode, configured, nobody_listens, run, within_patience,
+    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_patience,
 };
 
 /// A daemon with a hook that tells this webhook without waiting.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{daemon_for, step, step_of_freeswitch, urls};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, refusing, run};
+use super::{step, step_of_freeswitch, urls};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, daemon_for, refusing, run};
 
 /// A webhook that always answers so.
 async fn saying(reply: Reply) -> FakeWebhook {

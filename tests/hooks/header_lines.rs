@@ -1,7 +1,7 @@
 //! Owner: webhook. Header lines: how they are written, and which of an answer are read.
 
-use super::{daemon_for, step};
-use crate::util::{Ended, FakeWebhook, Reply};
+use super::step;
+use crate::util::{Ended, FakeWebhook, Reply, daemon_for};
 
 /// One call at a webhook that answers so.
 async fn answered(reply: Reply, keys: &str) -> Ended {

@@ -98,7 +98,7 @@ async fn http_1_is_used_whatever_the_server_offers() {
 
 /// A daemon whose hook has these keys for this webhook.
 async fn daemon_for(webhook: &FakeWebhook, keys: &str) -> Daemon {
-    super::daemon_for(webhook, &format!("timeout = 10\n{keys}")).await
+    crate::util::daemon_for(webhook, &format!("timeout = 10\n{keys}")).await
 }
 
 /// The key `ca` for this authority.

@@ -1,7 +1,7 @@
 //! Owner: hook/answer. The variables of `set`: parts of an answer of JSON, headers and the status.
 
-use super::{daemon_for, step, step_of_freeswitch};
-use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply};
+use super::{step, step_of_freeswitch};
+use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply, daemon_for};
 
 /// A daemon with the hook `crm` for a webhook that answers so.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {

@@ -1,7 +1,7 @@
 //! Owner: hook/answer. Answers that lack a part that `set` names: OK, and the variable gets its `otherwise`.
 
-use super::{daemon_for, step, step_of_freeswitch};
-use crate::util::{Daemon, FakeWebhook, Reply};
+use super::{step, step_of_freeswitch};
+use crate::util::{Daemon, FakeWebhook, Reply, daemon_for};
 
 const SET: &str =
     "otherwise = \"none\"\nset = { ROUTE = \"/route\", NAME = { json = \"/name\", otherwise = \"\" } }";

@@ -1,7 +1,7 @@
 //! Owner: webhook. Redirects: which are followed, and what is sent along.
 
-use super::{daemon_for, step};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply};
+use super::step;
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply, daemon_for};
 
 /// A webhook that sends on from `/` to this place, and answers everywhere else.
 async fn sending_on(code: u16, location: &'static str) -> FakeWebhook {

@@ -3,15 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 
-use super::daemon_for;
 use crate::util::{
     ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Program, Received, Reply,
-    SocketMode,
+    SocketMode, daemon_for, good_webhook,
 };
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
 
 fn known_caller(script: &str) -> Environment {
     Environment::new(script)

@@ -1,7 +1,7 @@
 //! Owner: webhook. Retries and the retry budget.
 
-use super::{daemon_for, step, steps};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, refusing};
+use super::{step, steps};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, refusing};
 
 /// A call to an https webhook that resets so many connections before hands are shaken.
 async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {

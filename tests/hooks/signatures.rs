@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{daemon_for, step, step_of_freeswitch, urls};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Received, Reply};
+use super::{step, step_of_freeswitch, urls};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Received, Reply, daemon_for};
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgRxNTgfM=";

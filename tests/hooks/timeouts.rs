@@ -7,8 +7,8 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::{Asking, step};
-use crate::util::network_namespace::alone;
 use crate::util::{Daemon, FakeWebhook, Reply};
+use crate::util::{daemon_for, network_namespace::alone};
 
 #[tokio::test]
 async fn a_timeout_names_silent_name_servers() {
@@ -42,6 +42,6 @@ async fn a_timeout_behind_a_redirect_names_its_stage() {
     let location = format!("https://{}/", listener.local_addr().unwrap());
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
     let keys = "timeout = 1\nredirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
-    let ended = step(&super::daemon_for(&webhook, keys).await, "crm").await;
+    let ended = step(&daemon_for(&webhook, keys).await, "crm").await;
     assert_eq!(ended.reason(), "the TLS handshake with the webhook was not complete within 1s");
 }

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, server};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, server};
 
 /// A certificate that signed itself, and its key.
 fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
@@ -36,7 +36,7 @@ async fn call(webhook: &FakeWebhook, ca: &[&Certificate]) -> Ended {
     let file = NamedTempFile::new().unwrap();
     fs::write(file.path(), ca.iter().map(|one| one.pem()).collect::<String>()).unwrap();
     let keys = format!("timeout = 10\nca = \"{}\"\n", file.path().display());
-    super::step(&super::daemon_for(webhook, &keys).await, "crm").await
+    super::step(&daemon_for(webhook, &keys).await, "crm").await
 }
 
 async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
@@ -151,7 +151,7 @@ async fn the_client_certificate_is_shown_to_a_webhook_whose_certificate_is_in_ca
     let ca = format!("timeout = 10\nca = \"{}\"\n", file.path().display());
     let shown = clients.credentials();
     for (keys, status) in [(format!("{ca}{}", shown.keys()), "OK"), (ca, "UNREACHABLE")] {
-        let ended = super::step(&super::daemon_for(&webhook, &keys).await, "crm").await;
+        let ended = super::step(&daemon_for(&webhook, &keys).await, "crm").await;
         assert_eq!(ended.status(), status, "{}", ended.reason());
     }
 }

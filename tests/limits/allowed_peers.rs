@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, connect_from};
 
 async fn call_from(from: &str, daemon: &Daemon) -> Ended {
-    let stream = super::from(from, daemon.address()).await;
+    let stream = connect_from(from, daemon.address()).await;
     FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{daemon_for, from, good_webhook};
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
+use crate::util::{
+    Daemon, Ended, Environment, FakeSwitch, Program, connect_from, daemon_for, gated_webhook, good_webhook,
+};
 
 #[tokio::test]
 async fn connections_that_close_at_once_harm_no_call() {
@@ -24,7 +25,7 @@ async fn connections_that_close_at_once_harm_no_call() {
 
 #[tokio::test]
 async fn three_hundred_concurrent_calls_are_all_served() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     // a process of its own: there may be no more than 1,024 descriptors in one
     let program = Program::serve(&hook, &[]).await;
@@ -38,7 +39,7 @@ async fn three_hundred_concurrent_calls_are_all_served() {
 
 #[tokio::test]
 async fn calls_beyond_the_limit_are_overloaded_at_once_and_the_others_finish() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
     let mut calls = calls(daemon.address(), 2);
     webhook.request(2).await;
@@ -60,7 +61,7 @@ async fn calls_beyond_the_limit_are_overloaded_at_once_and_the_others_finish() {
 
 #[tokio::test]
 async fn a_peer_at_its_own_limit_leaves_slots_for_others() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls_per_peer = 2").await;
     let mut calls = calls(daemon.address(), 2);
     webhook.request(2).await;
@@ -69,7 +70,7 @@ async fn a_peer_at_its_own_limit_leaves_slots_for_others() {
         (ended.status(), ended.reason()),
         ("OVERLOADED", "more calls at once from one address than the limit of 2")
     );
-    let other = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
+    let other = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
     let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
     webhook.request(3).await;
     gate.open();
@@ -96,7 +97,7 @@ async fn silent_connections_of_one_peer_do_not_delay_the_calls_of_others() {
     let mut strangers = Vec::new();
     // all the places, and more
     for _ in 0..110 {
-        strangers.push(FakeSwitch::over(from("127.0.0.2", daemon.address()).await));
+        strangers.push(FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await));
     }
     let began = Instant::now();
     let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
@@ -121,10 +122,4 @@ async fn a_peer_with_too_many_silent_connections_is_still_served() {
 
 fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
     (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
-}
-
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
 }

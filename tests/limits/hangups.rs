@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::{daemon_for, full_backlog};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
+use super::full_backlog;
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for};
 
 /// A call whose webhook says nothing; what the caller does then; what is heard in the end.
 async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) -> Option<Vec<u8>> {

@@ -1,7 +1,6 @@
 //! Owner: switch/agi. Challenges that ask for as many variables as a configuration may fetch.
 
-use super::good_webhook;
-use crate::util::{Daemon, Environment, FakeSwitch};
+use crate::util::{Daemon, Environment, FakeSwitch, good_webhook};
 
 #[tokio::test]
 async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {

@@ -4,14 +4,12 @@ use std::net::SocketAddr;
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::util::{Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
+use crate::util::{
+    Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, crm_hook, gated_webhook,
+};
 
 /// Open files of the daemon, as in `ulimit -n`.
 const FEW: u32 = 64;
-
-fn hook(webhook: &FakeWebhook) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
-}
 
 /// Makes so many calls, each when the one before is at the webhook or has ended: those that wait for the
 /// webhook, and those that have ended.
@@ -33,10 +31,8 @@ async fn held_and_ended(
 
 #[tokio::test]
 async fn calls_beyond_the_descriptors_are_overloaded_at_once_and_none_is_unreachable() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
-    let program = Program::serve_within(FEW, &hook(&webhook)).await;
+    let (gate, webhook) = gated_webhook().await;
+    let program = Program::serve_within(FEW, &crm_hook(&webhook, "/", "CRM")).await;
     let (held, ended) = held_and_ended(program.address(), 60, &webhook).await;
     assert!((10..30).contains(&held.len()), "{}", held.len());
     for ended in ended {
@@ -98,7 +94,9 @@ async fn detached_requests_count_among_the_descriptors() {
 #[tokio::test]
 async fn silent_connections_take_no_descriptor_from_a_call() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let program = Program::serve_within(FEW, &format!("{}[limits]\npatience = 30\n", hook(&webhook))).await;
+    let program =
+        Program::serve_within(FEW, &format!("{}[limits]\npatience = 30\n", crm_hook(&webhook, "/", "CRM")))
+            .await;
     let mut strangers = Vec::new();
     for _ in 0..100 {
         strangers.push(FakeSwitch::connect(program.address()).await);

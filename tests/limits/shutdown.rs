@@ -9,8 +9,10 @@ use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{daemon_for, good_webhook};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, house, nobody_listens};
+use crate::util::{
+    Daemon, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, gated_webhook, good_webhook, house,
+    nobody_listens,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_switch_delays_the_shutdown_by_half_a_second_at_most() {
@@ -73,9 +75,7 @@ async fn the_shutdown_does_not_wait_for_silent_connections_of_either_switch() {
 
 #[tokio::test]
 async fn a_call_in_flight_finishes_during_the_shutdown() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let address = daemon.address();
     let call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));

@@ -2,8 +2,9 @@
 
 use std::io::ErrorKind;
 
-use super::{daemon_for, good_webhook};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, metrics, run};
+use crate::util::{
+    Daemon, Environment, FakeSwitch, configured, daemon_for, gated_webhook, good_webhook, metrics, run,
+};
 
 /// As many connections as there may be with this configuration, but for the one that the other listener keeps
 /// ready. The time for a message is longer than any test waits.
@@ -44,9 +45,7 @@ async fn a_silent_connection_of_freeswitch_is_released_when_it_is_closed_for_a_c
 
 #[tokio::test]
 async fn a_connection_with_an_authenticated_call_is_never_closed_for_another() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{FEW}")).await;
     let call = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
     webhook.requested().await;

@@ -7,8 +7,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{daemon_for, full_backlog};
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, within_patience};
+use super::full_backlog;
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, within_patience};
 
 /// One call with a timeout of one second, and how long it took.
 async fn timed_out(url: &str) -> Ended {

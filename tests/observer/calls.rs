@@ -13,10 +13,10 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{from, monitoring, samples};
+use super::{monitoring, samples};
 use crate::util::{
     Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
-    house, metrics, within_patience,
+    connect_from, house, metrics, within_patience,
 };
 
 /// A webhook whose path says how it answers.
@@ -131,7 +131,7 @@ async fn refused_connections_are_counted_by_reason() {
     let mut endless = FakeSwitch::connect(daemon.address()).await;
     endless.say(&vec![b'x'; 70 * 1024]).await;
     endless.hear_all().await;
-    let mut stranger = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
+    let mut stranger = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
     stranger.hear_all().await;
     let metrics = metrics(&daemon).await;
     assert_eq!(

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{FakeManager, FakeWebhook, Service, skipped, within_patience};
+use crate::util::{FakeManager, FakeWebhook, Service, crm_hook, skipped, within_patience};
 
 /// Two daemons and what stands before them. Dropping it kills them.
 pub(super) struct Rig {
@@ -78,7 +78,7 @@ async fn daemon(webhook: &FakeWebhook, path: &str) -> (FakeManager, Service, [So
     manager.configure(&format!(
         "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n\
          [limits]\ndrain_notice = \"3s\"\n{}",
-        super::hook(webhook, path)
+        crm_hook(webhook, path, "CRM")
     ));
     let mut daemon = manager.start();
     let line = daemon.logs(" listening").await;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use dialhook::config::{Config, ConfigError};
 
 use crate::manual::root;
-use crate::util::{Daemon, Ended, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, configured, run};
+use crate::util::{Daemon, FakeManager, FakeWebhook, Reply, call_crm, configured, run};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
@@ -17,10 +16,6 @@ const HOOK: &str = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
-}
-
-async fn called(address: SocketAddr) -> Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
 }
 
 /// Why a reload with this text is refused.
@@ -46,7 +41,7 @@ async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
         let told = refused(&daemon, lost);
         assert!(told.starts_with("dialhook.toml has no hook, and there were 1; put one back"), "{told}");
     }
-    assert_eq!(called(before).await.status(), "UNREACHABLE", "the old configuration holds");
+    assert_eq!(call_crm(before).await.status(), "UNREACHABLE", "the old configuration holds");
     daemon.server().reload(parse(&format!("{LISTEN}{HOOK}"))).unwrap();
 }
 
@@ -101,7 +96,7 @@ async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
         daemon.signal("HUP").await;
         let line = daemon.logs("ERROR reload refused, the configuration before holds: ").await;
         assert!(line.contains(why), "{line}");
-        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
     }
     manager.configure(&format!("{LISTEN}{HOOK}").replace("crm", "other"));
     daemon.signal("HUP").await;

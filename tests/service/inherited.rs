@@ -6,10 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::net::TcpSocket;
 
-use super::gated;
 use crate::util::{
-    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, FakeWebhook, Program,
-    Reply, SocketMode,
+    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, Program, SocketMode,
+    crm_hook, gated_webhook, good_webhook,
 };
 
 /// A manager that listens for both switches, and a configuration that wants just that.
@@ -24,20 +23,12 @@ fn wants([asterisk, freeswitch]: [SocketAddr; 2], more: &str) -> String {
     format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n{more}")
 }
 
-fn hook(webhook: &FakeWebhook) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
-}
-
-async fn webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
 #[tokio::test]
 async fn connections_from_before_the_start_are_served() {
-    let webhook = webhook().await;
+    let webhook = good_webhook().await;
     // one unit of systemd has one name for both
     let (manager, [asterisk, freeswitch]) =
-        manager_with(["dialhook.socket", "dialhook.socket"], &hook(&webhook));
+        manager_with(["dialhook.socket", "dialhook.socket"], &crm_hook(&webhook, "/", "CRM"));
     let mut waiting = FakeSwitch::connect(asterisk).await;
     waiting.say(&Environment::new("crm").bytes()).await;
     let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
@@ -55,8 +46,8 @@ async fn connections_from_before_the_start_are_served() {
 
 #[tokio::test]
 async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
-    let (gate, webhook) = gated().await;
-    let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+    let (gate, webhook) = gated_webhook().await;
+    let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
     let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
     webhook.requested().await;
@@ -74,8 +65,8 @@ async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
 #[tokio::test]
 async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
     const MORE_THAN_ARE_LET_IN: usize = 110;
-    let webhook = webhook().await;
-    let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", hook(&webhook));
+    let webhook = good_webhook().await;
+    let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", crm_hook(&webhook, "/", "CRM"));
     let (manager, addresses) = manager_with(["asterisk", "freeswitch"], &more);
     let mut daemon = manager.start();
     let mut strangers = Vec::new();
@@ -153,13 +144,14 @@ async fn a_listener_for_another_process_is_not_used() {
 
 #[tokio::test]
 async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
-    let webhook = webhook().await;
-    let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+    let webhook = good_webhook().await;
+    let (manager, [asterisk, freeswitch]) =
+        manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
     manager.hears("READY=1").await;
     manager.configure(&format!(
         "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n{}",
-        hook(&webhook)
+        crm_hook(&webhook, "/", "CRM")
     ));
     daemon.signal("HUP").await;
     let line = daemon.logs("reload refused").await;
@@ -170,12 +162,12 @@ async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
 
 #[tokio::test]
 async fn a_listener_that_is_not_passed_is_opened() {
-    let webhook = webhook().await;
+    let webhook = good_webhook().await;
     let mut manager = FakeManager::new();
     let asterisk = manager.listen("asterisk");
     let text = format!(
         "[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}",
-        hook(&webhook)
+        crm_hook(&webhook, "/", "CRM")
     );
     manager.configure(&text);
     let _daemon = manager.start();

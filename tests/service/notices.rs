@@ -2,8 +2,7 @@
 
 use tokio::net::TcpStream;
 
-use super::gated;
-use crate::util::{Environment, FakeManager, FakeSwitch, listening};
+use crate::util::{Environment, FakeManager, FakeSwitch, gated_webhook, listening};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
@@ -43,7 +42,7 @@ async fn ready_is_not_sent_if_the_daemon_cannot_listen() {
 
 #[tokio::test]
 async fn stopping_is_sent_before_the_last_call_is_finished() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let manager = FakeManager::new().environment("WATCHDOG_USEC", "200000");
     manager.configure(&format!("{LISTEN}[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/")));
     let daemon = manager.start();

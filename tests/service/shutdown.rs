@@ -1,7 +1,6 @@
 //! Owner: server. The second signal, and a reload during the shutdown.
 
-use super::gated;
-use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service};
+use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service, gated_webhook};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\ndrain_notice = ";
@@ -24,7 +23,7 @@ async fn ends_at_once(daemon: Service) {
 #[tokio::test]
 async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
     for [first, second] in [["TERM", "TERM"], ["INT", "INT"], ["TERM", "INT"]] {
-        let (_shut, webhook) = gated().await;
+        let (_shut, webhook) = gated_webhook().await;
         let manager = manager(0, &webhook);
         let mut daemon = manager.start();
         let asterisk = crate::util::listening(&daemon.logs("listening").await).unwrap();
@@ -42,7 +41,7 @@ async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
 
 /// A daemon that was told to stop, and gives notice for longer than any test has patience.
 async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
-    let (_shut, webhook) = gated().await;
+    let (_shut, webhook) = gated_webhook().await;
     let manager = manager(30, &webhook);
     let mut daemon = manager.start();
     daemon.logs("listening").await;

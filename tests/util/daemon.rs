@@ -12,7 +12,7 @@ use dialhook::webhook::Webhook;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::within_patience;
+use super::{FakeWebhook, within_patience};
 
 /// A daemon that serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -89,4 +89,9 @@ pub fn house(tables: &str) -> Arc<House> {
     let config = Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
     let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a trust store");
     Arc::new(House::new(config.policy(), webhook, config.limits))
+}
+
+/// A daemon with the hook `crm` for this webhook, and with these further keys and tables.
+pub async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
+    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
 }

@@ -195,3 +195,20 @@ impl FakeWebhook {
         within_patience(what, seen.wait_for(is_so)).await.expect("the webhook runs");
     }
 }
+
+/// A webhook that answers `sales`.
+pub async fn good_webhook() -> FakeWebhook {
+    FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+/// A webhook that answers `sales` as soon as the gate is open.
+pub async fn gated_webhook() -> (Gate, FakeWebhook) {
+    let gate = Gate::default();
+    let of_webhook = gate.clone();
+    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&of_webhook)).await)
+}
+
+/// The table of a hook `crm` that asks this path of the webhook, with a timeout of 10 seconds.
+pub fn crm_hook(webhook: &FakeWebhook, path: &str, variable: &str) -> String {
+    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"{variable}\"\ntimeout = 10\n", webhook.url(path))
+}

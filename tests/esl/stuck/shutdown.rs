@@ -1,12 +1,14 @@
 //! Owner: session. Calls of FreeSWITCH during the shutdown of the daemon.
 
-use super::super::{call, daemon_for, gated, good_webhook};
-use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, nobody_listens};
+use super::super::{call, daemon_for};
+use crate::util::{
+    CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, gated_webhook, good_webhook, nobody_listens,
+};
 
 #[tokio::test]
 async fn a_call_that_waits_for_its_webhook_finishes() {
     for mode in SocketMode::ALL {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let address = daemon.freeswitch();
         let call = tokio::spawn(FakeFreeSwitch::call(address, call(&daemon, mode, "/crm")));
