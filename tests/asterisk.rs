@@ -65,8 +65,8 @@ pub fn releases() -> Vec<Release> {
     Release::ALL.into_iter().filter(here).collect()
 }
 
-/// Whether whoever runs the tests insists on a release: `DIALHOOK_REQUIRE_ASTERISK` is `1` for every one, or
-/// names some, such as `22`.
+/// True if `DIALHOOK_REQUIRE_ASTERISK` requires this release: it is `1` for every release, or names some,
+/// such as `22`.
 fn required(release: Release) -> bool {
     let required = std::env::var("DIALHOOK_REQUIRE_ASTERISK").unwrap_or_default();
     required.split([',', ' ']).any(|word| word == "1" || word == release.number())
@@ -89,7 +89,7 @@ fn decoded(value: impl AsRef<[u8]>) -> String {
     format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
 }
 
-/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the
+/// An expression that shows a variable exact to the byte; [`shown`] reads it. The parentheses and the
 /// `N` keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
 fn show(variable: &str) -> String {
     format!("${{URIENCODE({GUARD}${{{variable}}}N)}}")

@@ -90,7 +90,7 @@ const SOUND: &str = r#"
 </include>
 "#;
 
-/// What to replace in it, by what, and what is said of it then.
+/// A text in it, its replacement, and the fault that must be found then.
 const BROKEN: [(&str, &str, &str); 31] = [
     ("&amp;method", "&method", "not well formed"),
     ("<context name=\"ask\">", "<context name=\"ask\"><!-- a -- b -->", "not well formed"),

@@ -99,7 +99,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// Of the hook in this configuration.
+    /// Makes the request of the hook `crm` in this configuration.
     fn of(configuration: &str) -> Self {
         let config = Config::parse(configuration, Path::new("dialhook.toml")).expect("no faults");
         let call = Call::unknown(SwitchKind::Asterisk, Value::from("crm"), Vec::new());
@@ -109,7 +109,7 @@ impl Asking {
         Self { webhook, step, request }
     }
 
-    /// What comes of it, until then.
+    /// The outcome at the deadline at the latest.
     async fn until(&self, deadline: Instant, telling: Telling<'_>) -> Outcome {
         let (step, request, page) = (&self.step, &self.request, ErrorPage::Skip);
         self.webhook.ask(step, request, deadline, Duration::from_secs(2), page, telling).await.outcome

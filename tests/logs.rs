@@ -33,16 +33,16 @@ use crate::util::{
 
 /// A log that keeps each write for itself.
 #[derive(Debug, Clone, Default)]
-struct Written(Arc<Mutex<Vec<String>>>);
+struct LogBuffer(Arc<Mutex<Vec<String>>>);
 
-impl Written {
-    /// What was written since the last time.
+impl LogBuffer {
+    /// The lines since the last time.
     fn lines(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
 
-impl io::Write for Written {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
         Ok(bytes.len())
@@ -53,7 +53,7 @@ impl io::Write for Written {
     }
 }
 
-impl MakeWriter<'_> for Written {
+impl MakeWriter<'_> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -61,7 +61,7 @@ impl MakeWriter<'_> for Written {
     }
 }
 
-/// What is logged of a daemon in this thread, from its start to its end, in this format and with this filter.
+/// The log of a daemon in this thread, from its start to its end, in this format and with this filter.
 async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     let (_this_thread, written) = listening(format, filter);
     with(Daemon::start(tables).await, written, calls).await
@@ -74,15 +74,15 @@ static OTHERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| dispatch(TEXT, EnvFilter::new("trace"), io::sink)));
 
 /// Hears what is logged in this thread, until the first is dropped.
-fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
+fn listening(format: Format, filter: &str) -> (DefaultGuard, LogBuffer) {
     LazyLock::force(&OTHERS);
-    let written = Written::default();
+    let written = LogBuffer::default();
     let dispatch = dispatch(format, EnvFilter::new(filter), written.clone());
     (tracing::dispatcher::set_default(&dispatch), written)
 }
 
-/// What was heard when the daemon has ended.
-async fn with(daemon: Daemon, written: Written, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
+/// The log after the calls and the end of the daemon.
+async fn with(daemon: Daemon, written: LogBuffer, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     calls(&daemon).await;
     daemon.stop().await;
     written.lines()

@@ -34,12 +34,12 @@ pub use self::daemon::{Daemon, daemon_for, house};
 pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
 pub use self::observer::{Asked, metrics};
 pub use self::program::{Program, configured, dialhook, listening, run, told};
-pub use self::service_manager::{FakeManager, Service};
+pub use self::service_manager::{FakeServiceManager, Service};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
-/// How long a test waits for what must come. No test measures it: it only makes a failure end.
+/// The longest wait for an event that must come. No test measures it; it only ends a failed test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Awaits what must come; panics saying `what` when it does not.
@@ -59,8 +59,7 @@ pub async fn connect_from(address: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.expect("a listener")
 }
 
-/// An address where nobody listens: held by what comes with it, so that no other test listens there
-/// meanwhile.
+/// An address where nobody listens. The socket holds it, so that no other test listens there.
 pub fn refusing() -> (SocketAddr, TcpSocket) {
     let held = TcpSocket::new_v4().expect("a socket");
     held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");

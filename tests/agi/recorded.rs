@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::refused;
-use super::transcript::{Cut, Stage, Transcript};
+use super::transcript::{Cut, Setup, Transcript};
 use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply};
 
 /// The files of a folder beneath `tests/data/agi` that end so.
@@ -25,7 +25,7 @@ fn name(file: &Path) -> &str {
 async fn recorded_sessions_play_as_they_were_recorded() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        Stage::new(&transcript).await.play_to_a_daemon(&transcript).await;
+        Setup::new(&transcript).await.play_to_a_daemon(&transcript).await;
     }
 }
 
@@ -33,7 +33,7 @@ async fn recorded_sessions_play_as_they_were_recorded() {
 async fn recorded_sessions_play_the_same_byte_by_byte() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        Stage::new(&transcript).await.play(&transcript, Cut::Bytes).await;
+        Setup::new(&transcript).await.play(&transcript, Cut::Bytes).await;
     }
 }
 
@@ -41,9 +41,9 @@ async fn recorded_sessions_play_the_same_byte_by_byte() {
 async fn recorded_sessions_play_the_same_if_a_message_is_cut_in_two() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        let mut stage = Stage::new(&transcript).await;
+        let mut setup = Setup::new(&transcript).await;
         for at in transcript.places() {
-            stage.play(&transcript, Cut::At(at)).await;
+            setup.play(&transcript, Cut::At(at)).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
 
-/// What a webhook hears of this call: in the body, in the URL, in a header.
+/// The request for this call: its body, its URL and a header.
 async fn told(call: Environment) -> (serde_json::Value, String, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/r?from={caller_number}&name={phonebook_caller_name}&channel={channel}");

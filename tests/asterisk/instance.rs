@@ -25,17 +25,17 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::ami::{Manager, Message, unescape};
+use self::ami::{Ami, Message, unescape};
 use self::process::Process;
 pub use self::release::Release;
 
-/// How long a start, a call or a manager's answer may take before the test fails.
+/// The longest start, call or response before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running Asterisk; dropping it kills it and removes its files.
 #[derive(Debug)]
 pub struct Asterisk {
-    manager: Manager,
+    ami: Ami,
     process: Process,
 }
 
@@ -54,8 +54,8 @@ impl Asterisk {
         // is tried.
         for _ in 0..5 {
             let (mut process, port) = Process::spawn(root, files);
-            if let Some(manager) = Manager::connect(&mut process, port).await {
-                return Asterisk { manager, process };
+            if let Some(ami) = Ami::connect(&mut process, port).await {
+                return Asterisk { ami, process };
             }
         }
         panic!("no port of 127.0.0.1 stayed free for Asterisk's manager interface");
@@ -68,10 +68,10 @@ impl Asterisk {
 
     /// Calls `100@test`, and returns while its dialplan runs.
     pub async fn begin(&self, destination: &str) -> Calling<'_> {
-        let id = self.manager.next_id();
-        let mut events = self.manager.listen(&id);
+        let id = self.ami.next_id();
+        let mut events = self.ami.listen(&id);
         let answer = self
-            .manager
+            .ami
             .request(&[
                 ("Action", "Originate"),
                 ("Channel", &format!("Local/{destination}/n")),
@@ -91,9 +91,9 @@ impl Asterisk {
         Calling { asterisk: self, channel: created.text("Channel").into_owned(), id, events }
     }
 
-    /// What a command line such as `core show channels count` prints.
+    /// The output of a command line such as `core show channels count`.
     pub async fn command(&self, line: &str) -> String {
-        let answer = self.manager.request(&[("Action", "Command"), ("Command", line)]).await;
+        let answer = self.ami.request(&[("Action", "Command"), ("Command", line)]).await;
         let lines: Vec<_> = answer.all("Output").map(String::from_utf8_lossy).collect();
         lines.join("\n")
     }
@@ -106,7 +106,7 @@ impl Asterisk {
         }
     }
 
-    /// What Asterisk has complained of so far, line by line.
+    /// The warnings and errors in Asterisk's log so far.
     pub async fn complaints(&self) -> Vec<String> {
         self.logged().await;
         let complains = |line: &&str| line.contains("WARNING[") || line.contains("ERROR[");
@@ -116,9 +116,9 @@ impl Asterisk {
     /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind
     /// everything else.
     async fn logged(&self) {
-        let nowhere = format!("{}@nowhere", self.manager.next_id());
+        let nowhere = format!("{}@nowhere", self.ami.next_id());
         let channel = format!("Local/{nowhere}");
-        self.manager
+        self.ami
             .request(&[
                 ("Action", "Originate"),
                 ("Channel", &channel),
@@ -152,7 +152,7 @@ pub struct Calling<'a> {
 impl Calling<'_> {
     /// The caller hangs up.
     pub async fn hangup(&self) {
-        let answer = self.asterisk.manager.request(&[("Action", "Hangup"), ("Channel", &self.channel)]).await;
+        let answer = self.asterisk.ami.request(&[("Action", "Hangup"), ("Channel", &self.channel)]).await;
         assert_eq!(answer.text("Response"), "Success", "hanging up {}: {answer:?}", self.channel);
     }
 
@@ -184,7 +184,7 @@ impl Calling<'_> {
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.asterisk.manager.listeners.lock().expect("no listener panics").remove(&self.id);
+        self.asterisk.ami.listeners.lock().expect("no listener panics").remove(&self.id);
     }
 }
 
@@ -195,14 +195,14 @@ pub struct Ended {
     /// 22 tells U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to
     /// `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
-    /// Where the dialplan has been, in order: `100@test`.
+    /// The extensions that the dialplan has run, in order: `100@test`.
     pub places: Vec<String>,
-    /// What the dialplan has run, in order, with its arguments expanded: `NoOp(to sales)`.
+    /// The applications that the dialplan has run, in order, with their arguments expanded: `NoOp(to sales)`.
     pub steps: Vec<String>,
 }
 
 impl Ended {
-    /// What the variable held at the end; `None` when it was never set.
+    /// The last value of the variable; `None` if it was never set.
     pub fn last(&self, name: &str) -> Option<&str> {
         self.all(name).next_back().map(|value| std::str::from_utf8(value).expect("a value in UTF-8"))
     }

@@ -8,10 +8,10 @@ use tokio::net::UdpSocket;
 
 use super::instance::{Asterisk, Release};
 use super::on_each_release;
-use crate::util::network_namespace::alone;
+use crate::util::network_namespace::isolated;
 use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
 
-/// What became of the call is told in SIP: 486 where the dialplan went on, 404 after AGISTATUS=FAILURE.
+/// The SIP response shows the end of the step: 486 if the dialplan went on, 404 after AGISTATUS=FAILURE.
 const DIALPLAN: &str = "[test]
 exten => 100,1,AGI(agi://dialhook/route)
  same => n,ExecIf($[\"${AGISTATUS}\" = \"FAILURE\"]?Hangup(1))
@@ -78,7 +78,7 @@ fn hook(webhook: &FakeWebhook) -> String {
 
 #[tokio::test]
 async fn the_request_for_a_sip_call_has_its_call_id() {
-    if !alone(concat!(module_path!(), "::the_request_for_a_sip_call_has_its_call_id")) {
+    if !isolated(concat!(module_path!(), "::the_request_for_a_sip_call_has_its_call_id")) {
         return;
     }
     on_each_release(async |release| {
@@ -102,11 +102,11 @@ async fn the_request_for_a_sip_call_has_its_call_id() {
     .await;
 }
 
-/// What the network sends for callers who withhold their number, with and without `Privacy: id`, from an
-/// endpoint that is trusted and from one that is not.
+/// The headers for callers who withhold their number, with and without `Privacy: id`, from a trusted
+/// endpoint and from another one.
 #[tokio::test]
 async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
-    if !alone(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {
+    if !isolated(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {
         return;
     }
     on_each_release(async |release| {
@@ -145,7 +145,10 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
 /// docs/recipes.md, Kamailio in front.
 #[tokio::test]
 async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
-    if !alone(concat!(module_path!(), "::the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header")) {
+    if !isolated(concat!(
+        module_path!(),
+        "::the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header"
+    )) {
         return;
     }
     on_each_release(async |release| {
@@ -175,7 +178,7 @@ async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
 
 #[tokio::test]
 async fn a_sip_caller_who_forges_an_environment_makes_no_request() {
-    if !alone(concat!(module_path!(), "::a_sip_caller_who_forges_an_environment_makes_no_request")) {
+    if !isolated(concat!(module_path!(), "::a_sip_caller_who_forges_an_environment_makes_no_request")) {
         return;
     }
     on_each_release(async |release| {

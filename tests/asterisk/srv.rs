@@ -10,12 +10,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::instance::Asterisk;
 use super::releases;
-use crate::util::network_namespace::alone;
+use crate::util::network_namespace::isolated;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]
 async fn the_second_daemon_takes_the_calls_of_the_first() {
-    if !alone(concat!(module_path!(), "::the_second_daemon_takes_the_calls_of_the_first")) {
+    if !isolated(concat!(module_path!(), "::the_second_daemon_takes_the_calls_of_the_first")) {
         return;
     }
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan-examples/asterisk/srv-failover.conf");

@@ -65,7 +65,7 @@ async fn assert_refused(release: Release, accept: &str, answers: Vec<Vec<u8>>) {
     }
 }
 
-/// What people write to break out of quotes, expressions and function calls.
+/// Texts that try to leave quotes, expressions and function calls.
 const CRAFTED: &[&str] = &[
     "${CALLERID(num)}",
     "$[1+1]",

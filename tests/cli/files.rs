@@ -47,7 +47,7 @@ async fn check_reads_at_most_1_mib() {
     );
 }
 
-/// What `check` says of a hook with this key, where its file is made so.
+/// The output of `check` for a hook with this key, whose file is made like this.
 async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
     let (folder, file) = configured(&format!("[hook.crm]\nurl = \"https://h/\"\n{key}\n"));
     make(&folder.path().join("beside")).await;

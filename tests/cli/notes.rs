@@ -2,7 +2,7 @@
 
 use crate::util::{FakeWebhook, Reply, configured, run};
 
-/// What `try` prints of a hook whose webhook answers so, and its status.
+/// The exit status and the output of `try` for a hook whose webhook answers this body.
 async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
     let webhook = FakeWebhook::start(move |_| Reply::json(body)).await;
     let (_folder, file) = configured(&format!("[hook.crm]\nurl = \"{}\"\n{keys}\n", webhook.url("/")));

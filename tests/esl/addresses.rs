@@ -3,7 +3,7 @@
 use super::{call, step};
 use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode, good_webhook};
 
-/// Which webhook of several was asked, and the status.
+/// The targets of the requests, and the call after its step.
 async fn asked(path_and_more: impl FnOnce(&Daemon) -> ChannelData) -> (Vec<String>, GivenBack) {
     let webhook = good_webhook().await;
     let hooks = format!(

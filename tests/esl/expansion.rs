@@ -9,9 +9,9 @@ use crate::util::SocketMode;
 use crate::util::expansion::{copied, stored};
 
 /// Numbers without rhyme, the same in every run (xorshift64).
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -54,7 +54,7 @@ fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
     Ok(words[begin..].to_vec())
 }
 
-/// How often a value is handed on from variable to variable.
+/// The number of times that a value is copied from variable to variable.
 const GENERATIONS: usize = 6;
 
 /// Sets `copy=${v}`, then `copy=${copy}` and so on.
@@ -69,10 +69,10 @@ fn handed_on(values: &[&[u8]]) {
 #[test]
 fn every_value_that_is_accepted_is_stored_exactly_and_never_expands() {
     for core_expands in [true, false] {
-        let (esl, mut dice, mut accepted) = (esl(core_expands), Dice(0x9E37_79B9_7F4A_7C15), 0);
+        let (esl, mut random, mut accepted) = (esl(core_expands), Random(0x9E37_79B9_7F4A_7C15), 0);
         let mut before = Vec::new();
         for round in 0..40_000 {
-            let value = if round % 2 == 0 { dice.text() } else { dice.tame_text() };
+            let value = if round % 2 == 0 { random.text() } else { random.tame_text() };
             let Ok(argument) = argument(&esl, &value) else { continue };
             accepted += 1;
             let shown = value.escape_ascii();
@@ -90,10 +90,10 @@ fn every_value_that_is_accepted_is_stored_exactly_and_never_expands() {
 #[test]
 fn no_value_is_refused_without_a_reason() {
     let esl = esl(true);
-    let mut dice = Dice(0x0123_4567_89AB_CDEF);
+    let mut random = Random(0x0123_4567_89AB_CDEF);
     let mut refused = 0;
     for _ in 0..40_000 {
-        let value = dice.text();
+        let value = random.text();
         match argument(&esl, &value) {
             Ok(_) => {}
             Err(unfit) => {
@@ -145,9 +145,9 @@ fn ordinary_texts_are_accepted() {
 fn a_value_before_one_that_begins_with_a_brace_opens_no_expansion() {
     let esl = esl(true);
     let braces: &[&[u8]] = &[b"{", b"{x}", b"'{x}", b"\\{x}", b"\\'{x}", b"\\\\{system(x)}"];
-    let mut dice = Dice(0xDEAD_BEEF_CAFE_F00D);
+    let mut random = Random(0xDEAD_BEEF_CAFE_F00D);
     for _ in 0..20_000 {
-        let value = dice.text();
+        let value = random.text();
         if argument(&esl, &value).is_ok() {
             for brace in braces {
                 assert!(argument(&esl, brace).is_ok());
@@ -162,9 +162,9 @@ fn a_value_before_one_that_begins_with_a_brace_opens_no_expansion() {
 #[test]
 fn a_value_quoted_for_two_passes_does_not_expand_in_one() {
     let esl = esl(true);
-    let mut dice = Dice(0x1234_5678_9ABC_DEF1);
+    let mut random = Random(0x1234_5678_9ABC_DEF1);
     for _ in 0..20_000 {
-        let value = dice.text();
+        let value = random.text();
         if let Ok(argument) = argument(&esl, &value) {
             let stored =
                 stored(&argument, false).unwrap_or_else(|what| panic!("{}: {what:?}", value.escape_ascii()));

@@ -12,8 +12,8 @@ use crate::util::expansion::pass;
 use crate::util::injections::OF_FREESWITCH;
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// What `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate destinations. Nothing
-/// where brackets before one of them would set variables.
+/// The destinations that `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate them.
+/// `None` if brackets before one of them would set variables.
 fn destinations(dial_string: &[u8]) -> Option<Vec<Vec<u8>>> {
     let text = String::from_utf8_lossy(dial_string).replace(":_:", ",");
     let all: Vec<_> = text.split(['|', ',']).map(|part| part.trim_start().as_bytes().to_vec()).collect();
@@ -85,20 +85,20 @@ fn every_word_means_only_itself_in_a_dial_string_and_in_arguments() {
 #[test]
 fn every_injection_has_an_effect_somewhere_and_is_no_word() {
     let step = step();
-    for attack in OF_FREESWITCH {
-        assert!(!means_itself(attack.as_bytes()), "{attack}");
-        assert!(!is_accepted(&step, attack.as_bytes()), "{attack}");
+    for injection in OF_FREESWITCH {
+        assert!(!means_itself(injection.as_bytes()), "{injection}");
+        assert!(!is_accepted(&step, injection.as_bytes()), "{injection}");
     }
 }
 
 #[tokio::test]
 async fn no_injection_reaches_the_channel_in_any_mode() {
-    for attack in OF_FREESWITCH {
-        let webhook = FakeWebhook::start(move |_| Reply::text(attack)).await;
+    for injection in OF_FREESWITCH {
+        let webhook = FakeWebhook::start(move |_| Reply::text(injection)).await;
         let daemon = daemon_for(&webhook, "otherwise = \"reception\"").await;
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
-            assert_eq!(given_back.status(), "BAD_ANSWER", "{attack}");
+            assert_eq!(given_back.status(), "BAD_ANSWER", "{injection}");
             assert!(given_back.reason().starts_with("the answer is not a word. "), "{}", given_back.reason());
             assert_eq!((given_back.get("crm"), given_back.state), (Some("reception"), CallState::GoesOn));
         }

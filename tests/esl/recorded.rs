@@ -36,7 +36,7 @@ fn recorded(name: &str) -> ChannelData {
     ChannelData::recorded(&format!("{name}.connect.txt"))
 }
 
-/// What is said to a call that was recorded at `socket 127.0.0.1:8084`, which gives no URL.
+/// The final commands to a call that was recorded at `socket 127.0.0.1:8084`, which gives no URL.
 fn farewell(name: &str) -> Vec<u8> {
     let set = |body: &str| {
         format!(

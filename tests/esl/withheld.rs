@@ -24,7 +24,7 @@ fn sip_call(daemon: &Daemon, name: &str) -> ChannelData {
         .variable("channel_name", format!("sofia/rig/{NUMBER}@192.0.2.7"))
 }
 
-/// What a webhook hears of a call, in every place that a call can reach.
+/// The body and the other parts of the request for a call.
 async fn told(with: impl FnOnce(&Daemon) -> ChannelData) -> (serde_json::Value, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let fields = ["caller_number", "phonebook_caller_name", "channel", "uuid", "rta_call_id", "sip_call_id"];

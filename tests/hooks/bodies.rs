@@ -8,7 +8,7 @@ use crate::util::{
     configured, daemon_for, run,
 };
 
-/// What the webhook gets from one call at a hook of this kind.
+/// The request that the webhook receives for one call at a hook with these keys.
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, hook).await;
@@ -22,7 +22,7 @@ fn hostile_caller() -> Environment {
     Environment::new("crm").caller("31612345678").name("\",\"admin\":\"1")
 }
 
-/// What tries to leave a form, a header, a URL and JSON.
+/// A value with characters that could end a form field, a header, a part of a URL or a JSON string.
 const HOSTILE: &str = "a&b=c +d%41;e,f\"g\r\nX-Admin: 1\\{uuid}\u{e9}";
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn both_switches_lead_to_the_same_request() {
     }
 }
 
-/// What `check` says is wrong with this hook.
+/// The faults that `check` prints for this hook.
 async fn fault(hook: &str) -> String {
     let (_folder, file) = configured(&format!("[hook.crm]\n{hook}\n"));
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;

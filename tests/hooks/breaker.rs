@@ -14,7 +14,7 @@ use crate::util::{
 /// The reason for which a webhook is left alone.
 const RESTS: &str = "the webhook did not answer 5 times in a row and is tried again every 10s";
 
-/// Whether a call was let go because the webhook is left alone.
+/// True if the call made no request because the breaker is open.
 fn rests(ended: &Ended) -> bool {
     ended.reason().contains(" times in a row and is tried again every ")
 }

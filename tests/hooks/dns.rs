@@ -7,13 +7,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::util::name_server::{NameServer, Says};
-use crate::util::network_namespace::alone_where;
+use crate::util::network_namespace::isolated_with_files;
 use crate::util::{Daemon, Ended, FakeWebhook, Reply};
 
-/// Whether this test runs on a machine of its own, with this `/etc/resolv.conf` and this `/etc/hosts`.
-macro_rules! alone {
+/// Runs this test in a network namespace with this `/etc/resolv.conf` and this `/etc/hosts`.
+macro_rules! isolated {
     ($test:literal, $resolv:expr, $hosts:expr) => {
-        if !alone_where(
+        if !isolated_with_files(
             concat!(module_path!(), "::", $test),
             &[("/etc/resolv.conf", $resolv), ("/etc/hosts", $hosts)],
             Vec::new,
@@ -22,7 +22,7 @@ macro_rules! alone {
         }
     };
     ($test:literal) => {
-        alone!($test, RESOLV_CONF, "127.0.0.1 localhost\n")
+        isolated!($test, RESOLV_CONF, "127.0.0.1 localhost\n")
     };
 }
 
@@ -114,7 +114,7 @@ async fn names(ipv4: Says, ipv6: Says) -> NameServer {
 
 #[tokio::test]
 async fn an_address_without_a_route_leads_to_the_other_family() {
-    alone!("an_address_without_a_route_leads_to_the_other_family");
+    isolated!("an_address_without_a_route_leads_to_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let _names = names(Says::address("192.0.2.1"), Says::address("::1")).await;
     is_answered(&call("crm.example", webhook.port).await);
@@ -122,7 +122,7 @@ async fn an_address_without_a_route_leads_to_the_other_family() {
 
 #[tokio::test]
 async fn an_ipv6_address_without_a_route_leads_to_ipv4() {
-    alone!("an_ipv6_address_without_a_route_leads_to_ipv4");
+    isolated!("an_ipv6_address_without_a_route_leads_to_ipv4");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let _names = names(Says::address("127.0.0.1"), Says::address("2001:db8::1")).await;
     is_answered(&call("crm.example", port_of(&webhook)).await);
@@ -130,7 +130,7 @@ async fn an_ipv6_address_without_a_route_leads_to_ipv4() {
 
 #[tokio::test]
 async fn localhost_reaches_a_server_on_ipv6_only() {
-    alone!("localhost_reaches_a_server_on_ipv6_only");
+    isolated!("localhost_reaches_a_server_on_ipv6_only");
     let webhook = Ipv6Webhook::start_alone().await;
     is_answered(&call("localhost", webhook.port).await);
     is_answered(&call("crm.localhost", webhook.port).await);
@@ -138,7 +138,7 @@ async fn localhost_reaches_a_server_on_ipv6_only() {
 
 #[tokio::test]
 async fn a_name_in_etc_hosts_waits_for_no_name_server() {
-    alone!(
+    isolated!(
         "a_name_in_etc_hosts_waits_for_no_name_server",
         RESOLV_CONF,
         "\u{feff}::1 six.example\n127.0.0.1 four.example\n127.0.0.2 both.example\n::1 both.example crm_web\n"
@@ -154,7 +154,7 @@ async fn a_name_in_etc_hosts_waits_for_no_name_server() {
 
 #[tokio::test]
 async fn a_name_server_that_is_silent_about_one_family_does_not_delay_the_other() {
-    alone!("a_name_server_that_is_silent_about_one_family_does_not_delay_the_other");
+    isolated!("a_name_server_that_is_silent_about_one_family_does_not_delay_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for (host, ipv4, ipv6) in [
@@ -169,7 +169,7 @@ async fn a_name_server_that_is_silent_about_one_family_does_not_delay_the_other(
 
 #[tokio::test]
 async fn a_lookup_that_fails_for_one_family_does_not_harm_the_other() {
-    alone!("a_lookup_that_fails_for_one_family_does_not_harm_the_other");
+    isolated!("a_lookup_that_fails_for_one_family_does_not_harm_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for fault in [Says::Fails, Says::NoSuchName, Says::NoRecords] {
@@ -193,7 +193,7 @@ fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'stat
 
 #[tokio::test]
 async fn a_late_lookup_counts_if_the_other_family_is_dead() {
-    alone!("a_late_lookup_counts_if_the_other_family_is_dead");
+    isolated!("a_late_lookup_counts_if_the_other_family_is_dead");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (port, names) = (port_of(&webhook), NameServer::start().await);
     for dead in ["2001:db8::1", "::1"] {
@@ -212,7 +212,7 @@ async fn a_late_lookup_counts_if_the_other_family_is_dead() {
 
 #[tokio::test]
 async fn a_silent_address_leaves_time_for_the_other_family() {
-    alone!("a_silent_address_leaves_time_for_the_other_family");
+    isolated!("a_silent_address_leaves_time_for_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let silent = Silent::start("127.0.0.2", webhook.port).await;
     let _names = names(Says::Addresses(vec![silent.address]), Says::address("::1")).await;
@@ -221,7 +221,7 @@ async fn a_silent_address_leaves_time_for_the_other_family() {
 
 #[tokio::test]
 async fn a_dead_address_of_several_does_not_harm() {
-    alone!("a_dead_address_of_several_does_not_harm");
+    isolated!("a_dead_address_of_several_does_not_harm");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let silent = Silent::start("127.0.0.2", port_of(&webhook)).await;
     let refusing: IpAddr = "127.0.0.3".parse().unwrap();
@@ -236,7 +236,7 @@ async fn a_dead_address_of_several_does_not_harm() {
 
 #[tokio::test]
 async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
-    alone!(
+    isolated!(
         "a_name_with_an_underscore_is_looked_up_with_search_domains",
         "nameserver 127.0.0.1\nsearch office.example example\n",
         "127.0.0.1 localhost\n"
@@ -265,7 +265,7 @@ async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
 
 #[tokio::test]
 async fn the_reason_for_a_name_says_what_was_tried() {
-    alone!("the_reason_for_a_name_says_what_was_tried");
+    isolated!("the_reason_for_a_name_says_what_was_tried");
     let failed =
         "the host name of the webhook could not be looked up. the name servers failed or kept silent";
     let unknown = "the host name of the webhook has no address";
@@ -290,7 +290,7 @@ async fn the_reason_for_a_name_says_what_was_tried() {
 
 #[tokio::test]
 async fn without_a_nameserver_line_the_local_name_server_is_asked() {
-    alone!("without_a_nameserver_line_the_local_name_server_is_asked", "search example\n", "");
+    isolated!("without_a_nameserver_line_the_local_name_server_is_asked", "search example\n", "");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let names = names(Says::address("127.0.0.1"), Says::NoRecords).await;
     is_answered(&call("crm", port_of(&webhook)).await);

@@ -19,7 +19,7 @@ fn known_caller(script: &str) -> Environment {
         .variable("CHANNEL(pjsip,call-id)", "a@b")
 }
 
-/// What the webhook gets from one call.
+/// The request that the webhook receives for one call.
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, hook).await;

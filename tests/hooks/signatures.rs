@@ -11,7 +11,7 @@ const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgRxNTgfM=";
 const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// Whether the reference library takes a request for one that was signed with this secret.
+/// True if the reference library accepts the signature of a request with this secret.
 fn verifies(request: &Received, secret: &str) -> bool {
     let header = |(name, value): &(String, String)| {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))

@@ -7,12 +7,12 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::{Asking, step};
-use crate::util::{Daemon, FakeWebhook, Reply};
-use crate::util::{daemon_for, network_namespace::alone};
+use crate::util::network_namespace::isolated;
+use crate::util::{Daemon, FakeWebhook, Reply, daemon_for};
 
 #[tokio::test]
 async fn a_timeout_names_silent_name_servers() {
-    if !alone(concat!(module_path!(), "::a_timeout_names_silent_name_servers")) {
+    if !isolated(concat!(module_path!(), "::a_timeout_names_silent_name_servers")) {
         return;
     }
     let _silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.unwrap();

@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use crate::util::{FakeManager, call_crm, gated_webhook};
+use crate::util::{FakeServiceManager, call_crm, gated_webhook};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -12,7 +12,7 @@ const MANY: usize = 110;
 #[tokio::test]
 async fn a_new_call_is_overloaded_at_once_and_earlier_calls_finish() {
     let (gate, webhook) = gated_webhook().await;
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     let configure = |calls: usize| {
         let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
         manager.configure(&format!("{LISTEN}{hook}[limits]\ncalls = {calls}\n"));

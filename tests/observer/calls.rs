@@ -147,7 +147,7 @@ async fn refused_connections_are_counted_by_reason() {
     );
 }
 
-/// What is counted of a conversation in which the switch does this, in time that is not real.
+/// The metrics after a session in which the switch does this, with paused time.
 async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> String {
     let (here, there) = duplex(64 * 1024);
     let metrics = Arc::new(Metrics::default());

@@ -44,7 +44,7 @@ async fn promtool(arguments: &[&str], input: &str) {
     assert!(arguments != ["check", "metrics"] || said.is_empty(), "{said}");
 }
 
-/// Whether Prometheus would have anything to say about this text.
+/// Panics if promtool finds a fault in this text.
 pub(super) async fn check_metrics(metrics: &str) {
     promtool(&["check", "metrics"], metrics).await;
 }

@@ -117,7 +117,8 @@ fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
     text
 }
 
-/// What the program understands, without the file's name and without which values the file says itself.
+/// The configuration in the program's own words, without the name of the file and without the marks of
+/// defaults.
 fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;

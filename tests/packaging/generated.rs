@@ -29,7 +29,7 @@ fn the_generated_files_are_up_to_date() {
     assert!(stale.is_empty(), "in packaging/ these are not up to date: {}; {RENEW}", names.join(", "));
 }
 
-/// Whether the file has this text; writes it first where the files are made anew.
+/// True if the file has this text. Writes the text first if `DIALHOOK_RENEW` is set.
 fn agrees(file: &Path, text: &str) -> bool {
     if std::env::var_os("DIALHOOK_RENEW").is_some() {
         fs::write(file, text).unwrap();
@@ -65,7 +65,7 @@ fn every_option_and_command_is_in_the_manual_page() {
     }
 }
 
-/// What a reader sees, on 100 columns; groff may have nothing to complain about.
+/// The page as groff shows it on 100 columns. Panics if groff complains.
 pub(super) fn shown(page: &Path) -> String {
     let mut command = Command::new("groff");
     command.args(["-k", "-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=100n"]).arg(page);

@@ -34,7 +34,7 @@ pub(super) fn package() -> &'static Path {
     })
 }
 
-/// What a command says on standard output; that it fails, or complains, is a failure.
+/// The standard output of a command. Panics if it fails or writes to standard error.
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -49,7 +49,7 @@ pub(super) fn unpacked() -> TempDir {
     folder
 }
 
-/// Where the files of the repository are in the package.
+/// Each file of the repository, and its place in the package.
 const COPIES: [(&str, &str); 14] = [
     ("packaging/dialhook.toml", "etc/dialhook/dialhook.toml"),
     ("packaging/completions/dialhook.bash", "usr/share/bash-completion/completions/dialhook"),
@@ -191,7 +191,7 @@ impl Machine {
         command
     }
 
-    /// What the tools were told since the last time.
+    /// The command lines of the tools since the last time.
     fn told(&self) -> Vec<String> {
         let notes = self.folder.path().join("notes");
         let told = fs::read_to_string(&notes).unwrap_or_default();

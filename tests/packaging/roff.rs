@@ -5,7 +5,7 @@
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// Where the package puts README.md and docs/.
+/// The folder of README.md and docs/ in the package.
 const DOCUMENTATION: &str = "/usr/share/doc/dialhook";
 
 /// A manual page that is being written.
@@ -67,10 +67,10 @@ pub(super) fn from_markdown(text: &str) -> String {
 #[derive(Default)]
 struct Writer {
     roff: Roff,
-    /// What stands on the current line, cell or heading.
+    /// The text of the current line, cell or heading.
     line: Vec<Inline>,
     style: Style,
-    /// Where the link leads that is being read.
+    /// The target of the link that is being read.
     link: Option<String>,
     /// The headings of the current table, and the cells of its current row.
     head: Vec<String>,

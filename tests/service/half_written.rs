@@ -7,7 +7,7 @@ use std::path::Path;
 use dialhook::config::{Config, ConfigError};
 
 use crate::manual::root;
-use crate::util::{Daemon, FakeManager, FakeWebhook, Reply, call_crm, configured, run};
+use crate::util::{Daemon, FakeServiceManager, FakeWebhook, Reply, call_crm, configured, run};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
@@ -18,7 +18,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
 }
 
-/// Why a reload with this text is refused.
+/// The fault for which a reload of this text is refused.
 fn refused(daemon: &Daemon, text: &str) -> String {
     daemon.server().reload(parse(text)).unwrap_err().to_string()
 }
@@ -82,7 +82,7 @@ async fn a_beginning_of_a_file_is_accepted_only_after_a_whole_line_with_a_hook()
 #[tokio::test]
 async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     let right = format!("{LISTEN}[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
     manager.configure(&right);
     let mut daemon = manager.start();

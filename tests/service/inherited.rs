@@ -7,13 +7,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use tokio::net::TcpSocket;
 
 use crate::util::{
-    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, Program, SocketMode,
+    CallState, ChannelData, Environment, FakeFreeSwitch, FakeServiceManager, FakeSwitch, Program, SocketMode,
     crm_hook, gated_webhook, good_webhook,
 };
 
 /// A manager that listens for both switches, and a configuration that wants just that.
-fn manager_with(names: [&'static str; 2], more: &str) -> (FakeManager, [SocketAddr; 2]) {
-    let mut manager = FakeManager::new();
+fn manager_with(names: [&'static str; 2], more: &str) -> (FakeServiceManager, [SocketAddr; 2]) {
+    let mut manager = FakeServiceManager::new();
     let addresses = names.map(|name| manager.listen(name));
     manager.configure(&wants(addresses, more));
     (manager, addresses)
@@ -118,7 +118,7 @@ async fn a_passed_descriptor_that_does_not_listen_stops_the_start_with_a_remedy(
         (OwnedFd::from(connection), "write Accept=no"),
         (OwnedFd::from(file), "write ListenStream="),
     ] {
-        let mut manager = FakeManager::new();
+        let mut manager = FakeServiceManager::new();
         manager.pass("dialhook.socket", what);
         manager.configure(&format!(
             "[listen]\nobserver = false\nasterisk = \"{address}\"\nfreeswitch = false\n"
@@ -163,7 +163,7 @@ async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
 #[tokio::test]
 async fn a_listener_that_is_not_passed_is_opened() {
     let webhook = good_webhook().await;
-    let mut manager = FakeManager::new();
+    let mut manager = FakeServiceManager::new();
     let asterisk = manager.listen("asterisk");
     let text = format!(
         "[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}",

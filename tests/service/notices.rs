@@ -2,12 +2,12 @@
 
 use tokio::net::TcpStream;
 
-use crate::util::{Environment, FakeManager, FakeSwitch, gated_webhook, listening};
+use crate::util::{Environment, FakeServiceManager, FakeSwitch, gated_webhook, listening};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
-/// Where the daemon listens for Asterisk and for FreeSWITCH, as its status says.
+/// The listeners for Asterisk and FreeSWITCH in the status of a notice.
 pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
     let status = notice.lines().find_map(|line| line.strip_prefix("STATUS=Asterisk at ")).expect("a status");
     let (asterisk, rest) = status.split_once(", FreeSWITCH at ").expect("two addresses");
@@ -17,7 +17,7 @@ pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
 
 #[tokio::test]
 async fn ready_is_sent_when_the_daemon_listens() {
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let _daemon = manager.start();
     let notice = manager.heard().await;
@@ -30,7 +30,7 @@ async fn ready_is_sent_when_the_daemon_listens() {
 #[tokio::test]
 async fn ready_is_not_sent_if_the_daemon_cannot_listen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     manager.configure(&format!(
         "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{}\"\n",
         taken.local_addr().unwrap()
@@ -43,7 +43,7 @@ async fn ready_is_not_sent_if_the_daemon_cannot_listen() {
 #[tokio::test]
 async fn stopping_is_sent_before_the_last_call_is_finished() {
     let (gate, webhook) = gated_webhook().await;
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "200000");
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "200000");
     manager.configure(&format!("{LISTEN}[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/")));
     let daemon = manager.start();
     let [asterisk, _] = addresses(&manager.hears("READY=1").await);
@@ -62,7 +62,7 @@ async fn stopping_is_sent_before_the_last_call_is_finished() {
 
 #[tokio::test]
 async fn a_living_daemon_notifies_the_watchdog() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "100000");
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "100000");
     manager.configure(LISTEN);
     let _daemon = manager.start();
     for _ in 0..5 {
@@ -72,7 +72,8 @@ async fn a_living_daemon_notifies_the_watchdog() {
 
 #[tokio::test]
 async fn a_watchdog_for_another_process_gets_no_notice() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
+    let manager =
+        FakeServiceManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
     manager.configure(LISTEN);
     let daemon = manager.start();
     manager.hears("READY=1").await;
@@ -82,7 +83,7 @@ async fn a_watchdog_for_another_process_gets_no_notice() {
 
 #[tokio::test]
 async fn a_reload_sends_its_begin_with_the_time_and_its_end() {
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let daemon = manager.start();
     manager.hears("READY=1").await;
@@ -98,7 +99,7 @@ async fn a_reload_sends_its_begin_with_the_time_and_its_end() {
 
 #[tokio::test]
 async fn a_service_manager_that_does_not_read_delays_no_call_and_gets_every_notice_later() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "20000");
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "20000");
     manager.configure(LISTEN);
     manager.turn_away();
     let mut daemon = manager.start();

@@ -9,8 +9,8 @@ use dialhook::server::ReloadError;
 
 use super::SilentFile;
 use crate::util::{
-    Asked, Daemon, Environment, FakeManager, FakeSwitch, call_crm, crm_hook, gated_webhook, good_webhook,
-    nobody_listens,
+    Asked, Daemon, Environment, FakeServiceManager, FakeSwitch, call_crm, crm_hook, gated_webhook,
+    good_webhook, nobody_listens,
 };
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -47,7 +47,7 @@ mod by_a_signal {
     #[tokio::test]
     async fn new_calls_have_the_new_configuration_and_a_call_in_flight_keeps_the_old() {
         let (gate, webhook) = gated_webhook().await;
-        let manager = FakeManager::new();
+        let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "OLD")));
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
@@ -67,7 +67,7 @@ mod by_a_signal {
     #[tokio::test]
     async fn a_faulty_file_changes_nothing_and_every_fault_is_logged_with_line_and_remedy() {
         let webhook = good_webhook().await;
-        let manager = FakeManager::new();
+        let manager = FakeServiceManager::new();
         let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();
@@ -90,7 +90,7 @@ mod by_a_signal {
     #[tokio::test]
     async fn a_reload_of_a_missing_file_changes_nothing() {
         let webhook = good_webhook().await;
-        let manager = FakeManager::new();
+        let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
@@ -103,7 +103,7 @@ mod by_a_signal {
     #[tokio::test]
     async fn a_reload_that_waits_for_a_file_delays_neither_calls_nor_the_shutdown() {
         let webhook = good_webhook().await;
-        let manager = FakeManager::new();
+        let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
@@ -118,7 +118,7 @@ mod by_a_signal {
     #[tokio::test]
     async fn a_file_that_is_no_text_is_refused_at_once_and_the_next_reload_counts() {
         let webhook = good_webhook().await;
-        let manager = FakeManager::new();
+        let manager = FakeServiceManager::new();
         let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();

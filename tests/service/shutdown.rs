@@ -1,12 +1,12 @@
 //! Owner: server. The second signal, and a reload during the shutdown.
 
-use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service, gated_webhook};
+use crate::util::{Environment, FakeServiceManager, FakeSwitch, FakeWebhook, Service, gated_webhook};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\ndrain_notice = ";
 
-fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeManager {
-    let manager = FakeManager::new();
+fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeServiceManager {
+    let manager = FakeServiceManager::new();
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
     manager.configure(&format!("{LISTEN}{drain_notice}\n{hook}"));
     manager

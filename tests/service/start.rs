@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::SilentFile;
-use crate::util::{FakeManager, configured, run, within_patience};
+use crate::util::{FakeServiceManager, configured, run, within_patience};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -33,7 +33,7 @@ async fn with_a_json_log_each_fault_is_a_line_of_json() {
 
 #[tokio::test]
 async fn a_signal_ends_a_start_that_waits_for_a_file() {
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
     let daemon = manager.start();
@@ -45,15 +45,15 @@ async fn a_signal_ends_a_start_that_waits_for_a_file() {
 
 #[tokio::test]
 async fn serve_refuses_a_pipe_as_its_configuration() {
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     assert!(Command::new("mkfifo").arg(manager.file()).status().await.unwrap().success());
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("not a regular file"), "{log}");
 }
 
-/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its
-/// address is taken.
+/// The log of a start with these tables and so many descriptors. The start fails, because its address is in
+/// use.
 async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

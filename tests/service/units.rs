@@ -53,7 +53,7 @@ fn the_socket_listens_where_the_daemon_would() {
     assert_eq!(listeners, wanted);
 }
 
-/// Whether the service has this line.
+/// True if the service unit has this line.
 fn says(line: &str) -> bool {
     include_str!("../../systemd/dialhook.service").lines().any(|there| there == line)
 }

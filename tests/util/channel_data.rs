@@ -13,12 +13,12 @@ pub enum SocketMode {
     AsyncFull,
 }
 
-/// What FreeSWITCH replies to `connect`: a recorded block, with what a test changes.
+/// The reply of FreeSWITCH to `connect`: a recorded block, with the changes of a test.
 #[derive(Debug, Clone)]
 pub struct ChannelData {
     /// In their order, encoded as they are sent.
     headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What the channel really holds, by the name in small letters.
+    /// The true values of the variables, by their names in small letters.
     pub(super) variables: BTreeMap<String, Vec<u8>>,
 }
 
@@ -44,7 +44,7 @@ impl SocketMode {
         }
     }
 
-    /// Whether the call is parked meanwhile.
+    /// True if the call is parked during its step.
     pub fn is_async(self) -> bool {
         matches!(self, Self::Async | Self::AsyncFull)
     }
@@ -87,7 +87,7 @@ impl ChannelData {
             .variable("socket_host", host)
     }
 
-    /// What this variable holds.
+    /// Sets a variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let value = value.into();
@@ -96,7 +96,7 @@ impl ChannelData {
         self.header(&format!("variable_{name}"), encoded)
     }
 
-    /// What this header says, as it is sent; a new variable comes first of all variables.
+    /// Sets a header to these encoded bytes. A new variable comes before all other variables.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let (name, value) = (name.as_bytes(), value.into());
@@ -110,7 +110,7 @@ impl ChannelData {
         self
     }
 
-    /// What the channel really holds, by the name in small letters.
+    /// The true values of the variables, by their names in small letters.
     pub fn variables(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.variables
     }

@@ -57,12 +57,12 @@ impl Daemon {
         Self { address, freeswitch, observer, server, stop: stop.drop_guard(), run }
     }
 
-    /// Where it listens for Asterisk.
+    /// The address of its listener for Asterisk.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens for FreeSWITCH.
+    /// The address of its listener for FreeSWITCH.
     pub fn freeswitch(&self) -> SocketAddr {
         self.freeswitch
     }
@@ -72,7 +72,7 @@ impl Daemon {
         &self.server
     }
 
-    /// Where its observer answers.
+    /// The address of its observer.
     pub fn observer(&self) -> SocketAddr {
         self.observer.expect("an observer")
     }
@@ -84,7 +84,7 @@ impl Daemon {
     }
 }
 
-/// What conversations need where there is no listener.
+/// The state that a session without a listener needs.
 pub fn house(tables: &str) -> Arc<House> {
     let config = Config::parse(tables, Path::new("dialhook.toml")).expect("a configuration without faults");
     let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a trust store");

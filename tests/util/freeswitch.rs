@@ -33,7 +33,7 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     pub busy: bool,
 }
 
-/// What has become of the call.
+/// The state of the call after its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallState {
     /// The next action of the dialplan runs.
@@ -56,10 +56,10 @@ const PARKING: Duration = Duration::from_millis(5);
 /// A call that the daemon has given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenBack {
-    /// What the channel holds now, by the name in small letters.
+    /// The variables of the channel at the end, by their names in small letters.
     pub variables: BTreeMap<String, Vec<u8>>,
     pub state: CallState,
-    /// What was said after `connect`: a `set` with what it stored, the others as they came.
+    /// The commands after `connect`: a `set` with the value that it stored, the others as they came.
     pub commands: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         self.elsewhere = true;
     }
 
-    /// What the channel holds now.
+    /// The channel as it is now.
     pub fn channel(&mut self) -> &mut ChannelData {
         &mut self.channel
     }
@@ -323,7 +323,7 @@ impl GivenBack {
         self.commands.iter().map(String::as_str).filter(|command| *command != "connect").collect()
     }
 
-    /// What a variable holds, nothing where it is not set.
+    /// The value of a variable; `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| std::str::from_utf8(value).expect("UTF-8"))
     }

@@ -19,7 +19,7 @@ struct Shared {
     asked: Vec<Question>,
 }
 
-/// What it says to a name, the type that it is asked for, and how often it was asked so before.
+/// Makes the answer for a name, a record type, and the number of earlier queries for the same.
 type Script = dyn Fn(&str, &str, usize) -> Says + Send;
 
 impl fmt::Debug for Shared {
@@ -31,7 +31,7 @@ impl fmt::Debug for Shared {
 /// A question: the name without the dot at its end, in lower case, and the record type, `A` or `AAAA`.
 type Question = (String, &'static str);
 
-/// What it says to a question.
+/// The answer to a query.
 #[derive(Debug, Clone)]
 pub enum Says {
     /// These addresses.
@@ -114,7 +114,7 @@ impl Shared {
     }
 }
 
-/// What is asked for, and where the question ends (RFC 1035, section 4.1).
+/// The question of a query, and the offset of its end (RFC 1035, section 4.1).
 fn question(query: &[u8]) -> (Question, usize) {
     let (mut labels, mut at) = (Vec::new(), 12);
     while query[at] != 0 {

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{Daemon, within_patience};
 
-/// What the observer answered; nothing at all where it closed the connection.
+/// An answer of the observer; all fields are empty if it closed the connection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     pub code: u16,
@@ -29,7 +29,7 @@ impl Asked {
         Self::heard(stream).await
     }
 
-    /// What is heard on a connection on which everything was said.
+    /// Reads the answer from a connection on which the request was sent.
     pub async fn heard(mut stream: TcpStream) -> Self {
         let mut heard = Vec::new();
         // a reset after the answer is as good as an end
@@ -42,7 +42,8 @@ impl Asked {
     }
 }
 
-/// What `/metrics` shows as soon as no call is in flight: a call is counted when its switch has heard all.
+/// The text of `/metrics` as soon as no call is in flight. A call is counted when its switch has received
+/// everything.
 pub async fn metrics(daemon: &Daemon) -> String {
     within_patience("the end of all calls", async {
         loop {

@@ -34,7 +34,7 @@ pub async fn run(arguments: &[&str]) -> (i32, String, String) {
     told(&within_patience("the program", dialhook(arguments).output()).await.expect("our own program"))
 }
 
-/// What a program has said.
+/// The exit status, standard output and standard error of a program.
 pub fn told(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     (output.status.code().expect("an exit status"), text(&output.stdout), text(&output.stderr))
@@ -121,12 +121,12 @@ impl Program {
         Self { address, child, said, log, _folder: folder }
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it logged until it listened.
+    /// The lines of its log up to the one that says that it listens.
     pub fn said(&self) -> &[String] {
         &self.said
     }

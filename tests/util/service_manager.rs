@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram as Mouth;
+use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -15,12 +15,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::within_patience;
 
-/// What outlives a daemon: its listeners, its configuration, and who hears it.
+/// The listeners, the configuration and the notification socket: they outlive a daemon.
 #[derive(Debug)]
-pub struct FakeManager {
+pub struct FakeServiceManager {
     folder: TempDir,
     passed: Vec<(&'static str, OwnedFd)>,
-    ear: UnixDatagram,
+    notices: UnixDatagram,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -31,11 +31,11 @@ pub struct Service {
     log: UnboundedReceiver<String>,
 }
 
-impl FakeManager {
+impl FakeServiceManager {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let ear = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        Self { folder, passed: Vec::new(), ear, environment: Vec::new() }
+        let notices = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        Self { folder, passed: Vec::new(), notices, environment: Vec::new() }
     }
 
     /// Sets a variable for every daemon that starts now.
@@ -63,7 +63,7 @@ impl FakeManager {
         std::fs::write(self.file(), text).expect("a file");
     }
 
-    /// Where the configuration is.
+    /// The path of the configuration.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("dialhook.toml")
     }
@@ -102,24 +102,25 @@ impl FakeManager {
     /// said.
     pub fn turn_away(&self) {
         let said = || {
-            let mouth = Mouth::unbound().and_then(|mouth| mouth.set_nonblocking(true).map(|()| mouth));
-            mouth.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
+            let sender =
+                StdDatagram::unbound().and_then(|sender| sender.set_nonblocking(true).map(|()| sender));
+            sender.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
         };
         while said().is_ok() {}
     }
 
-    /// What a daemon says next, all that came at once.
+    /// The next notice of a daemon, with all of its lines.
     pub async fn heard(&self) -> String {
         let mut notice = vec![0; 4096];
-        let length = within_patience("a notice", self.ear.recv(&mut notice)).await.expect("a datagram");
+        let length = within_patience("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
         notice.truncate(length);
         String::from_utf8(notice).expect("a notice in UTF-8")
     }
 
-    /// What a daemon has said already, if anything.
+    /// A notice that has arrived already, if there is one.
     pub fn heard_already(&self) -> Option<String> {
         let mut notice = vec![0; 4096];
-        let length = self.ear.try_recv(&mut notice).ok()?;
+        let length = self.notices.try_recv(&mut notice).ok()?;
         Some(String::from_utf8_lossy(&notice[..length]).into_owned())
     }
 

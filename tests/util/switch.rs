@@ -26,11 +26,11 @@ pub struct FakeSwitch<S = TcpStream> {
 /// A call that the daemon has given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// What was asked before, whole; empty when nothing was.
+    /// The challenge; empty if there was none.
     pub question: String,
     /// Every variable that was set, in its order, as Asterisk would read it.
     pub set: Vec<(String, String)>,
-    /// Whether `failure` was heard.
+    /// True if the daemon said `failure`.
     pub failed: bool,
     /// All that was heard after the question, as bytes.
     pub heard: Vec<u8>,
@@ -98,7 +98,7 @@ impl Environment {
         self
     }
 
-    /// What this line says instead.
+    /// Changes the value of this line.
     #[must_use]
     pub fn line(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let line = self.lines.iter_mut().find(|(known, _)| known == name);
@@ -106,7 +106,7 @@ impl Environment {
         self
     }
 
-    /// What this variable or function of the channel holds.
+    /// Sets the value of a variable or function of the channel.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -121,7 +121,8 @@ impl Environment {
         block
     }
 
-    /// What Asterisk replies to a question: the words with every `${URIENCODE(((((((((${NAME}WORD)}` put in.
+    /// The reply of Asterisk to a challenge: its text with every `${URIENCODE(((((((((${NAME}WORD)}`
+    /// expanded.
     pub fn reply(&self, question: &str) -> Vec<u8> {
         let quoted = question.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
         let mut expressions = quoted.expect("a question").split("|${URIENCODE(((((((((${");
@@ -193,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
     /// Says the environment and answers the question, which it returns; nothing else may be heard so far.
     ///
     /// # Errors
-    /// What was heard instead of a question.
+    /// Returns everything that the daemon said if that was no challenge.
     pub async fn greet(&mut self, environment: &Environment) -> Result<String, Ended> {
         self.say(&environment.bytes()).await;
         match self.hear().await {
@@ -257,7 +258,7 @@ impl Ended {
     /// Reads the commands.
     ///
     /// # Panics
-    /// When there are others than `SET VARIABLE` and `failure`, or half a line.
+    /// Panics at any other command than `SET VARIABLE` and `failure`, and at half a line.
     fn of(heard: Vec<u8>) -> Self {
         let mut ended = Self { heard, ..Self::default() };
         for line in ended.heard.split_inclusive(|&byte| byte == b'\n') {
@@ -278,7 +279,7 @@ impl Ended {
         ended
     }
 
-    /// What the variable holds at the end.
+    /// The last value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.set.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

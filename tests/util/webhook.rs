@@ -43,7 +43,7 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
-/// What has happened so far.
+/// The connections and requests so far.
 #[derive(Debug, Default)]
 struct Seen {
     connections: usize,
@@ -148,7 +148,7 @@ impl FakeWebhook {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -158,7 +158,7 @@ impl FakeWebhook {
         self.seen.borrow().received.clone()
     }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.seen.borrow().connections
     }
@@ -185,7 +185,7 @@ impl FakeWebhook {
         self.until("the end of the connection", |seen| seen.closed >= 1).await;
     }
 
-    /// Whether the client has closed a connection before it had its answer.
+    /// True if the client has closed a connection before it had its answer.
     pub fn has_closed(&self) -> bool {
         self.seen.borrow().closed > 0
     }

@@ -17,19 +17,19 @@ use super::process::{Process, secret};
 
 /// The manager interface: one connection, many calls.
 #[derive(Debug)]
-pub(super) struct Manager {
+pub(super) struct Ami {
     socket: tokio::sync::Mutex<OwnedWriteHalf>,
     pub(super) listeners: Listeners,
     ids: AtomicU64,
 }
 
-/// Who waits for the answer to an action, or for the events of a channel, by the id of either.
+/// The receivers of the response to an action, or of the events of a channel, by the id of either.
 type Listeners = Arc<Mutex<HashMap<String, UnboundedSender<Message>>>>;
 
-impl Manager {
+impl Ami {
     /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the
     /// port.
-    pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Manager> {
+    pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Ami> {
         let by = Instant::now() + PATIENCE;
         let socket = loop {
             if let Ok(socket) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
@@ -41,13 +41,12 @@ impl Manager {
         };
         let (receiving, sending) = socket.into_split();
         let listeners = Listeners::default();
-        let manager =
-            Manager { socket: sending.into(), listeners: listeners.clone(), ids: AtomicU64::default() };
+        let manager = Ami { socket: sending.into(), listeners: listeners.clone(), ids: AtomicU64::default() };
         let mut booted = manager.listen("FullyBooted");
         tokio::spawn(dispatch(receiving, listeners));
 
         let secret = secret(&process.state);
-        let login = [("Action", "Login"), ("Username", "rig"), ("Secret", &secret)];
+        let login = [("Action", "Login"), ("Username", "tests"), ("Secret", &secret)];
         let answer = timeout(Duration::from_secs(5), manager.try_request(&login)).await.ok().flatten()?;
         if answer.text("Response") != "Success" {
             return None;
@@ -74,7 +73,7 @@ impl Manager {
     /// An id for an action or a channel; none is the beginning of another, which Asterisk 22 takes for the
     /// same channel.
     pub(super) fn next_id(&self) -> String {
-        format!("rig-{:08}", self.ids.fetch_add(1, Ordering::Relaxed))
+        format!("test-{:08}", self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) fn listen(&self, id: &str) -> UnboundedReceiver<Message> {

@@ -109,7 +109,7 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
     }
     let manager = format!(
         "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {port}\n\
-         [rig]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
+         [tests]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
         secret = secret(state)
     );
     let fixed = [
@@ -135,7 +135,7 @@ pub(super) fn secret(state: &TempDir) -> String {
     state.path().file_name().expect("it has a name").to_string_lossy().replace('.', "")
 }
 
-/// What dialplans in our tests and examples may use; Set, Goto, GotoIf, NoOp, Wait and their like are built
+/// The modules that dialplans in the tests and examples may use. Set, Goto, GotoIf, NoOp and Wait are built
 /// in. res_agi does not load without res_speech. A release's missing ones are left out.
 const MODULES: &str = "\
     pbx_config res_timing_timerfd res_speech res_agi bridge_simple codec_ulaw \
@@ -143,7 +143,7 @@ const MODULES: &str = "\
     func_base64 func_callerid func_channel func_cut func_db func_dialplan func_env func_global func_hangupcause \
     func_json func_logic func_math func_module func_rand func_sprintf func_strings func_timeout func_uri func_version";
 
-/// What a SIP caller needs besides.
+/// The further modules for calls by SIP.
 const PJSIP: &str = "\
     res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip res_pjsip_session \
     res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_anonymous res_pjsip_caller_id \

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Which Asterisk a test wants.
+/// A release of Asterisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// The newest that Debian builds.
@@ -29,7 +29,7 @@ impl Release {
     /// run.
     ///
     /// # Errors
-    /// Why there is no such Asterisk here, in one line for whoever reads the test's output.
+    /// Returns in one line the reason why this release cannot run here.
     pub fn unpacked(self) -> Result<&'static Path, &'static str> {
         static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [const { OnceLock::new() }; 2];
         let root = match self {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::util::{CallState, ChannelData, FakeFreeSwitch, GivenBack, SocketMode, house};
 
-/// Where the dialect panics.
+/// The method in which the dialect panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Question,

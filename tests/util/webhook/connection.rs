@@ -42,30 +42,28 @@ pub(super) async fn serve<S: Connection>(
         seen.send_modify(|seen| seen.received.push(request));
         match say(&mut stream, reply).await {
             Ok(()) => {}
-            Err(Told::Ended) => return,
-            Err(Told::Closed) => return seen.send_modify(|seen| seen.closed += 1),
+            Err(EndedBy::Webhook) => return,
+            Err(EndedBy::Client) => return seen.send_modify(|seen| seen.closed += 1),
         }
     }
 }
 
-/// Why a connection does not go on.
-enum Told {
-    /// We ended it.
-    Ended,
-    /// The client did.
-    Closed,
+/// The side that ended the connection.
+enum EndedBy {
+    Webhook,
+    Client,
 }
 
-async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
+async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy> {
     let (bytes, then) = match reply {
         Reply::Bytes(bytes) => (bytes, None),
         Reply::Then(bytes, then) => (bytes, Some(*then)),
-        Reply::Close => return Err(Told::Ended),
+        Reply::Close => return Err(EndedBy::Webhook),
         Reply::Reset => {
             stream.break_at_end();
-            return Err(Told::Ended);
+            return Err(EndedBy::Webhook);
         }
-        Reply::Stall => return Err(unless_closed(stream, pending()).await.unwrap_or(Told::Closed)),
+        Reply::Stall => return Err(unless_closed(stream, pending()).await.unwrap_or(EndedBy::Client)),
         Reply::After(gate, then) => {
             if let Some(closed) = unless_closed(stream, gate.0.cancelled()).await {
                 return Err(closed);
@@ -73,17 +71,17 @@ async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
             (Vec::new(), Some(*then))
         }
         Reply::Drip(bytes) => {
-            stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
+            stream.write_all(&bytes).await.map_err(|_| EndedBy::Client)?;
             loop {
                 if let Some(closed) = unless_closed(stream, tokio::time::sleep(DRIP)).await {
                     return Err(closed);
                 }
-                stream.write_all(b"x").await.map_err(|_| Told::Closed)?;
+                stream.write_all(b"x").await.map_err(|_| EndedBy::Client)?;
             }
         }
     };
-    stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
-    stream.flush().await.map_err(|_| Told::Closed)?;
+    stream.write_all(&bytes).await.map_err(|_| EndedBy::Client)?;
+    stream.flush().await.map_err(|_| EndedBy::Client)?;
     match then {
         Some(then) => Box::pin(say(stream, then)).await,
         None => Ok(()),
@@ -94,12 +92,12 @@ async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
 const DRIP: Duration = Duration::from_millis(20);
 
 /// Awaits this unless the client closes the connection before.
-async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<Told> {
+async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<EndedBy> {
     let mut byte = [0];
     tokio::select! {
         () = coming => None,
         // a client that says more before it was answered is not ours
-        _ = stream.read(&mut byte) => Some(Told::Closed),
+        _ = stream.read(&mut byte) => Some(EndedBy::Client),
     }
 }
 

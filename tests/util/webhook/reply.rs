@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// What comes back.
+/// The reply to one request.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// These bytes, whatever they are; the connection stays open.
