@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, gated_webhook};
 
-/// Says this and shows that it is refused; a question may have come before.
+/// Sends this, and checks that it is refused. A challenge may have come before.
 async fn refused(daemon: &Daemon, said: &[u8], what: &str) {
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.say(said).await;
@@ -149,7 +149,7 @@ async fn a_hangup_during_the_challenge_leads_to_no_request() {
     switch.say(&Environment::new("crm").bytes()).await;
     switch.hear().await.expect("a question");
     switch.say(b"HANGUP\n").await;
-    // nobody can tell this one from a forged one
+    // the daemon cannot distinguish this call from a forged one
     assert_eq!(switch.hear_all().await, b"failure\n");
     assert_eq!(webhook.connections(), 0);
 }

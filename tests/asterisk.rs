@@ -33,7 +33,7 @@ use tokio::task::{LocalSet, spawn_local};
 use self::instance::{Asterisk, Ended, Release};
 use crate::util::Daemon;
 
-/// Runs a test with every release that this host can have, with all of them at the same time.
+/// Runs a test with every release that this host can run, at the same time.
 async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
     let test = Rc::new(test);
     let run = |release| {
@@ -53,7 +53,7 @@ async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
         .await;
 }
 
-/// The releases that this host can run.
+/// The releases that can run on this host.
 pub fn releases() -> Vec<Release> {
     let here = |release: &Release| match release.unpacked() {
         Ok(_) => true,
@@ -72,7 +72,7 @@ fn required(release: Release) -> bool {
     required.split([',', ' ']).any(|word| word == "1" || word == release.number())
 }
 
-/// Says what is not tested here, which may be forbidden.
+/// Reports a skipped release. Panics if the release is required.
 fn skipped(what: &str, required: bool) {
     assert!(!required, "DIALHOOK_REQUIRE_ASTERISK forbids to skip {what}");
     crate::util::skipped(what);
@@ -84,7 +84,7 @@ async fn asterisk(release: Release, daemon: &Daemon, dialplan: &str) -> Asterisk
     Asterisk::start(release, &dialplan.replace("//dialhook/", &address)).await
 }
 
-/// A value as a dialplan can write it, whatever it holds.
+/// An expression in a dialplan for any value.
 fn decoded(value: impl AsRef<[u8]>) -> String {
     format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
 }

@@ -23,7 +23,7 @@ mod withheld;
 
 use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, SocketMode};
 
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
+/// A daemon with the hook `crm` for this webhook, and with these further keys and tables.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\n{more}", webhook.url("/"))).await
 }
@@ -33,7 +33,7 @@ fn call(daemon: &Daemon, mode: SocketMode, path: &str) -> ChannelData {
     ChannelData::new(mode, &format!("{}{path}", daemon.freeswitch()))
 }
 
-/// One whole call without a word in the socket's mode.
+/// One whole call at a static socket without `full`.
 async fn step(daemon: &Daemon, path: &str, call_with: impl FnOnce(ChannelData) -> ChannelData) -> GivenBack {
     let given_back =
         FakeFreeSwitch::call(daemon.freeswitch(), call_with(call(daemon, SocketMode::None, path))).await;

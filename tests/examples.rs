@@ -152,7 +152,7 @@ fn examples() -> Vec<(String, String)> {
     all
 }
 
-/// The example with the extensions that stand in comments.
+/// The example with the extensions in its comments.
 fn with_variants(text: &str) -> String {
     let document = Document::parse(text).unwrap();
     let mut whole = text.to_owned();

@@ -91,7 +91,7 @@ fn urls(webhooks: &[&FakeWebhook]) -> String {
     format!("urls = [{}]\n", urls.join(", "))
 }
 
-/// A step at the hook `crm`, asked without a switch and without a daemon.
+/// A step at the hook `crm`, without a switch and without a daemon.
 struct Asking {
     webhook: Webhook,
     step: Step,

@@ -43,7 +43,7 @@ fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
     (FakeSwitch::over(here), tokio::spawn(session::hold(switch, house(""), CancellationToken::new())))
 }
 
-/// A listener whose queue is full, so that no connection to it is made, with what fills it.
+/// A listener with a full queue, so that no connection to it is made, and the connections that fill it.
 async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

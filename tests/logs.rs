@@ -31,7 +31,7 @@ use crate::util::{
     ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
 };
 
-/// A log that keeps each write for itself.
+/// A log that stores each write as a line.
 #[derive(Debug, Clone, Default)]
 struct LogBuffer(Arc<Mutex<Vec<String>>>);
 
@@ -73,7 +73,7 @@ async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnO
 static OTHERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| dispatch(TEXT, EnvFilter::new("trace"), io::sink)));
 
-/// Hears what is logged in this thread, until the first is dropped.
+/// Collects the log of this thread until the guard is dropped.
 fn listening(format: Format, filter: &str) -> (DefaultGuard, LogBuffer) {
     LazyLock::force(&OTHERS);
     let written = LogBuffer::default();

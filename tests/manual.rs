@@ -24,7 +24,7 @@ fn every_configuration_in_a_page_is_valid() {
     let mut seen = 0;
     for page in PAGES {
         for example in configurations(&fs::read_to_string(root().join(page)).unwrap()) {
-            // what stands in the environment of a service
+            // the environment of a service
             let example = example.replace("{ env = \"CRM_TENANT\" }", "{ env = \"PATH\" }");
             let example = example.replace("{ env = \"WEBHOOK_SECRET\" }", "{ file = \"crm.whsec\" }");
             if let Err(error) = Config::parse(&example, &folder.path().join("dialhook.toml")) {

@@ -68,7 +68,7 @@ async fn a_daemon_that_drains_is_alive_and_not_ready() {
 async fn silent_connections_delay_neither_a_call_nor_a_health_check() {
     let daemon = Daemon::start("").await;
     let mut strangers = Vec::new();
-    // twice as many as there are places
+    // twice as many as there may be connections
     for _ in 0..130 {
         strangers.push(TcpStream::connect(daemon.observer()).await.unwrap());
     }

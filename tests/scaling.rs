@@ -76,7 +76,7 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     deployment.first.end().await;
     let ended = Instant::now();
     let so_far = webhook.received().len();
-    // until HAProxy has noticed, and some more
+    // until HAProxy has noticed, and a little longer
     deployment.haproxy.says("dialhook-asterisk/first is DOWN").await;
     webhook.requests(so_far + 100).await;
     let ends = load.stop().await;

@@ -23,7 +23,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::util::{skipped, within_patience};
 
-/// A regular file that lets whoever opens it wait, as one on a network share that is gone.
+/// A regular file that blocks a process that opens it, like a file on a dead network share.
 struct SilentFile {
     _holder: Child,
     told: Lines<BufReader<ChildStdout>>,
@@ -42,7 +42,7 @@ while True:
 ";
 
 impl SilentFile {
-    /// None where the file system has no leases.
+    /// `None` if the file system has no leases.
     async fn at(file: &Path) -> Option<Self> {
         let mut command = Command::new("python3");
         command
@@ -61,7 +61,7 @@ impl SilentFile {
         None
     }
 
-    /// Waits until somebody waits for the file.
+    /// Waits until a process waits for the file.
     async fn asked(&mut self) {
         assert_eq!(self.next().await.as_deref(), Some("asked"));
     }

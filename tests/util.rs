@@ -42,7 +42,7 @@ pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webh
 /// The longest wait for an event that must come. No test measures it; it only ends a failed test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Awaits what must come; panics saying `what` when it does not.
+/// Waits for an event that must come. Panics with `what` if it does not.
 pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
 }

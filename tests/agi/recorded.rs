@@ -7,7 +7,7 @@ use super::refused;
 use super::transcript::{Cut, Setup, Transcript};
 use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply};
 
-/// The files of a folder beneath `tests/data/agi` that end so.
+/// The files with this ending in a folder below `tests/data/agi`.
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/agi").join(folder);
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

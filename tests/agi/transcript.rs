@@ -25,11 +25,11 @@ pub(super) struct Transcript {
 enum Turn {
     /// A message of the switch.
     Says(Vec<u8>),
-    /// It says no more.
+    /// The switch ends its side of the stream.
     Ends,
     /// Bytes that the switch must receive.
     Hears(Vec<u8>),
-    /// The daemon says no more.
+    /// The daemon ends its side of the stream.
     HearsEnd,
     /// A request that the webhook must have received.
     Asked(String),
@@ -82,7 +82,7 @@ impl Transcript {
         transcript
     }
 
-    /// Every place at which there is a message to be cut.
+    /// Every offset at which some message can be cut.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         (1..).take_while(|&at| self.turns.iter().any(|turn| turn.is_longer(at)))
     }
@@ -152,7 +152,7 @@ impl Setup {
     /// Plays it to a session in this process, cut like this.
     pub(super) async fn play(&mut self, transcript: &Transcript, cut: Cut) {
         const ROOM: usize = 64 * 1024;
-        // a pipe for each direction: only what goes to the daemon is narrow
+        // a pipe for each direction; only the one to the daemon is narrow
         let ((there, daemon_hears), (here, daemon_says)) = match cut {
             Cut::Bytes => (duplex(1), duplex(ROOM)),
             Cut::Whole | Cut::At(_) => (duplex(ROOM), duplex(ROOM)),
@@ -179,7 +179,7 @@ struct Player<'a, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
     async fn play(mut self) {
         let turns = &self.transcript.turns;
-        // where the last message that is cut has been understood, the rest goes as with every other cut
+        // after the last message that is cut, the rest plays as with every other cut
         let end = match self.cut {
             Cut::Whole | Cut::Bytes => turns.len(),
             Cut::At(at) => turns.iter().rposition(|turn| turn.is_longer(at)).map_or(0, |last| last + 2),

@@ -24,7 +24,7 @@ async fn a_hangup_cancels_the_request_and_frees_the_channel() {
         call.hangup().await;
         webhook.closed().await;
         let ended = call.ended().await;
-        // AGISTATUS is Asterisk's own: SUCCESS was seen once where the hangup came while it was not waiting
+        // Asterisk sets AGISTATUS itself: it was SUCCESS once, when the hangup came at another moment
         let left = (ended.last("WEBHOOK_STATUS"), ended.last("WENT_ON"));
         assert_eq!(left, (Some("UNREACHABLE"), None), "{ended:?}\n{}", asterisk.log_tail());
         let agi = ended.last("AGISTATUS");

@@ -13,7 +13,7 @@ use super::instance::{Asterisk, Ended, Release};
 use super::on_each_release;
 use super::program::{Program, Stream};
 
-/// Each example's number, whose last digit is what the webhook server goes by.
+/// The number of each example. The webhook server answers by its last digit.
 const SALES: &str = "101";
 const SUPPORT: &str = "102";
 const RECEPTION: &str = "103";
@@ -21,7 +21,7 @@ const SLOW: &str = "107";
 const BROKEN: &str = "108";
 const UNLISTED: &str = "109";
 
-/// The configuration as it is, but for its ports.
+/// The configuration of the examples with other ports.
 struct Examples {
     asterisk: Asterisk,
     dialhook: Program,
@@ -41,7 +41,7 @@ impl Examples {
         self.asterisk.call(&format!("{number}@{context}")).await
     }
 
-    /// Asserts where the calls to an example's numbers end.
+    /// Checks the last places of the calls to the numbers of an example.
     async fn lead(&self, context: &str, ends: &[(&str, &str)]) {
         for (number, end) in ends {
             let ended = self.call(number, context).await;
@@ -72,7 +72,7 @@ async fn dialhook(webhook: SocketAddr) -> (Program, TempDir) {
     (Program::start(&mut command, Stream::Error, "asterisk=").await, configuration)
 }
 
-/// An Asterisk that has every example, and the calls that they propose for a trial.
+/// An Asterisk with every example, and the calls that the examples propose.
 async fn asterisk(release: Release, dialhook: SocketAddr, webhook: SocketAddr) -> Asterisk {
     let examples: Vec<_> = all()
         .iter()
@@ -298,7 +298,7 @@ async fn assert_falls_back(examples: &Examples, number: &str, status: &str) -> E
 #[tokio::test]
 async fn a_daemon_that_never_answers_does_not_hold_the_call() {
     on_each_release(async |release| {
-        // The kernel accepts for it.
+        // The kernel accepts the connection.
         let stuck = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = stuck.local_addr().unwrap();
         let asterisk = asterisk(release, address, address).await;

@@ -93,7 +93,7 @@ async fn no_injection_is_a_word() {
     .await;
 }
 
-/// The reason for words: what is harmless in a condition is not so in an application's arguments.
+/// The reason for words: a text that is harmless in a condition is not harmless in arguments.
 #[tokio::test]
 async fn a_text_that_is_harmless_in_a_condition_is_harmful_in_goto() {
     on_each_release(async |release| {

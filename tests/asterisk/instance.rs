@@ -98,7 +98,7 @@ impl Asterisk {
         lines.join("\n")
     }
 
-    /// Waits until there is no channel left.
+    /// Waits until no channel is left.
     pub async fn idle(&self) {
         let by = Instant::now() + PATIENCE;
         while !self.command("core show channels count").await.starts_with("0 active channels") {

@@ -196,7 +196,7 @@ async fn a_variable_with_hyphens_and_points_in_its_name_is_fetched() {
     .await;
 }
 
-/// Names, and numbers, as callers and dialplans have them.
+/// Unusual names and numbers of callers and dialplans.
 const AWKWARD: &[&str] = &[
     "Ada Lovelace",
     "Zoë Müller",

@@ -27,7 +27,7 @@ async fn asterisk(release: Release, daemon: &Daemon) -> Asterisk {
     trusting(release, daemon, "no").await
 }
 
-/// The same, which may believe the headers in which a trunk says who calls.
+/// The same with this `trust_id_inbound`: `yes` trusts the headers with the caller's identity.
 async fn trusting(release: Release, daemon: &Daemon, trust: &str) -> Asterisk {
     let extensions = DIALPLAN.replace("//dialhook/", &format!("//{}/", daemon.address()));
     let pjsip = format!(
@@ -47,7 +47,7 @@ async fn invite(release: Release, from: &str, call_id: &str) -> u16 {
 async fn invite_with(release: Release, from: &str, call_id: &str, more: &str) -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let (own, switch) = (socket.local_addr().unwrap(), address(release));
-    // PJSIP takes two requests with the same branch for one, whoever sends them.
+    // PJSIP takes two requests with the same branch for one request.
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let number = CALLS.fetch_add(1, Ordering::Relaxed);
     let session =
@@ -132,7 +132,7 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
             assert_eq!(caller, ["", ""], "trust {trust}, {from}, {headers}");
             assert!(!told.to_string().contains("12345678"), "{told}");
         }
-        // who withholds nothing is told
+        // the number of another caller is sent
         let _asterisk = trusting(release, &daemon, "yes").await;
         let none = format!("{asserted}Privacy: none\r\n");
         assert_eq!(invite_with(release, anonymous, "shown@trunk.example", &none).await, 486);
@@ -165,7 +165,7 @@ async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
             let files = [("extensions.conf", extensions.as_str()), ("pjsip.conf", &pjsip)];
             let _asterisk = Asterisk::start_with(release, &files).await;
             let call_id = format!("kamailio-{trust}@proxy.example");
-            // 600 Busy Everywhere, or whatever a release makes of the cause: not the 486 of the reception
+            // 600 Busy Everywhere or another status by release, but not the 486 of the reception
             let status = invite_with(release, "<sip:4711@host.example>", &call_id, headers).await;
             let told = webhook.received().pop().unwrap().json();
             assert_eq!([&told["sip_call_id"], &told["caller_number"]], [call_id.as_str(), caller]);

@@ -44,7 +44,7 @@ async fn the_second_daemon_takes_the_calls_of_the_first() {
     }
 }
 
-/// Answers every SRV question with these, the first one to be preferred.
+/// Answers every SRV query with these targets; the first one has the higher priority.
 fn name_server(socket: &Arc<UdpSocket>, targets: [SocketAddr; 2]) -> AbortOnDropHandle<()> {
     let socket = Arc::clone(socket);
     AbortOnDropHandle::new(tokio::spawn(async move {

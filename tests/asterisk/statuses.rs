@@ -47,7 +47,7 @@ fn hooks(webhook: &FakeWebhook) -> String {
         + "[hook.down]\nurl = \"http://127.0.0.1:1/\"\nvariable = \"ROUTE\"\notherwise = \"reception\"\n"
 }
 
-/// Asserts what a call to the hook of this name leaves on its channel.
+/// Checks the variables on the channel after a call to the hook of this name.
 async fn assert_leaves(asterisk: &Asterisk, hook: &str, report: [&str; 4]) {
     let ended = asterisk.call(&format!("{hook}@test")).await;
     let [status, code, reason, route] = report;

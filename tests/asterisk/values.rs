@@ -146,7 +146,7 @@ async fn an_answer_that_is_no_text_does_not_arrive() {
                 .map(<[u8]>::to_vec),
         );
         answers.push(vec![b'x'; 1025]);
-        // what shows in another way than it is compared
+        // texts that look different from what a condition compares
         answers.extend(
             ["\u{85}", "\u{9b}31m", "a\u{2028}b", "a\u{2029}b", "a\u{202e}b", "\u{2066}a", "\u{200f}"]
                 .map(Vec::from),

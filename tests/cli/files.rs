@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::util::{configured, dialhook, run, skipped, told, within_patience};
 
-/// `check` of what comes through a pipe.
+/// `check` with a configuration from a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
     let mut command = dialhook(&["check", "--config", "/dev/stdin"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -38,7 +38,7 @@ async fn try_notes_how_set_reads_a_json_string() {
     assert!(out.contains("the answer is a JSON string. set reads JSON and an empty pointer"), "{out}");
     let note = "\nnote      write set = { CRM = \"\" } in the place of variable; the empty pointer names the whole answer\n";
     assert!(out.ends_with(note), "{out}");
-    // and so it does
+    // and this text is accepted
     let (status, out) = tried("\"sales\"", "set = { CRM = \"\" }", &[]).await;
     assert!(status == 0 && out.contains("CRM = \"sales\"") && !out.contains("note"), "{out}");
 }

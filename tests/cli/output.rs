@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::util::{FakeWebhook, Reply, configured, dialhook, told, within_patience};
 
-/// Every command that prints, with what it needs.
+/// Every command that prints, with its arguments.
 async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (folder, file) =
@@ -24,13 +24,13 @@ async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     (folder, webhook, commands.collect())
 }
 
-/// The exit status of a command whose standard output is this, and what it said on standard error.
+/// The exit status and the standard error of a command with this standard output.
 async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
     let words: Vec<_> = command.iter().map(String::as_str).collect();
     let mut program = dialhook(&words);
     program.stdout(output).stderr(Stdio::piped());
     let child = program.spawn().unwrap();
-    // its own copy of the output would keep a pipe's other end open
+    // this process's copy of the output would keep the pipe open
     drop(program);
     let (status, _, err) = told(&within_patience("the program", child.wait_with_output()).await.unwrap());
     (status, err)

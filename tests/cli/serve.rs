@@ -45,7 +45,7 @@ async fn sighup_does_not_end_the_daemon() {
     assert_eq!(FakeSwitch::call(address, Environment::new("nope")).await.status(), "BAD_REQUEST");
 }
 
-/// A daemon of its own process, and the address that it says it listens on.
+/// A daemon in a process of its own, and the address in its log.
 async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) {
     let (folder, file) = configured(&format!("listen.observer = false\n{configuration}"));
     let mut daemon =
@@ -87,7 +87,7 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
 async fn a_log_that_nobody_reads_delays_no_call() {
     let (_folder, mut daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
-    // far more than a pipe holds
+    // far more than fits into a pipe
     for _ in 0..1000 {
         let ended = within_patience("a call", FakeSwitch::call(address, Environment::new("nope"))).await;
         assert_eq!(ended.status(), "BAD_REQUEST");

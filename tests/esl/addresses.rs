@@ -38,7 +38,7 @@ async fn the_host_of_several_that_connected_counts() {
         ("127.0.0.1:PORT/crm|127.0.0.1:1/nope", "127.0.0.1"),
         ("dead.example:PORT/nope|localhost:PORT/crm|127.0.0.1:PORT/nope", "localhost"),
         ("dead.example:1/nope|127.0.0.1:PORT/crm?timeout=3", "127.0.0.1"),
-        // the port of the host before goes on counting
+        // the port of the host before applies
         ("dead.example:PORT/nope|127.0.0.1/crm", "127.0.0.1"),
     ] {
         let several = |daemon: &Daemon| {

@@ -8,7 +8,7 @@ use crate::util::ChannelData;
 use crate::util::SocketMode;
 use crate::util::expansion::{copied, stored};
 
-/// Numbers without rhyme, the same in every run (xorshift64).
+/// Pseudo-random numbers, the same in every run (xorshift64).
 struct Random(u64);
 
 impl Random {
@@ -19,14 +19,14 @@ impl Random {
         usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
     }
 
-    /// A short text of what means something to FreeSWITCH.
+    /// A short text of characters with a meaning for FreeSWITCH.
     fn text(&mut self) -> Vec<u8> {
         const LETTERS: &[u8] = b"$$$$\\\\\\\\''''{{}nsta:%|[";
         let length = 1 + self.roll(12);
         (0..length).map(|_| LETTERS[self.roll(LETTERS.len())]).collect()
     }
 
-    /// The same, but what the daemon should take: a dollar that nothing opens, mostly.
+    /// The same, but mostly texts that the daemon should accept.
     fn tame_text(&mut self) -> Vec<u8> {
         let mut text = self.text();
         text.retain(|byte| *byte != b'{');
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// A conversation that knows how often the core expands.
+/// The dialect of a session that knows if the core expands.
 fn esl(core_expands: bool) -> Esl {
     let mut esl = Esl::new(8084);
     let disabled = if core_expands { "false" } else { "true" };
@@ -45,7 +45,7 @@ fn esl(core_expands: bool) -> Esl {
     esl
 }
 
-/// The argument of the one `set` in a farewell.
+/// The argument of the one `set` in the final commands.
 fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
     let assignment =
         Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept: Accept::Any };

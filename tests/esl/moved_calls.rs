@@ -8,7 +8,7 @@ use crate::util::{
     good_webhook,
 };
 
-/// A call that asks a webhook which does not answer, in this mode.
+/// A call in this mode whose webhook does not answer.
 async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), FakeFreeSwitch) {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 1").await;
@@ -40,7 +40,7 @@ async fn a_call_that_was_moved_during_the_request_stays_there() {
 async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
     for resume in ["false", "true"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
-        // every application that runs on the call stands there, and stays
+        // the variable holds the last application on the call, and keeps it
         let channel = freeswitch.channel();
         let music = channel.clone().variable("current_application", "playback");
         *channel = music.variable("current_application_data", "local_stream://moh");
@@ -76,7 +76,7 @@ async fn in_async_mode_the_location_is_asked_before_and_after_every_answer() {
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, path)).await;
             let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
-            // once more for each 0.9 s that the machine takes
+            // one more for each 0.9 s of a slow machine
             assert!(if mode.is_async() { asked >= 2 } else { asked == 0 }, "{mode:?} {path}: {asked}");
             assert_eq!(given_back.orders().last(), Some(&"exit"));
             assert!(!given_back.orders().contains(&"resume"), "the park is known to have begun");
@@ -135,7 +135,7 @@ async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume(
         let call = transferred(call(&daemon, SocketMode::Async, "/crm"), before);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.greet().await;
-        // the dialplan that it was moved to, or music that somebody lets it hear
+        // either the call was moved to this application, or somebody plays music to it
         let channel = freeswitch.channel();
         *channel = channel.clone().variable("current_application", "playback");
         let given_back = freeswitch.obey().await;
@@ -151,7 +151,7 @@ async fn a_call_that_was_transferred_to_its_step_goes_on() {
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
     freeswitch.greet().await;
     webhook.requested().await;
-    // it is still in its step, so music that begins later is music
+    // the call is still in its step, so an application that begins later is music
     freeswitch.expect_connect().await;
     freeswitch.locate().await;
     let channel = freeswitch.channel();
@@ -162,7 +162,7 @@ async fn a_call_that_was_transferred_to_its_step_goes_on() {
     assert!(given_back.orders().contains(&"resume"), "resume ends the music");
 }
 
-/// Lets a call that is held elsewhere be looked for some times, then changes it, and says what becomes of it.
+/// Answers some questions for the location of a moved call, then changes the call, and returns its state.
 async fn until_released(
     mut freeswitch: FakeFreeSwitch,
     release: impl FnOnce(ChannelData) -> ChannelData,
@@ -171,7 +171,7 @@ async fn until_released(
         freeswitch.expect_connect().await;
         freeswitch.locate().await;
     }
-    // music that it hears there changes nothing
+    // music at its new place changes nothing
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "playback");
     for _ in 0..2 {

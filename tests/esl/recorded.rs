@@ -60,12 +60,12 @@ type Pipe = Join<DuplexStream, DuplexStream>;
 fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let ((there, daemon_hears), (here, daemon_says)) = (duplex(width), duplex(64 * 1024));
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
-    // made once: it reads the machine's trust store
+    // made once, because it reads the trust store of the system
     static HOUSE: LazyLock<Arc<House>> = LazyLock::new(|| house(""));
     (join(here, there), tokio::spawn(session::hold(switch, Arc::clone(&HOUSE), CancellationToken::new())))
 }
 
-/// Plays a recording in these pieces, and shows that the daemon says what it must.
+/// Plays a recording in these pieces, and checks the bytes of the daemon.
 async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
     let (pipe, end) = conversation(width);
     let mut freeswitch = FakeFreeSwitch::over(pipe, recorded(name));
@@ -75,7 +75,7 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
         tokio::task::yield_now().await;
     }
     if name.contains("async") {
-        // the question about the place of the call, on which somebody plays music by now
+        // the question for the location of the call, to which somebody plays music by then
         freeswitch.expect_connect().await;
         freeswitch.say(&recorded(name).variable("current_application", "playback").bytes()).await;
     }
@@ -98,7 +98,7 @@ fn mode_of(name: &str) -> &'static str {
     modes.into_iter().map(SocketMode::name).find(|mode| name.contains(mode)).expect("a mode")
 }
 
-/// The bytes of a session that FreeSWITCH said, up to the end of the channel data and behind it.
+/// The bytes of FreeSWITCH in a session: up to the end of the channel data, and after it.
 fn said_by_freeswitch(session: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut said = Vec::new();
     for line in session.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"C ")) {
@@ -194,7 +194,7 @@ async fn a_recorded_hangup_during_the_request_cancels_it() {
         freeswitch.expect_connect().await;
         freeswitch.say(channel_data.as_bytes()).await;
         webhook.requested().await;
-        // the notice alone is enough, and so is the end of the stream alone
+        // the notice alone is enough, and the end of the stream alone too
         let notice = behind.windows(26).position(|word| word == b"Content-Type: text/disconn");
         match notice {
             Some(at) => {

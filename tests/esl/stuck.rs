@@ -17,7 +17,7 @@ use crate::util::{
     good_webhook,
 };
 
-/// A call in every mode, with and without the author's `socket_resume`; each must go on with this status.
+/// A call in every mode, with and without `socket_resume` in the dialplan: each must go on with this status.
 async fn all_go_on(daemon: &Daemon, path: &str, status: &str, more: impl Fn(ChannelData) -> ChannelData) {
     for mode in SocketMode::ALL {
         for resume in ["false", "true"] {
@@ -99,7 +99,7 @@ async fn nearly_four_mebibytes_of_channel_data_are_accepted_and_longer_data_give
     let daemon = daemon_for(&webhook, "").await;
     let of = |bytes: usize| move |call: ChannelData| call.variable("big", vec![b'x'; bytes]);
     all_go_on(&daemon, "/crm", "OK", of(3_900_000)).await;
-    // it is not asked for, but it goes on, and soon
+    // the webhook is not asked, but the call goes on, and soon
     for bytes in [4_200_000, 5_000_000, 9_000_000] {
         let began = Instant::now();
         all_go_on(&daemon, "/crm", "", of(bytes)).await;
@@ -111,7 +111,7 @@ async fn nearly_four_mebibytes_of_channel_data_are_accepted_and_longer_data_give
 #[tokio::test]
 async fn too_much_channel_data_cannot_forge_its_own_headers() {
     let daemon = Daemon::start("").await;
-    // wherever the block is cut, a header of the caller's making seems to begin
+    // at each place where the block can be cut, a forged header seems to begin
     for evil in ["Content-Length: 60000", "Content-Length: x", "Socket-Mode: static"] {
         let mut big = vec![b'x'; 4_190_000];
         big.extend(evil.repeat(4096 * 3 / evil.len()).into_bytes());

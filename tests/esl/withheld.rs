@@ -3,7 +3,7 @@
 use super::step;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// A number that stands in the channel data wherever a FreeSWITCH was seen to put it.
+/// The number that is put into every place of the channel data where FreeSWITCH puts the caller's number.
 const NUMBER: &str = "31612345678";
 
 /// The recorded SIP call as one of this number, whose `From` has this name or none.

@@ -8,7 +8,7 @@ use roxmltree::{Document, Node};
 
 use super::xml::{Used, attribute, elements, expansions, is_action};
 
-/// All that is wrong with an example.
+/// All faults of an example.
 pub(super) fn faults(text: &str, policy: &Policy) -> Vec<String> {
     let document = match Document::parse(text) {
         Ok(document) => document,
@@ -40,7 +40,7 @@ struct Example<'a> {
 const FREESWITCH_SETS: [&str; 4] =
     ["destination_number", "caller_id_number", "effective_caller_id_name", "last_sched_id"];
 
-/// The functions that the examples call, of all there are.
+/// The functions of FreeSWITCH that the examples call.
 const FUNCTIONS: [&str; 2] = ["url_encode", "sched_del"];
 
 /// The parameters of an ad hoc step; their variables begin with `webhook_`.
@@ -100,7 +100,7 @@ impl Example<'_> {
         }
     }
 
-    /// A name that begins like ours is one of ours.
+    /// Checks that a name with the prefix of dialhook is one of its variables.
     fn own_name(&mut self, node: Node<'_, '_>, name: &str) {
         let report = ["status", "code", "reason"];
         if name
@@ -225,13 +225,13 @@ fn call(address: &str, parameters: &[Parameter]) -> Call {
     Call::unknown(SwitchKind::FreeSwitch, address.into(), parameters.to_vec())
 }
 
-/// The variables that a step sets whatever happens, in small letters.
+/// The variables that a step always sets, in small letters.
 fn variables(step: &Step) -> impl Iterator<Item = String> + use<> {
     let set = step.assignments(&Outcome::Overloaded(Load::Calls(1)));
     set.into_iter().map(|assignment| assignment.name.as_str().to_ascii_lowercase())
 }
 
-/// The text with something harmless for every `${…}`.
+/// The text with an `x` in the place of every `${…}`.
 fn unexpanded(text: &str) -> String {
     let (mut kept, mut depth, mut before) = (String::new(), 0_usize, ' ');
     for character in text.chars() {

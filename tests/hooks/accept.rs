@@ -7,7 +7,7 @@ use crate::util::{
     Reply, SocketMode, daemon_for,
 };
 
-/// The hook `crm` with these keys, whose webhook answers so.
+/// The hook `crm` with these keys, and a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, keys).await;
@@ -102,7 +102,7 @@ async fn each_variable_of_set_has_its_own_accept() {
     assert_eq!([asterisk.reason(), freeswitch.reason()], [&*reason; 2]);
     assert_eq!([asterisk.get("NAME"), freeswitch.get("name")], [Some("none"); 2]);
 
-    // what one switch cannot carry in a text
+    // values that one of the switches cannot carry in a text
     let (asterisk, freeswitch) = answered(Reply::json(json("say \\\"hi\\\"", "sales")), keys).await;
     let reason =
         "the answer does not fit. a double quote in it would end the quotes of a condition. it was for NAME";
@@ -201,7 +201,7 @@ async fn a_step_cannot_change_accept_of_a_configured_hook() {
     let reason =
         "a configured hook has its own url method and accept. the call may choose variable and timeout";
     assert_eq!((ended.status(), ended.reason()), ("BAD_REQUEST", reason));
-    // what another step has left on the channel is not meant for this one
+    // a variable of an earlier step does not count for this one
     let channel = ChannelData::new(SocketMode::None, &format!("{}/crm", daemon.freeswitch()));
     let channel = channel.variable("webhook_accept", "any");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), channel).await.status(), "OK");

@@ -2,21 +2,21 @@
 
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, refusing};
 
-/// One call to a webhook that answers so.
+/// One call to a webhook that sends this reply.
 async fn answered(reply: Reply, hook: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, &format!("otherwise = \"reception\"\n{hook}")).await;
     FakeSwitch::call(daemon.address(), Environment::new("crm")).await
 }
 
-/// The value, where the answer was accepted.
+/// The value of the accepted answer.
 async fn accepted(answer: impl AsRef<[u8]>, hook: &str) -> String {
     let ended = answered(Reply::text(answer), hook).await;
     assert_eq!((ended.status(), ended.code(), ended.reason()), ("OK", "200", ""));
     ended.get("CRM").unwrap().to_owned()
 }
 
-/// The reason, where it was not.
+/// The reason of a refused answer.
 async fn rejected(answer: impl AsRef<[u8]>, hook: &str) -> String {
     let ended = answered(Reply::text(answer), hook).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("BAD_ANSWER", "200", Some("reception")));
@@ -99,7 +99,7 @@ async fn only_the_words_that_are_listed_are_accepted() {
     }
 }
 
-/// A call whose answer goes nowhere.
+/// A call at a hook without a variable.
 async fn notified(reply: Reply) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
@@ -200,7 +200,7 @@ async fn every_way_to_end_a_body_is_understood() {
     }
 }
 
-/// The reason for which a webhook could not be reached.
+/// The reason of an UNREACHABLE.
 async fn unreachable(reply: Reply) -> String {
     let ended = answered(reply, "").await;
     assert_eq!((ended.status(), ended.code()), ("UNREACHABLE", ""), "{}", ended.reason());

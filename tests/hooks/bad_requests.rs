@@ -4,7 +4,7 @@ use crate::util::{
     ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
 };
 
-/// A step with these arguments that must not lead to a request.
+/// Runs a step with these arguments, and checks that it is a BAD_REQUEST.
 async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
     let with = |call: Environment, argument: &&str| call.argument(*argument);
     let call = arguments.iter().fold(Environment::new(script), with);
@@ -61,7 +61,7 @@ async fn an_impossible_ad_hoc_step_gets_a_reason_with_the_remedy() {
     }
 }
 
-/// The url of these steps ends at a comma or an ampersand of its own.
+/// Steps whose URL was split at a comma or an ampersand.
 #[tokio::test]
 async fn the_reason_for_a_split_url_says_to_quote_it() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;

@@ -17,7 +17,7 @@ async fn request(hook: &str, call: Environment) -> Received {
     webhook.requested().await
 }
 
-/// A call whose caller would like to be more than a value.
+/// A call whose caller sends the value [`HOSTILE`].
 fn hostile_caller() -> Environment {
     Environment::new("crm").caller("31612345678").name("\",\"admin\":\"1")
 }
@@ -56,7 +56,7 @@ async fn a_list_of_fields_omits_the_other_fields() {
     assert_eq!(request.text(), r#"{"callee_number":"200","caller_number":"31612345678"}"#);
 }
 
-/// The pairs of a form, as any web framework reads them.
+/// The pairs of a form, as web frameworks read them.
 fn pairs(request: &Received) -> Vec<(String, String)> {
     assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
     url::form_urlencoded::parse(&request.body).into_owned().collect()

@@ -11,7 +11,7 @@ use crate::util::{
     Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, daemon_for, within_patience,
 };
 
-/// The reason for which a webhook is left alone.
+/// The reason of a call that finds the breaker open.
 const RESTS: &str = "the webhook did not answer 5 times in a row and is tried again every 10s";
 
 /// True if the call made no request because the breaker is open.
@@ -19,7 +19,7 @@ fn rests(ended: &Ended) -> bool {
     ended.reason().contains(" times in a row and is tried again every ")
 }
 
-/// Calls this hook until its webhook is left alone.
+/// Calls this hook until its breaker opens.
 async fn exhaust(daemon: &Daemon, hook: &str) {
     for _ in 0..5 {
         let ended = step(daemon, hook).await;
@@ -28,7 +28,7 @@ async fn exhaust(daemon: &Daemon, hook: &str) {
     }
 }
 
-/// Lets one call through as soon as the time has come, and says how it ended.
+/// Repeats calls until one of them probes, and returns its end.
 async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
     let before = webhook.received().len();
     let through = async {
@@ -121,7 +121,7 @@ async fn a_timeout_too_short_for_any_answer_does_not_open_the_breaker() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ failures = 1 }}\n", webhook.url("/"));
     let asking = Asking::of(&hook);
     for _ in 0..3 {
-        // of the two seconds that the hook gives it
+        // of the two seconds of the hook
         let soon = Instant::now() + Duration::from_millis(100);
         assert_eq!(asking.until(soon, &|outcome| outcome).await.status(), Status::Timeout);
     }
@@ -138,7 +138,7 @@ async fn ad_hoc_urls_of_one_host_share_a_breaker() {
     }
 }
 
-/// More than any answer takes here.
+/// Longer than any answer takes here.
 const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn one_call_probes_and_the_others_do_not_wait() {
     exhaust(&daemon, "crm").await;
     let address = daemon.address();
     let mut calls = JoinSet::new();
-    // several at once, again and again, until one of them is let through; nobody waits but that one
+    // several concurrent calls, again and again, until one of them probes; only that one waits
     while calls.is_empty() {
         for _ in 0..10 {
             calls.spawn(FakeSwitch::call(address, Environment::new("crm")));

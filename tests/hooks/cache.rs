@@ -11,7 +11,7 @@ use crate::util::{
     Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
 };
 
-/// A hook that keeps answers; two calls with the same caller ask the same.
+/// A hook with a cache. Two calls with the same caller make the same request.
 const KEPT: &str = "cache = \"60s\"\nfields = [\"caller_number\"]\n";
 
 /// A webhook that numbers its answers.
@@ -207,7 +207,7 @@ async fn a_stale_answer_serves_if_the_webhook_fails() {
             (old.status(), old.code(), old.get("CRM"), old.reason()),
             ("OK", "200", Some("sales"), "")
         );
-        // what is old is not taken for fresh
+        // a stale answer does not count as fresh
         let new = within_patience("a third request", until_asked(3)).await;
         assert_eq!(new.get("CRM"), Some("support"));
     }
@@ -316,7 +316,7 @@ async fn an_answer_that_one_switch_cannot_carry_can_serve_the_other() {
     let keys = format!("variable = \"CRM\"\naccept = \"text\"\n{KEPT}");
     let hook = format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
-    // the one asks, the other one waits for the same answer
+    // the leader makes the request, the waiter gets the same answer
     let (_, waited) = tokio::join!(
         asking.until(until, &|outcome| outcome.but_unfit(Unfit::Quote, None)),
         asking.until(until, &|outcome| outcome)

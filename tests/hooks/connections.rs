@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{step, steps};
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply, daemon_for};
 
-/// A webhook that closes a connection instead of a second answer, without having said so.
+/// A webhook that closes each connection in the place of a second answer, without `Connection: close`.
 async fn closing() -> FakeWebhook {
     FakeWebhook::start(|request| if request.number > 1 { Reply::Close } else { Reply::text("sales") }).await
 }
@@ -22,7 +22,7 @@ async fn at_most_one_post_is_lost_if_the_webhook_closes_without_notice() {
     for _ in 0..30 {
         statuses.push(step(&daemon, "crm").await.status().to_owned());
     }
-    // the first is of a connection that is not kept, the second one's is, and dies with the third
+    // the first connection is used once; the second is reused, and dies with the third request
     let lost: Vec<_> = (0..30).filter(|number| statuses[*number] != "OK").collect();
     assert_eq!(lost, [2], "{statuses:?}");
     let received = webhook.received();
@@ -60,13 +60,13 @@ async fn a_retry_after_a_dead_reused_connection_costs_no_budget() {
     .await;
     let daemon = daemon_for(&webhook, "method = \"GET\"\ntimeout = 10").await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
-    // as many kept connections as calls: no answer comes before the last request
+    // as many connections as calls: no answer comes before the last request
     let (first, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
         webhook.requests(1 + CALLS).await;
         answers.open();
     });
     assert!(first.iter().all(|ended| ended.status() == "OK"));
-    // all of them die at once, more than the budget has retries for
+    // all of them die at once, and the budget has fewer retries
     let (second, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
         webhook.requests(1 + 2 * CALLS).await;
         ends.open();
@@ -138,7 +138,7 @@ async fn an_endpoint_in_quarantine_shares_no_connections_with_another_on_the_sam
     for _ in 0..3 {
         assert_eq!(step(&daemon, "good").await.status(), "OK");
     }
-    // the trusted connection is idle, and is not taken
+    // the trusted connection is idle and is not used
     assert_eq!(step(&daemon, "silent").await.status(), "UNREACHABLE");
     assert_eq!(step(&daemon, "good").await.status(), "OK");
     let received = webhook.received();

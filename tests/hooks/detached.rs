@@ -6,7 +6,7 @@ use crate::util::{
     Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_patience,
 };
 
-/// A daemon with a hook that tells this webhook without waiting.
+/// A daemon with a detached hook for this webhook.
 async fn telling(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.told]\nurl = \"{}\"\ndetach = true\n{more}", webhook.url("/"))).await
 }
@@ -63,7 +63,7 @@ async fn a_hangup_does_not_cancel_a_detached_request() {
     switch.greet(&Environment::new("told")).await.expect("a question");
     webhook.requested().await;
     switch.reset();
-    // another call has come and gone since: the daemon knows of the hangup
+    // another call has ended since then, so the daemon has read the hangup
     step(&daemon, "nope").await;
     gate.open();
     within_patience("the end", daemon.stop()).await;

@@ -36,7 +36,7 @@ struct Ipv6Webhook {
 }
 
 impl Ipv6Webhook {
-    /// On 127.0.0.1 too, at the same port; any other address of 127/8 refuses.
+    /// Starts it on 127.0.0.1 too, at the same port. Other addresses of 127/8 refuse the connection.
     async fn start() -> Self {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)));
@@ -44,7 +44,7 @@ impl Ipv6Webhook {
         Self { webhook, port, _relay: relay }
     }
 
-    /// There alone.
+    /// Starts it on `::1` only.
     async fn start_alone() -> Self {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let (port, relay) = relay(0, SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)))).await;
@@ -56,7 +56,7 @@ fn port_of(webhook: &FakeWebhook) -> u16 {
     webhook.address().port()
 }
 
-/// Hands connections to this port of `::1` on.
+/// Forwards connections to this port of `::1`.
 async fn relay(port: u16, to: SocketAddr) -> (u16, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.expect("IPv6 on loopback");
     let port = listener.local_addr().unwrap().port();
@@ -92,7 +92,7 @@ impl Silent {
     }
 }
 
-/// One call at a daemon whose hook asks this host, and has less time for it than hickory-resolver waits for
+/// One call at a hook for this host, with a timeout that is shorter than hickory-resolver's wait for
 /// an answer.
 async fn call(host: &str, port: u16) -> Ended {
     let url = format!("http://{host}:{port}/");
@@ -105,7 +105,7 @@ fn is_answered(ended: &Ended) {
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
 }
 
-/// A name server that knows these two for any name.
+/// A name server with these two answers for every name.
 async fn names(ipv4: Says, ipv6: Says) -> NameServer {
     let names = NameServer::start().await;
     names.knows(ipv4, ipv6);
@@ -182,7 +182,7 @@ async fn a_lookup_that_fails_for_one_family_does_not_harm_the_other() {
     }
 }
 
-/// Knows both, but answers for one type only when it is asked again: the first question got lost.
+/// Answers both types, but one of them only at the second query: the first query was lost.
 fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'static str) {
     names.says(move |_, asked, before| match (asked, before) {
         (asked, 0) if asked == kind => Says::Nothing,
@@ -254,7 +254,7 @@ async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
         names.says(move |name, kind, _| match (name == known, kind) {
             (true, "A") => Says::address("127.0.0.1"),
             (true, _) => Says::NoRecords,
-            // broken servers keep silent to AAAA also of a name that does not exist
+            // a broken server is silent to a query for AAAA, even if the name does not exist
             (false, "A") => Says::NoSuchName,
             (false, _) => Says::Nothing,
         });

@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use super::{step, step_of_freeswitch};
 use crate::util::{Authority, Daemon, FakeWebhook, Reply, refusing};
 
-/// A webhook for calls with a timeout of one second: none of them may last so long.
+/// Longer than any call with a timeout of one second.
 const TOO_LONG: Duration = Duration::from_secs(5);
 
-/// One call of each switch at a hook with these keys: what both must hear.
+/// One call of each switch at a hook with these keys: both must get this status and reason.
 async fn both_go_on(keys: &str, status: &str, reason: &str) {
     let hook = format!(
         "[hook.crm]\n{keys}\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"\nset = {{ PART = {{ header = \"X-Part\" }} }}\n"
@@ -31,7 +31,7 @@ async fn both_go_on(keys: &str, status: &str, reason: &str) {
     timeout(TOO_LONG, daemon.stop()).await.expect("nothing is left to wait for");
 }
 
-/// The same at a webhook that answers so.
+/// The same at a webhook that sends this reply.
 async fn both_go_on_after(reply: Reply, keys: &str, status: &str, reason: &str) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     both_go_on(&format!("url = \"{}\"\n{keys}", webhook.url("/")), status, reason).await;
@@ -159,7 +159,7 @@ async fn a_webhook_that_was_silent_is_asked_again() {
         for answer in ["one", "two", "three"] {
             assert_eq!(step(&daemon, "crm").await.get("CRM"), Some(answer));
         }
-        // the thread of the quarantine may keep a connection a moment after its answer is heard
+        // the quarantine may hold a connection for a moment after the answer
         assert!(webhook.connections() < 4, "a connection that answered is kept");
         timeout(TOO_LONG, daemon.stop()).await.expect("nothing is left to wait for");
     }

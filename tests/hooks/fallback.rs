@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{step, step_of_freeswitch, urls};
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, daemon_for, refusing, run};
 
-/// A webhook that always answers so.
+/// A webhook that always sends this reply.
 async fn saying(reply: Reply) -> FakeWebhook {
     FakeWebhook::start(move |_| reply.clone()).await
 }
@@ -16,7 +16,7 @@ async fn daemon_for_all(webhooks: &[&FakeWebhook], keys: &str) -> Daemon {
     Daemon::start(&hook).await
 }
 
-/// A call whose first and second URL answer so, and how often the second was asked.
+/// A call whose two URLs send these replies, and the number of requests at the second one.
 async fn asked(first: Reply, second: Reply, keys: &str) -> (Ended, usize) {
     let (first, second) = (saying(first).await, saying(second).await);
     let daemon = daemon_for_all(&[&first, &second], keys).await;
@@ -170,7 +170,7 @@ async fn try_shows_the_outcome_of_each_url() {
     assert_eq!((status, &told["status"]), (0, &"OK".into()));
     let attempts = told["attempts"].as_array().unwrap();
     let statuses: Vec<_> = attempts.iter().map(|attempt| attempt["status"].as_str().unwrap()).collect();
-    // what refuses is asked twice
+    // a refused connection is tried twice
     assert_eq!(statuses, ["UNREACHABLE", "UNREACHABLE", "TIMEOUT", "OK"]);
     assert_eq!(told["request"]["urls"].as_array().unwrap().len(), 3);
     assert!(!attempts.iter().any(|attempt| attempt["url"].as_str().unwrap().contains("secret")), "{out}");

@@ -3,13 +3,13 @@
 use super::step;
 use crate::util::{Ended, FakeWebhook, Reply, daemon_for};
 
-/// One call at a webhook that answers so.
+/// One call at a webhook that sends this reply.
 async fn answered(reply: Reply, keys: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     step(&daemon_for(&webhook, keys).await, "crm").await
 }
 
-/// A good answer with these lines in its head.
+/// A good answer with these header lines.
 fn with_lines(lines: &str) -> Reply {
     Reply::Bytes(format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 5\r\n\r\nsales").into_bytes())
 }

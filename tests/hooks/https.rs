@@ -7,7 +7,7 @@ use crate::util::{
     Authority, Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, run, server,
 };
 
-/// One call to this URL of a daemon whose machine trusts this authority alone.
+/// One call at this URL, of a daemon whose system trusts this authority only.
 async fn call(authority: &Authority, url: &str) -> Ended {
     let hook = format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 10");
     let program = Program::serve(&hook, &[("SSL_CERT_FILE", authority.file())]).await;
@@ -28,7 +28,7 @@ async fn a_certificate_of_a_trusted_authority_is_accepted() {
     assert_eq!(call(&authority, &url).await.get("CRM"), Some("sales"));
 }
 
-/// The reason for which this webhook is not asked.
+/// The reason of the UNREACHABLE of this webhook.
 fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("")));
     assert_eq!(webhook.received(), []);
@@ -182,7 +182,7 @@ async fn a_webhook_that_demands_another_certificate_is_unreachable() {
     for keys in [String::new(), strange.keys()] {
         let ended = super::step(&daemon_for(&webhook, &format!("{}{keys}", ca(&ours))).await, "crm").await;
         let reason = unreachable(&ended, &webhook);
-        // its alert and the end of its connection race
+        // the alert and the end of the connection can arrive in either order
         let handshake = "the TLS handshake with the webhook failed";
         let closed = "the webhook closed the connection before its answer was complete";
         assert!([handshake, closed].contains(&&*reason), "{reason}");
@@ -197,7 +197,7 @@ async fn a_client_certificate_is_shown_for_its_own_hook_only() {
         format!("[hook.{name}]\nurl = \"{}\"\n{}{keys}\n", webhook.url("/"), ca(&ours))
     };
     let daemon = Daemon::start(&(hook("known", &clients.credentials().keys()) + &hook("stranger", ""))).await;
-    // a connection that was made with the certificate is there to be used again
+    // an idle connection with the client certificate exists
     for (name, status) in [("known", "OK"), ("stranger", "UNREACHABLE"), ("known", "OK")] {
         assert_eq!(super::step(&daemon, name).await.status(), status, "{name}");
     }

@@ -3,14 +3,14 @@
 use super::{step, step_of_freeswitch};
 use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply, daemon_for};
 
-/// A daemon with the hook `crm` for a webhook that answers so.
+/// A daemon with the hook `crm` for a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;
     (webhook, daemon)
 }
 
-/// A call from Asterisk to a webhook that answers so.
+/// A call of Asterisk at a webhook that sends this reply.
 async fn answered(reply: Reply, keys: &str) -> Ended {
     let (_webhook, daemon) = answering(reply, keys).await;
     step(&daemon, "crm").await

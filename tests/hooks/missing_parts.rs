@@ -6,7 +6,7 @@ use crate::util::{Daemon, FakeWebhook, Reply, daemon_for};
 const SET: &str =
     "otherwise = \"none\"\nset = { ROUTE = \"/route\", NAME = { json = \"/name\", otherwise = \"\" } }";
 
-/// The hook `crm` with these keys, whose webhook answers so.
+/// The hook `crm` with these keys, and a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;

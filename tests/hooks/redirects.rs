@@ -3,8 +3,8 @@
 use super::step;
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply, daemon_for};
 
-/// A webhook that sends on from `/` to this place, and answers everywhere else.
-async fn sending_on(code: u16, location: &'static str) -> FakeWebhook {
+/// A webhook that redirects from `/` to this location, and answers at every other path.
+async fn redirecting(code: u16, location: &'static str) -> FakeWebhook {
     FakeWebhook::start(move |request| match request.target.as_str() {
         "/" => Reply::redirect(code, location),
         _ => Reply::text("sales"),
@@ -12,9 +12,9 @@ async fn sending_on(code: u16, location: &'static str) -> FakeWebhook {
     .await
 }
 
-/// A call at a webhook that sends on so, and what it received.
+/// A call at a webhook that redirects with this status, and the requests that it received.
 async fn followed(code: u16, location: &'static str, keys: &str) -> (Ended, Vec<Received>) {
-    let webhook = sending_on(code, location).await;
+    let webhook = redirecting(code, location).await;
     let daemon = daemon_for(&webhook, keys).await;
     (step(&daemon, "crm").await, webhook.received())
 }
@@ -282,7 +282,7 @@ async fn ca_of_the_hook_applies_behind_a_redirect() {
 #[tokio::test]
 async fn the_client_certificate_is_shown_to_the_original_host_only() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
-    // whoever demands one behind the redirect gets none
+    // a server behind the redirect that demands a certificate gets none
     let there =
         FakeWebhook::start_tls(ours.certify_for_clients("127.0.0.1", &clients), |_| Reply::text("sales"))
             .await;

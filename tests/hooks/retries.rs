@@ -3,7 +3,7 @@
 use super::{step, steps};
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, refusing};
 
-/// A call to an https webhook that resets so many connections before hands are shaken.
+/// A call at an https webhook that resets the first connections before the TLS handshake.
 async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
     let authority = Authority::new("ours");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
@@ -76,7 +76,7 @@ async fn a_post_is_never_retried_after_it_was_sent() {
     }
 }
 
-/// One call on a connection of its own, of which nothing but this comes.
+/// One call on a new connection, on which only these bytes arrive.
 async fn fresh(reply: Reply, keys: &str) -> (Ended, usize) {
     let webhook = FakeWebhook::answering([reply, Reply::text("second")]).await;
     let daemon = daemon_for(&webhook, keys).await;
@@ -128,7 +128,7 @@ async fn a_retry_has_no_timeout_of_its_own() {
     assert_eq!(webhook.received().len(), 2);
 }
 
-/// The most that may be sent for so many calls when everything fails: a fifth more.
+/// The most requests for so many calls if every request fails: a fifth more.
 fn bound(calls: usize) -> std::ops::Range<usize> {
     calls + 1..calls * 6 / 5
 }

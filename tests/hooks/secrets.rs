@@ -20,7 +20,7 @@ fn assert_hidden(secret: &str, said: &str, what: &str) {
     }
 }
 
-/// A secret that signs.
+/// A secret for signatures.
 fn signing_secret() -> String {
     format!("whsec_{}", STANDARD.encode("geheim".repeat(5)))
 }

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, server};
 
-/// A certificate that signed itself, and its key.
+/// A self-signed certificate and its key.
 fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut parameters = CertificateParams::new(names).unwrap();
@@ -43,7 +43,7 @@ async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
     FakeWebhook::start_tls(tls, |_| Reply::text("sales")).await
 }
 
-/// The reason for which this webhook is not asked.
+/// The reason of the UNREACHABLE of this webhook.
 fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("")));
     assert_eq!(webhook.received(), []);
@@ -176,7 +176,7 @@ async fn a_certificate_without_subject_alt_name_has_its_own_reason() {
     }
 }
 
-/// The reason for which a server is not asked that says this to a `ClientHello`, and closes then.
+/// The reason of the UNREACHABLE of a server that replies this to a `ClientHello` and then closes.
 async fn reason_after(said: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

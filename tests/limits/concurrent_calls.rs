@@ -95,7 +95,7 @@ async fn silent_connections_do_not_delay_a_call() {
 async fn silent_connections_of_one_peer_do_not_delay_the_calls_of_others() {
     let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
     let mut strangers = Vec::new();
-    // all the places, and more
+    // more than there are slots
     for _ in 0..110 {
         strangers.push(FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await));
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::full_backlog;
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for};
 
-/// A call whose webhook says nothing; what the caller does then; what is heard in the end.
+/// A call whose webhook is silent. Runs `leave`, and returns the last bytes of the daemon.
 async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) -> Option<Vec<u8>> {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
@@ -23,7 +23,7 @@ async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) ->
     };
     let stopping = Instant::now();
     daemon.stop().await;
-    // far below the request's time: nothing is left to wait for
+    // far below the timeout: nothing is left to wait for
     assert!(stopping.elapsed() < Duration::from_secs(5));
     heard
 }

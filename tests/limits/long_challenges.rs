@@ -13,7 +13,7 @@ async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {
     let most = (1..100).take_while(accepted).last().unwrap();
     assert!(most > 20, "{most}");
     let daemon = Daemon::start(&hook(most)).await;
-    // the most that a question asks for besides
+    // the most other values that a challenge asks for
     let call = Environment::new("crm").line("agi_type", "PJSIP");
     assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
 }

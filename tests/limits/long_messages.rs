@@ -46,7 +46,7 @@ async fn an_endless_environment_is_refused_early() {
         said += 4096;
     }
     assert_eq!(switch.hear_all().await, b"failure\n");
-    // what may be read to no purpose, so that a real switch hears the refusal, and the pipe between us
+    // the bytes that are read only so that a real switch receives the refusal, and the size of the pipe
     assert!(said < 512 * 1024, "{said}");
     end.await.unwrap();
 }

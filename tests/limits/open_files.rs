@@ -11,8 +11,8 @@ use crate::util::{
 /// Open files of the daemon, as in `ulimit -n`.
 const FEW: u32 = 64;
 
-/// Makes so many calls, each when the one before is at the webhook or has ended: those that wait for the
-/// webhook, and those that have ended.
+/// Makes so many calls, each after the one before is at the webhook or has ended. Returns the calls that wait
+/// for the webhook, and the ended ones.
 async fn held_and_ended(
     address: SocketAddr,
     count: usize,
@@ -50,7 +50,7 @@ async fn calls_beyond_the_descriptors_are_overloaded_at_once_and_none_is_unreach
 
 #[tokio::test]
 async fn idle_connections_do_not_take_the_descriptors_of_the_next_call() {
-    // connections to each of these are kept by themselves
+    // each of these has idle connections of its own
     let (mut webhooks, mut hooks) = (Vec::new(), String::new());
     for host in 0..20 {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;

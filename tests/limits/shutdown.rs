@@ -63,7 +63,7 @@ async fn the_shutdown_does_not_wait_for_silent_connections_of_either_switch() {
     let daemon = Daemon::start("").await;
     let mut asterisk = FakeSwitch::connect(daemon.address()).await;
     let mut freeswitch = FakeSwitch::connect(daemon.freeswitch()).await;
-    // it is let in
+    // the connection is accepted
     assert_eq!(freeswitch.hear().await.as_deref(), Some(&b"connect"[..]));
     FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
     let began = Instant::now();
@@ -81,7 +81,7 @@ async fn a_call_in_flight_finishes_during_the_shutdown() {
     let call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));
     webhook.requested().await;
     let stopping = tokio::spawn(daemon.stop());
-    // nobody new is let in; only then is the webhook's answer given
+    // the webhook answers only after the daemon has stopped to accept connections
     nobody_listens(address).await;
     gate.open();
     assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));

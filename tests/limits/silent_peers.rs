@@ -53,7 +53,7 @@ async fn a_connection_with_an_authenticated_call_is_never_closed_for_another() {
     for _ in 0..ALL {
         strangers.push(FakeSwitch::connect(daemon.address()).await);
     }
-    // the oldest of the silent ones has given its place to this call, which was not the first to come
+    // the oldest silent connection was closed for this call, which was not the first to come
     assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OVERLOADED");
     gate.open();
     assert_eq!(call.await.unwrap().status(), "OK");
@@ -98,7 +98,7 @@ async fn one_peer_of_several_may_have_half_of_the_slots_by_default() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\n[limits]\ncalls = 1\npatience = 30\n", webhook.url("/"));
     let daemon = Daemon::with(&format!("{open}{hook}")).await;
     let address = ([127, 0, 0, 1], daemon.address().port()).into();
-    // one call, and 22 connections that have all their time: those beyond are refused soon
+    // one call, and 22 connections with their whole time: further ones are refused soon
     let mut strangers = Vec::new();
     for _ in 0..23 {
         strangers.push(FakeSwitch::connect(address).await);

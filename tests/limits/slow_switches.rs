@@ -113,6 +113,6 @@ async fn a_switch_that_never_reads_is_left() {
     let began = Instant::now();
     FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
     end.await.unwrap();
-    // five seconds for the question, five for the refusal
+    // five seconds for the challenge, five for the refusal
     assert!(began.elapsed() < 2 * PATIENCE + Duration::from_millis(10), "{:?}", began.elapsed());
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::full_backlog;
 use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, within_patience};
 
-/// One call with a timeout of one second, and how long it took.
+/// One call with a timeout of one second.
 async fn timed_out(url: &str) -> Ended {
     let hook =
         format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
@@ -72,7 +72,7 @@ async fn a_tls_handshake_that_never_ends_is_a_timeout() {
     });
     let reason = "the TLS handshake with the webhook was not complete within 1s";
     assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), reason);
-    // a handshake that was begun, and a connection that was closed
+    // the handshake was begun, and the connection was closed
     let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
     assert_eq!(hello.first(), Some(&22));
 }

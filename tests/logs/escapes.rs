@@ -12,7 +12,7 @@ const MISLEADING: [char; 14] = [
     '\u{2029}', '\u{202e}', '\u{2066}', '\u{2069}',
 ];
 
-/// All that is logged of calls whose every word, and whose webhook's answer, holds such characters.
+/// The log of calls with such characters in every value and in the answer of the webhook.
 async fn lines(format: Format) -> Vec<String> {
     let answer: String = MISLEADING.iter().collect();
     let webhook = FakeWebhook::start(move |_| Reply::text(format!("answer{answer}"))).await;

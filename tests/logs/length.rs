@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::{EVERY_FORMAT, logged};
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// A call of which a peer says so much wherever it has a choice.
+/// A call with long values in every place that the peer chooses.
 fn wordy(character: &str, times: usize) -> ChannelData {
     let much = character.repeat(times);
     ChannelData::new(SocketMode::Full, &format!("127.0.0.1:8084/{much}"))

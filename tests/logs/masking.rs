@@ -25,7 +25,7 @@ async fn everything(format: Format, filter: &str, more: &str) -> String {
     lines.concat()
 }
 
-/// The numbers of [`call`] and of the answer, by digits that are in no mask.
+/// The digits that a mask hides of the numbers in [`call`] and in the answer.
 const NUMBERS: [&str; 3] = ["1612345", "1207654", "1698765"];
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn many_refused_connections_leave_one_line() {
     assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
 }
 
-/// More than may be logged in a second, or in a few.
+/// More lines than the rate limit allows in a few seconds.
 const MANY: usize = 100;
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn webhook() -> FakeWebhook {
     .await
 }
 
-/// A hook for each way in which it answers, and one whose webhook is not there.
+/// A hook for each kind of answer, and one for a dead webhook.
 fn tables(webhook: &FakeWebhook) -> String {
     let hook = |(name, timeout)| {
         let url = webhook.url(&format!("/{name}"));

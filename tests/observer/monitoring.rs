@@ -22,7 +22,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// Runs promtool in the folder; what it said. It must succeed.
+/// Runs promtool in the folder. It must succeed.
 async fn promtool(arguments: &[&str], input: &str) {
     let mut command = Command::new("promtool");
     command.args(arguments).current_dir(folder()).kill_on_drop(true);
@@ -49,7 +49,7 @@ pub(super) async fn check_metrics(metrics: &str) {
     promtool(&["check", "metrics"], metrics).await;
 }
 
-/// Everything that can be counted, counted.
+/// Metrics in which every series exists.
 fn all() -> Metrics {
     let metrics = Metrics::default();
     metrics.calls_may_come([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
@@ -70,7 +70,7 @@ fn all() -> Metrics {
     metrics
 }
 
-/// The families that there are, and the series that Prometheus makes of them.
+/// The existing families, and the series that Prometheus makes of them.
 fn families() -> (BTreeSet<String>, BTreeSet<String>) {
     let rendered = all().render();
     let mut families = BTreeSet::new();
@@ -85,7 +85,7 @@ fn families() -> (BTreeSet<String>, BTreeSet<String>) {
     (families, series)
 }
 
-/// Every word of a text that could be a metric of ours.
+/// Every word of a text that could be one of the metrics.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("dialhook_")).map(ToOwned::to_owned).collect()
@@ -118,7 +118,7 @@ async fn the_alert_rules_pass_their_tests_in_promtool() {
     promtool(&["test", "rules", "alerts.test.yml"], "").await;
 }
 
-/// One that nothing can make fire only seems to watch.
+/// An alert that can never fire is useless.
 #[test]
 fn every_alert_has_a_test_in_which_it_fires() {
     let tests = text("alerts.test.yml");
@@ -152,7 +152,7 @@ fn the_series_of_the_rule_tests_exist_from_the_start() {
     let there: Vec<_> = rendered.lines().filter_map(|line| labels(line, "dialhook_calls_total")).collect();
     let rules = text("alerts.test.yml");
     let tested = rules.lines().filter_map(|line| labels(line, "- series: dialhook_calls_total"));
-    // the other one shows what would be if they were not
+    // the other test shows the effect of missing series
     let tested: Vec<_> = tested.filter(|labels| labels.contains(INSTANCE)).collect();
     assert!(tested.len() > 6, "{tested:?}");
     for mut labels in tested {
@@ -177,7 +177,7 @@ async fn the_dashboard_queries_only_existing_series() {
     let named = named(&queries.join(" "));
     assert!(named.is_subset(&series), "{:?}", named.difference(&series));
 
-    // as rules, promtool reads them too; what Grafana puts in is put in
+    // promtool reads the queries as rules; the variables of Grafana are filled in
     let mut expressions_only = Vec::new();
     expressions(&dashboard, &["expr"], &mut expressions_only);
     let rule = |(number, query): (usize, &&str)| {

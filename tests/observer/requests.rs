@@ -39,7 +39,7 @@ async fn retries_fallbacks_and_breakers_are_counted() {
     );
     for line in [
         format!("dialhook_breaker_opened_total{{to=\"{dead}\"}} 1"),
-        // the third call left the dead one alone
+        // the third call found the breaker of the dead URL open
         "dialhook_retries_total{hook=\"two\"} 2".to_owned(),
         "dialhook_fallbacks_total{hook=\"two\"} 3".to_owned(),
         "dialhook_request_duration_seconds_count{hook=\"two\"} 7".to_owned(),
@@ -66,7 +66,7 @@ async fn cache_hits_and_misses_are_counted() {
     let first = metrics(&daemon).await;
     assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"miss\"} 1\n"), "{first}");
     assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"hit\"} 1\n"), "{first}");
-    // one that is fresh, and the same for the time when there is none
+    // a fresh answer, and a stale one for the time without an answer
     assert_eq!(samples(&first, "dialhook_cache_entries"), ["dialhook_cache_entries 2"]);
     within_patience("an old answer", async {
         while webhook.received().len() < 2 {

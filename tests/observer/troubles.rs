@@ -62,7 +62,7 @@ async fn hears(said: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String 
     .await
 }
 
-/// Asks until this counter is not at zero any more.
+/// Reads the metrics until this counter is above zero.
 async fn counts(observer: SocketAddr, counter: &str) {
     within_patience(counter, async {
         loop {
@@ -80,7 +80,7 @@ async fn counts(observer: SocketAddr, counter: &str) {
 #[tokio::test]
 async fn connections_that_cannot_be_accepted_are_counted() {
     let mut daemon = Troubled::serve(256).await;
-    // so few from now on that there is none for anybody
+    // from now on there is no descriptor for a connection
     daemon.limit_open_files_to(3).await;
     let _stranger = TcpStream::connect(daemon.asterisk).await.unwrap();
     hears(&mut daemon.said, "cannot accept a connection").await;
@@ -91,7 +91,7 @@ async fn connections_that_cannot_be_accepted_are_counted() {
 #[tokio::test]
 async fn lost_log_lines_are_counted() {
     let Troubled { asterisk, observer, said, process: _process } = Troubled::serve(256).await;
-    // from now on every write is refused
+    // from now on every write fails
     drop(said);
     assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
     counts(observer, "dialhook_log_lines_lost_total").await;

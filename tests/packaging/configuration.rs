@@ -16,7 +16,7 @@ struct Commented {
     value: String,
 }
 
-/// Keys that mean nothing without others: those of the file, or lines of their own.
+/// Keys that need others: keys of the file, or further lines.
 const TOGETHER: [(&str, &[&str]); 5] = [
     ("certificate", &["key"]),
     ("key", &["certificate"]),

@@ -154,7 +154,7 @@ fn the_copyright_file_has_the_licences() {
     );
 }
 
-/// The package on a machine that is a folder, with tools that only take note of what they are told.
+/// The package on a fake machine: a folder, with tools that only record their command lines.
 struct Machine {
     folder: TempDir,
 }
@@ -162,7 +162,7 @@ struct Machine {
 const TOOLS: [&str; 3] = ["systemctl", "deb-systemd-helper", "deb-systemd-invoke"];
 
 impl Machine {
-    /// A machine on which what `fails` names (a pattern of sh) fails.
+    /// A machine on which the commands that match `fails` (a pattern of sh) fail.
     fn new(fails: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for place in ["tools", "root/var/lib/dpkg/info", "root/var/lib/dpkg/updates"] {
@@ -182,7 +182,7 @@ impl Machine {
         Self { folder }
     }
 
-    /// A command to which the tools of this machine are those that take note.
+    /// A command that finds the recording tools of this machine.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap();

@@ -44,7 +44,7 @@ impl Page {
         self.text(&format!("{}; the guides in {DOCUMENTATION}", pages.join(", ")));
     }
 
-    /// Adds roff as it is.
+    /// Adds raw roff.
     pub(super) fn add(&mut self, roff: &str) {
         self.0.push_str(roff);
     }

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStderr, Command};
 
 use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_patience};
 
-/// Two daemons and what stands before them. Dropping it kills them.
+/// Two daemons and the HAProxy before them. They are killed when it is dropped.
 pub(super) struct Deployment {
     /// The addresses for the switches: Asterisk, FreeSWITCH.
     pub(super) switches: [SocketAddr; 2],
@@ -72,7 +72,7 @@ pub(super) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan-examples/haproxy.cfg")
 }
 
-/// A daemon, and where it listens: for Asterisk, for FreeSWITCH, and its observer.
+/// A daemon, and its addresses for Asterisk, for FreeSWITCH and of its observer.
 async fn daemon(webhook: &FakeWebhook, path: &str) -> (FakeServiceManager, Service, [SocketAddr; 3]) {
     let manager = FakeServiceManager::new();
     manager.configure(&format!(

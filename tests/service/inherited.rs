@@ -11,7 +11,7 @@ use crate::util::{
     crm_hook, gated_webhook, good_webhook,
 };
 
-/// A manager that listens for both switches, and a configuration that wants just that.
+/// A service manager with listeners for both switches, and a configuration that uses them.
 fn manager_with(names: [&'static str; 2], more: &str) -> (FakeServiceManager, [SocketAddr; 2]) {
     let mut manager = FakeServiceManager::new();
     let addresses = names.map(|name| manager.listen(name));

@@ -52,7 +52,7 @@ async fn stopping_is_sent_before_the_last_call_is_finished() {
     daemon.signal("TERM").await;
     let notice = manager.hears("STOPPING=1").await;
     assert!(notice.contains("STATUS=finishing the calls in flight\n"), "{notice}");
-    // a daemon that finishes its calls is no stuck one
+    // a daemon that finishes its calls is not stuck
     manager.hears("WATCHDOG=1").await;
     gate.open();
     assert_eq!(call.await.unwrap().status(), "OK");

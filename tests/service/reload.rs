@@ -20,12 +20,12 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
-/// As [`Daemon`]s are configured, with these tables.
+/// The configuration of a [`Daemon`] with these tables.
 fn configuration(tables: &str) -> Result<Config, ConfigError> {
     parse(&format!("{LISTEN}{tables}"))
 }
 
-/// Connections that have told of their calls, and keep their places by not answering.
+/// Connections that have sent an environment and do not answer the challenge.
 async fn told_of_calls(daemon: &Daemon, count: usize) -> Vec<FakeSwitch> {
     let mut switches = Vec::new();
     for _ in 0..count {

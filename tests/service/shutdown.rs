@@ -12,7 +12,7 @@ fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeServiceManager {
     manager
 }
 
-/// A daemon that ends at once, and says so.
+/// Waits until the daemon has ended at once, and checks its log.
 async fn ends_at_once(daemon: Service) {
     let (status, log) = daemon.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
@@ -39,7 +39,7 @@ async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
     }
 }
 
-/// A daemon that was told to stop, and gives notice for longer than any test has patience.
+/// A daemon in its drain notice, which is longer than any test waits.
 async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
     let (_shut, webhook) = gated_webhook().await;
     let manager = manager(30, &webhook);

@@ -29,10 +29,10 @@ fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
 #[test]
 fn systemd_finds_no_fault_in_the_units() {
     let folder = units();
-    // the manual pages that they name are the package's, not this machine's
+    // the manual pages in the units come with the package and are not on this machine
     let (output, said) =
         systemd_analyze(&folder, &["verify", "--man=no", "./dialhook.service", "./dialhook.socket"]);
-    // what it does not understand it ignores, and says so
+    // it ignores unknown lines and reports them
     assert!(output.status.success() && !said.contains("dialhook."), "{said}");
 }
 

@@ -25,7 +25,7 @@ pub struct ChannelData {
 impl SocketMode {
     pub const ALL: [Self; 4] = [Self::None, Self::Full, Self::Async, Self::AsyncFull];
 
-    /// As the names of recordings have it.
+    /// The mode in the names of the recordings.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -50,14 +50,14 @@ impl SocketMode {
     }
 }
 
-/// A file beneath `tests/data/esl`.
+/// Reads a file below `tests/data/esl`.
 pub fn recording(name: &str) -> Vec<u8> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/esl").join(name);
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 impl ChannelData {
-    /// A call whose dialplan says `socket ADDRESS` and the words of this mode.
+    /// A call at `socket ADDRESS` with the words of this mode.
     pub fn new(mode: SocketMode, address: &str) -> Self {
         Self::recorded(&format!("{}.connect.txt", mode.name())).socket(mode, address)
     }
@@ -115,7 +115,7 @@ impl ChannelData {
         &self.variables
     }
 
-    /// Without this header.
+    /// Removes this header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| known != name.as_bytes());
@@ -151,7 +151,7 @@ impl ChannelData {
         applications.iter().any(|one| one.as_bytes() == application)
     }
 
-    /// False on a leg that was called.
+    /// True if the leg has a dialplan: a leg that was called has none.
     pub(super) fn has_dialplan(&self) -> bool {
         self.says(b"Channel-State") == b"CS_EXECUTE" && self.says(b"Other-Type") != b"originatee"
     }

@@ -37,7 +37,7 @@ impl Daemon {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
 
-    /// The same, where the configuration names other files beside this one.
+    /// The same, for a configuration that names other files beside this file.
     #[expect(clippy::unused_async, reason = "it needs a runtime: the task is spawned")]
     pub async fn with_file(configuration: &str, file: &Path) -> Self {
         let mut config = Config::parse(configuration, file).expect("a configuration without faults");
@@ -67,7 +67,7 @@ impl Daemon {
         self.freeswitch
     }
 
-    /// The listeners and what they share.
+    /// The server of this daemon.
     pub fn server(&self) -> &Server {
         &self.server
     }

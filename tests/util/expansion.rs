@@ -20,13 +20,13 @@ pub fn pass(text: &[u8]) -> Result<Vec<u8>, Expansion> {
     while let Some(&byte) = text.get(at) {
         let (next, behind_next) = (text.get(at + 1), text.get(at + 2));
         let taken = match (byte, next) {
-            // both go
+            // both are removed
             (b'\\', Some(b'\'')) => 2,
             (b'\\', Some(b'\\')) => {
                 kept.push(b'\\');
                 2
             }
-            // whatever follows: this dollar is spared, for this time
+            // this dollar sign is not expanded in this pass, whatever follows
             (b'\\', Some(b'$')) => {
                 kept.push(b'$');
                 if behind_next == Some(&b'$') { 3 } else { 2 }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_model_expands_as_a_real_freeswitch_was_seen_to_expand() {
-        // `facts/freeswitch.md`, 2.4 and 2.6
+        // as a real FreeSWITCH was seen to do
         for (text, expected) in [
             (&b"a\\\\b"[..], &b"a\\b"[..]),
             (b"a\\'b", b"ab"),

@@ -54,7 +54,7 @@ impl Says {
 }
 
 impl NameServer {
-    /// Says nothing yet.
+    /// Starts a name server that is silent so far.
     pub async fn start() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.expect("a network of one's own");
         let shared =
@@ -73,17 +73,17 @@ impl NameServer {
         Self { shared, _answering: AbortOnDropHandle::new(answering) }
     }
 
-    /// Says so from now on, and forgets what it was asked for.
+    /// Changes the answers, and forgets the earlier queries.
     pub fn says(&self, says: impl Fn(&str, &str, usize) -> Says + Send + 'static) {
         *self.shared.lock().expect("never poisoned") = Shared { says: Box::new(says), asked: Vec::new() };
     }
 
-    /// Knows these two for any name from now on.
+    /// Answers these two for every name from now on.
     pub fn knows(&self, ipv4: Says, ipv6: Says) {
         self.says(move |_, kind, _| if kind == "A" { ipv4.clone() } else { ipv6.clone() });
     }
 
-    /// The names that it was asked for, in order, each once.
+    /// The names in the queries, in order, each once.
     pub fn asked(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, _) in &self.shared.lock().expect("never poisoned").asked {
@@ -94,7 +94,7 @@ impl NameServer {
         names
     }
 
-    /// The types that it was asked for of this name, sorted.
+    /// The record types in the queries for this name, sorted.
     pub fn types(&self, name: &str) -> Vec<&'static str> {
         let shared = self.shared.lock().expect("never poisoned");
         let asked = shared.asked.iter().filter(|question| question.0 == name);

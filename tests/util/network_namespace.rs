@@ -15,7 +15,7 @@ pub fn isolated(test: &str) -> bool {
     isolated_with_environment(test, Vec::new)
 }
 
-/// The same; the process inside has these variables in its environment, which are asked for outside only.
+/// The same, with these environment variables. The closure runs outside the namespace only.
 pub fn isolated_with_environment(
     test: &str,
     environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>,
@@ -23,7 +23,7 @@ pub fn isolated_with_environment(
     isolated_with_files(test, &[("/etc/resolv.conf", "nameserver 127.0.0.1\n")], environment)
 }
 
-/// The same, where these files have these contents.
+/// The same, with these contents in these files.
 pub fn isolated_with_files(
     test: &str,
     files: &[(&str, &str)],
@@ -71,7 +71,7 @@ fn run(
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Brings the loopback interface up (`ip` is not everywhere), puts the files in place, runs the program.
+/// Brings the loopback interface up (`ip` is not installed everywhere), replaces the files, runs the program.
 const PREPARE: &str = "
 import fcntl, json, os, socket, struct, subprocess, sys, tempfile
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1

@@ -22,7 +22,7 @@ impl Asked {
         Self::with(address, format!("GET {path} HTTP/1.1\r\nHost: observer\r\n\r\n").as_bytes()).await
     }
 
-    /// These bytes, and what comes of them.
+    /// Sends these bytes, and reads the answer.
     pub async fn with(address: SocketAddr, request: &[u8]) -> Self {
         let mut stream = TcpStream::connect(address).await.expect("the observer listens");
         let _refused = stream.write_all(request).await;
@@ -32,7 +32,7 @@ impl Asked {
     /// Reads the answer from a connection on which the request was sent.
     pub async fn heard(mut stream: TcpStream) -> Self {
         let mut heard = Vec::new();
-        // a reset after the answer is as good as an end
+        // a reset after the answer counts as its end
         let _end = within_patience("the answer", stream.read_to_end(&mut heard)).await;
         let heard = String::from_utf8(heard).expect("an answer in UTF-8");
         let Some((head, body)) = heard.split_once("\r\n\r\n") else { return Self::default() };

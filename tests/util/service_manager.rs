@@ -38,14 +38,14 @@ impl FakeServiceManager {
         Self { folder, passed: Vec::new(), notices, environment: Vec::new() }
     }
 
-    /// Sets a variable for every daemon that starts now.
+    /// Sets an environment variable for every daemon that starts from now on.
     #[must_use]
     pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((name, value.into()));
         self
     }
 
-    /// Listens on a free port of this machine from now on, whether there is a daemon or not; two at most.
+    /// Listens on a free port from now on, with or without a daemon. There can be two listeners at most.
     pub fn listen(&mut self, name: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -53,7 +53,7 @@ impl FakeServiceManager {
         address
     }
 
-    /// Passes this on to every daemon that starts now, whatever it is.
+    /// Passes this descriptor to every daemon that starts from now on.
     pub fn pass(&mut self, name: &'static str, what: impl Into<OwnedFd>) {
         self.passed.push((name, what.into()));
     }
@@ -90,7 +90,7 @@ impl FakeServiceManager {
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let (tell, log) = unbounded_channel();
         tokio::spawn(async move {
-            // whoever logs must be read, also when nobody wants to know
+            // the log must always be read, or the daemon would block
             while let Ok(Some(line)) = lines.next_line().await {
                 let _nobody = tell.send(line);
             }
@@ -124,7 +124,7 @@ impl FakeServiceManager {
         Some(String::from_utf8_lossy(&notice[..length]).into_owned())
     }
 
-    /// Waits until a daemon says this, whatever else it says before; all that came with it.
+    /// Waits for a notice with this line, and returns the whole notice.
     pub async fn hears(&self, what: &str) -> String {
         loop {
             let heard = self.heard().await;
@@ -154,7 +154,7 @@ impl Service {
         }
     }
 
-    /// Waits for its end; the status, and the rest of the log.
+    /// Waits for its end. Returns the exit status and the rest of the log.
     pub async fn end(mut self) -> (ExitStatus, String) {
         let status = within_patience("the daemon's end", self.child.wait()).await.expect("a status");
         let mut rest = String::new();

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::within_patience;
 
-/// The environment of one call, and what the channel's variables and functions hold.
+/// The environment of one call, and the values of its variables and functions.
 #[derive(Debug, Clone)]
 pub struct Environment {
     lines: Vec<(String, Vec<u8>)>,
@@ -32,12 +32,12 @@ pub struct Ended {
     pub set: Vec<(String, String)>,
     /// True if the daemon said `failure`.
     pub failed: bool,
-    /// All that was heard after the question, as bytes.
+    /// All bytes from the daemon after the challenge.
     pub heard: Vec<u8>,
 }
 
 impl Environment {
-    /// A call on a Local channel with this in `agi_network_script`; without that line where it is empty.
+    /// A call on a Local channel with this `agi_network_script`. If it is empty, the line is left out.
     pub fn new(script: impl Into<Vec<u8>>) -> Self {
         let script = script.into();
         let request = [b"agi://127.0.0.1/", script.as_slice()].concat();
@@ -139,7 +139,7 @@ impl Environment {
         reply
     }
 
-    /// `OFFSET:LENGTH` of what the dialplan gave to `AGI()`, as far as Asterisk shows it.
+    /// The part `OFFSET:LENGTH` of the arguments of `AGI()`, up to the length that Asterisk shows.
     fn appdata(&self, place: &str) -> Vec<u8> {
         let given = |name: &str| name == "agi_request" || name.starts_with("agi_arg_");
         let given = self.lines.iter().filter(|(name, _)| given(name)).map(|(_, value)| value.as_slice());
@@ -159,7 +159,7 @@ fn uri_encode(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl FakeSwitch {
-    /// A connection on which nothing was said yet.
+    /// Connects and sends nothing yet.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the daemon listens");
         stream.set_nodelay(true).expect("an option that every system has");
@@ -183,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         Self { stream, read: Vec::new() }
     }
 
-    /// The whole conversation about one call.
+    /// Plays one call from its greeting to its end.
     pub async fn converse(mut self, environment: &Environment) -> Ended {
         match self.greet(environment).await {
             Ok(question) => Ended { question, ..self.obey().await },
@@ -191,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// Says the environment and answers the question, which it returns; nothing else may be heard so far.
+    /// Sends the environment, answers the challenge and returns the challenge.
     ///
     /// # Errors
     /// Returns everything that the daemon said if that was no challenge.
@@ -211,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// Hears the daemon's commands to the end of the stream, replies to each, and ends.
+    /// Reads the commands up to the end of the stream, replies to each, and ends the connection.
     pub async fn obey(mut self) -> Ended {
         let ended = Ended::of(self.hear_all().await);
         for _ in &ended.set {
@@ -221,13 +221,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         ended
     }
 
-    /// Says these bytes; that nobody listens any more shows in what is heard.
+    /// Sends these bytes. An error is ignored: it shows in the next read.
     pub async fn say(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
 
-    /// The next line without its line feed; nothing at the end of the stream.
+    /// The next line without its line feed; `None` at the end of the stream.
     pub async fn hear(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
@@ -242,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// All up to the end of the stream.
+    /// Reads up to the end of the stream.
     pub async fn hear_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
@@ -284,17 +284,17 @@ impl Ended {
         self.set.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// `WEBHOOK_STATUS`, or nothing at all.
+    /// `WEBHOOK_STATUS`, or an empty string.
     pub fn status(&self) -> &str {
         self.get("WEBHOOK_STATUS").unwrap_or_default()
     }
 
-    /// `WEBHOOK_CODE`, or nothing at all.
+    /// `WEBHOOK_CODE`, or an empty string.
     pub fn code(&self) -> &str {
         self.get("WEBHOOK_CODE").unwrap_or_default()
     }
 
-    /// `WEBHOOK_REASON`, or nothing at all.
+    /// `WEBHOOK_REASON`, or an empty string.
     pub fn reason(&self) -> &str {
         self.get("WEBHOOK_REASON").unwrap_or_default()
     }

@@ -28,7 +28,7 @@ pub struct FakeWebhook {
     _accepting: AbortOnDropHandle<()>,
 }
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     pub method: String,
@@ -70,12 +70,12 @@ impl Received {
 }
 
 impl FakeWebhook {
-    /// A webhook that answers each request so.
+    /// Starts a webhook that answers each request with this function.
     pub async fn start(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen("http", answer, |stream| async { Ok(stream) }).await
     }
 
-    /// One that answers each request with the next of these, and with the last of them for ever.
+    /// Starts a webhook that answers with these replies in turn, and then always with the last one.
     pub async fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
         let (replies, next) = (replies.into_iter().collect::<Vec<_>>(), AtomicUsize::new(0));
         Self::start(move |_| {
@@ -93,7 +93,7 @@ impl FakeWebhook {
         Self::start_tls_shy(0, tls, answer).await
     }
 
-    /// The same, but so many connections are reset before hands are shaken.
+    /// The same, but the first connections are reset before the TLS handshake.
     pub async fn start_tls_shy(
         resets: usize,
         tls: TlsAcceptor,
@@ -168,7 +168,7 @@ impl FakeWebhook {
         self.request(1).await
     }
 
-    /// Waits until so many requests have come, and gives the last of these.
+    /// Waits until so many requests have come, and returns the last of them.
     pub async fn request(&self, number: usize) -> Received {
         self.until("a request", |seen| seen.received.len() >= number).await;
         self.seen.borrow().received[number - 1].clone()
@@ -180,7 +180,7 @@ impl FakeWebhook {
         self.received()
     }
 
-    /// Waits until the client has closed the connection of a request that was not answered yet.
+    /// Waits until the client has closed a connection before it had its answer.
     pub async fn closed(&self) {
         self.until("the end of the connection", |seen| seen.closed >= 1).await;
     }

@@ -57,7 +57,7 @@ impl Ami {
             "Asterisk is not ready within {PATIENCE:?}:\n{}",
             process.log_tail()
         );
-        // Its own command line comes a moment after that event.
+        // Its command line is ready a moment after that event.
         while manager
             .request(&[("Action", "Command"), ("Command", "core show version")])
             .await
@@ -103,7 +103,7 @@ impl Ami {
     }
 }
 
-/// Reads the manager's messages until the connection ends, and hands each to whom it concerns.
+/// Reads messages until the connection ends, and sends each to its receiver.
 async fn dispatch(socket: OwnedReadHalf, listeners: Listeners) {
     let mut lines = BufReader::new(socket);
     let mut message = Message::default();
@@ -153,7 +153,7 @@ impl Message {
     }
 }
 
-/// Undoes what Asterisk does to the value of a `VarSet` event (`main/utils.c`, `ast_escape_c`).
+/// Decodes the value of a `VarSet` event (`main/utils.c`, `ast_escape_c`).
 pub(super) fn unescape(value: &[u8]) -> Vec<u8> {
     let mut bytes = value.iter().copied();
     let mut plain = Vec::with_capacity(value.len());

@@ -90,7 +90,7 @@ fn manager_port() -> u16 {
     panic!("no port of 127.0.0.1 from 20000 to 29999 is free");
 }
 
-/// The files that every Asterisk of ours has.
+/// The configuration files of every Asterisk in the tests.
 fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&'static str, String)> {
     let dir = state.path().display();
     let mut asterisk = String::from("[directories]\n");
@@ -120,7 +120,7 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
         ("indications.conf", "[general]\ncountry = us\n[us]\ndescription = -\nring = 440+480/2000,0/4000\n"),
         ("cdr.conf", "[general]\nenable = no\n"),
         ("cel.conf", "[general]\nenable = no\n"),
-        // Their absence would stand in the log as an error.
+        // Without them the log has errors.
         ("acl.conf", ""),
         ("ccss.conf", ""),
         ("features.conf", ""),
@@ -130,7 +130,7 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
     made.into_iter().chain(fixed.map(|(name, text)| (name, text.to_owned()))).collect()
 }
 
-/// A word that no other Asterisk's manager knows: whoever answers to it is ours.
+/// A password that no other Asterisk knows: the one that accepts it is this test's own.
 pub(super) fn secret(state: &TempDir) -> String {
     state.path().file_name().expect("it has a name").to_string_lossy().replace('.', "")
 }

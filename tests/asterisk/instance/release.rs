@@ -14,10 +14,10 @@ pub enum Release {
 }
 
 impl Release {
-    /// Both, for tests that must hold on either.
+    /// Both releases.
     pub const ALL: [Release; 2] = [Release::V22, Release::V16];
 
-    /// The number by which people, and `tests/asterisk/fetch`, know it.
+    /// The number of the release, also for `tests/asterisk/fetch`.
     pub fn number(self) -> &'static str {
         match self {
             Release::V22 => "22",

@@ -39,7 +39,7 @@ async fn a_call_that_has_connected_but_sent_no_data_yet_finishes() {
     let webhook = good_webhook().await;
     for mode in SocketMode::ALL {
         let daemon = daemon_for(&webhook, "").await;
-        // in the kernel's queue at the latest
+        // the connection is at least in the kernel's queue
         let freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
         let stopping = tokio::spawn(daemon.stop());
         let given_back = freeswitch.converse().await;
@@ -54,7 +54,7 @@ async fn a_call_that_waits_for_a_slot_is_served_and_finishes() {
     let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
     let channel = call(&daemon, SocketMode::Async, "/crm");
     let mut strangers = Vec::new();
-    // the other listener keeps the last place for itself
+    // the last connection is reserved for the other listener
     for _ in 0..101 {
         let mut stranger = FakeFreeSwitch::connect(daemon.freeswitch(), channel.clone()).await;
         stranger.expect_connect().await;

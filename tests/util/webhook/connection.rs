@@ -88,20 +88,20 @@ async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy>
     }
 }
 
-/// Between two drops.
+/// The time between two bytes of [`Reply::Drip`].
 const DRIP: Duration = Duration::from_millis(20);
 
-/// Awaits this unless the client closes the connection before.
+/// Waits for this, or until the client closes the connection.
 async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<EndedBy> {
     let mut byte = [0];
     tokio::select! {
         () = coming => None,
-        // a client that says more before it was answered is not ours
+        // our client sends nothing more before it has its answer
         _ = stream.read(&mut byte) => Some(EndedBy::Client),
     }
 }
 
-/// The next request; nothing at the end of the stream.
+/// The next request; `None` at the end of the stream.
 async fn request<S: Connection>(stream: &mut S, read: &mut Vec<u8>) -> io::Result<Option<Received>> {
     let head_end = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
