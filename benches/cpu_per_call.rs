@@ -1,9 +1,9 @@
 //! CPU of `dialhook serve` per call: one POST on a kept-alive connection, the log at `info` into a file.
 //!
 //! `cargo bench --bench cpu_per_call` plays calls against the release build as a child process and reads that
-//! process's own CPU time from `/proc`, so that the driver's work does not count. Rounds of two kinds alternate
-//! (calls one after another, and 50 at once); the median and the range of each are printed. For comparison only: a
-//! machine under other load gives other numbers.
+//! process's own CPU time from `/proc`, so that the driver's work does not count. Rounds of two kinds
+//! alternate (calls one after another, and 50 at once); the median and the range of each are printed. For
+//! comparison only: a machine under other load gives other numbers.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
 

@@ -1,9 +1,11 @@
-//! How long a call waits for a webhook that misbehaves, and how long the calls of another hook wait meanwhile.
+//! The wait of a call for a webhook that misbehaves, and the wait of calls of another hook
+//! meanwhile.
 //!
-//! `cargo bench --bench longest_wait` plays calls of Asterisk against the release build. For each way to misbehave there is
-//! a webhook, and a hook with a timeout of 1 s and no breaker; ten calls ask it one after the other, while fifty calls a
-//! second ask a webhook that answers at once. The contract (timeout + 50 ms) is about the first two columns; the third
-//! says what one bad webhook costs everybody else. For comparison only: the webhooks work on the same machine.
+//! `cargo bench --bench longest_wait` plays calls of Asterisk against the release build. For each way to
+//! misbehave there is a webhook, and a hook with a timeout of 1 s and no breaker; ten calls ask it one after
+//! the other, while fifty calls a second ask a webhook that answers at once. The contract (timeout + 50 ms)
+//! is about the first two columns; the third says what one bad webhook costs everybody else. For comparison
+//! only: the webhooks work on the same machine.
 
 #![expect(
     clippy::unwrap_used,
@@ -98,7 +100,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// How long a call waited, and what it heard.
+/// The wait of a call, and its status.
 async fn call(address: SocketAddr, hook: &str) -> (Duration, String) {
     let began = Instant::now();
     let ended = FakeSwitch::call(address, Environment::new(hook)).await;

@@ -1,10 +1,11 @@
 //! Calls that are lost while `dialhook serve` is restarted and reloaded: there must be none.
 //!
-//! `cargo bench --bench lost_calls` plays 200 calls a second, of both switches, against listeners that are passed on as
-//! systemd does with `dialhook.socket`, and meanwhile stops and starts the release build 100 times and reloads it 100 times,
-//! the configuration changing each time. It counts the calls that were refused, those that ended without a status, and
-//! those that heard of two configurations, and those that did not hear `OK`, and ends with status 1 if there are any. The longest wait says what a restart
-//! costs a call: the time until the calls in flight are finished, and that of a start.
+//! `cargo bench --bench lost_calls` plays 200 calls a second, of both switches, against listeners that are
+//! passed on as systemd does with `dialhook.socket`, and meanwhile stops and starts the release build 100
+//! times and reloads it 100 times, the configuration changing each time. It counts the calls that were
+//! refused, those that ended without a status, and those that heard of two configurations, and those that did
+//! not hear `OK`, and ends with status 1 if there are any. The longest wait says what a restart costs a call:
+//! the time until the calls in flight are finished, and that of a start.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,22 +46,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel_data::{ChannelData, SocketMode};
 use crate::freeswitch::{CallState, FakeFreeSwitch};
-use crate::service_manager::FakeManager;
+use crate::service_manager::FakeServiceManager;
 use crate::switch::{Environment, FakeSwitch};
 
 const RESTARTS: usize = 100;
 const RELOADS: usize = 100;
 const BETWEEN_CALLS: Duration = Duration::from_millis(5);
 
-/// How long the webhook thinks: every tenth time, and otherwise.
+/// The time until the webhook answers: every tenth time, and otherwise.
 const THINKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(5)];
 
-/// The name of the hook's variable, in turn: a call must hear of one of them.
+/// The two names of the hook's variable: each call must set one of them.
 const VARIABLES: [&str; 2] = ["CRM", "ROUTE"];
 
-/// What became of one call.
+/// The end of one call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum CallEnd {
     Refused(io::ErrorKind),
     /// The stream ended, or FreeSWITCH's call is stuck.
     NoStatus,
@@ -72,7 +73,7 @@ enum Fate {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let webhook = webhook().await;
-    let mut manager = FakeManager::new();
+    let mut manager = FakeServiceManager::new();
     let addresses = ["asterisk", "freeswitch"].map(|name| manager.listen(name));
     let configure = |round: usize| {
         let [asterisk, freeswitch] = addresses;
@@ -106,14 +107,14 @@ async fn main() -> ExitCode {
     }
     stop.cancel();
     let took = began.elapsed();
-    let fates = calls.await.unwrap();
+    let ends = calls.await.unwrap();
     daemon.signal("TERM").await;
     daemon.end().await;
-    report(&fates, took)
+    report(&ends, took)
 }
 
 /// Calls at an even pace, whatever becomes of those before, until it is stopped.
-async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) -> Vec<(Fate, Duration)> {
+async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) -> Vec<(CallEnd, Duration)> {
     let (mut calls, mut pace) = (JoinSet::new(), interval(BETWEEN_CALLS));
     let mut number = 0;
     while stop.run_until_cancelled(pace.tick()).await.is_some() {
@@ -124,32 +125,32 @@ async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) 
         };
         number += 1;
     }
-    let mut fates = Vec::new();
+    let mut ends = Vec::new();
     while let Some(ended) = calls.join_next().await {
         // a switch panics where it does not hear what it must
-        fates.push(ended.unwrap_or((Fate::NoStatus, Duration::ZERO)));
+        ends.push(ended.unwrap_or((CallEnd::NoStatus, Duration::ZERO)));
     }
-    fates
+    ends
 }
 
-async fn timed(call: impl Future<Output = Fate>) -> (Fate, Duration) {
+async fn timed(call: impl Future<Output = CallEnd>) -> (CallEnd, Duration) {
     let began = Instant::now();
     (call.await, began.elapsed())
 }
 
-async fn asterisk_call(address: SocketAddr) -> Fate {
+async fn asterisk_call(address: SocketAddr) -> CallEnd {
     let stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
-        Err(error) => return Fate::Refused(error.kind()),
+        Err(error) => return CallEnd::Refused(error.kind()),
     };
     let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
     fate(ended.status(), VARIABLES.map(|name| ended.get(name)))
 }
 
-async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> Fate {
+async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
     let stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
-        Err(error) => return Fate::Refused(error.kind()),
+        Err(error) => return CallEnd::Refused(error.kind()),
     };
     let channel = ChannelData::new(mode, &format!("{address}/crm"));
     let ended = FakeFreeSwitch::over(stream, channel).converse().await;
@@ -163,33 +164,33 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> Fate {
         | CallState::StuckInReset
         | CallState::Elsewhere
         | CallState::Unparked
-        | CallState::HungUp => Fate::NoStatus,
+        | CallState::HungUp => CallEnd::NoStatus,
     }
 }
 
-fn fate(status: &str, heard: [Option<&str>; 2]) -> Fate {
+fn fate(status: &str, heard: [Option<&str>; 2]) -> CallEnd {
     match (status, heard) {
-        ("", _) => Fate::NoStatus,
-        (status, [Some(_), None] | [None, Some(_)]) => Fate::Status(status.to_owned()),
-        (_, _) => Fate::Mixed,
+        ("", _) => CallEnd::NoStatus,
+        (status, [Some(_), None] | [None, Some(_)]) => CallEnd::Status(status.to_owned()),
+        (_, _) => CallEnd::Mixed,
     }
 }
 
-fn report(fates: &[(Fate, Duration)], took: Duration) -> ExitCode {
+fn report(ends: &[(CallEnd, Duration)], took: Duration) -> ExitCode {
     let mut counts = BTreeMap::<_, usize>::new();
-    for (fate, _) in fates {
+    for (fate, _) in ends {
         *counts.entry(fate).or_default() += 1;
     }
-    let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|(fate, _)| wanted(fate)).count();
-    let refused = count(|fate| matches!(fate, Fate::Refused(_)));
-    let no_status = count(|fate| matches!(fate, Fate::NoStatus));
-    let mixed = count(|fate| matches!(fate, Fate::Mixed));
-    let not_ok = count(|fate| matches!(fate, Fate::Status(status) if status != "OK"));
-    let mut waits: Vec<_> = fates.iter().map(|(_, wait)| wait.as_millis()).collect();
+    let count = |wanted: fn(&CallEnd) -> bool| ends.iter().filter(|(fate, _)| wanted(fate)).count();
+    let refused = count(|fate| matches!(fate, CallEnd::Refused(_)));
+    let no_status = count(|fate| matches!(fate, CallEnd::NoStatus));
+    let mixed = count(|fate| matches!(fate, CallEnd::Mixed));
+    let not_ok = count(|fate| matches!(fate, CallEnd::Status(status) if status != "OK"));
+    let mut waits: Vec<_> = ends.iter().map(|(_, wait)| wait.as_millis()).collect();
     waits.sort_unstable();
     println!("machine            {} cores, {} MiB", std::thread::available_parallelism().unwrap(), memory());
     println!("restarts, reloads  {RESTARTS}, {RELOADS} in {:.1} s", took.as_secs_f64());
-    println!("calls              {}, {:.0} a second", fates.len(), fates.len() as f64 / took.as_secs_f64());
+    println!("calls              {}, {:.0} a second", ends.len(), ends.len() as f64 / took.as_secs_f64());
     println!("refused            {refused}");
     println!("without a status   {no_status}");
     println!("two configurations {mixed}");

@@ -1,21 +1,21 @@
-//! FastAGI on the wire.
+//! Owner: switch/agi. FastAGI on the wire: sessions that are recorded, forged or broken.
 
 /// The final commands.
 mod farewell;
-/// Lines that a caller adds to the environment.
+/// Callers who forge lines of the environment.
 mod forged;
-/// Recorded sessions, played whole and in pieces.
+/// Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
 mod recorded;
-/// Conversations from files, played back.
+/// Plays a session from a file; its format is in `tests/data/agi/README.md`.
 mod transcript;
-/// What a caller withholds.
+/// Callers of Asterisk who withhold their number or their name.
 mod withheld;
 
 use tokio::io::AsyncReadExt;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Reply};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, gated_webhook};
 
-/// Says this and shows that it is refused; a question may have come before.
+/// Sends this, and checks that it is refused. A challenge may have come before.
 async fn refused(daemon: &Daemon, said: &[u8], what: &str) {
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.say(said).await;
@@ -59,7 +59,7 @@ async fn a_forged_environment_that_hangs_up_is_refused() {
 }
 
 #[tokio::test]
-async fn a_question_that_one_line_follows_is_not_proved_by_the_true_reply_behind_it() {
+async fn a_true_reply_behind_another_line_does_not_authenticate_the_call() {
     let daemon = Daemon::start("").await;
     let environment = Environment::new("webhook");
     let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -70,7 +70,7 @@ async fn a_question_that_one_line_follows_is_not_proved_by_the_true_reply_behind
 }
 
 #[tokio::test]
-async fn what_is_no_environment_is_refused() {
+async fn a_text_that_is_no_environment_is_refused() {
     let daemon = Daemon::start("").await;
     let ordinary = String::from_utf8(Environment::new("crm").bytes()).unwrap();
     for other in [
@@ -142,20 +142,20 @@ async fn a_colon_in_a_name_is_part_of_the_name() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_during_the_proof_is_not_asked_for() {
+async fn a_hangup_during_the_challenge_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.say(&Environment::new("crm").bytes()).await;
     switch.hear().await.expect("a question");
     switch.say(b"HANGUP\n").await;
-    // nobody can tell this one from a forged one
+    // the daemon cannot distinguish this call from a forged one
     assert_eq!(switch.hear_all().await, b"failure\n");
     assert_eq!(webhook.connections(), 0);
 }
 
 #[tokio::test]
-async fn an_unasked_word_during_the_request_ends_it() {
+async fn an_unexpected_message_during_the_request_ends_the_call() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"))).await;
     for word in ["200 result=1\n", "agi_arg_1: x\n", "\n"] {
@@ -168,8 +168,8 @@ async fn an_unasked_word_during_the_request_ends_it() {
 }
 
 #[tokio::test]
-async fn half_a_line_during_the_request_is_waited_for() {
-    let (gate, webhook) = gated("sales").await;
+async fn half_a_line_during_the_request_does_not_end_the_call() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -182,14 +182,8 @@ async fn half_a_line_during_the_request_is_waited_for() {
     switch.say(b"UP\n200 result=1\n").await;
 }
 
-async fn gated(answer: &'static str) -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text(answer).after(&kept)).await)
-}
-
 #[tokio::test]
-async fn nobody_hears_of_a_call_whose_environment_is_cut_short() {
+async fn an_environment_that_is_cut_short_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
     let block = Environment::new("crm").bytes();

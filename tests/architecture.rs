@@ -1,99 +1,130 @@
-//! The doors between the rooms: who may import whom, and where each outside library has its one address.
-//!
-//! Reads the sources as text. Tests within a file may import what they like.
+//! Owner: the program. The dependencies between modules, the places of outside libraries, and the size of
+//! files.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+/// The source files, and the modules that they import.
+pub(crate) mod sources;
 
-/// A room and the rooms that it may import. A room's parts (`switch/…`) belong to it unless they are listed.
-const DOORS: [(&str, &[&str]); 25] = [
-    ("redact", &[]),
-    ("variable", &["redact"]),
-    ("daemon", &["config", "hook", "log", "metrics", "slots", "webhook"]),
-    ("nonce", &[]),
-    ("slots", &[]),
-    ("files", &[]),
-    ("duration", &[]),
-    ("call", &["variable"]),
-    ("tls", &[]),
-    ("hook", &["call", "duration", "redact", "tls", "variable"]),
-    ("switch", &["call", "variable"]),
-    ("switch/agi", &["switch", "call", "variable"]),
-    ("switch/esl", &["switch", "call", "variable"]),
-    ("webhook", &["call", "files", "hook", "metrics", "tls"]),
-    ("config", &["call", "duration", "files", "hook", "switch", "tls", "variable"]),
-    ("dialplan", &["call", "redact", "switch", "variable"]),
-    ("log", &["call"]),
-    ("notify", &[]),
-    ("metrics", &["call", "hook"]),
-    ("observer", &["config", "log", "metrics"]),
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::sources::{Source, parent, sources};
+
+/// Each module from the top down, and the modules that it may import. They stand further down in this table.
+///
+/// A sub-module without a row belongs to its parent. A sub-module with a row may import its parent too, and
+/// the parent all of its sub-modules.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("lib", &[]),
+    ("main", &["cli"]),
     (
-        "session",
+        "cli",
         &[
-            "call", "config", "daemon", "hook", "slots", "log", "metrics", "switch", "variable", "webhook",
-            "nonce",
+            "server",
+            "session",
+            "webhook",
+            "config",
+            "dialplan",
+            "switch",
+            "switch/agi",
+            "switch/esl",
+            "hook",
+            "log",
+            "files",
+            "notify",
+            "call",
+            "variable",
+            "redact",
         ],
     ),
     (
         "server",
         &[
-            "call", "config", "daemon", "session", "slots", "log", "metrics", "observer", "switch",
-            "webhook", "nonce",
+            "session",
+            "observer",
+            "webhook",
+            "metrics",
+            "config",
+            "switch",
+            "switch/agi",
+            "switch/esl",
+            "log",
+            "slots",
+            "nonce",
+            "call",
         ],
     ),
     (
-        "cli",
-        &[
-            "call", "config", "dialplan", "files", "hook", "log", "notify", "redact", "server", "session",
-            "switch", "variable", "webhook",
-        ],
+        "session",
+        &["webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce", "call", "variable"],
     ),
-    ("lib", &[]),
-    ("main", &["cli"]),
+    ("observer", &["metrics", "config", "log"]),
+    ("webhook", &["metrics", "hook", "tls"]),
+    ("webhook/client", &["hook", "files", "tls"]),
+    ("webhook/endpoint", &["metrics", "hook"]),
+    ("webhook/cache", &["hook"]),
+    ("metrics", &["hook", "call"]),
+    ("config", &["switch/agi", "switch/esl", "hook", "files", "tls", "call", "variable"]),
+    ("config/raw", &["hook"]),
+    ("dialplan", &["switch/esl", "call", "variable", "redact"]),
+    ("switch", &["call", "variable"]),
+    ("switch/agi", &["call", "variable"]),
+    ("switch/esl", &["call", "variable"]),
+    ("hook", &["tls", "call", "variable", "redact"]),
+    ("hook/request", &["call", "variable", "redact"]),
+    ("hook/answer", &["variable"]),
+    ("log", &["call"]),
+    ("slots", &[]),
+    ("nonce", &[]),
+    ("files", &[]),
+    ("notify", &[]),
+    ("tls", &[]),
+    ("call", &["variable"]),
+    ("variable", &["redact"]),
+    ("redact", &[]),
 ];
 
-/// Outside libraries, and the only rooms that may name them.
-const ADDRESSES: [(&str, &[&str]); 23] = [
-    ("nom", &["switch/agi", "switch/esl"]),
-    ("reqwest", &["webhook"]),
-    ("rustls", &["tls", "webhook"]),
-    ("ring", &["hook", "tls"]),
-    ("base64", &["config", "hook"]),
-    ("encoding_rs", &["hook"]),
-    ("icu_properties", &["hook"]),
-    ("moka", &["webhook"]),
-    ("hickory_resolver", &["webhook"]),
-    ("hyper", &["webhook", "observer", "cli"]),
-    ("toml", &["config"]),
-    ("tokio::net", &["server", "observer", "cli", "webhook"]),
-    ("tokio", &["switch", "webhook", "session", "slots", "server", "observer", "cli", "notify"]),
-    ("prometheus", &["metrics"]),
+/// Each outside library that has places of its own, and the modules that may name it.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("base64", &["config/hooks", "hook/request"]),
     ("clap", &["cli"]),
+    ("encoding_rs", &["hook/answer"]),
     ("getrandom", &["nonce"]),
-    ("roxmltree", &["dialplan"]),
+    ("hickory_resolver", &["webhook/client"]),
+    ("hyper", &["cli/demo", "observer", "webhook/client"]),
+    ("icu_properties", &["hook/answer"]),
+    ("ipnet", &["config"]),
     ("listenfd", &["notify"]),
-    ("rlimit", &["cli", "server", "webhook"]),
+    ("moka", &["webhook/cache"]),
+    ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),
+    ("prometheus", &["metrics"]),
+    ("reqwest", &["webhook"]),
+    ("ring", &["hook", "tls"]),
+    ("rlimit", &["cli", "server", "webhook/client"]),
+    ("roxmltree", &["dialplan/freeswitch"]),
+    ("rustls", &["tls", "webhook/client"]),
     ("sd_notify", &["notify"]),
     ("socket2", &["notify"]),
-    ("tracing_subscriber", &["log"]),
+    ("tokio", &["cli", "notify", "observer", "server", "session", "slots", "switch", "webhook"]),
+    ("tokio::net", &["cli", "observer", "server", "webhook/client"]),
+    ("toml", &["config"]),
     ("tracing_appender", &["log"]),
+    ("tracing_subscriber", &["log"]),
 ];
 
+const LONGEST_FILE: usize = 400;
+const LONGEST_MEDIAN: usize = 200;
+
 #[test]
-fn every_room_imports_only_through_its_doors() {
+fn every_module_imports_only_what_it_may() {
     let mut wrong = Vec::new();
-    for (room, file, line) in lines() {
-        let doors = DOORS.iter().find(|(name, _)| *name == room).map(|(_, doors)| *doors);
-        let doors =
-            doors.unwrap_or_else(|| panic!("{file}: the room {room} is not in the plan; add it to DOORS"));
-        for other in DOORS.iter().map(|(name, _)| name.rsplit('/').next().unwrap()) {
-            let named =
-                line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{other};"));
-            let inside = room == other
-                || room.starts_with(&format!("{other}/"))
-                || room.ends_with(&format!("/{other}"));
-            if named && !inside && !doors.contains(&other) {
-                wrong.push(format!("{file}: {room} has no door to {other}: {line}"));
+    for source in sources() {
+        let module = listed(&source.module);
+        let module = module.unwrap_or_else(|| panic!("{}: add a row to MAY_IMPORT", source.file));
+        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == module).unwrap();
+        for import in source.imports() {
+            let Some(imported) = listed(&import) else { continue };
+            let is_family = imported == module || parent(imported) == module || parent(module) == imported;
+            if !is_family && !allowed.contains(&imported) {
+                wrong.push(format!("src/{}: {module} must not import {imported}", source.file));
             }
         }
     }
@@ -101,16 +132,43 @@ fn every_room_imports_only_through_its_doors() {
 }
 
 #[test]
-fn every_library_has_its_address() {
+fn every_allowed_import_points_downwards() {
+    let row = |module: &str| MAY_IMPORT.iter().position(|(name, _)| *name == module);
+    for (module, allowed) in MAY_IMPORT {
+        for import in *allowed {
+            assert!(row(import) > row(module), "{module} may import {import}, which has no row further down");
+        }
+    }
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let mut imports = Graph::default();
+    for source in sources() {
+        for import in source.imports() {
+            add_import(&mut imports, &source, &import);
+        }
+    }
+    assert!(imports.len() > 10, "{imports:?}");
+    for module in imports.keys() {
+        if let Some(circle) = circle(&imports, module, module, &mut BTreeSet::new()) {
+            panic!("modules import each other in a circle: {}", circle.join(" -> "));
+        }
+    }
+}
+
+#[test]
+fn every_outside_library_is_named_in_its_own_places_only() {
     let mut wrong = Vec::new();
-    for (room, file, line) in lines() {
-        for (library, rooms) in ADDRESSES {
-            let path = format!("{library}::");
-            let starts =
-                |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
-            let named = line.match_indices(&path).any(|(at, _)| starts(&line[..at]));
-            if named && !rooms.contains(&room.as_str()) {
-                wrong.push(format!("{file}: {library} does not live in {room}: {line}"));
+    for source in sources() {
+        for (library, places) in LIBRARIES {
+            let is_place = places.iter().any(|place| is_below(&source.module, place));
+            if !is_place && names(&source.code, library) {
+                wrong.push(format!(
+                    "src/{}: names {library}, which belongs to {}",
+                    source.file,
+                    places.join(", ")
+                ));
             }
         }
     }
@@ -118,53 +176,78 @@ fn every_library_has_its_address() {
 }
 
 #[test]
-fn no_room_outgrows_its_walls() {
-    for (path, text) in sources() {
-        let lines = before_tests(&text).count();
-        assert!(
-            lines <= 400,
-            "{} has {lines} lines without its tests: look for two ideas in it",
-            path.display()
-        );
-    }
+fn no_source_file_is_longer_than_400_lines_and_half_of_them_are_at_most_200() {
+    let mut lengths: Vec<_> = sources().into_iter().map(|source| (source.lines, source.file)).collect();
+    lengths.sort();
+    let (median, _) = lengths[lengths.len() / 2];
+    assert!(median <= LONGEST_MEDIAN, "the median is {median} lines");
+    let long: Vec<_> = lengths.iter().filter(|(lines, _)| *lines > LONGEST_FILE).collect();
+    assert!(long.is_empty(), "find the two ideas in each of these files: {long:?}");
 }
 
-/// Every line of code with its room and file; comments and tests left out.
-fn lines() -> Vec<(String, String, String)> {
-    let mut all = Vec::new();
-    for (path, text) in sources() {
-        let name = path.with_extension("").to_string_lossy().into_owned();
-        let room = match ["switch/agi", "switch/esl"].iter().find(|room| name.starts_with(*room)) {
-            Some(dialect) => (*dialect).to_owned(),
-            None => name.split('/').next().unwrap().to_owned(),
-        };
-        let code = before_tests(&text).map(str::trim).filter(|line| !line.starts_with("//"));
-        all.extend(code.map(|line| (room.clone(), path.display().to_string(), line.to_owned())));
-    }
-    assert!(all.len() > 1000, "the sources were not found");
-    all
-}
+/// Each module, and the modules that it imports.
+type Graph = BTreeMap<String, BTreeSet<String>>;
 
-fn before_tests(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().take_while(|line| *line != "#[cfg(test)]")
-}
-
-/// Every source file with its path below `src`; files that hold only tests left out.
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs")
-                && path.file_name().is_some_and(|n| n != "tests.rs")
-            {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path.strip_prefix(&root).unwrap().to_owned(), text));
-            }
+/// Adds an import to the graph as one between two modules with the same parent: `webhook/cache` importing
+/// `hook/answer` is `webhook -> hook`, and `hook/policy` importing `hook/step` is `hook/policy -> hook/step`.
+fn add_import(imports: &mut Graph, source: &Source, import: &str) {
+    let importing: Vec<_> = source.module.split('/').collect();
+    let imported: Vec<_> = import.split('/').collect();
+    let shared = importing.iter().zip(&imported).take_while(|(one, other)| one == other).count();
+    if shared < importing.len() && shared < imported.len() {
+        let target = imported[..=shared].join("/");
+        // a function or a constant of the parent is no module
+        if shared == 0 || is_module(&target) {
+            imports.entry(importing[..=shared].join("/")).or_default().insert(target);
         }
     }
-    files
+}
+
+fn is_module(path: &str) -> bool {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(format!("{path}.rs")).exists()
+}
+
+/// The modules on a way from `from` to `goal`, both included; `None` if no imports lead there.
+fn circle(imports: &Graph, goal: &str, from: &str, seen: &mut BTreeSet<String>) -> Option<Vec<String>> {
+    for next in imports.get(from).into_iter().flatten() {
+        if next == goal {
+            return Some(vec![from.to_owned(), goal.to_owned()]);
+        }
+        if seen.insert(next.clone())
+            && let Some(mut rest) = circle(imports, goal, next, seen)
+        {
+            rest.insert(0, from.to_owned());
+            return Some(rest);
+        }
+    }
+    None
+}
+
+/// The module with a row in the table that this path belongs to: itself, or the nearest one above.
+fn listed(path: &str) -> Option<&'static str> {
+    let rows = MAY_IMPORT.iter().map(|(name, _)| *name);
+    rows.filter(|name| is_below(path, name)).max_by_key(|name| name.len())
+}
+
+fn is_below(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// True if the code names a path that begins with this library.
+fn names(code: &str, library: &str) -> bool {
+    let path = format!("{library}::");
+    code.match_indices(&path).any(|(at, _)| {
+        !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+    })
+}
+
+#[test]
+fn a_circle_is_found_and_named() {
+    let edges = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
+    let mut imports = Graph::default();
+    for (from, to) in edges {
+        imports.entry(from.to_owned()).or_default().insert(to.to_owned());
+    }
+    assert_eq!(circle(&imports, "a", "a", &mut BTreeSet::new()).unwrap(), ["a", "b", "c", "a"]);
+    assert_eq!(circle(&imports, "d", "d", &mut BTreeSet::new()), None);
 }

@@ -1,28 +1,28 @@
-//! Calls of a real Asterisk, in the newest release and in the oldest that we care for.
+//! Owner: the program. Calls of a real Asterisk, in the newest release and in the oldest that we support.
 //!
-//! Every test here goes through [`releases`]: where a release cannot be had, that is said and not passed over.
+//! Every test goes through [`on_each_release`]. If a release cannot be had, the test run says so.
 
-/// Many calls, hangups in the middle, and the daemon's end.
+/// Many calls at once, hangups and the shutdown of the daemon.
 mod calls;
-/// The dialplan examples, as they are.
+/// The dialplan examples for Asterisk, each file whole.
 mod examples;
-/// A word means nothing but itself, and an attack is none.
+/// An answer of `accept = "word"` means only itself wherever a dialplan of Asterisk uses it.
 mod injections;
-/// The Asterisk itself.
+/// A real Asterisk for one test.
 pub mod instance;
-/// Children of a test: our own program, the examples' webhook server.
+/// A child process of a test.
 pub mod program;
-/// The recipes of docs/.
+/// The recipes of docs/recipes.md on a real Asterisk.
 mod recipes;
-/// What a webhook hears of a call, and of no forged one.
+/// The request that a webhook receives for a call of Asterisk.
 mod requests;
-/// Calls that come by SIP.
+/// A call that comes by SIP.
 mod sip;
-/// Two daemons behind one name.
+/// Two daemons behind one SRV name.
 mod srv;
-/// Every status, and what stands beside it.
+/// Every word of `WEBHOOK_STATUS`.
 mod statuses;
-/// Every answer arrives to the byte, or not at all.
+/// An answer arrives exact to the byte or not at all, and never changes the meaning of a condition.
 mod values;
 
 use std::rc::Rc;
@@ -33,7 +33,7 @@ use tokio::task::{LocalSet, spawn_local};
 use self::instance::{Asterisk, Ended, Release};
 use crate::util::Daemon;
 
-/// Runs a test with every release that this host can have, with all of them at the same time.
+/// Runs a test with every release that this host can run, at the same time.
 async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
     let test = Rc::new(test);
     let run = |release| {
@@ -53,7 +53,7 @@ async fn on_each_release(test: impl AsyncFn(Release) + 'static) {
         .await;
 }
 
-/// The releases that this host can run.
+/// The releases that can run on this host.
 pub fn releases() -> Vec<Release> {
     let here = |release: &Release| match release.unpacked() {
         Ok(_) => true,
@@ -65,14 +65,14 @@ pub fn releases() -> Vec<Release> {
     Release::ALL.into_iter().filter(here).collect()
 }
 
-/// Whether whoever runs the tests insists on a release: `DIALHOOK_REQUIRE_ASTERISK` is `1` for every one, or names
-/// some, such as `22`.
+/// True if `DIALHOOK_REQUIRE_ASTERISK` requires this release: it is `1` for every release, or names some,
+/// such as `22`.
 fn required(release: Release) -> bool {
     let required = std::env::var("DIALHOOK_REQUIRE_ASTERISK").unwrap_or_default();
     required.split([',', ' ']).any(|word| word == "1" || word == release.number())
 }
 
-/// Says what is not tested here, which may be forbidden.
+/// Reports a skipped release. Panics if the release is required.
 fn skipped(what: &str, required: bool) {
     assert!(!required, "DIALHOOK_REQUIRE_ASTERISK forbids to skip {what}");
     crate::util::skipped(what);
@@ -84,13 +84,13 @@ async fn asterisk(release: Release, daemon: &Daemon, dialplan: &str) -> Asterisk
     Asterisk::start(release, &dialplan.replace("//dialhook/", &address)).await
 }
 
-/// A value as a dialplan can write it, whatever it holds.
+/// An expression in a dialplan for any value.
 fn decoded(value: impl AsRef<[u8]>) -> String {
     format!("${{URIDECODE({})}}", percent_encode(value.as_ref(), NON_ALPHANUMERIC))
 }
 
-/// How a dialplan shows what a variable holds to the last byte; [`shown`] reads it. The parentheses and the `N`
-/// keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
+/// An expression that shows a variable exact to the byte; [`shown`] reads it. The parentheses and the
+/// `N` keep Asterisk from taking a value such as `a):1` for the end of the function and an offset.
 fn show(variable: &str) -> String {
     format!("${{URIENCODE({GUARD}${{{variable}}}N)}}")
 }

@@ -1,12 +1,14 @@
-//! The program as an administrator meets it.
+//! Owner: cli. The subcommands as an administrator uses them, and what they print.
 
 /// `dialhook check`.
 mod check;
-/// What is read of the files that an administrator names, and of what is none.
+/// `dialhook check` with a dialplan.
+mod dialplans;
+/// The files that an administrator names.
 mod files;
-/// What `try` says of an answer besides.
+/// The notes that `dialhook try` prints below an answer.
 mod notes;
-/// Where the output goes: a reader who has enough, a full disk.
+/// Output into a pipe that is closed, and onto a disk that is full.
 mod output;
 /// `dialhook serve`.
 mod serve;

@@ -1,6 +1,6 @@
-//! FreeSWITCH's outbound socket on the wire.
+//! Owner: switch/esl. FreeSWITCH's outbound socket on the wire.
 
-/// The address of a `socket` step: hook, parameters and ad hoc steps.
+/// The address of a `socket` step.
 mod addresses;
 /// The commands that the daemon sends, and the values that they can carry.
 mod commands;
@@ -8,36 +8,24 @@ mod commands;
 mod concurrent_calls;
 /// Values that FreeSWITCH must store as they are and never expand.
 mod expansion;
-/// Answers that a dialplan may put anywhere.
+/// An answer of `accept = "word"` means only itself wherever a dialplan of FreeSWITCH uses it.
 mod injections;
 /// Calls that are moved while they wait, and legs without a dialplan.
 mod moved_calls;
-/// Conversations of a real FreeSWITCH, played back and cut in every way.
+/// Recorded sessions of a real FreeSWITCH, played whole and cut at every place.
 mod recorded;
 /// The request that a webhook receives for a call of FreeSWITCH.
 mod requests;
-/// The call must go on, whatever happens.
+/// Every call of FreeSWITCH goes on, whatever happens to its step.
 mod stuck;
-/// What a caller withholds.
+/// Callers of FreeSWITCH who withhold their number or their name.
 mod withheld;
 
-use crate::util::{
-    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Gate, GivenBack, Reply, SocketMode,
-};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, SocketMode};
 
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
+/// A daemon with the hook `crm` for this webhook, and with these further keys and tables.
 async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\n{more}", webhook.url("/"))).await
-}
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
 }
 
 /// A call at `socket HOST:PORT/PATH MODE`, with the daemon's own host and port.
@@ -45,7 +33,7 @@ fn call(daemon: &Daemon, mode: SocketMode, path: &str) -> ChannelData {
     ChannelData::new(mode, &format!("{}{path}", daemon.freeswitch()))
 }
 
-/// One whole call without a word in the socket's mode.
+/// One whole call at a static socket without `full`.
 async fn step(daemon: &Daemon, path: &str, call_with: impl FnOnce(ChannelData) -> ChannelData) -> GivenBack {
     let given_back =
         FakeFreeSwitch::call(daemon.freeswitch(), call_with(call(daemon, SocketMode::None, path))).await;

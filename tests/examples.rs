@@ -1,13 +1,14 @@
-//! The dialplan examples for FreeSWITCH, read as text: well formed, and everything that they name exists.
+//! Owner: dialplan-examples. The dialplan examples for FreeSWITCH, read as text: well formed, and all names
+//! in them exist.
 //!
-//! Steps are judged by our own policy with the examples' own configuration. Whether FreeSWITCH does with them what
-//! they say is not seen here.
+//! The policy of the daemon judges their steps, with the configuration of the examples. No FreeSWITCH runs
+//! here.
 
-/// What they show in the log.
+/// The names that an example writes into FreeSWITCH's log.
 mod logged;
-/// The rules that an example must keep.
+/// The rules that an example for FreeSWITCH must keep.
 mod rules;
-/// Elements, attributes and expansions.
+/// Elements, attributes and expansions in a dialplan of FreeSWITCH.
 mod xml;
 
 use std::collections::BTreeSet;
@@ -51,7 +52,7 @@ fn every_example_has_contexts_of_its_own_and_a_line_in_the_readme() {
 }
 
 #[test]
-fn an_example_with_a_fault_would_be_noticed() {
+fn each_kind_of_fault_in_an_example_is_found() {
     let policy = policy();
     assert_eq!(faults(SOUND, &policy), [""; 0]);
     for (was, is, expected) in BROKEN {
@@ -89,7 +90,7 @@ const SOUND: &str = r#"
 </include>
 "#;
 
-/// What to replace in it, by what, and what is said of it then.
+/// A text in it, its replacement, and the fault that must be found then.
 const BROKEN: [(&str, &str, &str); 31] = [
     ("&amp;method", "&method", "not well formed"),
     ("<context name=\"ask\">", "<context name=\"ask\"><!-- a -- b -->", "not well formed"),
@@ -151,7 +152,7 @@ fn examples() -> Vec<(String, String)> {
     all
 }
 
-/// The example with the extensions that stand in comments.
+/// The example with the extensions in its comments.
 fn with_variants(text: &str) -> String {
     let document = Document::parse(text).unwrap();
     let mut whole = text.to_owned();

@@ -1,50 +1,51 @@
-//! What a webhook gets, and what each kind of answer leads to: through the real listener.
+//! Owner: webhook. The request that a webhook receives, and the outcome of each kind of answer, through real
+//! listeners.
 
-/// Words, texts and anything.
+/// `accept`: a word, a text or any answer; by hook, by variable and by ad hoc step, on both switches.
 mod accept;
-/// What comes back, and what the dialplan hears of it.
+/// Each kind of answer, and the status and reason that the dialplan receives.
 mod answers;
-/// What leads to no request at all.
+/// Steps that are refused before any request.
 mod bad_requests;
-/// What a POST tells: fields, forms, templates.
+/// The body of a POST.
 mod bodies;
-/// A webhook that does not answer is left alone for a while.
+/// The circuit breaker.
 mod breaker;
-/// Byte order marks in files.
+/// Byte order marks in configurations, secrets and PEM files.
 mod byte_order_marks;
-/// Answers that serve more than one call.
+/// The answer cache and single flight.
 mod cache;
-/// Which connections serve more than one request.
+/// The connection pool.
 mod connections;
-/// Requests that no call waits for.
+/// Detached requests.
 mod detached;
-/// Where a host name leads, with both address families.
+/// The DNS resolver.
 mod dns;
-/// Servers that fail in each way, and calls that go on.
+/// Webhooks that fail in each way.
 mod failures;
-/// Several URLs, of which one answers.
+/// Several URLs of one hook.
 mod fallback;
-/// How header lines are written, and which are read.
+/// Header lines.
 mod header_lines;
-/// Whom TLS lets in, and who we are.
+/// The certificates of webhooks, and the client certificate of a hook.
 mod https;
-/// Variables from places in an answer.
+/// The variables of `set`.
 mod json_answers;
-/// Answers that lack what `set` names.
+/// Answers that lack a part that `set` names.
 mod missing_parts;
-/// Which redirects are followed, and what goes along.
+/// Redirects: which are followed, and what is sent along.
 mod redirects;
-/// What the webhook gets.
+/// The method, URL, headers and body of a request.
 mod requests;
-/// What is sent twice, and what never.
+/// Retries and the retry budget.
 mod retries;
-/// Where secrets come from, and where they never show.
+/// Secrets: their sources, and the places that never show them.
 mod secrets;
-/// How a webhook knows who sent a request.
+/// Signatures of requests, and the ids of a request.
 mod signatures;
-/// The stage that a TIMEOUT names.
+/// The stage that the reason of a TIMEOUT names.
 mod timeouts;
-/// Certificates that are trusted for themselves, and a reason for each way in which TLS fails.
+/// Certificates that `ca` trusts for themselves, and a reason for each way in which TLS fails.
 mod trust;
 
 use std::path::Path;
@@ -63,11 +64,6 @@ use crate::util::{
     CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
     SocketMode, within_patience,
 };
-
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
-async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
-    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
-}
 
 /// One call at this hook, from Asterisk.
 async fn step(daemon: &Daemon, script: &str) -> Ended {
@@ -95,7 +91,7 @@ fn urls(webhooks: &[&FakeWebhook]) -> String {
     format!("urls = [{}]\n", urls.join(", "))
 }
 
-/// A step at the hook `crm`, asked without a switch and without a daemon.
+/// A step at the hook `crm`, without a switch and without a daemon.
 struct Asking {
     webhook: Webhook,
     step: Step,
@@ -103,7 +99,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// Of the hook in this configuration.
+    /// Makes the request of the hook `crm` in this configuration.
     fn of(configuration: &str) -> Self {
         let config = Config::parse(configuration, Path::new("dialhook.toml")).expect("no faults");
         let call = Call::unknown(SwitchKind::Asterisk, Value::from("crm"), Vec::new());
@@ -113,7 +109,7 @@ impl Asking {
         Self { webhook, step, request }
     }
 
-    /// What comes of it, until then.
+    /// The outcome at the deadline at the latest.
     async fn until(&self, deadline: Instant, telling: Telling<'_>) -> Outcome {
         let (step, request, page) = (&self.step, &self.request, ErrorPage::Skip);
         let ask = Ask { step, request, deadline, timeout: Duration::from_secs(2), page, telling };

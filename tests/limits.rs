@@ -1,4 +1,4 @@
-//! How long, how much, how many: every limit has its end, and what is behind it goes on.
+//! Owner: session. Every limit of time, size and number, and what follows when it is reached.
 
 /// The peers that `listen.allow` names.
 mod allowed_peers;
@@ -6,19 +6,19 @@ mod allowed_peers;
 mod concurrent_calls;
 /// Callers who hang up while the webhook is asked.
 mod hangups;
-/// Challenges that ask for many variables.
+/// Challenges that ask for as many variables as a configuration may fetch.
 mod long_challenges;
 /// Environments and replies that are longer than the limits.
 mod long_messages;
-/// A lower limit that a reload brings.
+/// A reload that lowers `limits.calls`.
 mod lower_limit;
-/// Few open files.
+/// Few file descriptors.
 mod open_files;
 /// The shutdown of the daemon while connections are open.
 mod shutdown;
-/// Peers that connect and say nothing.
+/// Connections on which nothing is said.
 mod silent_peers;
-/// Asterisks that are slow or silent.
+/// Connections of an Asterisk that is slow or silent.
 mod slow_switches;
 /// Webhooks that stop at some point of their answer.
 mod slow_webhooks;
@@ -31,32 +31,17 @@ use dialhook::switch::agi::Agi;
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply, Sessions};
+use crate::util::{FakeSwitch, Sessions};
 
-/// A daemon with the hook `crm` for this webhook, and what else the hook says.
-async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
-    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
-}
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
-/// A connection from this address.
-async fn from(address: &str, to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
-    socket.connect(to).await.unwrap()
-}
-
-/// A conversation without a listener, for time that is not real: the switch's side, and the end of the daemon's.
+/// A conversation without a listener, for time that is not real: the switch's side, and the end of the
+/// daemon's.
 fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     (FakeSwitch::over(here), Sessions::under("").start(switch))
 }
 
-/// A listener whose queue is full, so that no connection to it is made, with what fills it.
+/// A listener with a full queue, so that no connection to it is made, and the connections that fill it.
 async fn full_backlog() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -1,20 +1,20 @@
-//! What the person on call reads: one line a call whatever the format, and what never stands in it.
+//! Owner: log. One line a call in every format, and what no line may hold.
 
-/// Characters that would change how a line reads.
+/// Control characters in what strangers send.
 mod escapes;
-/// The longest line.
+/// Long values are cut, so that each line stays short.
 mod length;
-/// Telephone numbers, answers and variables.
+/// Telephone numbers are masked; answers and variables are logged at `trace` only.
 mod masking;
-/// What a line says besides status and reason.
+/// The note in the line of a step.
 mod notes;
-/// What whoever can connect may cause at will.
+/// Rate-limited log lines.
 mod rate_limits;
-/// The program's own standard error.
+/// The standard error of `dialhook serve`.
 mod standard_error;
-/// The line of a step in each format.
+/// The line of a step in each format, and its fields.
 mod step_line;
-/// What a caller withholds.
+/// A withheld number is in no line, even if `log.numbers` shows numbers whole.
 mod withheld;
 
 use std::io;
@@ -31,18 +31,18 @@ use crate::util::{
     ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
 };
 
-/// A log that keeps each write for itself.
+/// A log that stores each write as a line.
 #[derive(Debug, Clone, Default)]
-struct Written(Arc<Mutex<Vec<String>>>);
+struct LogBuffer(Arc<Mutex<Vec<String>>>);
 
-impl Written {
-    /// What was written since the last time.
+impl LogBuffer {
+    /// The lines since the last time.
     fn lines(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
 
-impl io::Write for Written {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
         Ok(bytes.len())
@@ -53,7 +53,7 @@ impl io::Write for Written {
     }
 }
 
-impl MakeWriter<'_> for Written {
+impl MakeWriter<'_> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -61,27 +61,28 @@ impl MakeWriter<'_> for Written {
     }
 }
 
-/// What is logged of a daemon in this thread, from its start to its end, in this format and with this filter.
+/// The log of a daemon in this thread, from its start to its end, in this format and with this filter.
 async fn logged(format: Format, filter: &str, tables: &str, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     let (_this_thread, written) = listening(format, filter);
     with(Daemon::start(tables).await, written, calls).await
 }
 
-/// As long as there is one subscriber at most, tracing asks the thread that first comes to a line whether anybody wants it, and
-/// remembers the answer for all: that of another test, which does not listen. With these there are always more.
+/// As long as there is one subscriber at most, tracing asks the thread that first comes to a line whether
+/// anybody wants it, and remembers the answer for all: that of another test, which does not listen. With
+/// these there are always more.
 static OTHERS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| dispatch(TEXT, EnvFilter::new("trace"), io::sink)));
 
-/// Hears what is logged in this thread, until the first is dropped.
-fn listening(format: Format, filter: &str) -> (DefaultGuard, Written) {
+/// Collects the log of this thread until the guard is dropped.
+fn listening(format: Format, filter: &str) -> (DefaultGuard, LogBuffer) {
     LazyLock::force(&OTHERS);
-    let written = Written::default();
+    let written = LogBuffer::default();
     let dispatch = dispatch(format, EnvFilter::new(filter), written.clone());
     (tracing::dispatcher::set_default(&dispatch), written)
 }
 
-/// What was heard when the daemon has ended.
-async fn with(daemon: Daemon, written: Written, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
+/// The log after the calls and the end of the daemon.
+async fn with(daemon: Daemon, written: LogBuffer, calls: impl AsyncFnOnce(&Daemon)) -> Vec<String> {
     calls(&daemon).await;
     daemon.stop().await;
     written.lines()
@@ -131,7 +132,7 @@ fn fields(entry: &str) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
+async fn a_value_of_a_stranger_adds_no_line_and_no_field() {
     for format in EVERY_FORMAT {
         let lines = logged(format, "dialhook=trace", "", async |daemon| {
             let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/x")
@@ -157,7 +158,7 @@ async fn a_stranger_writes_no_line_and_no_field_of_his_own() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_named_as_the_configuration_would_allow_it() {
+async fn a_refused_peer_is_logged_in_the_form_of_listen_allow() {
     let (_this_thread, written) = listening(TEXT, "info");
     let everywhere = "\"[::ffff:127.0.0.1]:0\"";
     let listen = format!("asterisk = {everywhere}\nobserver = {everywhere}\nallow = [\"10.0.0.0/8\"]\n");

@@ -1,4 +1,4 @@
-//! The pages of docs/: every example of a configuration is read, and the example server is asked.
+//! Owner: docs. The pages of docs/: each configuration in them is read, and their example server is asked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,12 +27,12 @@ const PAGES: [&str; 8] = [
 ];
 
 #[test]
-fn every_configuration_that_a_page_shows_is_right() {
+fn every_configuration_in_a_page_is_valid() {
     let folder = with_files();
     let mut seen = 0;
     for page in PAGES {
         for example in configurations(&fs::read_to_string(root().join(page)).unwrap()) {
-            // what stands in the environment of a service
+            // the environment of a service
             let example = example.replace("{ env = \"CRM_TENANT\" }", "{ env = \"PATH\" }");
             let example = example.replace("{ env = \"WEBHOOK_SECRET\" }", "{ file = \"crm.whsec\" }");
             if let Err(error) = Config::parse(&example, &folder.path().join("dialhook.toml")) {
@@ -45,7 +45,7 @@ fn every_configuration_that_a_page_shows_is_right() {
 }
 
 #[test]
-fn every_key_has_its_place_in_the_reference() {
+fn every_key_is_in_the_reference() {
     let known = known_keys().into_iter();
     let known = known.flat_map(|(table, keys)| keys.into_iter().map(move |key| (table.clone(), key)));
     assert_eq!(documented_keys(), known.collect());
@@ -76,12 +76,13 @@ fn documented_keys() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_reference_says_which_headers_are_taken_for_secrets() {
+fn the_reference_lists_the_headers_that_count_as_secret() {
     let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     assert!(page.contains(&format!("name holds one of\n`{}`.", SECRET_WORDS.join("`, `"))));
 }
 
-/// The keys that the program knows, by their tables as the reference names them, as the program's own faults list them.
+/// The keys that the program knows, by their tables as the reference names them, as the program's own faults
+/// list them.
 pub fn known_keys() -> Vec<(String, Vec<String>)> {
     let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
                    breaker = { qqqq = 1 }\nset = { VARIABLE = { qqqq = 1 } }\nheaders = { HEADER = { qqqq = 1 } }\n\
@@ -101,7 +102,7 @@ pub fn known_keys() -> Vec<(String, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn the_example_server_believes_signed_requests_alone() {
+async fn the_example_server_accepts_signed_requests_only() {
     let mut server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
     for (secret, status, answer) in [
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "OK", "sales"),
@@ -124,7 +125,7 @@ async fn the_example_server_believes_signed_requests_alone() {
 }
 
 #[tokio::test]
-async fn the_example_server_answers_a_length_that_is_none() {
+async fn the_example_server_answers_an_invalid_content_length() {
     let server = server("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
     for (length, status) in [
         ("abc", "400"),
@@ -146,7 +147,7 @@ async fn the_example_server_answers_a_length_that_is_none() {
 }
 
 #[tokio::test]
-async fn copies_of_a_message_that_come_at_once_are_done_once() {
+async fn the_example_server_processes_concurrent_copies_of_a_message_once() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
     let (status, out, err) = told(&within_patience("both copies", command.output()).await.unwrap());
@@ -193,7 +194,7 @@ print(*said)
 "#;
 
 #[tokio::test]
-async fn a_message_whose_work_failed_may_be_tried_again() {
+async fn the_example_server_allows_a_retry_of_a_failed_message() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
     let (status, out, err) = told(&within_patience("the copies", command.output()).await.unwrap());

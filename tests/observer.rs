@@ -1,35 +1,29 @@
-//! Metrics and health: what is counted, who may ask, and what is said while the daemon ends.
+//! Owner: observer. Metrics and health over HTTP: who may ask, and the answers during the shutdown.
 
 /// Requests that the observer does not answer with 200.
 mod bad_requests;
 /// The counts of calls and of refused connections.
 mod calls;
-/// The dashboard and the alert rules.
+/// `docs/monitoring` against the metrics that exist; with promtool, if it is installed.
 mod monitoring;
-/// What becomes of requests to webhooks.
+/// The counts of requests to webhooks.
 mod requests;
-/// What goes wrong beside the calls.
+/// The counts of faults outside of calls; in a process of its own.
 mod troubles;
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::util::{
-    Asked, Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, nobody_listens, within_patience,
+    Asked, Daemon, Environment, FakeSwitch, connect_from, gated_webhook, nobody_listens, within_patience,
 };
 
 /// The samples of a family, in their order.
 fn samples<'m>(metrics: &'m str, family: &str) -> Vec<&'m str> {
     let of = |line: &&str| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' ']));
     metrics.lines().filter(of).collect()
-}
-
-async fn from(address: &str, to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
-    socket.connect(to).await.unwrap()
 }
 
 #[tokio::test]
@@ -50,9 +44,7 @@ async fn a_daemon_that_serves_is_alive_and_ready() {
 
 #[tokio::test]
 async fn a_daemon_that_drains_is_alive_and_not_ready() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+    let (gate, webhook) = gated_webhook().await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     let daemon = Daemon::start(&hook).await;
     let (address, observer) = (daemon.address(), daemon.observer());
@@ -73,10 +65,10 @@ async fn a_daemon_that_drains_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
+async fn silent_connections_delay_neither_a_call_nor_a_health_check() {
     let daemon = Daemon::start("").await;
     let mut strangers = Vec::new();
-    // twice as many as there are places
+    // twice as many as there may be connections
     for _ in 0..130 {
         strangers.push(TcpStream::connect(daemon.observer()).await.unwrap());
     }
@@ -85,7 +77,8 @@ async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
         assert_eq!(ended.status(), "BAD_REQUEST");
         assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
     }
-    // the first had to go; the last one is still there, so that nothing waited for the time limit on strangers
+    // the first had to go; the last one is still there, so that nothing waited for the time limit on
+    // strangers
     let (first, last) = (strangers.first_mut().unwrap(), 129);
     assert!(!matches!(first.read(&mut [0]).await, Ok(1..)));
     let last = strangers[last].try_read(&mut [0]).map_err(|error| error.kind());
@@ -93,12 +86,12 @@ async fn silent_strangers_keep_neither_a_call_nor_a_health_check_waiting() {
 }
 
 #[tokio::test]
-async fn an_observer_that_others_can_reach_answers_whom_allow_names() {
+async fn a_reachable_observer_answers_only_peers_in_allow() {
     let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nobserver = \"0.0.0.0:0\"\nallow = [\"127.0.0.2/32\"]";
     let daemon = Daemon::with(listen).await;
     let observer = SocketAddr::from(([127, 0, 0, 1], daemon.observer().port()));
     let ask = async |address| {
-        let mut stream = from(address, observer).await;
+        let mut stream = connect_from(address, observer).await;
         let _refused = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n").await;
         Asked::heard(stream).await
     };
@@ -109,13 +102,13 @@ async fn an_observer_that_others_can_reach_answers_whom_allow_names() {
 }
 
 #[tokio::test]
-async fn allow_for_switches_does_not_shut_out_who_asks_on_loopback() {
+async fn allow_does_not_restrict_an_observer_on_loopback() {
     let daemon = Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"10.0.0.0/8\"]").await;
     assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
 }
 
 #[tokio::test]
-async fn whoever_reads_slowly_or_leaves_harms_nobody() {
+async fn slow_or_broken_readers_do_not_harm_the_observer() {
     let daemon = Daemon::start("").await;
     for number in 0..100 {
         let mut stream = TcpStream::connect(daemon.observer()).await.unwrap();

@@ -1,12 +1,13 @@
-//! What a package brings besides the program: manual pages, completions, a configuration; and the package itself.
+//! Owner: packaging. The files of the package: manual pages, completions, the configuration, and the package
+//! itself.
 
 /// The configuration that the package installs, key by key.
 mod configuration;
-/// Manual pages and completions: what is checked in is what the program and its reference would make.
+/// The manual pages and completions in the repository are those that the program would make now.
 mod generated;
-/// The README's way from the package to a routed call.
+/// The way of the README from the installed package to the first routed call.
 mod newcomer;
 /// The package, unpacked and installed into a folder.
 mod package;
-/// Markdown to roff, as far as our pages need it.
+/// Markdown to roff for our pages.
 mod roff;

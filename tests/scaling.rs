@@ -1,9 +1,9 @@
-//! Two daemons behind a real HAProxy that has the example's configuration: what is lost when one of them is stopped,
-//! and when one is killed.
+//! Owner: docs. Two daemons behind a real HAProxy: the calls that are lost when one of them is stopped or
+//! killed.
 
-/// HAProxy with `dialplan-examples/haproxy.cfg`, and the daemons behind it.
+/// A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, on free ports.
 mod haproxy;
-/// The pages about all this, and the recipes.
+/// The dialplans and configurations in docs/ pass `dialhook check`.
 pub mod pages;
 
 use std::collections::BTreeMap;
@@ -18,96 +18,94 @@ use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::haproxy::{Checks, Rig};
+use self::haproxy::{Checks, Deployment};
 use crate::util::{
     Asked, CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
-    SocketMode, within_patience,
+    SocketMode, crm_hook, gated_webhook, within_patience,
 };
 
-/// How many calls are started at once, of each switch.
+/// The number of calls that are started at once, for each switch.
 const BURST: usize = 20;
 
 const BETWEEN_CALLS: Duration = Duration::from_millis(5);
 
-/// How long the webhook thinks under load, so that there are always calls in flight.
+/// The time until the webhook answers under load, so that there are always calls in flight.
 const THINKS: Duration = Duration::from_millis(20);
 
-/// What became of one call.
+/// The end of one call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum CallEnd {
     Status(String),
     /// The connection closed without a status, or a call of FreeSWITCH is stuck.
     Lost,
 }
 
-fn ok() -> Fate {
-    Fate::Status("OK".to_owned())
+fn ok() -> CallEnd {
+    CallEnd::Status("OK".to_owned())
 }
 
 #[tokio::test]
 async fn a_daemon_that_is_stopped_under_load_loses_no_call() {
     let webhook = thinking().await;
-    let Some(rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
-    let load = Overload::start(rig.switches);
+    let Some(deployment) = Deployment::start(&webhook, Checks::AsWritten).await else { return };
+    let load = Load::start(deployment.switches);
     webhook.requests(100).await;
-    rig.first.signal("TERM").await;
-    let (status, log) = rig.first.end().await;
+    deployment.first.signal("TERM").await;
+    let (status, log) = deployment.first.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
     let so_far = webhook.received().len();
     webhook.requests(so_far + 100).await;
-    let fates = load.stop().await;
+    let ends = load.stop().await;
 
-    let lost: Vec<_> = fates.iter().filter(|(_, fate)| *fate != ok()).collect();
-    assert!(lost.is_empty(), "{lost:?} of {}: {log}", fates.len());
+    let lost: Vec<_> = ends.iter().filter(|(_, fate)| *fate != ok()).collect();
+    assert!(lost.is_empty(), "{lost:?} of {}: {log}", ends.len());
     let by_daemon = asked(&webhook, 0);
     assert!(by_daemon["/first"] > 0 && by_daemon["/second"] > 0, "{by_daemon:?}");
     let later = asked(&webhook, so_far);
     assert_eq!(later.keys().collect::<Vec<_>>(), ["/second"], "the other has all of them");
-    println!("stopped under load: {} calls, {by_daemon:?}, none lost", fates.len());
+    println!("stopped under load: {} calls, {by_daemon:?}, none lost", ends.len());
 }
 
 #[tokio::test]
 async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     let webhook = thinking().await;
-    let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
-    let load = Overload::start(rig.switches);
+    let Some(mut deployment) = Deployment::start(&webhook, Checks::AsWritten).await else { return };
+    let load = Load::start(deployment.switches);
     webhook.requests(100).await;
-    rig.first.signal("KILL").await;
-    rig.first.end().await;
+    deployment.first.signal("KILL").await;
+    deployment.first.end().await;
     let ended = Instant::now();
     let so_far = webhook.received().len();
-    // until HAProxy has noticed, and some more
-    rig.haproxy.says("dialhook-asterisk/first is DOWN").await;
+    // until HAProxy has noticed, and a little longer
+    deployment.haproxy.says("dialhook-asterisk/first is DOWN").await;
     webhook.requests(so_far + 100).await;
-    let fates = load.stop().await;
+    let ends = load.stop().await;
 
-    let (later, before): (Vec<_>, Vec<_>) = fates.iter().partition(|(began, _)| *began > ended);
+    let (later, before): (Vec<_>, Vec<_>) = ends.iter().partition(|(began, _)| *began > ended);
     assert!(later.len() >= 100 && later.iter().all(|(_, fate)| *fate == ok()), "{later:?}");
-    let lost = before.iter().filter(|(_, fate)| *fate == Fate::Lost).count();
+    let lost = before.iter().filter(|(_, fate)| *fate == CallEnd::Lost).count();
     assert_eq!(before.iter().filter(|(_, fate)| *fate == ok()).count(), before.len() - lost, "{before:?}");
     println!("killed under load: {lost} of {} calls lost, none of {} later ones", before.len(), later.len());
 }
 
 #[tokio::test]
-async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_more() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
-    let Some(mut rig) = Rig::start(&webhook, Checks::AsWritten).await else { return };
-    let had = burst(rig.switches);
+async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_new_calls() {
+    let (gate, webhook) = gated_webhook().await;
+    let Some(mut deployment) = Deployment::start(&webhook, Checks::AsWritten).await else { return };
+    let had = burst(deployment.switches);
     webhook.requests(2 * BURST).await;
-    rig.first.signal("TERM").await;
+    deployment.first.signal("TERM").await;
     for list in ["asterisk", "freeswitch"] {
-        rig.haproxy.says(&format!("dialhook-{list}/first is DOWN")).await;
+        deployment.haproxy.says(&format!("dialhook-{list}/first is DOWN")).await;
     }
-    let new = burst(rig.switches);
+    let new = burst(deployment.switches);
     webhook.requests(4 * BURST).await;
     assert_eq!(asked(&webhook, 2 * BURST), BTreeMap::from([("/second".to_owned(), 2 * BURST)]));
     gate.open();
     for calls in [had, new] {
         assert_eq!(counted(calls.join_all().await), BTreeMap::from([(ok(), 2 * BURST)]));
     }
-    let (status, log) = rig.first.end().await;
+    let (status, log) = deployment.first.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
@@ -115,10 +113,10 @@ async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_more() {
 async fn a_hangup_cancels_the_request_through_haproxy_too() {
     for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
         let webhook = FakeWebhook::start(|_| Reply::Stall).await;
-        let Some(rig) = Rig::start(&webhook, Checks::Resting).await else { return };
+        let Some(deployment) = Deployment::start(&webhook, Checks::Hourly).await else { return };
         match switch {
             SwitchKind::Asterisk => {
-                let mut call = FakeSwitch::connect(rig.switches[0]).await;
+                let mut call = FakeSwitch::connect(deployment.switches[0]).await;
                 call.greet(&Environment::new("crm")).await.expect("a question");
                 webhook.requested().await;
                 // the stream stays open
@@ -127,7 +125,7 @@ async fn a_hangup_cancels_the_request_through_haproxy_too() {
             }
             SwitchKind::FreeSwitch => {
                 let channel = ChannelData::new(SocketMode::None, "127.0.0.1:8084/crm");
-                let mut call = FakeFreeSwitch::connect(rig.switches[1], channel).await;
+                let mut call = FakeFreeSwitch::connect(deployment.switches[1], channel).await;
                 call.greet().await;
                 webhook.requested().await;
                 drop(call);
@@ -150,28 +148,27 @@ async fn haproxy_finds_no_fault_in_the_example() {
     assert!(warnings.iter().all(|line| line.contains("no log address")), "{said}");
 }
 
-/// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option redispatch`.
+/// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option
+/// redispatch`.
 #[tokio::test]
-async fn a_daemon_that_is_killed_loses_the_calls_that_it_had_and_no_other() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
-    let Some(rig) = Rig::start(&webhook, Checks::Resting).await else { return };
-    let had = burst(rig.switches);
+async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
+    let (gate, webhook) = gated_webhook().await;
+    let Some(deployment) = Deployment::start(&webhook, Checks::Hourly).await else { return };
+    let had = burst(deployment.switches);
     webhook.requests(2 * BURST).await;
     let in_flight = asked(&webhook, 0);
     assert!(in_flight["/first"] > 0 && in_flight["/second"] > 0, "{in_flight:?}");
-    rig.first.signal("KILL").await;
-    rig.first.end().await;
+    deployment.first.signal("KILL").await;
+    deployment.first.end().await;
 
     let began = Instant::now();
-    let new = burst(rig.switches);
+    let new = burst(deployment.switches);
     webhook.requests(4 * BURST).await;
     let waited = began.elapsed();
     assert_eq!(asked(&webhook, 2 * BURST), BTreeMap::from([("/second".to_owned(), 2 * BURST)]));
     gate.open();
     let (had, new) = (counted(had.join_all().await), counted(new.join_all().await));
-    let expected = [(ok(), in_flight["/second"]), (Fate::Lost, in_flight["/first"])];
+    let expected = [(ok(), in_flight["/second"]), (CallEnd::Lost, in_flight["/first"])];
     assert_eq!(had, BTreeMap::from(expected), "those that the killed one had, and no other");
     assert_eq!(new, BTreeMap::from([(ok(), 2 * BURST)]), "all later ones");
     println!("killed with {in_flight:?} in flight: {had:?}; then {new:?}, asked within {waited:?}");
@@ -180,7 +177,7 @@ async fn a_daemon_that_is_killed_loses_the_calls_that_it_had_and_no_other() {
 #[tokio::test]
 async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", hook(&webhook, "/"));
+    let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", crm_hook(&webhook, "/", "CRM"));
     let daemon = Daemon::start(&tables).await;
     let (address, observer) = (daemon.address(), daemon.observer());
     let freeswitch = daemon.freeswitch();
@@ -207,11 +204,7 @@ async fn thinking() -> FakeWebhook {
     .await
 }
 
-fn hook(webhook: &FakeWebhook, path: &str) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url(path))
-}
-
-/// How many of the requests from this one on came from which daemon.
+/// The number of requests of each daemon, counted from this request on.
 fn asked(webhook: &FakeWebhook, from: usize) -> BTreeMap<String, usize> {
     counted(webhook.received().split_off(from).into_iter().map(|request| request.target))
 }
@@ -223,12 +216,12 @@ fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 }
 
 /// Calls at an even pace, of both switches, whatever becomes of those before.
-struct Overload {
+struct Load {
     stop: CancellationToken,
-    play: AbortOnDropHandle<Vec<(Instant, Fate)>>,
+    play: AbortOnDropHandle<Vec<(Instant, CallEnd)>>,
 }
 
-impl Overload {
+impl Load {
     fn start(switches: [SocketAddr; 2]) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -243,35 +236,35 @@ impl Overload {
         Self { stop, play: AbortOnDropHandle::new(play) }
     }
 
-    /// When each call began, and what became of it.
-    async fn stop(self) -> Vec<(Instant, Fate)> {
+    /// Stops, and returns the beginning and the end of each call.
+    async fn stop(self) -> Vec<(Instant, CallEnd)> {
         self.stop.cancel();
         within_patience("the end of the calls", self.play).await.unwrap()
     }
 }
 
 /// Some calls of both switches at once.
-fn burst(switches: [SocketAddr; 2]) -> JoinSet<Fate> {
+fn burst(switches: [SocketAddr; 2]) -> JoinSet<CallEnd> {
     (0..2 * BURST).map(|number| call(switches, number)).collect()
 }
 
-async fn timed(switches: [SocketAddr; 2], number: usize) -> (Instant, Fate) {
+async fn timed(switches: [SocketAddr; 2], number: usize) -> (Instant, CallEnd) {
     let began = Instant::now();
     // a FreeSWITCH panics where it does not hear what it must
-    (began, spawn(call(switches, number)).await.unwrap_or(Fate::Lost))
+    (began, spawn(call(switches, number)).await.unwrap_or(CallEnd::Lost))
 }
 
 /// One call: of Asterisk, or of FreeSWITCH in one of its modes.
-async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> Fate {
+async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd {
     let mode = SocketMode::ALL[number / 2 % SocketMode::ALL.len()];
     match number % 2 {
         0 => {
-            let Ok(stream) = TcpStream::connect(asterisk).await else { return Fate::Lost };
+            let Ok(stream) = TcpStream::connect(asterisk).await else { return CallEnd::Lost };
             let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
             fate(ended.status())
         }
         _ => {
-            let Ok(stream) = TcpStream::connect(freeswitch).await else { return Fate::Lost };
+            let Ok(stream) = TcpStream::connect(freeswitch).await else { return CallEnd::Lost };
             let channel = ChannelData::new(mode, &format!("{freeswitch}/crm"));
             let ended = FakeFreeSwitch::over(stream, channel).converse().await;
             let status = ended.variables.get("webhook_status").map(|status| String::from_utf8_lossy(status));
@@ -281,12 +274,12 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> Fate {
                 | CallState::StuckInReset
                 | CallState::Elsewhere
                 | CallState::Unparked
-                | CallState::HungUp => Fate::Lost,
+                | CallState::HungUp => CallEnd::Lost,
             }
         }
     }
 }
 
-fn fate(status: &str) -> Fate {
-    if status.is_empty() { Fate::Lost } else { Fate::Status(status.to_owned()) }
+fn fate(status: &str) -> CallEnd {
+    if status.is_empty() { CallEnd::Lost } else { CallEnd::Status(status.to_owned()) }
 }

@@ -1,18 +1,18 @@
-//! The daemon as a service.
+//! Owner: server. The daemon as a service: start, reload, passed listeners and shutdown.
 
-/// A configuration that is read while somebody writes it.
+/// A configuration file that is only half written.
 mod half_written;
-/// Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+/// Listeners that the service manager keeps.
 mod inherited;
-/// What the service manager is told.
+/// The notices to the service manager.
 mod notices;
-/// Another configuration for a daemon that serves.
+/// A reload: the whole of the new configuration for new calls, or nothing of it.
 mod reload;
-/// The end, and who cannot wait for it.
+/// The second signal, and a reload during the shutdown.
 mod shutdown;
-/// A start that fails, or may; what is said of it, and to whom.
+/// Starts that fail, and the messages about them.
 mod start;
-/// The units of systemd, judged by systemd.
+/// The units, checked by the tools of systemd.
 mod units;
 
 use std::path::Path;
@@ -21,22 +21,16 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::util::{FakeWebhook, Gate, Reply, skipped, within_patience};
+use crate::util::{skipped, within_patience};
 
-/// A webhook that answers as soon as the gate is open.
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
-}
-
-/// A regular file that lets whoever opens it wait, as one on a network share that is gone.
+/// A regular file that blocks a process that opens it, like a file on a dead network share.
 struct SilentFile {
     _holder: Child,
     told: Lines<BufReader<ChildStdout>>,
 }
 
-/// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`, `F_SETLEASE`.
+/// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`,
+/// `F_SETLEASE`.
 const HOLDER: &str = "
 import fcntl, signal, sys
 signal.signal(signal.SIGIO, lambda *_: print('asked', flush=True))
@@ -48,7 +42,7 @@ while True:
 ";
 
 impl SilentFile {
-    /// None where the file system has no leases.
+    /// `None` if the file system has no leases.
     async fn at(file: &Path) -> Option<Self> {
         let mut command = Command::new("python3");
         command
@@ -67,7 +61,7 @@ impl SilentFile {
         None
     }
 
-    /// Waits until somebody waits for the file.
+    /// Waits until a process waits for the file.
     async fn asked(&mut self) {
         assert_eq!(self.next().await.as_deref(), Some("asked"));
     }

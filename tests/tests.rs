@@ -1,4 +1,4 @@
-//! Everything that is tested from outside, in one program.
+//! Owner: the program. Everything that is tested from outside, in one test binary.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,34 +9,36 @@
     reason = "in tests a panic is the message, and their modules are used by nobody else"
 )]
 
-/// What the tests stand on: a daemon, a fake switch, a fake webhook.
+/// Helpers that more than two test files need.
 mod util;
 
-/// FastAGI on the wire: recorded conversations, forged and broken ones.
+/// FastAGI on the wire.
 mod agi;
-/// The doors between the rooms of the source.
+/// The dependencies between modules, the places of outside libraries, and the size of files.
 mod architecture;
-/// Calls of a real Asterisk.
+/// Calls of a real Asterisk, in the newest release and in the oldest that we support.
 mod asterisk;
-/// The program as an administrator meets it: `check`, `try`, `demo`, `serve`, and what each prints.
+/// The subcommands as an administrator uses them, and what they print.
 mod cli;
-/// FreeSWITCH's outbound socket: recorded conversations, calls that must not get stuck, values that must not expand.
+/// FreeSWITCH's outbound socket on the wire.
 mod esl;
-/// The dialplan examples for FreeSWITCH, without one.
+/// The dialplan examples for FreeSWITCH, read as text.
 mod examples;
-/// What a webhook gets, and what each kind of answer leads to.
+/// The request that a webhook receives, and the outcome of each kind of answer, through real listeners.
 mod hooks;
-/// How long, how much, how many: every limit has its end.
+/// The first line and the length of every file below tests/, and the modules that include them.
+mod layout;
+/// Every limit of time, size and number, and what follows when it is reached.
 mod limits;
-/// What the person on call reads: one line a call, and what never stands in it.
+/// One line a call in every format, and what no line may hold.
 mod logs;
-/// The pages of docs/ and their example server.
+/// The pages of docs/.
 mod manual;
-/// Metrics and health over HTTP, the dashboard and the alert rules.
+/// Metrics and health over HTTP.
 mod observer;
-/// What a package brings: manual pages, completions, the configuration, and the package itself.
+/// The files of the package.
 mod packaging;
-/// More than one daemon: what is lost behind HAProxy, and the recipes of docs/.
+/// Two daemons behind a real HAProxy.
 mod scaling;
-/// The daemon as a service: readiness, reloading, inherited listeners, the end, and the units of systemd.
+/// The daemon as a service.
 mod service;

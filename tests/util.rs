@@ -1,15 +1,16 @@
-//! What the tests stand on: a daemon in this process, fake switches and a fake webhook, all on port 0.
+//! Owner: the tests. Helpers that more than two test files need: a daemon, fake switches and a fake webhook,
+//! all on port 0.
 
 mod channel_data;
 mod daemon;
-/// FreeSWITCH's own pass over a text.
+/// One pass in which FreeSWITCH expands the variables in a text.
 pub mod expansion;
 mod freeswitch;
-/// Answers that mean something else where a dialplan puts them.
+/// Answers that set variables, run an application or choose another place in a careless dialplan.
 pub mod injections;
-/// A name server that says what a test says.
+/// A fake name server on UDP, for tests in a network namespace.
 pub mod name_server;
-/// A network of a test's own.
+/// Runs a test in a network namespace.
 pub mod network_namespace;
 mod observer;
 mod program;
@@ -29,24 +30,36 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
 pub use self::channel_data::{ChannelData, SocketMode, recording};
-pub use self::daemon::{Daemon, Sessions};
+pub use self::daemon::{Daemon, Sessions, daemon_for};
 pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
 pub use self::observer::{Asked, metrics};
 pub use self::program::{Program, configured, dialhook, listening, run, told};
-pub use self::service_manager::{FakeManager, Service};
+pub use self::service_manager::{FakeServiceManager, Service};
 pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
-pub use self::webhook::{FakeWebhook, Gate, Received, Reply};
+pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
-/// How long a test waits for what must come. No test measures it: it only makes a failure end.
+/// The longest wait for an event that must come. No test measures it; it only ends a failed test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Awaits what must come; panics saying `what` when it does not.
+/// Waits for an event that must come. Panics with `what` if it does not.
 pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
 }
 
-/// An address where nobody listens: held by what comes with it, so that no other test listens there meanwhile.
+/// One call of Asterisk at the hook `crm`.
+pub async fn call_crm(address: SocketAddr) -> Ended {
+    FakeSwitch::call(address, Environment::new("crm")).await
+}
+
+/// A connection from this address of the machine, such as `127.0.0.2`.
+pub async fn connect_from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(format!("{address}:0").parse().expect("an address")).expect("an address of this machine");
+    socket.connect(to).await.expect("a listener")
+}
+
+/// An address where nobody listens. The socket holds it, so that no other test listens there.
 pub fn refusing() -> (SocketAddr, TcpSocket) {
     let held = TcpSocket::new_v4().expect("a socket");
     held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
@@ -63,8 +76,8 @@ pub async fn nobody_listens(address: SocketAddr) {
     .await;
 }
 
-/// Says once what is not tested here and why: to standard error past the test harness, which shows what passing
-/// tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
+/// Says once what is not tested here and why: to standard error past the test harness, which shows what
+/// passing tests say to nobody, and to the file named by `DIALHOOK_SKIPPED_FILE`.
 pub fn skipped(what: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if !SAID.lock().expect("never poisoned").insert(what.to_owned()) {

@@ -1,4 +1,4 @@
-//! The final commands: their order, their quoting and the end of the connection.
+//! Owner: switch/agi. The final commands: their order, their quoting and the end of the connection.
 
 use dialhook::switch::Dialect;
 use dialhook::switch::agi::Agi;
@@ -6,7 +6,7 @@ use dialhook::variable::{Accept, Assignment, Value};
 
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, as_asterisk_reads};
 
-/// A call whose farewell was heard, but not replied to yet.
+/// A call that has the final commands, and has not replied to them yet.
 async fn farewell_heard(daemon: &Daemon) -> (FakeSwitch, Vec<u8>) {
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.greet(&Environment::new("crm")).await.expect("a question");
@@ -15,11 +15,11 @@ async fn farewell_heard(daemon: &Daemon) -> (FakeSwitch, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn the_farewell_is_whole_lines_and_an_end_with_the_status_last() {
+async fn the_final_commands_are_whole_lines_with_the_status_last() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
-    // the end of the stream is heard although nothing was replied
+    // the stream ends although nothing was replied
     let (_switch, heard) = farewell_heard(&daemon).await;
     assert_eq!(
         String::from_utf8(heard).unwrap(),
@@ -29,7 +29,7 @@ async fn the_farewell_is_whole_lines_and_an_end_with_the_status_last() {
 }
 
 #[tokio::test]
-async fn whatever_is_replied_to_the_farewell_the_connection_ends_when_the_switch_ends_it() {
+async fn the_switch_ends_the_connection_whatever_it_replied_to_the_final_commands() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;

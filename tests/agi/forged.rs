@@ -1,4 +1,4 @@
-//! Callers who forge lines of the environment.
+//! Owner: switch/agi. Callers who forge lines of the environment.
 
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
 

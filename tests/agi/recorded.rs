@@ -1,13 +1,13 @@
-//! Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
+//! Owner: switch/agi. Recorded sessions of Asterisk, played whole, byte by byte and cut at every place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::refused;
-use super::transcript::{Cut, Stage, Transcript};
+use super::transcript::{Cut, Setup, Transcript};
 use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply};
 
-/// The files of a folder beneath `tests/data/agi` that end so.
+/// The files with this ending in a folder below `tests/data/agi`.
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/agi").join(folder);
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -22,28 +22,28 @@ fn name(file: &Path) -> &str {
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_as_recorded() {
+async fn recorded_sessions_play_as_they_were_recorded() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        Stage::new(&transcript).await.play_to_a_daemon(&transcript).await;
+        Setup::new(&transcript).await.play_to_a_daemon(&transcript).await;
     }
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_so_byte_by_byte() {
+async fn recorded_sessions_play_the_same_byte_by_byte() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        Stage::new(&transcript).await.play(&transcript, Cut::Bytes).await;
+        Setup::new(&transcript).await.play(&transcript, Cut::Bytes).await;
     }
 }
 
 #[tokio::test]
-async fn recorded_conversations_go_so_wherever_a_message_is_cut_in_two() {
+async fn recorded_sessions_play_the_same_if_a_message_is_cut_in_two() {
     for file in files("", ".txt") {
         let transcript = Transcript::read(&file);
-        let mut stage = Stage::new(&transcript).await;
+        let mut setup = Setup::new(&transcript).await;
         for at in transcript.places() {
-            stage.play(&transcript, Cut::At(at)).await;
+            setup.play(&transcript, Cut::At(at)).await;
         }
     }
 }

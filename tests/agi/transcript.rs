@@ -1,4 +1,4 @@
-//! Conversations from files, played back; their format: `tests/data/agi/README.md`.
+//! Owner: the tests. Plays a session from a file; its format is in `tests/data/agi/README.md`.
 
 use std::path::Path;
 
@@ -20,19 +20,19 @@ pub(super) struct Transcript {
 
 #[derive(Debug)]
 enum Turn {
-    /// What the switch says at once.
+    /// A message of the switch.
     Says(Vec<u8>),
-    /// It says no more.
+    /// The switch ends its side of the stream.
     Ends,
-    /// What it must hear.
+    /// Bytes that the switch must receive.
     Hears(Vec<u8>),
-    /// The daemon says no more.
+    /// The daemon ends its side of the stream.
     HearsEnd,
-    /// What the webhook must have been asked.
+    /// A request that the webhook must have received.
     Asked(String),
 }
 
-/// How the stream is cut on its way to the daemon.
+/// The places where the stream to the daemon is cut.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cut {
     /// Not at all.
@@ -44,7 +44,7 @@ pub(super) enum Cut {
 }
 
 impl Turn {
-    /// Whether it is a message of the switch with more bytes than these. (Words are still to be put in.)
+    /// True if this is a message of the switch with more bytes than these. The nonces are not filled in yet.
     fn is_longer(&self, bytes: usize) -> bool {
         matches!(self, Self::Says(words) if words.len() > bytes)
     }
@@ -79,7 +79,7 @@ impl Transcript {
         transcript
     }
 
-    /// Every place at which there is a message to be cut.
+    /// Every offset at which some message can be cut.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         (1..).take_while(|&at| self.turns.iter().any(|turn| turn.is_longer(at)))
     }
@@ -119,16 +119,16 @@ fn unescaped(text: &str, line: bool) -> Vec<u8> {
     plain
 }
 
-/// Where a transcript is played, as often as one likes.
+/// Plays transcripts against a daemon with their configuration.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Setup {
     webhook: FakeWebhook,
     sessions: Sessions,
     tables: String,
     requests: usize,
 }
 
-impl Stage {
+impl Setup {
     pub(super) async fn new(transcript: &Transcript) -> Self {
         let reply = transcript.reply.clone();
         let webhook = FakeWebhook::start(move |_| reply.clone().expect("no request")).await;
@@ -142,14 +142,14 @@ impl Stage {
         let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\n";
         let daemon = Daemon::with(&format!("{before}{listen}{tables}")).await;
         let switch = FakeSwitch::connect(daemon.address()).await;
-        Player { switch, stage: self, transcript, cut: Cut::Whole, word: String::new() }.play().await;
+        Player { switch, setup: self, transcript, cut: Cut::Whole, nonce: String::new() }.play().await;
         daemon.stop().await;
     }
 
-    /// Plays it to a conversation in this process, cut so.
+    /// Plays it to a session in this process, cut like this.
     pub(super) async fn play(&mut self, transcript: &Transcript, cut: Cut) {
         const ROOM: usize = 64 * 1024;
-        // a pipe for each direction: only what goes to the daemon is narrow
+        // a pipe for each direction; only the one to the daemon is narrow
         let ((there, daemon_hears), (here, daemon_says)) = match cut {
             Cut::Bytes => (duplex(1), duplex(ROOM)),
             Cut::Whole | Cut::At(_) => (duplex(ROOM), duplex(ROOM)),
@@ -158,24 +158,24 @@ impl Stage {
         let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
         let conversation = self.sessions.start(conversation);
         let switch = FakeSwitch::over(join(here, there));
-        Player { switch, stage: self, transcript, cut, word: String::new() }.play().await;
+        Player { switch, setup: self, transcript, cut, nonce: String::new() }.play().await;
         within_patience("the end of the conversation", conversation).await.unwrap();
     }
 }
 
 struct Player<'a, S> {
     switch: FakeSwitch<S>,
-    stage: &'a mut Stage,
+    setup: &'a mut Setup,
     transcript: &'a Transcript,
     cut: Cut,
-    /// The random word of the question, once it was heard.
-    word: String,
+    /// The nonce in the challenge, after the challenge has come.
+    nonce: String,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
     async fn play(mut self) {
         let turns = &self.transcript.turns;
-        // where the last message that is cut has been understood, the rest goes as with every other cut
+        // after the last message that is cut, the rest plays as with every other cut
         let end = match self.cut {
             Cut::Whole | Cut::Bytes => turns.len(),
             Cut::At(at) => turns.iter().rposition(|turn| turn.is_longer(at)).map_or(0, |last| last + 2),
@@ -212,8 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             let heard = self.switch.hear().await.unwrap_or_else(|| panic!("{}: the end", self.place()));
             if let Some(rest) = heard.strip_prefix(b"GET FULL VARIABLE \"") {
-                let word: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
-                self.word = String::from_utf8(word).unwrap();
+                let nonce: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
+                self.nonce = String::from_utf8(nonce).unwrap();
             }
             let expected = self.put_in(line);
             let (heard, expected) = (String::from_utf8_lossy(&heard), String::from_utf8_lossy(&expected));
@@ -222,14 +222,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
     }
 
     async fn asked(&mut self, expected: &str) {
-        self.stage.requests += 1;
-        let asked = shown(&self.stage.webhook.request(self.stage.requests).await);
+        self.setup.requests += 1;
+        let asked = shown(&self.setup.webhook.request(self.setup.requests).await);
         assert_eq!(asked, expected, "{}", self.place());
     }
 
     fn put_in(&self, text: &[u8]) -> Vec<u8> {
-        let text = replaced(text, b"%NONCE%", self.word.as_bytes());
-        replaced(&text, b"%WEBHOOK%", self.stage.webhook.url("").as_bytes())
+        let text = replaced(text, b"%NONCE%", self.nonce.as_bytes());
+        replaced(&text, b"%WEBHOOK%", self.setup.webhook.url("").as_bytes())
     }
 
     fn place(&self) -> String {

@@ -1,8 +1,8 @@
-//! Callers who withhold their number or their name.
+//! Owner: call. Callers of Asterisk who withhold their number or their name.
 
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
 
-/// What a webhook hears of this call: in the body, in the URL, in a header.
+/// The request for this call: its body, its URL and a header.
 async fn told(call: Environment) -> (serde_json::Value, String, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/r?from={caller_number}&name={phonebook_caller_name}&channel={channel}");
@@ -20,7 +20,7 @@ fn caller(number: &str, name: &str) -> Environment {
 }
 
 #[tokio::test]
-async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
+async fn a_word_for_a_withheld_number_leaves_the_number_empty() {
     for word in ["anonymous", "Restricted", "UNAVAILABLE", "unknown", "Private", "withheld"] {
         let (body, target, header) = told(caller(word, word)).await;
         assert_eq!([&body["caller_number"], &body["phonebook_caller_name"]], ["", ""], "{word}");
@@ -63,7 +63,7 @@ async fn a_withheld_name_is_empty_and_its_number_stays() {
 }
 
 #[tokio::test]
-async fn a_variable_whose_name_holds_hyphens_and_points_is_fetched() {
+async fn a_variable_with_hyphens_and_points_in_its_name_is_fetched() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/r?customer={variables.sip_h_X-Customer}");
     let daemon =

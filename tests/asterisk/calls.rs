@@ -1,4 +1,4 @@
-//! Many calls at once, hangups in the middle, a daemon that goes away.
+//! Owner: session. Many calls at once, hangups and the shutdown of the daemon.
 
 use super::{asterisk, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Gate, Reply};
@@ -24,7 +24,7 @@ async fn a_hangup_cancels_the_request_and_frees_the_channel() {
         call.hangup().await;
         webhook.closed().await;
         let ended = call.ended().await;
-        // AGISTATUS is Asterisk's own: SUCCESS was seen once where the hangup came while it was not waiting
+        // Asterisk sets AGISTATUS itself: it was SUCCESS once, when the hangup came at another moment
         let left = (ended.last("WEBHOOK_STATUS"), ended.last("WENT_ON"));
         assert_eq!(left, (Some("UNREACHABLE"), None), "{ended:?}\n{}", asterisk.log_tail());
         let agi = ended.last("AGISTATUS");
@@ -35,7 +35,7 @@ async fn a_hangup_cancels_the_request_and_frees_the_channel() {
 }
 
 #[tokio::test]
-async fn after_a_hangup_the_end_of_the_call_can_still_be_told() {
+async fn after_a_hangup_a_step_can_still_report_the_end_of_the_call() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(|request| match &*request.target {
             "/route" => Reply::Stall,
@@ -90,7 +90,7 @@ async fn a_hundred_calls_at_once_each_get_their_own_answer() {
 }
 
 #[tokio::test]
-async fn calls_in_flight_end_well_when_the_daemon_stops_and_later_ones_go_on_without_it() {
+async fn calls_in_flight_finish_when_the_daemon_stops_and_later_calls_go_on_without_it() {
     on_each_release(async |release| {
         let gate = Gate::default();
         let opened = gate.clone();
@@ -117,7 +117,7 @@ async fn calls_in_flight_end_well_when_the_daemon_stops_and_later_ones_go_on_wit
 }
 
 #[tokio::test]
-async fn a_name_with_underscores_is_handed_on_to_the_channels_that_the_call_makes() {
+async fn a_variable_with_underscores_is_inherited_by_the_channels_of_the_call() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let daemon = Daemon::start(&route(&webhook)).await;

@@ -1,5 +1,6 @@
-//! The dialplan examples: each file whole, asked through our program with the examples' own configuration, answered
-//! by the examples' own webhook server.
+//! Owner: dialplan-examples. The dialplan examples for Asterisk, each file whole.
+//!
+//! They run with their own configuration and their own webhook server.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,7 +13,7 @@ use super::instance::{Asterisk, Ended, Release};
 use super::on_each_release;
 use super::program::{Program, Stream};
 
-/// Each example's number, whose last digit is what the webhook server goes by.
+/// The number of each example. The webhook server answers by its last digit.
 const SALES: &str = "101";
 const SUPPORT: &str = "102";
 const RECEPTION: &str = "103";
@@ -20,7 +21,7 @@ const SLOW: &str = "107";
 const BROKEN: &str = "108";
 const UNLISTED: &str = "109";
 
-/// The configuration as it is, but for its ports.
+/// The configuration of the examples with other ports.
 struct Examples {
     asterisk: Asterisk,
     dialhook: Program,
@@ -40,7 +41,7 @@ impl Examples {
         self.asterisk.call(&format!("{number}@{context}")).await
     }
 
-    /// Asserts where the calls to an example's numbers end.
+    /// Checks the last places of the calls to the numbers of an example.
     async fn lead(&self, context: &str, ends: &[(&str, &str)]) {
         for (number, end) in ends {
             let ended = self.call(number, context).await;
@@ -71,7 +72,7 @@ async fn dialhook(webhook: SocketAddr) -> (Program, TempDir) {
     (Program::start(&mut command, Stream::Error, "asterisk=").await, configuration)
 }
 
-/// An Asterisk that has every example, and the calls that they propose for a trial.
+/// An Asterisk with every example, and the calls that the examples propose.
 async fn asterisk(release: Release, dialhook: SocketAddr, webhook: SocketAddr) -> Asterisk {
     let examples: Vec<_> = all()
         .iter()
@@ -176,7 +177,7 @@ async fn several_values_come_from_one_json_answer() {
 }
 
 #[tokio::test]
-async fn several_variables_come_from_one_answer_that_is_kept() {
+async fn several_variables_come_from_one_cached_answer() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         for _ in 0..2 {
@@ -201,7 +202,7 @@ async fn several_variables_come_from_one_answer_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_detached_notification_is_told_behind_the_call() {
+async fn a_detached_notification_is_sent_after_the_step() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let ended = examples.call(SALES, "detached").await;
@@ -214,7 +215,7 @@ async fn a_detached_notification_is_told_behind_the_call() {
 }
 
 #[tokio::test]
-async fn a_notification_keeps_nobody() {
+async fn a_notification_does_not_delay_the_call() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let ended = examples.call(SALES, "notify").await;
@@ -234,7 +235,7 @@ async fn a_notification_keeps_nobody() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_call_is_told_whoever_hangs_up() {
+async fn the_end_of_a_call_is_reported_whoever_hangs_up() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         let by_itself = examples.asterisk.begin("101@at-hangup").await;
@@ -269,7 +270,7 @@ async fn a_longer_timeout_in_the_query_waits_for_a_slow_webhook() {
 }
 
 #[tokio::test]
-async fn whatever_fails_the_call_goes_where_the_fallback_says() {
+async fn after_any_failure_the_call_goes_to_the_fallback() {
     on_each_release(async |release| {
         let mut examples = Examples::start(release).await;
         for (number, status) in [(SLOW, "TIMEOUT"), (BROKEN, "HTTP_ERROR"), (UNLISTED, "BAD_ANSWER")] {
@@ -295,9 +296,9 @@ async fn assert_falls_back(examples: &Examples, number: &str, status: &str) -> E
 }
 
 #[tokio::test]
-async fn a_daemon_that_never_lets_go_is_left_in_time() {
+async fn a_daemon_that_never_answers_does_not_hold_the_call() {
     on_each_release(async |release| {
-        // The kernel accepts for it.
+        // The kernel accepts the connection.
         let stuck = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = stuck.local_addr().unwrap();
         let asterisk = asterisk(release, address, address).await;

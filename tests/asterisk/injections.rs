@@ -1,4 +1,4 @@
-//! A word means nothing but itself wherever a dialplan of Asterisk uses it.
+//! Owner: hook. An answer of `accept = "word"` means only itself wherever a dialplan of Asterisk uses it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{asterisk, on_each_release, show, shown};
 use crate::util::injections::{OF_ASTERISK, OF_FREESWITCH};
 use crate::util::{Daemon, FakeWebhook, Reply};
 
-/// What people do with an answer, and better did not with a text.
+/// Uses of an answer that are safe for a word and unsafe for a text.
 const DIALPLAN: &str = "
 [test]
 exten => _X!,1,Set(ROUTE=left over)
@@ -56,13 +56,13 @@ impl Answers {
     }
 }
 
-/// Where the dialplan went last; the wide pattern matches `h` as well, which comes at the end.
+/// The last place of the dialplan. The wide pattern matches `h` too, which comes at the end.
 fn last_place(ended: &Ended) -> &str {
     ended.places.iter().rfind(|place| !place.starts_with("h@")).expect("a place")
 }
 
 #[tokio::test]
-async fn a_word_leads_to_the_place_of_its_name_and_nowhere_else() {
+async fn a_word_leads_to_the_extension_of_its_name_and_nowhere_else() {
     const WORDS: [&str; 9] =
         ["sales", "+31201234567", "*21*100#", "a.b_c", "sales.", "größe", "日本", "Jose\u{301}", "..."];
     on_each_release(async |release| {
@@ -79,23 +79,23 @@ async fn a_word_leads_to_the_place_of_its_name_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn no_attack_is_a_word() {
+async fn no_injection_is_a_word() {
     on_each_release(async |release| {
-        let attacks: Vec<&str> = OF_ASTERISK.into_iter().chain(OF_FREESWITCH).collect();
-        let calls = Answers::start(release, "", &attacks).await;
-        for (number, attack) in attacks.iter().enumerate() {
+        let injections: Vec<&str> = OF_ASTERISK.into_iter().chain(OF_FREESWITCH).collect();
+        let calls = Answers::start(release, "", &injections).await;
+        for (number, injection) in injections.iter().enumerate() {
             let ended = calls.call(number).await;
-            assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_ANSWER"), "{attack}");
-            assert_eq!((ended.last("ROUTE"), ended.last("EQUAL")), (Some(""), Some("0")), "{attack}");
-            assert_eq!(last_place(&ended), "s@refused", "{attack}: {ended:?}");
+            assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_ANSWER"), "{injection}");
+            assert_eq!((ended.last("ROUTE"), ended.last("EQUAL")), (Some(""), Some("0")), "{injection}");
+            assert_eq!(last_place(&ended), "s@refused", "{injection}: {ended:?}");
         }
     })
     .await;
 }
 
-/// The reason for words: what is harmless in a condition is not so in an application's arguments.
+/// The reason for words: a text that is harmless in a condition is not harmless in arguments.
 #[tokio::test]
-async fn a_text_that_is_harmless_in_a_condition_leads_elsewhere_where_a_dialplan_goes_to_it() {
+async fn a_text_that_is_harmless_in_a_condition_is_harmful_in_goto() {
     on_each_release(async |release| {
         let calls = Answers::start(release, "accept = \"text\"", &["evil,1", "s@evil&Local/x"]).await;
         let ended = calls.call(0).await;

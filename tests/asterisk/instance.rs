@@ -1,4 +1,5 @@
-//! A real Asterisk for one test: started in a folder of its own, called through its manager interface, killed at the end.
+//! Owner: the tests. A real Asterisk for one test: it runs in a folder of its own, and is killed when it is
+//! dropped.
 //!
 //! ```ignore
 //! let asterisk = Asterisk::start(Release::V22, "[test]\nexten => 100,1,Set(ROUTE=sales)").await;
@@ -6,17 +7,17 @@
 //! assert_eq!(ended.last("ROUTE"), Some("sales"));
 //! ```
 //!
-//! A call is a Local channel: its leg `;2` runs the dialplan as an unanswered inbound call does, and everything that
-//! leg sets is seen in the order in which it was set. Whatever goes wrong that is not about a call panics, with the
-//! tail of Asterisk's log; whether this host can have a release at all is asked beforehand, of [`Release::unpacked`].
+//! A call is a Local channel. Its leg `;2` runs the dialplan as an unanswered inbound call does, and the test
+//! sees every variable that this leg sets, in order. A fault that is not about a call panics and shows the
+//! end of Asterisk's log. Ask [`Release::unpacked`] first if this host can run a release.
 //!
 //! Knows Asterisk's configuration and manager interface; does not know what dialhook is.
 
 /// The Asterisk Manager Interface.
 mod ami;
-/// The process and its configuration files.
+/// The process of an Asterisk, its folder and its configuration files.
 mod process;
-/// The releases.
+/// The releases of Asterisk that the tests use.
 mod release;
 
 use std::time::Duration;
@@ -24,35 +25,37 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::ami::{Manager, Message, unescape};
+use self::ami::{Ami, Message, unescape};
 use self::process::Process;
 pub use self::release::Release;
 
-/// How long a start, a call or a manager's answer may take before the test fails.
+/// The longest start, call or response before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running Asterisk; dropping it kills it and removes its files.
 #[derive(Debug)]
 pub struct Asterisk {
-    manager: Manager,
+    ami: Ami,
     process: Process,
 }
 
 impl Asterisk {
-    /// Starts an Asterisk with this `extensions.conf`; it is ready for calls when this returns, after some 0.3 s.
+    /// Starts an Asterisk with this `extensions.conf`; it is ready for calls when this returns, after some
+    /// 0.3 s.
     pub async fn start(release: Release, extensions: &str) -> Asterisk {
         Self::start_with(release, &[("extensions.conf", extensions)]).await
     }
 
-    /// The same with further files, such as `pjsip.conf`: then `chan_pjsip` is loaded as well. It opens sockets on all
-    /// addresses, so let only a test in a network namespace of its own ask for it.
+    /// The same with further files, such as `pjsip.conf`: then `chan_pjsip` is loaded as well. It opens
+    /// sockets on all addresses, so let only a test in a network namespace of its own ask for it.
     pub async fn start_with(release: Release, files: &[(&str, &str)]) -> Asterisk {
         let root = release.unpacked().expect("only a release that is here is started");
-        // A free port can be taken by someone else before Asterisk has it: then the login fails, and the next is tried.
+        // A free port can be taken by someone else before Asterisk has it: then the login fails, and the next
+        // is tried.
         for _ in 0..5 {
             let (mut process, port) = Process::spawn(root, files);
-            if let Some(manager) = Manager::connect(&mut process, port).await {
-                return Asterisk { manager, process };
+            if let Some(ami) = Ami::connect(&mut process, port).await {
+                return Asterisk { ami, process };
             }
         }
         panic!("no port of 127.0.0.1 stayed free for Asterisk's manager interface");
@@ -65,10 +68,10 @@ impl Asterisk {
 
     /// Calls `100@test`, and returns while its dialplan runs.
     pub async fn begin(&self, destination: &str) -> Calling<'_> {
-        let id = self.manager.next_id();
-        let mut events = self.manager.listen(&id);
+        let id = self.ami.next_id();
+        let mut events = self.ami.listen(&id);
         let answer = self
-            .manager
+            .ami
             .request(&[
                 ("Action", "Originate"),
                 ("Channel", &format!("Local/{destination}/n")),
@@ -88,14 +91,14 @@ impl Asterisk {
         Calling { asterisk: self, channel: created.text("Channel").into_owned(), id, events }
     }
 
-    /// What a command line such as `core show channels count` prints.
+    /// The output of a command line such as `core show channels count`.
     pub async fn command(&self, line: &str) -> String {
-        let answer = self.manager.request(&[("Action", "Command"), ("Command", line)]).await;
+        let answer = self.ami.request(&[("Action", "Command"), ("Command", line)]).await;
         let lines: Vec<_> = answer.all("Output").map(String::from_utf8_lossy).collect();
         lines.join("\n")
     }
 
-    /// Waits until there is no channel left.
+    /// Waits until no channel is left.
     pub async fn idle(&self) {
         let by = Instant::now() + PATIENCE;
         while !self.command("core show channels count").await.starts_with("0 active channels") {
@@ -103,18 +106,19 @@ impl Asterisk {
         }
     }
 
-    /// What Asterisk has complained of so far, line by line.
+    /// The warnings and errors in Asterisk's log so far.
     pub async fn complaints(&self) -> Vec<String> {
         self.logged().await;
         let complains = |line: &&str| line.contains("WARNING[") || line.contains("ERROR[");
         self.process.text("log").lines().filter(complains).map(str::to_owned).collect()
     }
 
-    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind everything else.
+    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind
+    /// everything else.
     async fn logged(&self) {
-        let nowhere = format!("{}@nowhere", self.manager.next_id());
+        let nowhere = format!("{}@nowhere", self.ami.next_id());
         let channel = format!("Local/{nowhere}");
-        self.manager
+        self.ami
             .request(&[
                 ("Action", "Originate"),
                 ("Channel", &channel),
@@ -129,8 +133,8 @@ impl Asterisk {
         }
     }
 
-    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind the calls: what
-    /// a call did is in [`Ended`].
+    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind
+    /// the calls: what a call did is in [`Ended`].
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
@@ -148,7 +152,7 @@ pub struct Calling<'a> {
 impl Calling<'_> {
     /// The caller hangs up.
     pub async fn hangup(&self) {
-        let answer = self.asterisk.manager.request(&[("Action", "Hangup"), ("Channel", &self.channel)]).await;
+        let answer = self.asterisk.ami.request(&[("Action", "Hangup"), ("Channel", &self.channel)]).await;
         assert_eq!(answer.text("Response"), "Success", "hanging up {}: {answer:?}", self.channel);
     }
 
@@ -180,24 +184,25 @@ impl Calling<'_> {
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.asterisk.manager.listeners.lock().expect("no listener panics").remove(&self.id);
+        self.asterisk.ami.listeners.lock().expect("no listener panics").remove(&self.id);
     }
 }
 
 /// A call that is over.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk 22 tells
-    /// U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to `${URIENCODE(…)}`.
+    /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk
+    /// 22 tells U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to
+    /// `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
-    /// Where the dialplan has been, in order: `100@test`.
+    /// The extensions that the dialplan has run, in order: `100@test`.
     pub places: Vec<String>,
-    /// What the dialplan has run, in order, with its arguments expanded: `NoOp(to sales)`.
+    /// The applications that the dialplan has run, in order, with their arguments expanded: `NoOp(to sales)`.
     pub steps: Vec<String>,
 }
 
 impl Ended {
-    /// What the variable held at the end; `None` when it was never set.
+    /// The last value of the variable; `None` if it was never set.
     pub fn last(&self, name: &str) -> Option<&str> {
         self.all(name).next_back().map(|value| std::str::from_utf8(value).expect("a value in UTF-8"))
     }

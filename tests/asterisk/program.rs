@@ -1,4 +1,4 @@
-//! A child of a test that says where it listens; killed at the end.
+//! Owner: the tests. A child process of a test. It prints where it listens, and is killed when it is dropped.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long a child may take to say what is waited for.
+/// The longest wait for a line of a child process.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running program.
@@ -19,7 +19,7 @@ pub struct Program {
     address: SocketAddr,
 }
 
-/// What a program prints.
+/// The lines that a program has printed.
 struct Said {
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
     last: Vec<String>,
@@ -45,7 +45,7 @@ impl Program {
         Program { child, lines, address }
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -61,7 +61,7 @@ impl Program {
     }
 }
 
-/// Where a program says where it listens.
+/// The stream on which a program prints its address.
 #[derive(Clone, Copy, Debug)]
 pub enum Stream {
     /// Standard output.

@@ -1,4 +1,4 @@
-//! The recipes of docs/recipes.md, on a real Asterisk; where it says FreePBX, what that does around them is played.
+//! Owner: docs. The recipes of docs/recipes.md on a real Asterisk. The tests play the part of FreePBX.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ pub(super) fn hook(webhook: &FakeWebhook) -> String {
     hook.replace("https://crm.example.com/route", &webhook.url("/route"))
 }
 
-/// A webhook that says these words, one a request, and then that it is broken.
+/// A webhook that answers these words in turn, and then with an error.
 async fn says(words: &'static [&'static str]) -> FakeWebhook {
     let words = Mutex::new(VecDeque::from_iter(words));
     FakeWebhook::start(move |_| match words.lock().unwrap().pop_front() {
@@ -38,7 +38,7 @@ async fn the_recipe_for_asterisk_leads_where_the_webhook_says() {
     on_each_release(async |release| {
         let webhook = says(&["sales", "support", "elsewhere"]).await;
         let daemon = Daemon::start(&hook(&webhook)).await;
-        // the queues of somebody else's PBX
+        // the queues of the PBX
         let dialplan = recipe("exten => _X!,1,Set(WEBHOOK_STATUS", &daemon).replace(",1,Queue(", ",1,NoOp(");
         let asterisk = Asterisk::start(release, &dialplan).await;
         for place in ["sales", "support", "reception", "reception"] {
@@ -49,7 +49,8 @@ async fn the_recipe_for_asterisk_leads_where_the_webhook_says() {
     .await;
 }
 
-/// A custom destination with Return is a `Gosub`, and what follows it the place that was chosen for the way back.
+/// A custom destination with Return is a `Gosub`, and what follows it the place that was chosen for the way
+/// back.
 const FREEPBX: &str = "
 [trunk]
 exten => _X!,1,Set(__FROM_DID=${EXTEN})

@@ -1,9 +1,9 @@
-//! What a webhook hears of a call: what the caller is and what the dialplan set, to the byte; and nothing at all of
-//! a call that somebody forged.
+//! Owner: hook/request. The request that a webhook receives for a call of Asterisk: every value exact to the
+//! byte.
 
 /// The arguments of an ad hoc step.
 mod ad_hoc_steps;
-/// Calls that somebody forged.
+/// A call that somebody forged leads to no request.
 mod forged;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,19 +14,19 @@ use super::instance::{Asterisk, Ended, Release};
 use super::{asterisk, decoded, on_each_release};
 use crate::util::{Daemon, FakeWebhook, Received, Reply};
 
-/// A webhook that listens, a hook that fetches two variables, and an Asterisk in which the extensions `0`, `1`, …
-/// each set something before they ask.
-struct Told {
+/// A webhook that listens, a hook that fetches two variables, and an Asterisk in which the extensions `0`,
+/// `1`, … each set something before they ask.
+struct Requests {
     asterisk: Asterisk,
     webhook: FakeWebhook,
     _daemon: Daemon,
 }
 
-/// What an extension sets before it asks.
+/// The variables that an extension sets before its step.
 type Sets<'a> = &'a [(&'a str, &'a [u8])];
 
-impl Told {
-    async fn start(release: Release, agi: &str, extensions: &[Sets<'_>]) -> Told {
+impl Requests {
+    async fn start(release: Release, agi: &str, extensions: &[Sets<'_>]) -> Requests {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let daemon = Daemon::with(&format!(
             "company = \"kwik\"\n[listen]\nasterisk = \"127.0.0.1:0\"\n[hook.route]\nurl = \"{}\"\nvariable = \"ROUTE\"\nfetch = [\"VALUE\", \"UNSET\"]\n",
@@ -34,14 +34,14 @@ impl Told {
         ))
         .await;
         let dialplan = dialplan(&agi.replace("http://webhook/", &webhook.url("/")), extensions);
-        Told { asterisk: asterisk(release, &daemon, &dialplan).await, webhook, _daemon: daemon }
+        Requests { asterisk: asterisk(release, &daemon, &dialplan).await, webhook, _daemon: daemon }
     }
 
     async fn call(&self, number: usize) -> Ended {
         self.asterisk.call(&format!("{number}@test")).await
     }
 
-    /// What the webhook hears of the call to this number.
+    /// The body of the request for the call to this number.
     async fn hears(&self, number: usize) -> Value {
         let before = self.webhook.received().len();
         let ended = self.call(number).await;
@@ -87,7 +87,7 @@ const KEYS: [&str; 15] = [
 ];
 
 #[tokio::test]
-async fn every_key_is_told() {
+async fn every_key_is_sent() {
     on_each_release(async |release| {
         let sets: Sets<'_> = &[
             ("CHANNEL(accountcode)", b"acme"),
@@ -96,7 +96,7 @@ async fn every_key_is_told() {
             ("CALLERID(dnid)", b"31201234567"),
             ("VALUE", b"42"),
         ];
-        let told = Told::start(release, HOOK, &[sets]).await;
+        let told = Requests::start(release, HOOK, &[sets]).await;
         let before = SystemTime::now();
         let ended = told.call(0).await;
         let received = told.webhook.requested().await;
@@ -117,7 +117,7 @@ async fn every_key_is_told() {
             ("caller_number", "31612345678"),
             ("uuid", ended.last("UNIQUE").unwrap()),
             ("phonebook_caller_name", "Ada"),
-            // The rig chose the unique id, which tells no time then.
+            // The test chose the unique id, which holds no time then.
             ("call_start_time", ""),
             ("rta_call_id", ended.last("LINKED").unwrap()),
             ("sip_call_id", ""),
@@ -133,7 +133,7 @@ async fn every_key_is_told() {
 }
 
 #[tokio::test]
-async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
+async fn a_value_that_the_call_lacks_is_empty_or_has_its_second_source() {
     on_each_release(async |release| {
         let withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];
@@ -142,7 +142,7 @@ async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
         let name_withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(name-pres)", b"prohib")];
         for agi in [HOOK, AD_HOC] {
-            let told = Told::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
+            let told = Requests::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
             let nothing = told.hears(0).await;
             assert_eq!(nothing["com_id"], "kwik");
             assert_eq!([&nothing["dp_ex_number"], &nothing["callee_number"]], ["0", "0"]);
@@ -161,12 +161,12 @@ async fn what_a_call_lacks_is_empty_or_comes_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
+async fn a_word_for_a_withheld_number_leaves_the_number_empty() {
     on_each_release(async |release| {
         let words = ["anonymous", "Anonymous", "Restricted", "unavailable", "unknown", "PRIVATE", "withheld"];
         let sets =
             words.map(|word| [("CALLERID(num)", word.as_bytes()), ("CALLERID(name)", word.as_bytes())]);
-        let told = Told::start(release, HOOK, &sets.each_ref().map(|sets| &sets[..])).await;
+        let told = Requests::start(release, HOOK, &sets.each_ref().map(|sets| &sets[..])).await;
         for (number, word) in words.iter().enumerate() {
             let json = told.hears(number).await;
             assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], ["", ""], "{word}");
@@ -176,7 +176,7 @@ async fn a_number_that_is_a_word_for_a_withheld_one_is_empty() {
 }
 
 #[tokio::test]
-async fn a_variable_whose_name_holds_hyphens_and_points_is_fetched() {
+async fn a_variable_with_hyphens_and_points_in_its_name_is_fetched() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let url = webhook.url("/r?c={variables.sip_h_X-Customer}");
@@ -196,7 +196,7 @@ async fn a_variable_whose_name_holds_hyphens_and_points_is_fetched() {
     .await;
 }
 
-/// Names, and numbers, as callers and dialplans have them.
+/// Unusual names and numbers of callers and dialplans.
 const AWKWARD: &[&str] = &[
     "Ada Lovelace",
     "Zoë Müller",
@@ -224,7 +224,7 @@ const AWKWARD: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_callers_number_and_name_are_told_exactly() {
+async fn the_number_and_name_of_a_caller_are_sent_exactly() {
     on_each_release(async |release| {
         let long = "ü".repeat(250);
         let texts: Vec<&str> = AWKWARD.iter().copied().chain([long.as_str()]).collect();
@@ -234,7 +234,7 @@ async fn a_callers_number_and_name_are_told_exactly() {
             .collect();
         for agi in [HOOK, AD_HOC] {
             let told =
-                Told::start(release, agi, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
+                Requests::start(release, agi, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
             for (number, text) in texts.iter().enumerate() {
                 let json = told.hears(number).await;
                 let text = if *text == "unknown" { "" } else { text };
@@ -246,7 +246,7 @@ async fn a_callers_number_and_name_are_told_exactly() {
 }
 
 #[tokio::test]
-async fn a_fetched_variable_is_told_exactly() {
+async fn a_fetched_variable_is_sent_exactly() {
     on_each_release(async |release| {
         let every_byte: Vec<u8> = (1..=255).collect();
         let long = vec![b'x'; 4000];
@@ -261,7 +261,8 @@ async fn a_fetched_variable_is_told_exactly() {
             &long,
         ]);
         let sets: Vec<_> = values.iter().map(|value| [("VALUE", *value)]).collect();
-        let told = Told::start(release, HOOK, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
+        let told =
+            Requests::start(release, HOOK, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
         for (number, value) in values.iter().enumerate() {
             assert_eq!(
                 told.hears(number).await["variables"]["VALUE"],
@@ -273,10 +274,10 @@ async fn a_fetched_variable_is_told_exactly() {
 }
 
 #[tokio::test]
-async fn a_variable_that_asterisk_does_not_hand_out_whole_makes_no_request() {
+async fn a_variable_that_asterisk_cuts_off_leads_to_no_request() {
     on_each_release(async |release| {
         let long = vec![b' '; 1400];
-        let told = Told::start(
+        let told = Requests::start(
             release,
             HOOK,
             &[&[("VALUE", b"))))))))):1")], &[("VALUE", b"x))))))))):1:2")], &[("VALUE", &long)]],

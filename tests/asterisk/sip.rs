@@ -1,4 +1,4 @@
-//! A call that comes by SIP, from the first byte that a stranger sends.
+//! Owner: switch/agi. A call that comes by SIP.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,10 +8,10 @@ use tokio::net::UdpSocket;
 
 use super::instance::{Asterisk, Release};
 use super::on_each_release;
-use crate::util::network_namespace::alone;
+use crate::util::network_namespace::isolated;
 use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
 
-/// What became of the call is told in SIP: 486 where the dialplan went on, 404 after AGISTATUS=FAILURE.
+/// The SIP response shows the end of the step: 486 if the dialplan went on, 404 after AGISTATUS=FAILURE.
 const DIALPLAN: &str = "[test]
 exten => 100,1,AGI(agi://dialhook/route)
  same => n,ExecIf($[\"${AGISTATUS}\" = \"FAILURE\"]?Hangup(1))
@@ -27,7 +27,7 @@ async fn asterisk(release: Release, daemon: &Daemon) -> Asterisk {
     trusting(release, daemon, "no").await
 }
 
-/// The same, which may believe the headers in which a trunk says who calls.
+/// The same with this `trust_id_inbound`: `yes` trusts the headers with the caller's identity.
 async fn trusting(release: Release, daemon: &Daemon, trust: &str) -> Asterisk {
     let extensions = DIALPLAN.replace("//dialhook/", &format!("//{}/", daemon.address()));
     let pjsip = format!(
@@ -47,7 +47,7 @@ async fn invite(release: Release, from: &str, call_id: &str) -> u16 {
 async fn invite_with(release: Release, from: &str, call_id: &str, more: &str) -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let (own, switch) = (socket.local_addr().unwrap(), address(release));
-    // PJSIP takes two requests with the same branch for one, whoever sends them.
+    // PJSIP takes two requests with the same branch for one request.
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let number = CALLS.fetch_add(1, Ordering::Relaxed);
     let session =
@@ -77,8 +77,8 @@ fn hook(webhook: &FakeWebhook) -> String {
 }
 
 #[tokio::test]
-async fn a_sip_call_is_told_with_its_call_id() {
-    if !alone(concat!(module_path!(), "::a_sip_call_is_told_with_its_call_id")) {
+async fn the_request_for_a_sip_call_has_its_call_id() {
+    if !isolated(concat!(module_path!(), "::the_request_for_a_sip_call_has_its_call_id")) {
         return;
     }
     on_each_release(async |release| {
@@ -102,11 +102,11 @@ async fn a_sip_call_is_told_with_its_call_id() {
     .await;
 }
 
-/// What the network sends for callers who withhold their number, with and without `Privacy: id`, from an endpoint that is
-/// trusted and from one that is not.
+/// The headers for callers who withhold their number, with and without `Privacy: id`, from a trusted
+/// endpoint and from another one.
 #[tokio::test]
 async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
-    if !alone(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {
+    if !isolated(concat!(module_path!(), "::a_withheld_number_of_sip_is_in_no_part_of_the_request")) {
         return;
     }
     on_each_release(async |release| {
@@ -132,7 +132,7 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
             assert_eq!(caller, ["", ""], "trust {trust}, {from}, {headers}");
             assert!(!told.to_string().contains("12345678"), "{told}");
         }
-        // who withholds nothing is told
+        // the number of another caller is sent
         let _asterisk = trusting(release, &daemon, "yes").await;
         let none = format!("{asserted}Privacy: none\r\n");
         assert_eq!(invite_with(release, anonymous, "shown@trunk.example", &none).await, 486);
@@ -144,8 +144,11 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
 
 /// docs/recipes.md, Kamailio in front.
 #[tokio::test]
-async fn the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header() {
-    if !alone(concat!(module_path!(), "::the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header")) {
+async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
+    if !isolated(concat!(
+        module_path!(),
+        "::the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header"
+    )) {
         return;
     }
     on_each_release(async |release| {
@@ -162,7 +165,7 @@ async fn the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header() {
             let files = [("extensions.conf", extensions.as_str()), ("pjsip.conf", &pjsip)];
             let _asterisk = Asterisk::start_with(release, &files).await;
             let call_id = format!("kamailio-{trust}@proxy.example");
-            // 600 Busy Everywhere, or whatever a release makes of the cause: not the 486 of the reception
+            // 600 Busy Everywhere or another status by release, but not the 486 of the reception
             let status = invite_with(release, "<sip:4711@host.example>", &call_id, headers).await;
             let told = webhook.received().pop().unwrap().json();
             assert_eq!([&told["sip_call_id"], &told["caller_number"]], [call_id.as_str(), caller]);
@@ -175,7 +178,7 @@ async fn the_recipe_behind_a_proxy_tells_the_asserted_caller_and_a_header() {
 
 #[tokio::test]
 async fn a_sip_caller_who_forges_an_environment_makes_no_request() {
-    if !alone(concat!(module_path!(), "::a_sip_caller_who_forges_an_environment_makes_no_request")) {
+    if !isolated(concat!(module_path!(), "::a_sip_caller_who_forges_an_environment_makes_no_request")) {
         return;
     }
     on_each_release(async |release| {

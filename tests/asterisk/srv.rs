@@ -1,4 +1,4 @@
-//! Two daemons behind one name: Asterisk asks a name server, and takes the other one where the first is gone.
+//! Owner: docs. Two daemons behind one SRV name: if the first one is gone, Asterisk takes the second one.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,12 +10,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::instance::Asterisk;
 use super::releases;
-use crate::util::network_namespace::alone;
+use crate::util::network_namespace::isolated;
 use crate::util::{Daemon, FakeWebhook, Reply};
 
 #[tokio::test]
 async fn the_second_daemon_takes_the_calls_of_the_first() {
-    if !alone(concat!(module_path!(), "::the_second_daemon_takes_the_calls_of_the_first")) {
+    if !isolated(concat!(module_path!(), "::the_second_daemon_takes_the_calls_of_the_first")) {
         return;
     }
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan-examples/asterisk/srv-failover.conf");
@@ -44,7 +44,7 @@ async fn the_second_daemon_takes_the_calls_of_the_first() {
     }
 }
 
-/// Answers every SRV question with these, the first one to be preferred.
+/// Answers every SRV query with these targets; the first one has the higher priority.
 fn name_server(socket: &Arc<UdpSocket>, targets: [SocketAddr; 2]) -> AbortOnDropHandle<()> {
     let socket = Arc::clone(socket);
     AbortOnDropHandle::new(tokio::spawn(async move {

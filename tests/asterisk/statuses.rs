@@ -1,5 +1,5 @@
-//! The dialplan always goes on, and hears what has happened: every word of `WEBHOOK_STATUS`, each after something
-//! was left over from before.
+//! Owner: hook/answer. Every word of `WEBHOOK_STATUS`: the dialplan goes on, and no value of an earlier step
+//! is left.
 
 use super::instance::{Asterisk, Ended};
 use super::{asterisk, on_each_release};
@@ -47,7 +47,7 @@ fn hooks(webhook: &FakeWebhook) -> String {
         + "[hook.down]\nurl = \"http://127.0.0.1:1/\"\nvariable = \"ROUTE\"\notherwise = \"reception\"\n"
 }
 
-/// Asserts what a call to the hook of this name leaves on its channel.
+/// Checks the variables on the channel after a call to the hook of this name.
 async fn assert_leaves(asterisk: &Asterisk, hook: &str, report: [&str; 4]) {
     let ended = asterisk.call(&format!("{hook}@test")).await;
     let [status, code, reason, route] = report;
@@ -68,7 +68,7 @@ fn last(ended: &Ended, count: usize) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn every_status_is_heard_with_code_reason_and_the_variable() {
+async fn every_status_arrives_with_its_code_reason_and_variable() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(answer).await;
         let daemon = Daemon::start(&hooks(&webhook)).await;
@@ -104,7 +104,7 @@ async fn a_hook_that_does_not_exist_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_call_beyond_the_limit_hears_so_and_goes_on() {
+async fn a_call_beyond_the_limit_is_overloaded_and_goes_on() {
     on_each_release(async |release| {
         let gate = Gate::default();
         let opened = gate.clone();
@@ -123,7 +123,7 @@ async fn a_call_beyond_the_limit_hears_so_and_goes_on() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_over_from_the_step_before() {
+async fn no_value_of_an_earlier_step_is_left() {
     on_each_release(async |release| {
         let webhook = FakeWebhook::start(answer).await;
         let daemon = Daemon::start(&hooks(&webhook)).await;

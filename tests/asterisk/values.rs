@@ -1,4 +1,5 @@
-//! An answer arrives to the byte or not at all, and never changes what a condition means.
+//! Owner: hook/answer. An answer arrives exact to the byte or not at all, and never changes the meaning of a
+//! condition.
 
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ async fn assert_refused(release: Release, accept: &str, answers: Vec<Vec<u8>>) {
     }
 }
 
-/// What people write to break out of quotes, expressions and function calls.
+/// Texts that try to leave quotes, expressions and function calls.
 const CRAFTED: &[&str] = &[
     "${CALLERID(num)}",
     "$[1+1]",
@@ -137,7 +138,7 @@ async fn a_text_arrives_exactly_and_equals_no_other_word() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_does_not_arrive() {
+async fn an_answer_that_is_no_text_does_not_arrive() {
     on_each_release(async |release| {
         let mut answers: Vec<Vec<u8>> = (0..32).chain([127]).map(|byte| vec![b'a', byte, b'b']).collect();
         answers.extend(
@@ -145,7 +146,7 @@ async fn what_is_no_text_does_not_arrive() {
                 .map(<[u8]>::to_vec),
         );
         answers.push(vec![b'x'; 1025]);
-        // what shows in another way than it is compared
+        // texts that look different from what a condition compares
         answers.extend(
             ["\u{85}", "\u{9b}31m", "a\u{2028}b", "a\u{2029}b", "a\u{202e}b", "\u{2066}a", "\u{200f}"]
                 .map(Vec::from),
@@ -181,7 +182,7 @@ async fn any_answer_that_the_wire_can_carry_arrives_exactly() {
 }
 
 #[tokio::test]
-async fn what_the_wire_cannot_carry_is_refused_whole() {
+async fn an_answer_that_the_wire_cannot_carry_is_refused_whole() {
     on_each_release(async |release| {
         assert_refused(
             release,
@@ -205,7 +206,7 @@ async fn the_longest_command_arrives_whole_and_one_byte_more_not_at_all() {
 }
 
 #[tokio::test]
-async fn json_is_taken_apart_by_the_dialplan() {
+async fn the_dialplan_reads_parts_of_a_json_answer() {
     on_each_release(async |release| {
         let json = br#"{"queue": "sales, \"special\"", "more": [1, 2, {"deep": ")"}]}"#;
         let calls = assert_arrive(release, "any", vec![json.to_vec()]).await;

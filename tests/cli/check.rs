@@ -1,11 +1,12 @@
-//! `dialhook check`: what it prints of a configuration and of dialplans, and every fault that it finds.
+//! Owner: cli. `dialhook check`: what it prints about a configuration and about dialplans, and every fault
+//! that it finds.
 
 use std::fs;
 
 use crate::util::{configured, run};
 
 #[tokio::test]
-async fn check_says_what_it_understood_a_line_a_hook() {
+async fn check_prints_one_line_for_each_hook() {
     let (_folder, file) = configured(
         "[hook.crm]\nurl = \"https://u:geheim@crm.example/r?did={callee_number}\"\nvariable = \"CRM\"\n\
          answers = [\"sales\", \"support\"]\notherwise = \"sales\"\nfetch = [\"ACCOUNT\"]\n\
@@ -35,7 +36,7 @@ async fn check_says_what_it_understood_a_line_a_hook() {
 }
 
 #[tokio::test]
-async fn check_says_what_each_variable_of_set_accepts() {
+async fn check_prints_the_accepted_kind_of_each_variable_of_set() {
     let (_folder, file) = configured(
         "[hook.crm]\nurl = \"http://h/\"\n[hook.crm.set]\nNAME = { json = \"/name\", accept = \"text\" }\nQUEUE = \"/queue\"\n",
     );
@@ -45,7 +46,7 @@ async fn check_says_what_each_variable_of_set_accepts() {
 }
 
 #[tokio::test]
-async fn check_says_what_is_not_observed_and_what_the_log_shows() {
+async fn check_prints_a_missing_observer_and_unmasked_numbers() {
     let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
     assert_eq!((status, err.as_str()), (0, ""));
@@ -54,7 +55,7 @@ async fn check_says_what_is_not_observed_and_what_the_log_shows() {
 }
 
 #[tokio::test]
-async fn check_tells_every_fault_with_file_and_line() {
+async fn check_prints_every_fault_with_file_and_line() {
     let (_folder, file) = configured("[hook.crm]\nurl = \"nowhere\"\ntimeout = 0\n");
     let path = file.to_str().unwrap();
     let (status, out, err) = run(&["check", "--config", path]).await;
@@ -130,7 +131,7 @@ async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
 }
 
 #[tokio::test]
-async fn check_says_that_it_follows_no_include() {
+async fn check_says_that_it_does_not_read_included_files() {
     let (folder, file) = configured("");
     let dialplan = folder.path().join("extensions.conf");
     fs::write(&dialplan, "#include \"more.conf\"\n[a]\nexten => 1,1,NoOp()\n").unwrap();
@@ -162,7 +163,7 @@ async fn check_finds_the_faulty_steps_of_a_dialplan() {
     assert_eq!(lines.len(), 3, "{err}");
     assert!(
         lines[0].starts_with(&format!(
-            "dialhook: {path}:2: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?"
+            "dialhook: {path}:2: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?"
         )),
         "{err}"
     );
@@ -171,7 +172,7 @@ async fn check_finds_the_faulty_steps_of_a_dialplan() {
 }
 
 #[tokio::test]
-async fn the_examples_pass_the_programs_own_check() {
+async fn the_dialplan_examples_pass_check() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/dialplan-examples");
     let mut dialplans: Vec<_> = fs::read_dir(format!("{examples}/asterisk"))
         .unwrap()
@@ -190,7 +191,7 @@ async fn the_examples_pass_the_programs_own_check() {
 }
 
 #[tokio::test]
-async fn check_says_which_steps_it_passed_over() {
+async fn check_counts_the_steps_for_other_servers() {
     let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
     let dialplan = folder.path().join("extensions.conf");
     fs::write(&dialplan, "exten => 1,1,AGI(agi://127.0.0.1/crm)\n same => n,AGI(agi://127.0.0.1:4574/crm)\n")
@@ -209,7 +210,7 @@ async fn check_says_which_steps_it_passed_over() {
 }
 
 #[tokio::test]
-async fn check_knows_which_switch_connects_to_which_port() {
+async fn check_finds_a_step_that_uses_the_port_of_the_other_switch() {
     let (folder, file) = configured("[hook.crm]\nurl = \"http://h/\"\n");
     let asterisk = folder.path().join("extensions.conf");
     fs::write(
@@ -236,7 +237,7 @@ async fn check_knows_which_switch_connects_to_which_port() {
 }
 
 #[tokio::test]
-async fn check_knows_a_configuration_from_a_dialplan() {
+async fn check_recognizes_a_configuration_in_the_place_of_a_dialplan() {
     let (_folder, file) = configured("");
     let path = file.to_str().unwrap();
     let (status, _, err) = run(&["check", "--config", path, path]).await;

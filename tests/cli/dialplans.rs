@@ -1,4 +1,5 @@
-//! What `check` says of a dialplan: faults of its steps, and notices of what it does with values that strangers choose.
+//! Owner: dialplan. `dialhook check` with a dialplan: faults of its steps, and notices about values that
+//! strangers choose.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ impl Checked {
 
     /// Exit status, standard output and standard error of `check`, the dialplan's path written `FILE`.
     async fn told(&self) -> (i32, String, String) {
-        let [configuration, dialplan] = [&self.configuration, &self.dialplan].map(|path| path.to_str().unwrap());
+        let [configuration, dialplan] =
+            [&self.configuration, &self.dialplan].map(|path| path.to_str().unwrap());
         let (status, out, err) = run(&["check", "--config", configuration, dialplan]).await;
         let short = |text: String| text.replace(dialplan, "FILE");
         (status, short(out), short(err))
@@ -58,26 +60,26 @@ fn xml(actions: &str) -> String {
 #[tokio::test]
 async fn a_comment_in_latin_1_hides_no_step() {
     let conf = b"; caf\xe9\nexten => 1,1,AGI(agi://127.0.0.1/cmr)\n".to_vec();
-    let fault = "FILE:2: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
+    let fault = "FILE:2: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
     let text = xml("<!-- caf\u{e9} --><action application=\"socket\" data=\"127.0.0.1:8084/cmr\"/>");
     let latin: Vec<u8> = text.chars().map(|character| u8::try_from(character).unwrap()).collect();
-    let fault = "FILE:3: socket 127.0.0.1:8084/cmr: there is no such hook; did you mean crm?";
+    let fault = "FILE:3: socket 127.0.0.1:8084/cmr: no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "x.xml", latin).faults().await, [fault]);
 }
 
 #[tokio::test]
 async fn a_byte_order_mark_hides_no_step() {
     let conf = "\u{feff}exten => 1,1,AGI(agi://127.0.0.1/cmr)\n".as_bytes().to_vec();
-    let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): there is no such hook; did you mean crm?";
+    let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
-    let wide = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let fault = "FILE: it is in UTF-16; write it in UTF-8";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", wide).faults().await, [fault]);
 }
 
 #[tokio::test]
-async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
+async fn addresses_are_printed_and_required_in_the_form_of_each_switch() {
     let listen = "[listen]\nasterisk = \"[::1]:4573\"\nfreeswitch = \"[::1]:8084\"\n";
     let configuration = format!("{listen}{HOOKS}");
     let right = xml("<action application=\"socket\" data=\"::1:8084/crm\"/>");
@@ -88,7 +90,8 @@ async fn addresses_are_printed_and_demanded_as_each_switch_takes_them() {
     assert!(out.ends_with("FILE: no fault, 1 webhook step\n"), "{out}");
     for wrong in ["[::1]:8084/crm", "[::1]/crm", "::1/crm"] {
         let dialplan = xml(&format!("<action application=\"socket\" data=\"{wrong}\"/>"));
-        let remedy = "FreeSWITCH needs an IPv6 address without brackets and with a port; write ::1:8084/crm";
+        let remedy =
+            "FreeSWITCH takes an IPv6 address without brackets and with its port; write ::1:8084/crm";
         let fault = format!("FILE:3: socket {wrong}: {remedy}");
         assert_eq!(Checked::new(&configuration, "x.xml", dialplan).faults().await, [fault]);
     }
@@ -104,7 +107,7 @@ async fn every_step_of_a_line_is_checked_and_none_in_a_comment() {
                 ;-- same => n,AGI(agi://127.0.0.1/old)\n same => n,AGI(agi://127.0.0.1/old) --;\n";
     let faults = Checked::new(HOOKS, "extensions.conf", conf).faults().await;
     assert_eq!(faults.len(), 1, "{faults:?}");
-    assert!(faults[0].starts_with("FILE:1: AGI(agi://127.0.0.1/qqq): there is no such hook; "), "{faults:?}");
+    assert!(faults[0].starts_with("FILE:1: AGI(agi://127.0.0.1/qqq): no such hook;"), "{faults:?}");
 }
 
 #[tokio::test]
@@ -118,9 +121,13 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
     let harm = "and can become a command or another destination here; give";
     let told = [
-        format!("FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""),
+        format!(
+            "FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""
+        ),
         format!("FILE:6: System(notify ${{COPY}}): ${{COPY}} is a free text of [hook.crm], {harm}"),
-        format!("FILE:7: Originate(Local/${{NAME}}@a,app,Wait): ${{NAME}} is a free text of [hook.parts], {harm}"),
+        format!(
+            "FILE:7: Originate(Local/${{NAME}}@a,app,Wait): ${{NAME}} is a free text of [hook.parts], {harm}"
+        ),
         format!("FILE:12: Goto(${{OWN}},1): ${{OWN}} is a free text of [hook.crm], {harm}"),
     ];
     assert_eq!(notices.len(), told.len(), "{notices:#?}");
@@ -139,11 +146,14 @@ async fn a_text_in_a_command_of_freeswitch_is_a_notice_too() {
     let notices = Checked::new(HOOKS, "x.xml", xml(actions)).notices().await;
     let lines: Vec<_> = notices.iter().map(|notice| notice.split(": ").next().unwrap()).collect();
     assert_eq!(lines, ["FILE:4", "FILE:5", "FILE:7", "FILE:9"], "{notices:#?}");
-    assert!(notices[0].starts_with("FILE:4: bridge ${crm}: ${crm} is a free text of [hook.crm], "), "{notices:?}");
+    assert!(
+        notices[0].starts_with("FILE:4: bridge ${crm}: ${crm} is a free text of [hook.crm], "),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_condition_that_lets_words_through_alone_needs_no_notice() {
+async fn a_condition_that_accepts_words_only_needs_no_notice() {
     let extension = |expression: &str| {
         format!(
             "<x><extension><condition field=\"${{crm}}\" expression=\"{expression}\">\n\
@@ -152,11 +162,14 @@ async fn a_condition_that_lets_words_through_alone_needs_no_notice() {
     };
     assert_eq!(Checked::new(HOOKS, "x.xml", extension(r"^(\d+)$")).notices().await, [] as [&str; 0]);
     let notices = Checked::new(HOOKS, "x.xml", extension("^(.+)$")).notices().await;
-    assert!(notices[0].starts_with("FILE:2: bridge user/$1: $1 is a free text of [hook.crm], "), "{notices:?}");
+    assert!(
+        notices[0].starts_with("FILE:2: bridge user/$1: $1 is a free text of [hook.crm], "),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test]
-async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
+async fn a_value_of_the_caller_must_be_encoded_in_a_step() {
     let conf = "exten => _X.,1,AGI(agi://127.0.0.1/webhook,\"url=http://h/?n=${CALLERID(num)}\")\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${URIENCODE(${CALLERID(num)})})\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${EXTEN})\n\
@@ -176,20 +189,25 @@ async fn what_a_caller_chooses_is_encoded_where_it_stands_in_a_step() {
     let notices = Checked::new(HOOKS, "x.xml", xml(actions)).notices().await;
     assert_eq!(
         notices,
-        ["FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
-          in it changes the url; write ${url_encode(${caller_id_number})}"]
+        [
+            "FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
+          in it changes the url; write ${url_encode(${caller_id_number})}"
+        ]
     );
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_meant_is_a_fault() {
+async fn a_url_that_was_cut_or_split_is_a_fault() {
     let conf = "exten => 1,1,AGI(agi://127.0.0.1/webhook,url=http://h/?to=#21#&from=1)\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n={caller_number})\n\
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?to=%2321%23)\n";
     let faults = Checked::new(HOOKS, "extensions.conf", conf).faults().await;
     assert_eq!(faults.len(), 2, "{faults:#?}");
     assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with("write %23"), "{faults:#?}");
-    assert!(faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"), "{faults:#?}");
+    assert!(
+        faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"),
+        "{faults:#?}"
+    );
     let actions = "<action application=\"set\" data=\"webhook_url=http://h/?to=#21#\"/>\n\
                    <action application=\"socket\" data=\"127.0.0.1:8084\"/>";
     let faults = Checked::new(HOOKS, "x.xml", xml(actions)).faults().await;
@@ -197,7 +215,7 @@ async fn a_url_that_cannot_be_meant_is_a_fault() {
 }
 
 #[tokio::test]
-async fn a_socket_where_the_call_has_no_dialplan_is_told() {
+async fn a_socket_on_a_leg_without_a_dialplan_is_a_notice() {
     let actions = "<action application=\"set\" data=\"execute_on_answer=socket 127.0.0.1:8084/crm async\"/>\n\
                    <action application=\"bridge\" data=\"{execute_on_media='socket 127.0.0.1:8084/crm'}user/1\"/>\n\
                    <action application=\"set\" data=\"api_on_answer=uuid_broadcast ${uuid} socket::127.0.0.1:8084/crm\\ async both\"/>";
@@ -211,14 +229,14 @@ async fn a_socket_where_the_call_has_no_dialplan_is_told() {
     assert_eq!(
         faults,
         [
-            "FILE:3: execute_on_answer=socket 127.0.0.1:8084/cmr: there is no such hook; did you mean crm?",
+            "FILE:3: execute_on_answer=socket 127.0.0.1:8084/cmr: no such hook; did you mean crm?",
             "FILE:4: socket 127.0.0.1:8084/crm: FreeSWITCH cannot run socket inline and skips it; remove inline"
         ]
     );
 }
 
 #[tokio::test]
-async fn the_steps_of_a_file_say_more_of_a_variable_than_those_of_another() {
+async fn the_steps_of_the_same_file_decide_about_a_variable() {
     let free = "exten => 1,1,AGI(agi://127.0.0.1/crm?variable=ROUTE)\n";
     let checked = Checked::new(HOOKS, "free.conf", free);
     let other = checked.dialplan.with_file_name("other.conf");

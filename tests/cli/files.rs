@@ -1,4 +1,4 @@
-//! The files module owns these rules: files that cannot be read, are too long, or are not files.
+//! Owner: cli. The files that an administrator names: large, endless or missing ones.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::util::{configured, dialhook, run, skipped, told, within_patience};
 
-/// Runs `check` on a configuration from a pipe.
+/// `check` with a configuration from a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
     let mut command = dialhook(&["check", "--config", "/dev/stdin"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -31,7 +31,7 @@ async fn check_reads_a_configuration_from_a_pipe() {
 }
 
 #[tokio::test]
-async fn check_refuses_a_configuration_that_is_too_long() {
+async fn check_reads_at_most_1_mib() {
     let most = "#".repeat(1024 * 1024);
     assert_eq!(piped(&most).await.0, 0);
     let (status, _, err) = piped(&(most + "#")).await;
@@ -47,7 +47,7 @@ async fn check_refuses_a_configuration_that_is_too_long() {
     );
 }
 
-/// Returns the faults of a hook with this key, whose file is created by `make`.
+/// The output of `check` for a hook with this key, whose file is made like this.
 async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
     let (folder, file) = configured(&format!("[hook.crm]\nurl = \"https://h/\"\n{key}\n"));
     make(&folder.path().join("beside")).await;
@@ -55,7 +55,7 @@ async fn of_a_file(key: &str, make: impl AsyncFnOnce(&Path)) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_is_a_regular_file_of_limited_length() {
+async fn a_secret_is_a_regular_file_of_at_most_64_kib() {
     const KEY: &str = "bearer = { file = \"beside\" }";
     let of_length =
         async |length| of_a_file(KEY, async |path| fs::write(path, vec![b'x'; length]).unwrap()).await;
@@ -107,7 +107,7 @@ async fn a_missing_configuration_is_not_reported_as_one_without_hooks() {
 }
 
 #[tokio::test]
-async fn a_dialplan_that_is_a_device_or_a_folder_is_an_error() {
+async fn a_dialplan_that_is_endless_or_a_folder_is_a_fault() {
     let (folder, file) = configured("");
     let (file, path) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let (status, _, err) = run(&["check", "--config", file, "/dev/zero", path]).await;

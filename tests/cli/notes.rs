@@ -1,8 +1,8 @@
-//! The hook module owns these rules: the notes of `try` about an answer.
+//! Owner: cli. The notes that `dialhook try` prints below an answer.
 
 use crate::util::{FakeWebhook, Reply, configured, run};
 
-/// Returns the exit status and the output of `try` on a hook whose webhook answers with `body`.
+/// The exit status and the output of `try` for a hook whose webhook answers this body.
 async fn tried(body: &'static str, keys: &str, more: &[&str]) -> (i32, String) {
     let webhook = FakeWebhook::start(move |_| Reply::json(body)).await;
     let (_folder, file) = configured(&format!("[hook.crm]\nurl = \"{}\"\n{keys}\n", webhook.url("/")));
@@ -32,13 +32,13 @@ async fn try_notes_an_answer_without_any_part_of_set() {
 }
 
 #[tokio::test]
-async fn try_notes_that_set_can_read_a_json_string() {
+async fn try_notes_how_set_reads_a_json_string() {
     let (status, out) = tried("\"sales\"", "variable = \"CRM\"", &[]).await;
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("the answer is a JSON string. use set to read JSON"), "{out}");
     let note = "\nnote      write set = { CRM = \"\" } instead of variable; the empty pointer names the whole answer\n";
     assert!(out.ends_with(note), "{out}");
-    // and so it does
+    // and this text is accepted
     let (status, out) = tried("\"sales\"", "set = { CRM = \"\" }", &[]).await;
     assert!(status == 0 && out.contains("CRM = \"sales\"") && !out.contains("note"), "{out}");
 }

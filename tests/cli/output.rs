@@ -1,11 +1,11 @@
-//! The cli module owns these rules: a reader that closes the output early, and a full disk.
+//! Owner: cli. Output into a pipe that is closed, and onto a disk that is full.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
 use crate::util::{FakeWebhook, Reply, configured, dialhook, told, within_patience};
 
-/// Returns every command that prints, with the files and the webhook that it needs.
+/// Every command that prints, with its arguments.
 async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (folder, file) =
@@ -24,20 +24,20 @@ async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
     (folder, webhook, commands.collect())
 }
 
-/// Runs a command with this standard output. Returns its exit status and its standard error.
+/// The exit status and the standard error of a command with this standard output.
 async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
     let words: Vec<_> = command.iter().map(String::as_str).collect();
     let mut program = dialhook(&words);
     program.stdout(output).stderr(Stdio::piped());
     let child = program.spawn().unwrap();
-    // a copy of the output here would keep the pipe open
+    // this process's copy of the output would keep the pipe open
     drop(program);
     let (status, _, err) = told(&within_patience("the program", child.wait_with_output()).await.unwrap());
     (status, err)
 }
 
 #[tokio::test]
-async fn a_closed_pipe_is_not_an_error_of_any_command() {
+async fn a_closed_pipe_is_no_fault_of_any_command() {
     let (_folder, _webhook, commands) = printing().await;
     for command in commands {
         let (reader, writer) = std::io::pipe().unwrap();

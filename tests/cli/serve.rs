@@ -1,4 +1,4 @@
-//! `dialhook serve`: its start, its signals and its exit status.
+//! Owner: cli. `dialhook serve`: its start, its signals and its exit status.
 
 use std::process::Stdio;
 
@@ -20,7 +20,7 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
 }
 
 #[tokio::test]
-async fn serve_says_which_address_is_taken_and_what_to_do() {
+async fn serve_names_the_address_that_is_in_use_and_the_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     for (taken, others) in [
@@ -37,7 +37,7 @@ async fn serve_says_which_address_is_taken_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn sighup_ends_nothing() {
+async fn sighup_does_not_end_the_daemon() {
     let (_folder, daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     let process = daemon.id().unwrap().to_string();
@@ -45,7 +45,7 @@ async fn sighup_ends_nothing() {
     assert_eq!(FakeSwitch::call(address, Environment::new("nope")).await.status(), "BAD_REQUEST");
 }
 
-/// A daemon of its own process, and the address that it says it listens on.
+/// A daemon in a process of its own, and the address in its log.
 async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) {
     let (folder, file) = configured(&format!("listen.observer = false\n{configuration}"));
     let mut daemon =
@@ -84,10 +84,10 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn nobody_who_reads_the_log_can_hold_up_a_call() {
+async fn a_log_that_nobody_reads_delays_no_call() {
     let (_folder, mut daemon, address) =
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
-    // far more than a pipe holds
+    // far more than fits into a pipe
     for _ in 0..1000 {
         let ended = within_patience("a call", FakeSwitch::call(address, Environment::new("nope"))).await;
         assert_eq!(ended.status(), "BAD_REQUEST");

@@ -1,4 +1,4 @@
-//! `dialhook try`: the request, the answer and the variables of one step.
+//! Owner: cli. `dialhook try`: the request, the answer and the variables of one step.
 
 use std::fs;
 
@@ -54,7 +54,7 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
 }
 
 #[tokio::test]
-async fn a_relative_secret_is_a_credential_of_the_service_before_it_is_a_file_beside_the_configuration() {
+async fn a_credential_of_the_service_comes_before_a_secret_file_beside_the_configuration() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let (folder, file) = configured(&format!(
         "[hook.crm]\nurl = \"{}\"\nheaders = {{ X-Key = {{ file = \"crm.key\" }}, X-Env = {{ env = \"CRM_KEY\" }} }}\n",
@@ -77,7 +77,7 @@ async fn a_relative_secret_is_a_credential_of_the_service_before_it_is_a_file_be
 }
 
 #[tokio::test]
-async fn try_shows_what_freeswitch_would_be_sent() {
+async fn try_shows_the_commands_for_freeswitch() {
     let webhook = FakeWebhook::start(|_| Reply::text("C:\\new")).await;
     let (_folder, file) = configured(&format!(
         "[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\naccept = \"text\"\n",
@@ -96,7 +96,7 @@ async fn try_shows_what_freeswitch_would_be_sent() {
 }
 
 #[tokio::test]
-async fn try_fails_where_a_call_would_not_hear_ok() {
+async fn try_fails_if_the_status_is_not_ok() {
     let webhook = FakeWebhook::start(|received| match received.target.as_str() {
         "/page" => Reply::status(500, "the database is \u{1b}[31mgone"),
         _ => Reply::text("say \"hi\""),

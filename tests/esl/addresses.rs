@@ -1,9 +1,9 @@
-//! The address of a `socket` step: hook, parameters and ad hoc steps.
+//! Owner: switch/esl. The address of a `socket` step: hook, parameters and ad hoc steps.
 
-use super::{call, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode};
+use super::{call, step};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, GivenBack, SocketMode, good_webhook};
 
-/// Which webhook of several was asked, and the status.
+/// The targets of the requests, and the call after its step.
 async fn asked(path_and_more: impl FnOnce(&Daemon) -> ChannelData) -> (Vec<String>, GivenBack) {
     let webhook = good_webhook().await;
     let hooks = format!(
@@ -18,7 +18,7 @@ async fn asked(path_and_more: impl FnOnce(&Daemon) -> ChannelData) -> (Vec<Strin
 }
 
 #[tokio::test]
-async fn the_address_of_this_call_counts_and_not_that_of_an_earlier_step() {
+async fn the_address_of_this_step_counts_and_not_that_of_an_earlier_step() {
     for path in ["/crm", "/crm?timeout=3", "/crm?timeout=1500ms&variable=other"] {
         let with_stale_path = |daemon: &Daemon| {
             call(daemon, SocketMode::AsyncFull, path).variable("socket_path", "stale?timeout=99")
@@ -32,13 +32,13 @@ async fn the_address_of_this_call_counts_and_not_that_of_an_earlier_step() {
 }
 
 #[tokio::test]
-async fn of_several_hosts_the_one_that_connected_to_us_counts() {
+async fn the_host_of_several_that_connected_counts() {
     for (places, host) in [
         ("127.0.0.1:1/nope|127.0.0.1:PORT/crm", "127.0.0.1"),
         ("127.0.0.1:PORT/crm|127.0.0.1:1/nope", "127.0.0.1"),
         ("dead.example:PORT/nope|localhost:PORT/crm|127.0.0.1:PORT/nope", "localhost"),
         ("dead.example:1/nope|127.0.0.1:PORT/crm?timeout=3", "127.0.0.1"),
-        // the port of the host before goes on counting
+        // the port of the host before applies
         ("dead.example:PORT/nope|127.0.0.1/crm", "127.0.0.1"),
     ] {
         let several = |daemon: &Daemon| {
@@ -70,7 +70,7 @@ async fn an_address_without_a_path_is_an_ad_hoc_step_of_the_variables() {
 }
 
 #[tokio::test]
-async fn what_another_step_has_left_does_not_disturb_a_configured_hook() {
+async fn variables_of_an_earlier_step_do_not_disturb_a_configured_hook() {
     let with_leftovers = |daemon: &Daemon| {
         call(daemon, SocketMode::None, "/crm")
             .variable("webhook_url", "nonsense")
@@ -84,7 +84,7 @@ async fn what_another_step_has_left_does_not_disturb_a_configured_hook() {
 }
 
 #[tokio::test]
-async fn the_query_beats_what_is_left_over() {
+async fn the_query_of_a_step_overrides_variables_of_an_earlier_step() {
     let webhook = good_webhook().await;
     let daemon = Daemon::start("").await;
     let leftovers = |call: ChannelData| {
@@ -119,7 +119,7 @@ async fn a_url_of_more_than_511_bytes_comes_from_the_channel_data() {
 }
 
 #[tokio::test]
-async fn of_a_longer_one_no_escape_is_guessed() {
+async fn a_longer_url_with_ambiguous_escapes_is_refused() {
     let webhook = good_webhook().await;
     let daemon = Daemon::start("").await;
     for (length, end, exact) in [
@@ -147,7 +147,7 @@ async fn of_a_longer_one_no_escape_is_guessed() {
 }
 
 #[tokio::test]
-async fn a_url_with_an_empty_line_in_it_ends_nothing() {
+async fn a_url_with_an_empty_line_ends_no_message() {
     let webhook = good_webhook().await;
     let daemon = Daemon::start("").await;
     let forged = "Content-Type: text/disconnect-notice\nContent-Length: 0\n\n";
@@ -167,7 +167,7 @@ async fn a_url_with_an_empty_line_in_it_ends_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_a_bad_request() {
+async fn an_impossible_address_is_a_bad_request() {
     for path in [
         "/nope",
         "/crm/",

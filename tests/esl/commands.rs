@@ -1,10 +1,12 @@
-//! The commands that the daemon sends, and the values that they can carry.
+//! Owner: switch/esl. The commands that the daemon sends, and the values that they can carry.
 
-use super::{call, daemon_for, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
+use super::{call, daemon_for, step};
+use crate::util::{
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, good_webhook,
+};
 
 #[tokio::test]
-async fn the_farewell_sets_the_answer_first_and_the_status_last() {
+async fn the_final_commands_set_the_answer_first_and_the_status_last() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for mode in SocketMode::ALL {
@@ -19,7 +21,7 @@ async fn the_farewell_sets_the_answer_first_and_the_status_last() {
 }
 
 #[tokio::test]
-async fn a_socket_resume_of_the_authors_is_taken_back_first_where_it_is_deadly() {
+async fn a_socket_resume_of_the_dialplan_is_cleared_first_if_it_would_end_the_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for value in ["true", "TRUE", "yes", "on", "t", "enabled", "active", "allow", "1", "-1", "2.5", "+1"] {
@@ -51,7 +53,7 @@ async fn an_answer_for_socket_resume_itself_does_no_harm() {
 }
 
 #[tokio::test]
-async fn what_is_empty_is_removed() {
+async fn an_empty_value_removes_the_variable() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let daemon = daemon_for(&webhook, "").await;
     let old = |call: ChannelData| call.variable("CRM", "of an earlier step").variable("webhook_reason", "x");
@@ -84,7 +86,7 @@ async fn values_of_64_kib_are_carried_and_longer_ones_refused() {
 }
 
 #[tokio::test]
-async fn any_text_that_is_safe_is_stored_as_it_came_in_one_pass_or_two() {
+async fn a_safe_text_is_stored_exactly_with_one_expansion_pass_or_two() {
     for answer in [
         "$5",
         "C:\\new\\table\\'s",
@@ -114,7 +116,7 @@ async fn any_text_that_is_safe_is_stored_as_it_came_in_one_pass_or_two() {
 }
 
 #[tokio::test]
-async fn what_could_expand_or_be_taken_apart_is_refused_whole() {
+async fn a_value_that_could_expand_or_be_split_is_refused_whole() {
     for (answer, reason) in [
         ("${system(touch /tmp/x)}", "a dollar sign in it could open an expansion"),
         ("$${x}", "a dollar sign in it could open an expansion"),

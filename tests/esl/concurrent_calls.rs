@@ -1,13 +1,13 @@
-//! Many calls of FreeSWITCH at once.
+//! Owner: session. Many calls of FreeSWITCH at once.
 
 use tokio::task::JoinSet;
 
-use super::{call, daemon_for, gated};
-use crate::util::{CallState, FakeFreeSwitch, SocketMode};
+use super::{call, daemon_for};
+use crate::util::{CallState, FakeFreeSwitch, SocketMode, gated_webhook};
 
 #[tokio::test]
 async fn a_hundred_at_once_in_all_modes_go_on() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let address = daemon.freeswitch();
     let modes = SocketMode::ALL.iter().cycle().take(100);

@@ -1,3 +1,5 @@
+//! Owner: switch/esl. Values that FreeSWITCH must store as they are and never expand.
+
 use dialhook::switch::Dialect;
 use dialhook::switch::esl::Esl;
 use dialhook::variable::{Accept, Assignment, Unfit, Value};
@@ -6,10 +8,10 @@ use crate::util::ChannelData;
 use crate::util::SocketMode;
 use crate::util::expansion::{copied, stored};
 
-/// Numbers without rhyme, the same in every run (xorshift64).
-struct Dice(u64);
+/// Pseudo-random numbers, the same in every run (xorshift64).
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -17,14 +19,14 @@ impl Dice {
         usize::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
     }
 
-    /// A short text of what means something to FreeSWITCH.
+    /// A short text of characters with a meaning for FreeSWITCH.
     fn text(&mut self) -> Vec<u8> {
         const LETTERS: &[u8] = b"$$$$\\\\\\\\''''{{}nsta:%|[";
         let length = 1 + self.roll(12);
         (0..length).map(|_| LETTERS[self.roll(LETTERS.len())]).collect()
     }
 
-    /// The same, but what the daemon should take: a dollar that nothing opens, mostly.
+    /// The same, but mostly texts that the daemon should accept.
     fn tame_text(&mut self) -> Vec<u8> {
         let mut text = self.text();
         text.retain(|byte| *byte != b'{');
@@ -33,7 +35,7 @@ impl Dice {
     }
 }
 
-/// A conversation that knows how often the core expands.
+/// The dialect of a session that knows if the core expands.
 fn esl(core_expands: bool) -> Esl {
     let mut esl = Esl::new(8084);
     let disabled = if core_expands { "false" } else { "true" };
@@ -43,7 +45,7 @@ fn esl(core_expands: bool) -> Esl {
     esl
 }
 
-/// The argument of the one `set` in a farewell.
+/// The argument of the one `set` in the final commands.
 fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
     let assignment =
         Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
@@ -52,7 +54,7 @@ fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
     Ok(words[begin..].to_vec())
 }
 
-/// How often a value is handed on from variable to variable.
+/// The number of times that a value is copied from variable to variable.
 const GENERATIONS: usize = 6;
 
 /// Sets `copy=${v}`, then `copy=${copy}` and so on.
@@ -67,10 +69,10 @@ fn handed_on(values: &[&[u8]]) {
 #[test]
 fn every_value_that_is_accepted_is_stored_exactly_and_never_expands() {
     for core_expands in [true, false] {
-        let (esl, mut dice, mut accepted) = (esl(core_expands), Dice(0x9E37_79B9_7F4A_7C15), 0);
+        let (esl, mut random, mut accepted) = (esl(core_expands), Random(0x9E37_79B9_7F4A_7C15), 0);
         let mut before = Vec::new();
         for round in 0..40_000 {
-            let value = if round % 2 == 0 { dice.text() } else { dice.tame_text() };
+            let value = if round % 2 == 0 { random.text() } else { random.tame_text() };
             let Ok(argument) = argument(&esl, &value) else { continue };
             accepted += 1;
             let shown = value.escape_ascii();
@@ -86,12 +88,12 @@ fn every_value_that_is_accepted_is_stored_exactly_and_never_expands() {
 }
 
 #[test]
-fn what_is_refused_is_so_for_a_reason() {
+fn no_value_is_refused_without_a_reason() {
     let esl = esl(true);
-    let mut dice = Dice(0x0123_4567_89AB_CDEF);
+    let mut random = Random(0x0123_4567_89AB_CDEF);
     let mut refused = 0;
     for _ in 0..40_000 {
-        let value = dice.text();
+        let value = random.text();
         match argument(&esl, &value) {
             Ok(_) => {}
             Err(unfit) => {
@@ -140,12 +142,12 @@ fn ordinary_texts_are_accepted() {
 }
 
 #[test]
-fn a_neighbour_that_begins_with_a_brace_opens_nothing() {
+fn a_value_before_one_that_begins_with_a_brace_opens_no_expansion() {
     let esl = esl(true);
     let braces: &[&[u8]] = &[b"{", b"{x}", b"'{x}", b"\\{x}", b"\\'{x}", b"\\\\{system(x)}"];
-    let mut dice = Dice(0xDEAD_BEEF_CAFE_F00D);
+    let mut random = Random(0xDEAD_BEEF_CAFE_F00D);
     for _ in 0..20_000 {
-        let value = dice.text();
+        let value = random.text();
         if argument(&esl, &value).is_ok() {
             for brace in braces {
                 assert!(argument(&esl, brace).is_ok());
@@ -155,14 +157,14 @@ fn a_neighbour_that_begins_with_a_brace_opens_nothing() {
     }
 }
 
-/// The core's passes may have been switched off where the channel data does not show it (a global variable): then
-/// the value is not exact, but never expands.
+/// The core's passes may have been switched off where the channel data does not show it (a global variable):
+/// then the value is not exact, but never expands.
 #[test]
-fn a_value_sent_for_two_passes_expands_in_one_neither() {
+fn a_value_quoted_for_two_passes_does_not_expand_in_one() {
     let esl = esl(true);
-    let mut dice = Dice(0x1234_5678_9ABC_DEF1);
+    let mut random = Random(0x1234_5678_9ABC_DEF1);
     for _ in 0..20_000 {
-        let value = dice.text();
+        let value = random.text();
         if let Ok(argument) = argument(&esl, &value) {
             let stored =
                 stored(&argument, false).unwrap_or_else(|what| panic!("{}: {what:?}", value.escape_ascii()));

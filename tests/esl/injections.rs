@@ -1,4 +1,4 @@
-//! A word means nothing but itself wherever a dialplan of FreeSWITCH uses it.
+//! Owner: hook. An answer of `accept = "word"` means only itself wherever a dialplan of FreeSWITCH uses it.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::util::expansion::pass;
 use crate::util::injections::OF_FREESWITCH;
 use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// What `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate destinations. Nothing where brackets
-/// before one of them would set variables.
+/// The destinations that `bridge` dials (`src/switch_ivr_originate.c`): `:_:`, `|` and `,` separate them.
+/// `None` if brackets before one of them would set variables.
 fn destinations(dial_string: &[u8]) -> Option<Vec<Vec<u8>>> {
     let text = String::from_utf8_lossy(dial_string).replace(":_:", ",");
     let all: Vec<_> = text.split(['|', ',']).map(|part| part.trim_start().as_bytes().to_vec()).collect();
@@ -22,7 +22,8 @@ fn destinations(dial_string: &[u8]) -> Option<Vec<Vec<u8>>> {
         .then_some(all)
 }
 
-/// The arguments of `transfer` (`src/switch_utils.c`, `switch_separate_string`): spaces outside single quotes separate them.
+/// The arguments of `transfer` (`src/switch_utils.c`, `switch_separate_string`): spaces outside single quotes
+/// separate them.
 fn arguments(text: &[u8]) -> Vec<Vec<u8>> {
     let (mut all, mut quoted) = (vec![Vec::new()], false);
     for &byte in text {
@@ -59,7 +60,7 @@ fn is_accepted(step: &Step, text: &[u8]) -> bool {
 }
 
 #[test]
-fn every_word_means_nothing_but_itself_in_a_dial_string_and_in_arguments() {
+fn every_word_means_only_itself_in_a_dial_string_and_in_arguments() {
     const LETTERS: &[u8] = b"aZ09._+-#*aZ09._+-#* ,|:_{}[]<>'\"\\$@&/=;()%^!?~`";
     let (step, mut state, mut accepted) = (step(), 0x9E37_79B9_7F4A_7C15_u64, 0);
     let mut roll = |sides: usize| {
@@ -82,22 +83,22 @@ fn every_word_means_nothing_but_itself_in_a_dial_string_and_in_arguments() {
 }
 
 #[test]
-fn every_attack_means_something_else_somewhere_and_is_no_word() {
+fn every_injection_has_an_effect_somewhere_and_is_no_word() {
     let step = step();
-    for attack in OF_FREESWITCH {
-        assert!(!means_itself(attack.as_bytes()), "{attack}");
-        assert!(!is_accepted(&step, attack.as_bytes()), "{attack}");
+    for injection in OF_FREESWITCH {
+        assert!(!means_itself(injection.as_bytes()), "{injection}");
+        assert!(!is_accepted(&step, injection.as_bytes()), "{injection}");
     }
 }
 
 #[tokio::test]
-async fn no_attack_reaches_the_channel_in_any_mode() {
-    for attack in OF_FREESWITCH {
-        let webhook = FakeWebhook::start(move |_| Reply::text(attack)).await;
+async fn no_injection_reaches_the_channel_in_any_mode() {
+    for injection in OF_FREESWITCH {
+        let webhook = FakeWebhook::start(move |_| Reply::text(injection)).await;
         let daemon = daemon_for(&webhook, "otherwise = \"reception\"").await;
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
-            assert_eq!(given_back.status(), "BAD_ANSWER", "{attack}");
+            assert_eq!(given_back.status(), "BAD_ANSWER", "{injection}");
             assert!(given_back.reason().starts_with("the answer is not a word. "), "{}", given_back.reason());
             assert_eq!((given_back.get("crm"), given_back.state), (Some("reception"), CallState::GoesOn));
         }

@@ -1,12 +1,14 @@
-//! Calls that are moved while they wait, and legs without a dialplan. A fake FreeSWITCH owns these tests: it does to the call
-//! what the real one was seen to do.
+//! Owner: switch/esl. Calls that are moved while they wait, and legs without a dialplan.
+//!
+//! The fake FreeSWITCH does to the call what the real one was seen to do.
 
-use super::{call, daemon_for, gated, good_webhook};
+use super::{call, daemon_for};
 use crate::util::{
-    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode,
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, GivenBack, Reply, SocketMode, gated_webhook,
+    good_webhook,
 };
 
-/// A call that asks a webhook which does not answer, in this mode.
+/// A call in this mode whose webhook does not answer.
 async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), FakeFreeSwitch) {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 1").await;
@@ -18,7 +20,7 @@ async fn waiting(mode: SocketMode, resume: &str) -> ((Daemon, FakeWebhook), Fake
 }
 
 #[tokio::test]
-async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
+async fn a_call_that_was_moved_during_the_request_stays_there() {
     for (mode, resume, commands) in [
         (SocketMode::Async, "false", &["connect", "exit"][..]),
         (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
@@ -35,10 +37,10 @@ async fn a_call_that_was_taken_elsewhere_meanwhile_stays_there() {
 }
 
 #[tokio::test]
-async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
+async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
     for resume in ["false", "true"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, resume).await;
-        // every application that runs on the call stands there, and stays
+        // the variable holds the last application on the call, and keeps it
         let channel = freeswitch.channel();
         let music = channel.clone().variable("current_application", "playback");
         *channel = music.variable("current_application_data", "local_stream://moh");
@@ -50,7 +52,7 @@ async fn a_parked_call_that_hears_music_meanwhile_goes_on_with_its_answer() {
 #[tokio::test]
 async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
     for (mode, resume) in [(SocketMode::Async, "false"), (SocketMode::AsyncFull, "true")] {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let call = call(&daemon, mode, "/crm").variable("socket_resume", resume);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
@@ -67,14 +69,14 @@ async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async_mode() {
+async fn in_async_mode_the_location_is_asked_before_and_after_every_answer() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/crm", "/nope", "/crm?timeout=99"] {
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, path)).await;
             let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
-            // once more for each 0.9 s that the machine takes
+            // one more for each 0.9 s of a slow machine
             assert!(if mode.is_async() { asked >= 2 } else { asked == 0 }, "{mode:?} {path}: {asked}");
             assert_eq!(given_back.orders().last(), Some(&"exit"));
             assert!(!given_back.orders().contains(&"resume"), "the park is known to have begun");
@@ -84,9 +86,9 @@ async fn the_place_of_a_call_is_asked_for_before_and_after_every_answer_in_async
 }
 
 #[tokio::test]
-async fn a_call_that_is_moved_while_its_variables_are_set_takes_no_harm() {
+async fn a_call_that_is_moved_while_its_variables_are_set_stays_where_it_is() {
     for resume in ["false", "true"] {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let call = call(&daemon, SocketMode::Async, "/crm").variable("socket_resume", resume);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
@@ -126,14 +128,14 @@ fn transferred(call: ChannelData, before: u64) -> ChannelData {
 }
 
 #[tokio::test]
-async fn a_call_that_may_have_been_moved_before_its_first_word_hears_no_resume() {
+async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for (before, resumes) in [(0, false), (20_000, false), (400_000, true)] {
         let call = transferred(call(&daemon, SocketMode::Async, "/crm"), before);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.greet().await;
-        // the dialplan that it was moved to, or music that somebody lets it hear
+        // either the call was moved to this application, or somebody plays music to it
         let channel = freeswitch.channel();
         *channel = channel.clone().variable("current_application", "playback");
         let given_back = freeswitch.obey().await;
@@ -142,14 +144,14 @@ async fn a_call_that_may_have_been_moved_before_its_first_word_hears_no_resume()
 }
 
 #[tokio::test]
-async fn a_call_that_was_transferred_to_its_step_goes_on_as_every_other() {
-    let (gate, webhook) = gated().await;
+async fn a_call_that_was_transferred_to_its_step_goes_on() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let call = transferred(call(&daemon, SocketMode::Async, "/crm"), 0);
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
     freeswitch.greet().await;
     webhook.requested().await;
-    // it is still in its step, so music that begins later is music
+    // the call is still in its step, so an application that begins later is music
     freeswitch.expect_connect().await;
     freeswitch.locate().await;
     let channel = freeswitch.channel();
@@ -160,7 +162,7 @@ async fn a_call_that_was_transferred_to_its_step_goes_on_as_every_other() {
     assert!(given_back.orders().contains(&"resume"), "resume ends the music");
 }
 
-/// Lets a call that is held elsewhere be looked for some times, then changes it, and says what becomes of it.
+/// Answers some questions for the location of a moved call, then changes the call, and returns its state.
 async fn until_released(
     mut freeswitch: FakeFreeSwitch,
     release: impl FnOnce(ChannelData) -> ChannelData,
@@ -169,7 +171,7 @@ async fn until_released(
         freeswitch.expect_connect().await;
         freeswitch.locate().await;
     }
-    // music that it hears there changes nothing
+    // music at its new place changes nothing
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "playback");
     for _ in 0..2 {
@@ -182,7 +184,7 @@ async fn until_released(
 }
 
 #[tokio::test]
-async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
+async fn a_call_that_somebody_parked_stays_in_that_park() {
     for (state, application) in [("CS_PARK", "socket"), ("CS_EXECUTE", "park")] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.taken_elsewhere();
@@ -199,7 +201,7 @@ async fn a_call_that_somebody_parked_is_not_let_go_before_that_park_ends() {
 }
 
 #[tokio::test]
-async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
+async fn a_step_does_not_end_the_next_step_that_its_call_was_moved_to() {
     let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
     let (channel, argument) = (freeswitch.channel(), "current_application_data");
     let same = channel.variables()[argument].clone();
@@ -211,7 +213,7 @@ async fn a_step_that_a_call_was_moved_to_is_not_ended_by_the_step_before() {
 }
 
 #[tokio::test]
-async fn a_hook_that_sets_socket_resume_itself_ends_as_safely() {
+async fn a_hook_that_sets_socket_resume_itself_leaves_no_call_stuck() {
     let webhook = FakeWebhook::start(|_| Reply::text("true")).await;
     let keys = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"socket_resume\"", webhook.url("/"));
     let daemon = Daemon::start(&keys).await;
@@ -225,7 +227,7 @@ async fn a_hook_that_sets_socket_resume_itself_ends_as_safely() {
 }
 
 #[tokio::test]
-async fn a_leg_of_which_the_state_is_not_told_hears_no_resume() {
+async fn a_leg_with_an_unknown_state_gets_no_resume() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let leg = call(&daemon, SocketMode::Async, "/crm").without("Channel-State");
@@ -244,7 +246,7 @@ const LEGS: [(&str, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn a_leg_without_a_dialplan_gets_its_answer_and_lives() {
+async fn a_leg_without_a_dialplan_gets_its_answer_and_stays_connected() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for (place, state, other) in LEGS {
@@ -260,7 +262,7 @@ async fn a_leg_without_a_dialplan_gets_its_answer_and_lives() {
 }
 
 #[tokio::test]
-async fn a_leg_without_a_dialplan_lives_when_its_step_is_refused_too() {
+async fn a_leg_without_a_dialplan_stays_connected_if_its_step_is_refused() {
     let daemon = Daemon::start("").await;
     for (place, state, other) in LEGS {
         for resume in ["false", "true"] {
@@ -277,8 +279,8 @@ async fn a_leg_without_a_dialplan_lives_when_its_step_is_refused_too() {
 }
 
 #[tokio::test]
-async fn a_leg_whose_state_changes_by_itself_has_not_been_moved() {
-    let (gate, webhook) = gated().await;
+async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let leg = call(&daemon, SocketMode::Async, "/crm").header("Channel-State", "CS_CONSUME_MEDIA");
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), leg).await;
@@ -302,7 +304,7 @@ async fn a_call_that_waited_long_and_is_still_there_goes_on() {
 }
 
 #[tokio::test]
-async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() {
+async fn a_switch_that_does_not_tell_the_location_gets_the_answer() {
     for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.expect_connect().await;
@@ -313,7 +315,7 @@ async fn a_switch_that_does_not_say_where_the_call_is_gets_its_answer_even_so() 
 }
 
 #[tokio::test]
-async fn a_call_that_is_elsewhere_before_its_first_word_stays_there() {
+async fn a_call_that_was_moved_before_the_channel_data_stays_there() {
     let (daemon, webhook) = (Daemon::start("").await, good_webhook().await);
     let url = webhook.url("/");
     for resume in ["false", "true"] {

@@ -1,3 +1,5 @@
+//! Owner: switch/esl. Recorded sessions of a real FreeSWITCH, played whole and cut at every place.
+
 use std::sync::LazyLock;
 
 use bytes::BytesMut;
@@ -8,10 +10,10 @@ use tokio::io::{AsyncWriteExt, DuplexStream, Join, duplex, join};
 use tokio::task::JoinHandle;
 use tokio_util::codec::Decoder;
 
-use super::{daemon_for, good_webhook};
+use super::daemon_for;
 use crate::util::{
-    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, recording,
-    within_patience,
+    CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, good_webhook,
+    recording, within_patience,
 };
 
 const RECORDINGS: [&str; 11] = [
@@ -32,7 +34,7 @@ fn recorded(name: &str) -> ChannelData {
     ChannelData::recorded(&format!("{name}.connect.txt"))
 }
 
-/// What is said to a call that was recorded at `socket 127.0.0.1:8084`, which gives no URL.
+/// The final commands to a call that was recorded at `socket 127.0.0.1:8084`, which gives no URL.
 fn farewell(name: &str) -> Vec<u8> {
     let set = |body: &str| {
         format!(
@@ -51,17 +53,17 @@ fn farewell(name: &str) -> Vec<u8> {
 
 type Pipe = Join<DuplexStream, DuplexStream>;
 
-/// A conversation in this process: FreeSWITCH's side, and the end of the daemon's. What goes to the daemon goes
-/// through a pipe of this width.
+/// A conversation in this process: FreeSWITCH's side, and the end of the daemon's. What goes to the daemon
+/// goes through a pipe of this width.
 fn conversation(width: usize) -> (Pipe, JoinHandle<()>) {
     let ((there, daemon_hears), (here, daemon_says)) = (duplex(width), duplex(64 * 1024));
     let switch = Switch::new(join(daemon_hears, daemon_says), Esl::new(8084));
-    // made once: it reads the machine's trust store
+    // made once, because it reads the trust store of the system
     static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| Sessions::under(""));
     (join(here, there), SESSIONS.start(switch))
 }
 
-/// Plays a recording in these pieces, and shows that the daemon says what it must.
+/// Plays a recording in these pieces, and checks the bytes of the daemon.
 async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
     let (pipe, end) = conversation(width);
     let mut freeswitch = FakeFreeSwitch::over(pipe, recorded(name));
@@ -71,7 +73,7 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
         tokio::task::yield_now().await;
     }
     if name.contains("async") {
-        // the question about the place of the call, on which somebody plays music by now
+        // the question for the location of the call, to which somebody plays music by then
         freeswitch.expect_connect().await;
         freeswitch.say(&recorded(name).variable("current_application", "playback").bytes()).await;
     }
@@ -94,7 +96,7 @@ fn mode_of(name: &str) -> &'static str {
     modes.into_iter().map(SocketMode::name).find(|mode| name.contains(mode)).expect("a mode")
 }
 
-/// The bytes of a session that FreeSWITCH said, up to the end of the channel data and behind it.
+/// The bytes of FreeSWITCH in a session: up to the end of the channel data, and after it.
 fn said_by_freeswitch(session: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut said = Vec::new();
     for line in session.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"C ")) {
@@ -128,14 +130,14 @@ async fn every_recorded_call_is_given_back_as_its_mode_wants() {
 }
 
 #[tokio::test]
-async fn they_are_byte_by_byte_too() {
+async fn every_recorded_call_is_given_back_byte_by_byte() {
     for name in RECORDINGS {
         play(name, 1, &[&recorded(name).bytes()]).await;
     }
 }
 
 #[tokio::test]
-async fn they_are_wherever_the_channel_data_is_cut_in_two() {
+async fn every_recorded_call_is_given_back_if_the_channel_data_is_cut_in_two() {
     for name in RECORDINGS {
         let block = recorded(name).bytes();
         // every place of the shortest, and of the others some and all near the end, where the mode stands
@@ -148,7 +150,7 @@ async fn they_are_wherever_the_channel_data_is_cut_in_two() {
 }
 
 #[tokio::test]
-async fn replies_are_understood_wherever_they_are_cut() {
+async fn replies_are_understood_if_they_are_cut_anywhere() {
     let replies = said_by_freeswitch(&recording("async-full-pipelined.session")).1;
     for at in 1..replies.len() {
         let (pipe, end) = conversation(64 * 1024);
@@ -190,7 +192,7 @@ async fn a_recorded_hangup_during_the_request_cancels_it() {
         freeswitch.expect_connect().await;
         freeswitch.say(channel_data.as_bytes()).await;
         webhook.requested().await;
-        // the notice alone is enough, and so is the end of the stream alone
+        // the notice alone is enough, and the end of the stream alone too
         let notice = behind.windows(26).position(|word| word == b"Content-Type: text/disconn");
         match notice {
             Some(at) => {
@@ -222,7 +224,7 @@ async fn the_end_of_the_stream_during_the_request_cancels_it() {
 }
 
 #[tokio::test]
-async fn a_notice_in_single_bytes_is_heard() {
+async fn a_disconnect_notice_in_single_bytes_is_understood() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let call = super::call(&daemon, SocketMode::Full, "/crm");
@@ -234,7 +236,7 @@ async fn a_notice_in_single_bytes_is_heard() {
 }
 
 #[tokio::test]
-async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
+async fn half_a_disconnect_notice_does_not_end_the_step() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let call = super::call(&daemon, SocketMode::Async, "/crm");
@@ -245,10 +247,10 @@ async fn a_notice_cut_short_is_waited_for_and_the_answer_still_given() {
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
 }
 
-/// Conversations are cut at every place for one mode above; here it is shown for every mode that the messages, and
-/// with them all that follows, do not depend on where the stream was cut.
+/// Conversations are cut at every place for one mode above; here it is shown for every mode that the
+/// messages, and with them all that follows, do not depend on where the stream was cut.
 #[test]
-fn recorded_messages_are_the_same_wherever_the_stream_is_cut() {
+fn recorded_messages_are_the_same_if_the_stream_is_cut_anywhere() {
     for name in ["none", "full", "async", "async-full"] {
         let (data, replies) = said_by_freeswitch(&recording(&format!("{name}-pipelined.session")));
         let stream = [data, replies].concat();

@@ -1,7 +1,7 @@
-//! The request that a webhook receives for a call of FreeSWITCH.
+//! Owner: hook/request. The request that a webhook receives for a call of FreeSWITCH.
 
-use super::{daemon_for, good_webhook, step};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, Received, SocketMode};
+use super::{daemon_for, step};
+use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, Received, SocketMode, good_webhook};
 
 async fn request(tables: &str, hook: &str, channel: impl FnOnce(ChannelData) -> ChannelData) -> Received {
     let webhook = good_webhook().await;
@@ -12,7 +12,7 @@ async fn request(tables: &str, hook: &str, channel: impl FnOnce(ChannelData) -> 
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_of_a_sip_call() {
+async fn the_request_for_a_sip_call_has_every_key() {
     let request = request("", "", |call| {
         let sip = ChannelData::recorded("sip-none.connect.txt");
         let address = String::from_utf8(call.bytes()).unwrap();
@@ -55,7 +55,7 @@ async fn a_webhook_is_told_of_a_sip_call() {
 }
 
 #[tokio::test]
-async fn what_the_channel_lacks_has_its_second_source() {
+async fn a_value_that_the_channel_lacks_has_its_second_source() {
     let webhook = good_webhook().await;
     let configuration = "company = \"kwik\"\n[listen]\nasterisk = \"127.0.0.1:0\"\n";
     let daemon = Daemon::with(&format!("{configuration}[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
@@ -66,13 +66,13 @@ async fn what_the_channel_lacks_has_its_second_source() {
 }
 
 #[tokio::test]
-async fn a_withheld_number_is_not_told() {
+async fn a_withheld_number_is_not_sent() {
     let hide = |call: ChannelData| call.header("Caller-Privacy-Hide-Number", "true");
     assert_eq!(request("", "", hide).await.json()["caller_number"], "");
 }
 
 #[tokio::test]
-async fn variables_are_fetched_whatever_the_case_and_whatever_they_hold() {
+async fn variables_are_fetched_in_any_case_and_with_any_bytes() {
     let names = "fetch = [\"aw_plain\", \"AW_SPACES\", \"aw_newline\", \"aw_blank_line\", \"aw_quotes\", \
                  \"aw_backslash\", \"aw_reference\", \"aw_percent_ambiguous\", \"aw_plus\", \"aw_utf8\", \
                  \"aw_emoji\", \"aw_latin1\", \"aw_control\", \"aw_undef\", \"aw_upper\", \"aw_array\", \
@@ -113,7 +113,7 @@ async fn variables_are_fetched_whatever_the_case_and_whatever_they_hold() {
 }
 
 #[tokio::test]
-async fn any_byte_of_a_caller_reaches_the_url() {
+async fn any_byte_of_a_callers_name_reaches_the_url() {
     let webhook = good_webhook().await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/?n={phonebook_caller_name}"))).await;
@@ -123,7 +123,7 @@ async fn any_byte_of_a_caller_reaches_the_url() {
 }
 
 #[tokio::test]
-async fn a_variable_of_64_kib_is_told_whole() {
+async fn a_variable_of_64_kib_is_sent_whole() {
     let webhook = good_webhook().await;
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nfetch = [\"big\"]", webhook.url("/"))).await;
@@ -136,7 +136,7 @@ async fn a_variable_of_64_kib_is_told_whole() {
 }
 
 #[tokio::test]
-async fn the_configuration_says_how_much_channel_data_is_taken() {
+async fn the_configuration_limits_the_channel_data() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "[limits]\nchannel_data = \"64KiB\"").await;
     for (length, status) in [(60, Some(&b"OK"[..])), (64, None)] {

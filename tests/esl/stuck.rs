@@ -1,18 +1,23 @@
-/// A panic in the dialect of FreeSWITCH: the call goes on.
+//! Owner: session. Every call of FreeSWITCH goes on, whatever happens to its step.
+
+/// A panic in the dialect of FreeSWITCH.
 mod panics;
 /// Calls of FreeSWITCH during the shutdown of the daemon.
 mod shutdown;
-/// Calls of a FreeSWITCH that is slow or silent.
+/// Connections of a FreeSWITCH that is slow or silent.
 mod slow_switches;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{call, daemon_for, gated, good_webhook};
-use crate::util::{CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
+use super::{call, daemon_for};
+use crate::util::{
+    CallState, ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, gated_webhook,
+    good_webhook,
+};
 
-/// A call in every mode, with and without the author's `socket_resume`; each must go on with this status.
+/// A call in every mode, with and without `socket_resume` in the dialplan: each must go on with this status.
 async fn all_go_on(daemon: &Daemon, path: &str, status: &str, more: impl Fn(ChannelData) -> ChannelData) {
     for mode in SocketMode::ALL {
         for resume in ["false", "true"] {
@@ -46,13 +51,13 @@ async fn no_call_is_stuck_whatever_the_webhook_does() {
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_where_the_webhook_is_down() {
+async fn no_call_is_stuck_if_the_webhook_is_down() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:1/\"\nvariable = \"crm\"").await;
     all_go_on(&daemon, "/crm", "UNREACHABLE", |call| call).await;
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_when_the_webhook_is_late() {
+async fn no_call_is_stuck_if_the_webhook_is_late() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 1").await;
     let calls = SocketMode::ALL
@@ -64,7 +69,7 @@ async fn no_call_is_stuck_when_the_webhook_is_late() {
 }
 
 #[tokio::test]
-async fn no_call_is_stuck_that_asks_for_what_cannot_be() {
+async fn no_call_with_an_impossible_step_is_stuck() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/nope", "/crm?timeout=99", "/crm?variable=webhook_status", "", "/webhook?url=x"] {
@@ -78,7 +83,7 @@ async fn no_call_is_stuck_that_asks_for_what_cannot_be() {
 
 #[tokio::test]
 async fn no_call_beyond_the_limit_is_stuck() {
-    let (gate, webhook) = gated().await;
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls = 1").await;
     let first =
         tokio::spawn(FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, SocketMode::Async, "/crm")));
@@ -89,12 +94,12 @@ async fn no_call_beyond_the_limit_is_stuck() {
 }
 
 #[tokio::test]
-async fn nearly_four_mebibytes_of_channel_data_are_taken_and_more_still_give_the_call_back() {
+async fn nearly_four_mebibytes_of_channel_data_are_accepted_and_longer_data_gives_the_call_back() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     let of = |bytes: usize| move |call: ChannelData| call.variable("big", vec![b'x'; bytes]);
     all_go_on(&daemon, "/crm", "OK", of(3_900_000)).await;
-    // it is not asked for, but it goes on, and soon
+    // the webhook is not asked, but the call goes on, and soon
     for bytes in [4_200_000, 5_000_000, 9_000_000] {
         let began = Instant::now();
         all_go_on(&daemon, "/crm", "", of(bytes)).await;
@@ -104,9 +109,9 @@ async fn nearly_four_mebibytes_of_channel_data_are_taken_and_more_still_give_the
 }
 
 #[tokio::test]
-async fn what_stands_in_too_much_channel_data_cannot_be_taken_for_its_headers() {
+async fn too_much_channel_data_cannot_forge_its_own_headers() {
     let daemon = Daemon::start("").await;
-    // wherever the block is cut, a header of the caller's making seems to begin
+    // at each place where the block can be cut, a forged header seems to begin
     for evil in ["Content-Length: 60000", "Content-Length: x", "Socket-Mode: static"] {
         let mut big = vec![b'x'; 4_190_000];
         big.extend(evil.repeat(4096 * 3 / evil.len()).into_bytes());
@@ -142,7 +147,7 @@ async fn broken_channel_data_still_gives_the_call_back() {
 }
 
 #[tokio::test]
-async fn what_is_no_freeswitch_is_let_go() {
+async fn a_peer_that_is_no_freeswitch_is_released() {
     let daemon = Daemon::start("").await;
     for words in [
         "\n\n",

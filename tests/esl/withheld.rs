@@ -1,9 +1,9 @@
-//! Callers of FreeSWITCH who withhold their number or their name.
+//! Owner: call. Callers of FreeSWITCH who withhold their number or their name.
 
 use super::step;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// A number that stands in the channel data wherever a FreeSWITCH was seen to put it.
+/// The number that is put into every place of the channel data where FreeSWITCH puts the caller's number.
 const NUMBER: &str = "31612345678";
 
 /// The recorded SIP call as one of this number, whose `From` has this name or none.
@@ -24,7 +24,7 @@ fn sip_call(daemon: &Daemon, name: &str) -> ChannelData {
         .variable("channel_name", format!("sofia/rig/{NUMBER}@192.0.2.7"))
 }
 
-/// What a webhook hears of a call, in every place that a call can reach.
+/// The body and the other parts of the request for a call.
 async fn told(with: impl FnOnce(&Daemon) -> ChannelData) -> (serde_json::Value, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let fields = ["caller_number", "phonebook_caller_name", "channel", "uuid", "rta_call_id", "sip_call_id"];
@@ -89,7 +89,7 @@ async fn a_withheld_name_is_empty() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_a_word_or_zeros_is_withheld() {
+async fn a_number_of_zeros_or_a_word_counts_as_withheld() {
     for number in
         ["anonymous", "Restricted", "UNAVAILABLE", "unknown", "Private", "withheld", "0", "0000000000"]
     {
@@ -107,7 +107,7 @@ async fn a_number_that_is_a_word_or_zeros_is_withheld() {
 }
 
 #[tokio::test]
-async fn what_the_author_fetches_is_told_as_it_is() {
+async fn a_fetched_variable_is_sent_as_it_is() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let hook = format!(
         "[hook.crm]\nurl = \"{}\"\nfetch = [\"sip_from_user\", \"sip_h_X-Customer\", \"SIP_H_x-customer.id\"]",

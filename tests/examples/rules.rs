@@ -1,4 +1,4 @@
-//! The rules that an example for FreeSWITCH must keep.
+//! Owner: dialplan-examples. The rules that an example for FreeSWITCH must keep.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use roxmltree::{Document, Node};
 
 use super::xml::{Used, attribute, elements, expansions, is_action};
 
-/// All that is wrong with an example.
+/// All faults of an example.
 pub(super) fn faults(text: &str, policy: &Policy) -> Vec<String> {
     let document = match Document::parse(text) {
         Ok(document) => document,
@@ -27,7 +27,7 @@ pub(super) fn faults(text: &str, policy: &Policy) -> Vec<String> {
     example.faults
 }
 
-/// What is known of an example so far.
+/// The contexts, variables and faults of an example so far.
 struct Example<'a> {
     policy: &'a Policy,
     contexts: BTreeSet<String>,
@@ -36,14 +36,14 @@ struct Example<'a> {
     faults: Vec<String>,
 }
 
-/// What FreeSWITCH itself sets, of all that it sets.
+/// The variables that FreeSWITCH sets itself and that the examples use.
 const FREESWITCH_SETS: [&str; 4] =
     ["destination_number", "caller_id_number", "effective_caller_id_name", "last_sched_id"];
 
-/// The functions that the examples call, of all there are.
+/// The functions of FreeSWITCH that the examples call.
 const FUNCTIONS: [&str; 2] = ["url_encode", "sched_del"];
 
-/// What follows `webhook_` in the parameters of an ad hoc step.
+/// The parameters of an ad hoc step; their variables begin with `webhook_`.
 const PARAMETERS: [&str; 5] = ["method", "url", "variable", "timeout", "accept"];
 
 impl Example<'_> {
@@ -100,7 +100,7 @@ impl Example<'_> {
         }
     }
 
-    /// A name that begins like ours is one of ours.
+    /// Checks that a name with the prefix of dialhook is one of its variables.
     fn own_name(&mut self, node: Node<'_, '_>, name: &str) {
         let report = ["status", "code", "reason"];
         if name
@@ -186,7 +186,7 @@ impl Example<'_> {
         self.set.contains(&name) || FREESWITCH_SETS.contains(&name.as_str())
     }
 
-    /// What the attributes of an element name.
+    /// Checks the names in the attributes of an element.
     fn uses(&mut self, node: Node<'_, '_>) {
         for used in node.attributes().flat_map(|attribute| expansions(attribute.value())) {
             match used {
@@ -212,8 +212,8 @@ fn says(actions: &[Node<'_, '_>], application: &str, data: &str) -> bool {
         .any(|node| attribute(*node, "application") == application && attribute(*node, "data") == data)
 }
 
-/// What stands behind `host:port/`, where the address is one as FreeSWITCH reads it: the last colon is the port's
-/// (`mod_event_socket.c`, `socket_function`).
+/// The path behind `host:port/`; `None` if FreeSWITCH reads no address there. The last colon belongs to the
+/// port (`mod_event_socket.c`, `socket_function`).
 fn address(host: &str) -> Option<&str> {
     let (name, rest) = host.rsplit_once(':')?;
     let (port, path) = rest.split_once('/')?;
@@ -225,13 +225,13 @@ fn call(address: &str, parameters: &[Parameter]) -> Call {
     Call::unknown(SwitchKind::FreeSwitch, address.into(), parameters.to_vec())
 }
 
-/// The variables that a step sets whatever happens, in small letters.
+/// The variables that a step always sets, in small letters.
 fn variables(step: &Step) -> impl Iterator<Item = String> + use<> {
     let set = step.assignments(&Outcome::Overloaded(Overload::Calls(1)));
     set.into_iter().map(|assignment| assignment.name.as_str().to_ascii_lowercase())
 }
 
-/// The text with something harmless for every `${…}`.
+/// The text with an `x` in the place of every `${…}`.
 fn unexpanded(text: &str) -> String {
     let (mut kept, mut depth, mut before) = (String::new(), 0_usize, ' ');
     for character in text.chars() {

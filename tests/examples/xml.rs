@@ -1,8 +1,8 @@
-//! Elements, attributes and expansions in a dialplan of FreeSWITCH.
+//! Owner: the tests. Elements, attributes and expansions in a dialplan of FreeSWITCH.
 
 use roxmltree::Node;
 
-/// What a `${…}` names.
+/// The name in a `${…}`.
 pub(super) enum Used<'a> {
     Variable(&'a str),
     Function(&'a str),
@@ -23,7 +23,7 @@ pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> &'a str {
     node.attribute(name).unwrap_or_default()
 }
 
-/// What every `${…}` names, nested ones too.
+/// The names in every `${…}`, nested ones too.
 pub(super) fn expansions(text: &str) -> impl Iterator<Item = Used<'_>> {
     let behind = text.match_indices("${").map(|(at, opening)| &text[at + opening.len()..]);
     behind.map(|inside| {

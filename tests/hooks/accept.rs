@@ -1,12 +1,13 @@
-//! Words, texts and anything: by hook, by variable and by ad hoc step, on both switches.
+//! Owner: hook/answer. `accept`: a word, a text or any answer; by hook, by variable and by ad hoc step, on
+//! both switches.
 
-use super::{daemon_for, step, step_of_freeswitch};
+use super::{step, step_of_freeswitch};
 use crate::util::{
     CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
-    Reply, SocketMode,
+    Reply, SocketMode, daemon_for,
 };
 
-/// The hook `crm` with these keys, whose webhook answers so.
+/// The hook `crm` with these keys, and a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, keys).await;
@@ -23,7 +24,7 @@ const NOT_A_WORD: &str =
     "the answer is not a word. a word has letters digits . _ plus minus hash star and no spaces";
 
 #[tokio::test]
-async fn a_word_is_accepted_where_nothing_else_is_said() {
+async fn the_default_of_accept_is_a_word() {
     for word in
         ["sales", "+31201234567", "*21*100#", "a.b_c-d", "größe", "日本", "Jose\u{301}", &"x".repeat(128)]
     {
@@ -37,7 +38,7 @@ async fn a_word_is_accepted_where_nothing_else_is_said() {
 }
 
 #[tokio::test]
-async fn what_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
+async fn an_answer_that_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
     let long = "x".repeat(129);
     for (answer, reason) in [
         ("Ada Lovelace", NOT_A_WORD),
@@ -64,7 +65,7 @@ async fn what_is_no_word_is_refused_on_both_switches_with_the_same_reason() {
 }
 
 #[tokio::test]
-async fn a_text_holds_no_control_that_shows_it_in_another_way() {
+async fn a_text_with_control_characters_is_refused() {
     let layout = "the answer holds a line separator or a control of the text direction";
     let control = "the answer holds a line break or another control byte";
     for (answer, reason) in [
@@ -86,7 +87,7 @@ async fn a_text_holds_no_control_that_shows_it_in_another_way() {
 }
 
 #[tokio::test]
-async fn each_variable_of_set_is_guarded_by_its_own_way_to_accept() {
+async fn each_variable_of_set_has_its_own_accept() {
     let keys = "accept = \"any\"\notherwise = \"none\"\n\
                 set = { NAME = { json = \"/name\", accept = \"text\" }, ROUTE = { json = \"/route\", accept = \"word\" } }";
     let json = |name: &str, route: &str| format!("{{\"name\": \"{name}\", \"route\": \"{route}\"}}");
@@ -101,7 +102,7 @@ async fn each_variable_of_set_is_guarded_by_its_own_way_to_accept() {
     assert_eq!([asterisk.reason(), freeswitch.reason()], [&*reason; 2]);
     assert_eq!([asterisk.get("NAME"), freeswitch.get("name")], [Some("none"); 2]);
 
-    // what one switch cannot carry in a text
+    // values that one of the switches cannot carry in a text
     let (asterisk, freeswitch) = answered(Reply::json(json("say \\\"hi\\\"", "sales")), keys).await;
     let reason =
         "the answer does not fit. a double quote in it would end the quotes of a condition. it was for NAME";
@@ -116,7 +117,7 @@ async fn each_variable_of_set_is_guarded_by_its_own_way_to_accept() {
 }
 
 #[tokio::test]
-async fn the_authors_own_words_may_be_what_no_answer_may_be() {
+async fn otherwise_may_hold_a_value_that_no_answer_may_hold() {
     let keys = "answers = [\"user/1000\", \"PJSIP/100&PJSIP/200\"]\notherwise = \"Local/s@night, please\"";
     let (asterisk, freeswitch) = answered(Reply::text("user/1000\n"), keys).await;
     assert_eq!([asterisk.get("CRM"), freeswitch.get("crm")], [Some("user/1000"); 2]);
@@ -126,7 +127,7 @@ async fn the_authors_own_words_may_be_what_no_answer_may_be() {
 }
 
 #[tokio::test]
-async fn a_json_answer_where_a_text_was_meant_is_told_and_nothing_recommends_less_safety() {
+async fn a_json_answer_in_the_place_of_a_text_is_noted_without_advice_for_less_safety() {
     let string = "the answer is a JSON string. use set to read JSON. an empty pointer reads the whole answer";
     let document =
         "the answer is a JSON document. use set to read JSON. a pointer reads a part of the answer";
@@ -161,7 +162,7 @@ async fn ad_hoc_of_freeswitch(daemon: &Daemon, variables: &[(&str, &str)]) -> Gi
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_may_ask_for_a_text_and_never_for_anything() {
+async fn an_ad_hoc_step_may_accept_a_text_but_never_any_answer() {
     let webhook = FakeWebhook::start(|_| Reply::text("Ada Lovelace")).await;
     let daemon = Daemon::start("").await;
     let (url, argument) = (webhook.url("/"), format!("url={}", webhook.url("/")));
@@ -194,13 +195,13 @@ async fn an_ad_hoc_step_may_ask_for_a_text_and_never_for_anything() {
 }
 
 #[tokio::test]
-async fn a_configured_hook_is_not_told_what_to_accept() {
+async fn a_step_cannot_change_accept_of_a_configured_hook() {
     let (webhook, daemon) = answering(Reply::text("sales"), "").await;
     let ended = step(&daemon, "crm?accept=text").await;
     let reason =
         "a configured hook has its own url method and accept. the call may choose variable and timeout";
     assert_eq!((ended.status(), ended.reason()), ("BAD_REQUEST", reason));
-    // what another step has left on the channel is not meant for this one
+    // a variable of an earlier step does not count for this one
     let channel = ChannelData::new(SocketMode::None, &format!("{}/crm", daemon.freeswitch()));
     let channel = channel.variable("webhook_accept", "any");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), channel).await.status(), "OK");

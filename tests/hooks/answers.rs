@@ -1,21 +1,22 @@
-use super::daemon_for;
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, refusing};
+//! Owner: hook/answer. Each kind of answer, and the status and reason that the dialplan receives.
 
-/// One call to a webhook that answers so.
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, refusing};
+
+/// One call to a webhook that sends this reply.
 async fn answered(reply: Reply, hook: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, &format!("otherwise = \"reception\"\n{hook}")).await;
     FakeSwitch::call(daemon.address(), Environment::new("crm")).await
 }
 
-/// The value, where the answer was accepted.
+/// The value of the accepted answer.
 async fn accepted(answer: impl AsRef<[u8]>, hook: &str) -> String {
     let ended = answered(Reply::text(answer), hook).await;
     assert_eq!((ended.status(), ended.code(), ended.reason()), ("OK", "200", ""));
     ended.get("CRM").unwrap().to_owned()
 }
 
-/// The reason, where it was not.
+/// The reason of a refused answer.
 async fn rejected(answer: impl AsRef<[u8]>, hook: &str) -> String {
     let ended = answered(Reply::text(answer), hook).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("BAD_ANSWER", "200", Some("reception")));
@@ -41,7 +42,7 @@ async fn the_value_is_the_text_without_white_space_at_its_ends() {
 const TEXT: &str = "accept = \"text\"";
 
 #[tokio::test]
-async fn a_text_is_kept_out_where_it_could_change_a_condition() {
+async fn a_text_that_could_change_a_condition_is_refused() {
     for (answer, reason) in [
         (&b"x\""[..], "the answer does not fit. a double quote in it would end the quotes of a condition"),
         (b"a\nb", "the answer holds a line break or another control byte"),
@@ -58,7 +59,7 @@ async fn a_text_is_kept_out_where_it_could_change_a_condition() {
 }
 
 #[tokio::test]
-async fn any_keeps_out_what_the_wire_cannot_carry() {
+async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
     let any = "accept = \"any\"";
     for (answer, reason) in [
         (&b"a\nb"[..], "the answer does not fit. a line break cannot be carried"),
@@ -73,13 +74,13 @@ async fn any_keeps_out_what_the_wire_cannot_carry() {
 }
 
 #[tokio::test]
-async fn any_carries_bytes_that_are_no_text() {
+async fn any_accepts_bytes_that_are_no_text() {
     let ended = answered(Reply::text(b"caf\xe9\xff"), "accept = \"any\"").await;
     assert!(ended.heard.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn any_carries_as_much_as_every_asterisk_reads() {
+async fn any_accepts_the_longest_value_that_every_asterisk_reads() {
     let any = "accept = \"any\"";
     let room = 2046 - "SET VARIABLE CRM \"\"".len();
     let too_long = "the answer does not fit. it is too long for a command of the switch";
@@ -98,7 +99,7 @@ async fn only_the_words_that_are_listed_are_accepted() {
     }
 }
 
-/// A call whose answer goes nowhere.
+/// A call at a hook without a variable.
 async fn notified(reply: Reply) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
@@ -106,7 +107,7 @@ async fn notified(reply: Reply) -> Ended {
 }
 
 #[tokio::test]
-async fn no_more_than_64_kib_is_read_whoever_receives_it() {
+async fn at_most_64_kib_of_an_answer_is_read_on_either_switch() {
     assert_eq!(notified(Reply::text(vec![b'\n'; 65_536])).await.status(), "OK");
     let ended = notified(Reply::text(vec![b'\n'; 65_537])).await;
     assert_eq!((ended.status(), ended.code()), ("BAD_ANSWER", "200"));
@@ -114,7 +115,7 @@ async fn no_more_than_64_kib_is_read_whoever_receives_it() {
 }
 
 #[tokio::test]
-async fn the_configuration_says_how_much_is_read() {
+async fn the_configuration_limits_the_length_of_an_answer() {
     let webhook = FakeWebhook::start(|request| {
         let length: usize = request.target.trim_start_matches('/').parse().unwrap();
         Reply::text([br#"{"n":"x"}"#, &*vec![b' '; length - 9]].concat())
@@ -143,14 +144,14 @@ async fn the_configuration_says_how_much_is_read() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn an_endless_answer_is_a_bad_answer() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
     let ended = notified(Reply::Then([head, vec![b'x'; 1_000_000]].concat(), Box::new(Reply::Stall))).await;
     assert_eq!(ended.reason(), "the answer is longer than limits.answer allows");
 }
 
 #[tokio::test]
-async fn a_step_that_only_notifies_sets_the_report_alone() {
+async fn a_step_that_only_notifies_sets_status_code_and_reason_only() {
     let ended = notified(Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
     assert_eq!(
         ended.heard,
@@ -185,7 +186,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn every_way_to_end_an_answer_is_understood() {
+async fn every_way_to_end_a_body_is_understood() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nsa\r\n3;x=y\r\nles\r\n0\r\nT: x\r\n\r\n",
@@ -199,7 +200,7 @@ async fn every_way_to_end_an_answer_is_understood() {
     }
 }
 
-/// The reason for which a webhook could not be reached.
+/// The reason of an UNREACHABLE.
 async fn unreachable(reply: Reply) -> String {
     let ended = answered(reply, "").await;
     assert_eq!((ended.status(), ended.code()), ("UNREACHABLE", ""), "{}", ended.reason());
@@ -208,7 +209,7 @@ async fn unreachable(reply: Reply) -> String {
 }
 
 #[tokio::test]
-async fn a_webhook_that_leaves_too_early_is_unreachable() {
+async fn a_webhook_that_closes_too_early_is_unreachable() {
     let leaves = |said: &str, how| Reply::Then(said.into(), Box::new(how));
     for reply in [
         Reply::Close,
@@ -225,7 +226,7 @@ async fn a_webhook_that_leaves_too_early_is_unreachable() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_unreachable() {
+async fn an_answer_that_is_no_http_is_unreachable() {
     for said in [
         "220 mail.example ESMTP\r\n",
         "SSH-2.0-OpenSSH_9.9\r\n",
@@ -240,7 +241,7 @@ async fn what_is_not_http_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_webhook_where_nobody_listens_is_unreachable() {
+async fn a_port_without_a_listener_is_unreachable() {
     let (address, _held) = refusing();
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
@@ -248,7 +249,7 @@ async fn a_webhook_where_nobody_listens_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_can_be_asked_for_is_unreachable() {
+async fn a_name_with_an_empty_label_is_unreachable() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "UNREACHABLE");
@@ -256,7 +257,7 @@ async fn a_name_that_nobody_can_be_asked_for_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_name_of_the_host_table_is_found() {
+async fn a_name_in_etc_hosts_is_found() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/").replace("127.0.0.1", "localhost");
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"")).await;

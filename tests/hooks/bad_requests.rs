@@ -1,8 +1,10 @@
+//! Owner: hook. Steps that are refused before any request: BAD_REQUEST and its reasons.
+
 use crate::util::{
     ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
 };
 
-/// A step with these arguments that must not lead to a request.
+/// Runs a step with these arguments, and checks that it is a BAD_REQUEST.
 async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
     let with = |call: Environment, argument: &&str| call.argument(*argument);
     let call = arguments.iter().fold(Environment::new(script), with);
@@ -16,7 +18,7 @@ const BRACES: &str =
     "placeholders in braces need a configured hook. let the dialplan put the value into the url";
 
 #[tokio::test]
-async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
+async fn an_impossible_ad_hoc_step_gets_a_reason_with_the_remedy() {
     let daemon = Daemon::start("").await;
     let url = "url=http://127.0.0.1:9/";
     for (arguments, reason) in [
@@ -59,9 +61,9 @@ async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
     }
 }
 
-/// The url of these steps ends at a comma or an ampersand of its own.
+/// Steps whose URL was split at a comma or an ampersand.
 #[tokio::test]
-async fn a_url_that_is_split_is_to_be_quoted() {
+async fn the_reason_for_a_split_url_says_to_quote_it() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;
     let (comma, ampersand) =
         (". quote the url if a comma split it", ". an ampersand split the url. quote the url");
@@ -87,7 +89,7 @@ async fn a_url_that_is_split_is_to_be_quoted() {
 }
 
 #[tokio::test]
-async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
+async fn an_impossible_configured_step_gets_a_reason_with_the_remedy() {
     let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
     let daemon = Daemon::start(hook).await;
     for (script, arguments, reason) in [
@@ -125,7 +127,7 @@ async fn a_configured_step_that_cannot_be_says_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn an_ad_hoc_url_of_freeswitch_that_cannot_be_meant_is_not_asked_either() {
+async fn an_impossible_ad_hoc_url_of_freeswitch_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start("").await;
     for (query, status, reason) in [
@@ -142,7 +144,7 @@ async fn an_ad_hoc_url_of_freeswitch_that_cannot_be_meant_is_not_asked_either() 
 }
 
 #[tokio::test]
-async fn a_path_that_names_no_hook_is_not_asked_for() {
+async fn a_path_that_names_no_hook_leads_to_no_request() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;
     for script in
         ["crn", "CRM", "crm/", "/crm", "crm/x", "crm%20", "%63rm", "Webhook", "webhook/", "crm&timeout=3"]
@@ -156,7 +158,7 @@ async fn a_path_that_names_no_hook_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn the_variable_of_a_refused_step_holds_nothing_left_over() {
+async fn the_variable_of_a_refused_step_holds_no_value_of_an_earlier_step() {
     let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
     let daemon = Daemon::start(hook).await;
     assert_eq!(refused(&daemon, "crm?timeout=99", &[]).await.get("CRM"), Some("reception"));
@@ -166,7 +168,7 @@ async fn the_variable_of_a_refused_step_holds_nothing_left_over() {
 }
 
 #[tokio::test]
-async fn no_step_ever_sets_a_function_or_a_report_of_its_own() {
+async fn no_step_can_set_a_function_or_a_variable_of_the_report() {
     let daemon = Daemon::start("").await;
     for name in ["CALLERID(num)", "X)", "WEBHOOK_STATUS", "_WEBHOOK_CODE", "A=B", "A\"B", "${A}", ""] {
         let ended =
@@ -179,7 +181,7 @@ async fn no_step_ever_sets_a_function_or_a_report_of_its_own() {
 const NOT_ALLOWED: &str = "the url is not allowed by calls.urls of the configuration";
 
 #[tokio::test]
-async fn only_urls_that_the_configuration_allows_are_asked() {
+async fn only_urls_that_the_configuration_allows_are_requested() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let allowed = webhook.url("/ok/");
     let daemon = Daemon::start(&format!("[calls]\nurls = [\"{allowed}\"]")).await;
@@ -207,7 +209,7 @@ async fn only_urls_that_the_configuration_allows_are_asked() {
 }
 
 #[tokio::test]
-async fn where_others_may_connect_no_url_is_allowed_unless_it_is_named() {
+async fn a_listener_that_others_can_reach_allows_only_listed_urls() {
     let daemon = Daemon::with("[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\"]").await;
     let address = ([127, 0, 0, 1], daemon.address().port()).into();
     let ended =

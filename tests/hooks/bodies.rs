@@ -1,12 +1,14 @@
+//! Owner: hook/request. The body of a POST: fields, forms and JSON templates.
+
 use serde_json::json;
 
-use super::{daemon_for, step, step_of_freeswitch};
+use super::{step, step_of_freeswitch};
 use crate::util::{
     ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
-    configured, run,
+    configured, daemon_for, run,
 };
 
-/// What the webhook gets from one call at a hook of this kind.
+/// The request that the webhook receives for one call at a hook with these keys.
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, hook).await;
@@ -15,16 +17,16 @@ async fn request(hook: &str, call: Environment) -> Received {
     webhook.requested().await
 }
 
-/// A call whose caller would like to be more than a value.
+/// A call whose caller sends the value [`HOSTILE`].
 fn hostile_caller() -> Environment {
     Environment::new("crm").caller("31612345678").name("\",\"admin\":\"1")
 }
 
-/// What tries to leave a form, a header, a URL and JSON.
+/// A value with characters that could end a form field, a header, a part of a URL or a JSON string.
 const HOSTILE: &str = "a&b=c +d%41;e,f\"g\r\nX-Admin: 1\\{uuid}\u{e9}";
 
 #[tokio::test]
-async fn a_template_of_json_keeps_what_a_caller_says_within_its_string() {
+async fn a_json_template_keeps_a_callers_text_inside_its_string() {
     let hook = r#"body = '{"from": "{caller_number}", "name": "{phonebook_caller_name}", "n": 1.50, "list": [true, null, "{{x}} {variables.V}"]}'"#;
     let request = request(hook, hostile_caller().variable("V", HOSTILE)).await;
     assert_eq!(request.header("content-type"), Some("application/json"));
@@ -39,7 +41,7 @@ async fn a_template_of_json_keeps_what_a_caller_says_within_its_string() {
 }
 
 #[tokio::test]
-async fn chosen_fields_have_the_names_that_the_webhook_knows_them_by() {
+async fn chosen_fields_can_be_renamed() {
     let hook = "fetch = [\"A\", \"B\"]\n\
                 fields = { from = \"caller_number\", account = \"variables.V\", all = \"variables\" }";
     let call = hostile_caller().variable("V", HOSTILE).variable("A", "1").variable("B", "2");
@@ -49,19 +51,19 @@ async fn chosen_fields_have_the_names_that_the_webhook_knows_them_by() {
 }
 
 #[tokio::test]
-async fn a_list_of_fields_leaves_the_others_out() {
+async fn a_list_of_fields_omits_the_other_fields() {
     let request = request("fields = [\"callee_number\", \"caller_number\"]", hostile_caller()).await;
     assert_eq!(request.text(), r#"{"callee_number":"200","caller_number":"31612345678"}"#);
 }
 
-/// The pairs of a form, as any web framework reads them.
+/// The pairs of a form, as web frameworks read them.
 fn pairs(request: &Received) -> Vec<(String, String)> {
     assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
     url::form_urlencoded::parse(&request.body).into_owned().collect()
 }
 
 #[tokio::test]
-async fn a_form_holds_every_value_in_its_place() {
+async fn a_form_encodes_every_value() {
     let hook = "body = \"form\"\nfetch = [\"V\"]\n\
                 fields = { \"from&\" = \"caller_number\", v = \"variables.V\", all = \"variables\" }";
     let request = request(hook, hostile_caller().variable("V", HOSTILE)).await;
@@ -71,7 +73,7 @@ async fn a_form_holds_every_value_in_its_place() {
 }
 
 #[tokio::test]
-async fn a_form_tells_the_contracts_fields_where_none_are_chosen() {
+async fn a_form_has_the_default_fields_if_none_are_chosen() {
     let request = request("body = \"form\"\nfetch = [\"V\"]", hostile_caller().variable("V", "7")).await;
     let names: Vec<_> = pairs(&request).into_iter().map(|(name, _)| name).collect();
     let contract = "com_id dp_id dp_in_number dp_ex_number callee_number caller_number uuid phonebook_caller_name \
@@ -80,7 +82,7 @@ async fn a_form_tells_the_contracts_fields_where_none_are_chosen() {
 }
 
 #[tokio::test]
-async fn a_header_can_never_become_another_one() {
+async fn a_value_cannot_add_a_header() {
     let hook = "headers = { X-Note = \"<{variables.V}>; n={caller_number}, {{}}\" }";
     let request = request(hook, hostile_caller().variable("V", HOSTILE)).await;
     let expected =
@@ -90,14 +92,14 @@ async fn a_header_can_never_become_another_one() {
 }
 
 #[tokio::test]
-async fn what_a_value_says_of_placeholders_is_not_read_again() {
+async fn a_placeholder_inside_a_value_is_not_expanded() {
     let call = hostile_caller().variable("V", "{variables.W}{uuid}").variable("W", "geheim");
     let request = request("body = '{\"v\": \"{variables.V}\"}'", call).await;
     assert_eq!(request.text(), r#"{"v":"{variables.W}{uuid}"}"#);
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_arrive_as_they_are_in_a_form_and_marked_in_json() {
+async fn bytes_that_are_no_text_stay_in_a_form_and_are_replaced_in_json() {
     let call = || Environment::new("crm").variable("V", b"caf\xe9".to_vec());
     let form = request("body = \"form\"\nfields = { v = \"variables.V\" }", call()).await;
     assert_eq!(form.text(), "v=caf%E9");
@@ -119,7 +121,7 @@ async fn a_call_of_freeswitch_fills_the_same_templates() {
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_has_the_contracts_body_whatever_hooks_say() {
+async fn an_ad_hoc_step_has_the_default_body_whatever_hooks_say() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, "body = \"form\"\nheaders = { X-Note = \"x\" }").await;
     let call = Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
@@ -129,7 +131,7 @@ async fn an_ad_hoc_step_has_the_contracts_body_whatever_hooks_say() {
 }
 
 #[tokio::test]
-async fn both_switches_send_the_same_where_nothing_differs() {
+async fn both_switches_lead_to_the_same_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, "body = '{\"fixed\": [1, \"{{x}}\"]}'").await;
     step(&daemon, "crm").await;
@@ -139,7 +141,7 @@ async fn both_switches_send_the_same_where_nothing_differs() {
     }
 }
 
-/// What `check` says is wrong with this hook.
+/// The faults that `check` prints for this hook.
 async fn fault(hook: &str) -> String {
     let (_folder, file) = configured(&format!("[hook.crm]\n{hook}\n"));
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
@@ -148,7 +150,7 @@ async fn fault(hook: &str) -> String {
 }
 
 #[tokio::test]
-async fn scheme_host_and_port_hold_no_placeholder() {
+async fn a_placeholder_in_scheme_host_or_port_is_a_fault() {
     for url in [
         "{switch}://h/",
         "http://{variables.HOST}/",
@@ -169,7 +171,7 @@ async fn scheme_host_and_port_hold_no_placeholder() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_is_a_fault_of_the_configuration() {
+async fn an_impossible_body_is_a_fault_of_the_configuration() {
     let url = "url = \"http://h/\"\n";
     for (hook, word) in [
         ("body = '{\"n\": {caller_number}}'", "inside of a string"),

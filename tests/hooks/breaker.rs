@@ -1,24 +1,26 @@
+//! Owner: webhook. The circuit breaker: a webhook that does not answer gets no requests for a while.
+
 use std::time::Duration;
 
 use dialhook::hook::Status;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Asking, daemon_for, step, step_of_freeswitch, steps, urls};
+use super::{Asking, step, step_of_freeswitch, steps, urls};
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, within_patience,
+    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, daemon_for, within_patience,
 };
 
-/// The reason for which a webhook is left alone.
+/// The reason of a call that finds the breaker open.
 const RESTS: &str =
     "the circuit breaker is open. the webhook did not answer 5 times in a row and is probed every 10s";
 
-/// Whether a call was let go because the webhook is left alone.
+/// True if the call made no request because the breaker is open.
 fn rests(ended: &Ended) -> bool {
     ended.reason().contains(" times in a row and is probed every ")
 }
 
-/// Calls this hook until its webhook is left alone.
+/// Calls this hook until its breaker opens.
 async fn exhaust(daemon: &Daemon, hook: &str) {
     for _ in 0..5 {
         let ended = step(daemon, hook).await;
@@ -27,7 +29,7 @@ async fn exhaust(daemon: &Daemon, hook: &str) {
     }
 }
 
-/// Lets one call through as soon as the time has come, and says how it ended.
+/// Repeats calls until one of them probes, and returns its end.
 async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
     let before = webhook.received().len();
     let through = async {
@@ -43,7 +45,7 @@ async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
 }
 
 #[tokio::test]
-async fn after_five_failures_the_webhook_is_not_asked() {
+async fn after_five_failures_the_breaker_opens() {
     let webhook = FakeWebhook::start(|_| Reply::Close).await;
     let daemon = daemon_for(&webhook, "otherwise = \"reception\"").await;
     exhaust(&daemon, "crm").await;
@@ -59,7 +61,7 @@ async fn after_five_failures_the_webhook_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_stalls_keeps_no_more_callers_waiting() {
+async fn an_open_breaker_keeps_callers_from_a_stalled_webhook() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 1\nbreaker = { failures = 2, probe = \"60s\" }").await;
     assert!(steps(&daemon, "crm", 2).await.iter().all(|ended| ended.status() == "TIMEOUT"));
@@ -73,7 +75,7 @@ async fn a_webhook_that_stalls_keeps_no_more_callers_waiting() {
 }
 
 #[tokio::test]
-async fn an_answer_of_any_kind_opens_nothing() {
+async fn an_answer_of_any_kind_does_not_open_the_breaker() {
     for reply in
         [Reply::status(500, ""), Reply::status(404, ""), Reply::text("a\0b"), Reply::redirect(302, "/x")]
     {
@@ -87,7 +89,7 @@ async fn an_answer_of_any_kind_opens_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_in_between_starts_the_count_anew() {
+async fn an_answer_resets_the_count_of_failures() {
     let failing = || [Reply::Close, Reply::Close, Reply::Close, Reply::Close];
     let replies = [&failing()[..], &[Reply::status(500, "")], &failing(), &[Reply::text("sales")]].concat();
     let webhook = FakeWebhook::answering(replies).await;
@@ -100,7 +102,7 @@ async fn an_answer_in_between_starts_the_count_anew() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_not_blamed_for_the_time_that_the_switch_took() {
+async fn the_time_that_the_switch_took_does_not_open_the_breaker() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     for more in ["", "cache = \"60s\"\nfields = [\"caller_number\"]\n"] {
         let hook =
@@ -114,13 +116,13 @@ async fn a_webhook_is_not_blamed_for_the_time_that_the_switch_took() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_not_blamed_for_a_time_in_which_nobody_could_answer() {
+async fn a_timeout_too_short_for_any_answer_does_not_open_the_breaker() {
     let replies = [Reply::Stall, Reply::Stall, Reply::Stall, Reply::text("sales")];
     let webhook = FakeWebhook::answering(replies).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ failures = 1 }}\n", webhook.url("/"));
     let asking = Asking::of(&hook);
     for _ in 0..3 {
-        // of the two seconds that the hook gives it
+        // of the two seconds of the hook
         let soon = Instant::now() + Duration::from_millis(100);
         assert_eq!(asking.until(soon, &|outcome| outcome).await.status(), Status::Timeout);
     }
@@ -128,7 +130,7 @@ async fn a_webhook_is_not_blamed_for_a_time_in_which_nobody_could_answer() {
 }
 
 #[tokio::test]
-async fn ad_hoc_urls_of_one_host_are_left_alone_together() {
+async fn ad_hoc_urls_of_one_host_share_a_breaker() {
     let daemon = Daemon::start("").await;
     for number in 0..7 {
         let url = format!("url=http://127.0.0.1:1/caller/{number}");
@@ -137,11 +139,11 @@ async fn ad_hoc_urls_of_one_host_are_left_alone_together() {
     }
 }
 
-/// More than any answer takes here.
+/// Longer than any answer takes here.
 const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn without_a_breaker_every_call_asks() {
+async fn without_a_breaker_every_call_makes_a_request() {
     let webhook = FakeWebhook::start(|_| Reply::Close).await;
     let daemon = daemon_for(&webhook, "breaker = false").await;
     for _ in 0..12 {
@@ -151,7 +153,7 @@ async fn without_a_breaker_every_call_asks() {
 }
 
 #[tokio::test]
-async fn the_next_url_is_taken_at_once() {
+async fn an_open_breaker_leads_to_the_next_url_at_once() {
     let (dead, well) =
         (FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::text("sales")).await);
     let daemon = Daemon::start(&format!("[hook.crm]\n{}variable = \"CRM\"", urls(&[&dead, &well]))).await;
@@ -162,7 +164,7 @@ async fn the_next_url_is_taken_at_once() {
 }
 
 #[tokio::test]
-async fn where_every_url_is_left_alone_the_call_hears_it_at_once() {
+async fn if_every_breaker_is_open_the_call_goes_on_at_once() {
     let dead = [FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::Close).await];
     let daemon = Daemon::start(&format!("[hook.crm]\n{}", urls(&[&dead[0], &dead[1]]))).await;
     exhaust(&daemon, "crm").await;
@@ -171,7 +173,7 @@ async fn where_every_url_is_left_alone_the_call_hears_it_at_once() {
 }
 
 #[tokio::test]
-async fn hooks_with_the_same_url_share_what_is_known_of_it() {
+async fn hooks_with_the_same_url_share_a_breaker() {
     let webhook = FakeWebhook::start(|_| Reply::Close).await;
     let hook = |name: &str, query: &str| format!("[hook.{name}]\nurl = \"{}\"\n", webhook.url(query));
     let daemon =
@@ -184,7 +186,7 @@ async fn hooks_with_the_same_url_share_what_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn one_call_tries_it_again_and_the_others_do_not_wait() {
+async fn one_call_probes_and_the_others_do_not_wait() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::answering([vec![Reply::Close; 5], vec![held]].concat()).await;
@@ -192,7 +194,7 @@ async fn one_call_tries_it_again_and_the_others_do_not_wait() {
     exhaust(&daemon, "crm").await;
     let address = daemon.address();
     let mut calls = JoinSet::new();
-    // several at once, again and again, until one of them is let through; nobody waits but that one
+    // several concurrent calls, again and again, until one of them probes; only that one waits
     while calls.is_empty() {
         for _ in 0..10 {
             calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
@@ -212,7 +214,7 @@ async fn one_call_tries_it_again_and_the_others_do_not_wait() {
 }
 
 #[tokio::test]
-async fn an_http_error_is_recovery_enough() {
+async fn a_probe_with_an_http_error_closes_the_breaker() {
     let webhook =
         FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::status(500, "")]].concat()).await;
     let daemon = daemon_for(&webhook, "breaker = { probe = \"1s\" }").await;
@@ -223,7 +225,7 @@ async fn an_http_error_is_recovery_enough() {
 }
 
 #[tokio::test]
-async fn a_probe_that_fails_leaves_it_alone_for_another_while() {
+async fn a_probe_that_fails_keeps_the_breaker_open() {
     let webhook = FakeWebhook::start(|_| Reply::Close).await;
     let daemon = daemon_for(&webhook, "breaker = { probe = \"1s\" }").await;
     exhaust(&daemon, "crm").await;
@@ -236,7 +238,7 @@ async fn a_probe_that_fails_leaves_it_alone_for_another_while() {
 }
 
 #[tokio::test]
-async fn callers_who_hang_up_are_no_failures() {
+async fn a_hangup_does_not_count_as_a_failure() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
@@ -252,7 +254,7 @@ async fn callers_who_hang_up_are_no_failures() {
 }
 
 #[tokio::test]
-async fn a_prober_who_hangs_up_does_not_leave_it_alone_for_ever() {
+async fn a_hangup_during_a_probe_lets_the_next_call_probe() {
     let webhook =
         FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::Stall, Reply::text("sales")]].concat())
             .await;
@@ -273,7 +275,7 @@ async fn a_prober_who_hangs_up_does_not_leave_it_alone_for_ever() {
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_leaves_a_dead_webhook_alone_as_well() {
+async fn an_ad_hoc_step_has_a_breaker_too() {
     let webhook = FakeWebhook::start(|_| Reply::Close).await;
     let daemon = Daemon::start("").await;
     let call = || Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
@@ -285,7 +287,7 @@ async fn an_ad_hoc_step_leaves_a_dead_webhook_alone_as_well() {
 }
 
 #[tokio::test]
-async fn the_log_tells_once_that_it_is_left_alone_and_once_that_it_is_back() {
+async fn the_log_has_one_line_when_the_breaker_opens_and_one_when_it_closes() {
     let webhook = FakeWebhook::answering([vec![Reply::Close; 5], vec![Reply::text("sales")]].concat()).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ probe = \"1s\" }}\n", webhook.url("/path"));
     let program = Program::serve(&hook, &[]).await;

@@ -1,3 +1,5 @@
+//! Owner: config. Byte order marks in configurations, secrets and PEM files.
+
 use std::fs;
 
 use dialhook::config::Config;
@@ -52,7 +54,7 @@ async fn a_byte_order_mark_hides_no_certificate() {
 }
 
 #[test]
-fn a_file_in_utf_16_is_told_as_such_with_what_would_be_right() {
+fn a_file_in_utf_16_is_a_fault_that_says_so() {
     let utf_16 = |text: &str| -> Vec<u8> {
         [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
     };

@@ -1,15 +1,17 @@
+//! Owner: webhook. The answer cache and single flight: one answer for several calls.
+
 use std::time::Duration;
 
 use dialhook::hook::Status;
 use dialhook::variable::Unfit;
 use tokio::time::Instant;
 
-use super::{Asking, daemon_for, step, step_of_freeswitch, steps};
+use super::{Asking, step, step_of_freeswitch, steps};
 use crate::util::{
-    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, run, within_patience,
+    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
 };
 
-/// A hook that keeps answers; two calls with the same caller ask the same.
+/// A hook with a cache. Two calls with the same caller make the same request.
 const KEPT: &str = "cache = \"60s\"\nfields = [\"caller_number\"]\n";
 
 /// A webhook that numbers its answers.
@@ -18,7 +20,7 @@ async fn counting() -> FakeWebhook {
 }
 
 #[tokio::test]
-async fn the_same_question_is_asked_once() {
+async fn the_same_request_is_made_once() {
     let webhook = counting().await;
     let daemon = daemon_for(&webhook, KEPT).await;
     for _ in 0..5 {
@@ -30,7 +32,7 @@ async fn the_same_question_is_asked_once() {
 }
 
 #[tokio::test]
-async fn another_caller_is_another_question() {
+async fn another_caller_is_another_request() {
     let webhook = counting().await;
     let daemon = daemon_for(&webhook, KEPT).await;
     let call = async |number: &str| {
@@ -45,7 +47,7 @@ async fn another_caller_is_another_question() {
 }
 
 #[tokio::test]
-async fn url_header_and_body_are_all_part_of_the_question() {
+async fn url_headers_and_body_are_part_of_the_cache_key() {
     for keys in [
         "method = \"GET\"\nurl = \"URL?v={variables.V}\"",
         "method = \"GET\"\nurl = \"URL{variables.V}\"",
@@ -65,7 +67,7 @@ async fn url_header_and_body_are_all_part_of_the_question() {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_for_another_hook() {
+async fn a_cached_answer_serves_only_its_own_hook() {
     let webhook = counting().await;
     let hook =
         |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{KEPT}", webhook.url("/"));
@@ -78,7 +80,7 @@ async fn an_answer_is_not_for_another_hook() {
 }
 
 #[tokio::test]
-async fn many_calls_at_once_make_one_request() {
+async fn concurrent_calls_make_one_request() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
@@ -96,7 +98,7 @@ async fn many_calls_at_once_make_one_request() {
 }
 
 #[tokio::test]
-async fn a_first_caller_who_hangs_up_takes_the_answer_from_nobody() {
+async fn a_hangup_of_the_leader_does_not_lose_the_answer() {
     let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
     let mut first = FakeSwitch::connect(daemon.address()).await;
@@ -117,7 +119,7 @@ async fn a_first_caller_who_hangs_up_takes_the_answer_from_nobody() {
 }
 
 #[tokio::test]
-async fn however_many_hang_up_the_last_one_gets_the_answer() {
+async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
@@ -140,7 +142,7 @@ async fn however_many_hang_up_the_last_one_gets_the_answer() {
 }
 
 #[tokio::test]
-async fn only_a_good_answer_is_kept() {
+async fn only_a_good_answer_is_cached() {
     for (reply, status) in [
         (Reply::status(500, ""), "HTTP_ERROR"),
         (Reply::status(404, ""), "HTTP_ERROR"),
@@ -158,7 +160,7 @@ async fn only_a_good_answer_is_kept() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_switch_cannot_carry_is_not_kept() {
+async fn an_answer_that_the_switch_cannot_carry_is_not_cached() {
     let webhook = FakeWebhook::answering([Reply::text("say \"hi\""), Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, KEPT).await;
     assert_eq!(step(&daemon, "crm").await.status(), "BAD_ANSWER");
@@ -166,7 +168,7 @@ async fn an_answer_that_the_switch_cannot_carry_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_everybody_who_waited_for_it() {
+async fn every_waiter_gets_the_failure() {
     let gate = Gate::default();
     let held = Reply::status(500, "").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
@@ -185,7 +187,7 @@ async fn a_failure_is_told_to_everybody_who_waited_for_it() {
 }
 
 #[tokio::test]
-async fn an_old_answer_serves_where_the_webhook_has_none() {
+async fn a_stale_answer_serves_if_the_webhook_fails() {
     for reply in [Reply::Close, Reply::status(503, ""), Reply::Stall, Reply::half_and(Reply::Reset)] {
         let replies = [Reply::text("sales"), reply, Reply::text("support")];
         let webhook = FakeWebhook::answering(replies).await;
@@ -205,14 +207,14 @@ async fn an_old_answer_serves_where_the_webhook_has_none() {
             (old.status(), old.code(), old.get("CRM"), old.reason()),
             ("OK", "200", Some("sales"), "")
         );
-        // what is old is not taken for fresh
+        // a stale answer does not count as fresh
         let new = within_patience("a third request", until_asked(3)).await;
         assert_eq!(new.get("CRM"), Some("support"));
     }
 }
 
 #[tokio::test]
-async fn an_old_answer_serves_no_longer_where_the_webhook_says_otherwise() {
+async fn a_stale_answer_does_not_replace_an_answer_of_the_webhook() {
     for (reply, status) in [(Reply::status(404, "gone"), "HTTP_ERROR"), (Reply::text("a\nb"), "BAD_ANSWER")] {
         let webhook = FakeWebhook::answering([Reply::text("sales"), reply]).await;
         let keys = "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]";
@@ -231,7 +233,7 @@ async fn an_old_answer_serves_no_longer_where_the_webhook_says_otherwise() {
 }
 
 #[tokio::test]
-async fn an_old_answer_serves_while_the_webhook_is_left_alone() {
+async fn a_stale_answer_serves_while_the_breaker_is_open() {
     let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
     let keys = "cache = \"1s\"\nstale_if_error = \"10m\"\nfields = [\"caller_number\"]\nkeep_alive = false\nbreaker = { failures = 2 }";
     let daemon = daemon_for(&webhook, keys).await;
@@ -246,7 +248,7 @@ async fn an_old_answer_serves_while_the_webhook_is_left_alone() {
 }
 
 #[tokio::test]
-async fn without_stale_if_error_an_old_answer_is_gone() {
+async fn without_stale_if_error_a_stale_answer_does_not_serve() {
     let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
     let daemon = daemon_for(&webhook, "cache = \"1s\"\nfields = [\"caller_number\"]").await;
     let until_failed = async { while step(&daemon, "crm").await.status() == "OK" {} };
@@ -255,7 +257,7 @@ async fn without_stale_if_error_an_old_answer_is_gone() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_is_read_as_each_call_wants_it() {
+async fn a_cached_answer_is_judged_for_each_call() {
     let webhook = counting().await;
     let daemon = daemon_for(&webhook, KEPT).await;
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("1"));
@@ -264,7 +266,7 @@ async fn a_kept_answer_is_read_as_each_call_wants_it() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_that_a_call_cannot_take_is_asked_anew_once() {
+async fn a_cached_answer_that_a_call_cannot_use_leads_to_one_new_request() {
     let replies = [Reply::text("two\nlines"), Reply::text("one"), Reply::text("again\ntwo")];
     let webhook = FakeWebhook::answering(replies).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\n{KEPT}", webhook.url("/"));
@@ -277,7 +279,7 @@ async fn a_kept_answer_that_a_call_cannot_take_is_asked_anew_once() {
 }
 
 #[tokio::test]
-async fn an_old_answer_that_a_call_cannot_take_does_not_serve() {
+async fn a_stale_answer_that_a_call_cannot_use_does_not_serve() {
     let webhook = FakeWebhook::answering([Reply::text("two\nlines"), Reply::status(503, "")]).await;
     let keys = "cache = \"1s\"\nstale_if_error = \"1h\"\nfields = [\"caller_number\"]\n";
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;
@@ -286,7 +288,7 @@ async fn an_old_answer_that_a_call_cannot_take_does_not_serve() {
 }
 
 #[tokio::test]
-async fn a_secret_header_is_part_of_the_question_and_an_identity_is_not() {
+async fn a_secret_header_is_part_of_the_cache_key_and_a_request_id_is_not() {
     let webhook = counting().await;
     let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";
     let daemon = daemon_for(&webhook, &format!("{KEPT}{sign}")).await;
@@ -297,7 +299,7 @@ async fn a_secret_header_is_part_of_the_question_and_an_identity_is_not() {
 }
 
 #[tokio::test]
-async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
+async fn a_hook_that_sends_an_id_of_the_call_cannot_cache() {
     for keys in
         ["", "method = \"GET\"\nheaders = { X-Id = \"{uuid}\" }", "body = '{\"at\": \"{event_time}\"}'"]
     {
@@ -309,12 +311,12 @@ async fn a_hook_that_tells_every_call_apart_cannot_keep_answers() {
 }
 
 #[tokio::test]
-async fn what_one_switch_cannot_carry_another_one_can() {
+async fn an_answer_that_one_switch_cannot_carry_can_serve_the_other() {
     let webhook = FakeWebhook::start(|_| Reply::text("a \"b\"")).await;
     let keys = format!("variable = \"CRM\"\naccept = \"text\"\n{KEPT}");
     let hook = format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
-    // the one asks, the other one waits for the same answer
+    // the leader makes the request, the waiter gets the same answer
     let (_, waited) = tokio::join!(
         asking.until(until, &|outcome| outcome.into_unfit(Unfit::Quote, None)),
         asking.until(until, &|outcome| outcome)

@@ -1,11 +1,11 @@
-//! Which connections serve more than one request. Owned by src/webhook (clients, attempt, standings).
+//! Owner: webhook. The connection pool: the connections that carry more than one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{daemon_for, step, steps};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply};
+use super::{step, steps};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply, daemon_for};
 
-/// A webhook that closes a connection instead of a second answer, without having said so.
+/// A webhook that closes each connection in the place of a second answer, without `Connection: close`.
 async fn closing() -> FakeWebhook {
     FakeWebhook::start(|request| if request.number > 1 { Reply::Close } else { Reply::text("sales") }).await
 }
@@ -15,14 +15,14 @@ fn says_close(request: &Received) -> bool {
 }
 
 #[tokio::test]
-async fn a_post_is_lost_once_at_most_where_connections_are_closed_without_notice() {
+async fn at_most_one_post_is_lost_if_the_webhook_closes_without_notice() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "").await;
     let mut statuses = Vec::new();
     for _ in 0..30 {
         statuses.push(step(&daemon, "crm").await.status().to_owned());
     }
-    // the first is of a connection that is not kept, the second one's is, and dies with the third
+    // the first connection is used once; the second is reused, and dies with the third request
     let lost: Vec<_> = (0..30).filter(|number| statuses[*number] != "OK").collect();
     assert_eq!(lost, [2], "{statuses:?}");
     let received = webhook.received();
@@ -32,7 +32,7 @@ async fn a_post_is_lost_once_at_most_where_connections_are_closed_without_notice
 }
 
 #[tokio::test]
-async fn a_get_is_never_lost_where_connections_are_closed_without_notice() {
+async fn no_get_is_lost_if_the_webhook_closes_without_notice() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "method = \"GET\"").await;
     for number in 0..30 {
@@ -43,7 +43,7 @@ async fn a_get_is_never_lost_where_connections_are_closed_without_notice() {
 }
 
 #[tokio::test]
-async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget() {
+async fn a_retry_after_a_dead_reused_connection_costs_no_budget() {
     const CALLS: usize = 10;
     let (answers, ends) = (Gate::default(), Gate::default());
     let gates = (answers.clone(), ends.clone());
@@ -60,13 +60,13 @@ async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget()
     .await;
     let daemon = daemon_for(&webhook, "method = \"GET\"\ntimeout = 10").await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
-    // as many kept connections as calls: no answer comes before the last request
+    // as many connections as calls: no answer comes before the last request
     let (first, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
         webhook.requests(1 + CALLS).await;
         answers.open();
     });
     assert!(first.iter().all(|ended| ended.status() == "OK"));
-    // all of them die at once, more than the budget has retries for
+    // all of them die at once, and the budget has fewer retries
     let (second, ()) = tokio::join!(steps(&daemon, "crm", CALLS), async {
         webhook.requests(1 + 2 * CALLS).await;
         ends.open();
@@ -77,7 +77,7 @@ async fn a_retry_for_a_kept_connection_that_died_does_not_come_from_the_budget()
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_died_does_not_open_the_breaker() {
+async fn a_dead_reused_connection_does_not_open_the_breaker() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "breaker = { failures = 1, probe = \"1h\" }").await;
     let mut statuses = Vec::new();
@@ -102,7 +102,7 @@ async fn the_log_says_once_that_connections_are_closed_without_notice() {
 }
 
 #[tokio::test]
-async fn without_keep_alive_each_request_has_a_connection_that_it_says_to_close() {
+async fn without_keep_alive_each_request_closes_its_connection() {
     let webhook = closing().await;
     let daemon = daemon_for(&webhook, "keep_alive = false").await;
     for _ in 0..5 {
@@ -114,7 +114,7 @@ async fn without_keep_alive_each_request_has_a_connection_that_it_says_to_close(
 }
 
 #[tokio::test]
-async fn a_connection_from_before_the_first_answer_serves_no_trusted_request() {
+async fn a_connection_from_quarantine_serves_no_trusted_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..4 {
@@ -125,7 +125,7 @@ async fn a_connection_from_before_the_first_answer_serves_no_trusted_request() {
 }
 
 #[tokio::test]
-async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_another_on_the_same_host() {
+async fn an_endpoint_in_quarantine_shares_no_connections_with_another_on_the_same_host() {
     let webhook = FakeWebhook::start(|request| match request.target.as_str() {
         "/silent" => Reply::Close,
         _ => Reply::text("sales"),
@@ -139,7 +139,7 @@ async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_anot
     for _ in 0..3 {
         assert_eq!(step(&daemon, "good").await.status(), "OK");
     }
-    // the trusted connection is idle, and is not taken
+    // the trusted connection is idle and is not used
     assert_eq!(step(&daemon, "silent").await.status(), "UNREACHABLE");
     assert_eq!(step(&daemon, "good").await.status(), "OK");
     let received = webhook.received();
@@ -149,7 +149,7 @@ async fn one_endpoint_that_is_not_trusted_does_not_share_the_connections_of_anot
 }
 
 #[tokio::test]
-async fn what_a_redirect_leads_to_is_trusted_only_once_it_has_answered() {
+async fn the_target_of_a_redirect_is_trusted_only_after_its_first_answer() {
     let there = FakeWebhook::start(|_| Reply::text("there")).await;
     let location = there.url("/x");
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;

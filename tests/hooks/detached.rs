@@ -1,10 +1,12 @@
-use super::{daemon_for, step, step_of_freeswitch, steps, urls};
+//! Owner: webhook. Detached requests: no call waits for their answer.
+
+use super::{step, step_of_freeswitch, steps, urls};
 use crate::util::{
     CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Program,
-    Reply, SocketMode, configured, nobody_listens, run, within_patience,
+    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_patience,
 };
 
-/// A daemon with a hook that tells this webhook without waiting.
+/// A daemon with a detached hook for this webhook.
 async fn telling(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.told]\nurl = \"{}\"\ndetach = true\n{more}", webhook.url("/"))).await
 }
@@ -31,7 +33,7 @@ async fn the_dialplan_goes_on_while_the_request_has_no_answer() {
 }
 
 #[tokio::test]
-async fn no_call_of_freeswitch_is_left_parked() {
+async fn a_detached_request_leaves_no_call_of_freeswitch_parked() {
     let (_gate, webhook) = gated().await;
     let daemon = telling(&webhook, "timeout = 10").await;
     for (number, mode) in SocketMode::ALL.into_iter().enumerate() {
@@ -43,7 +45,7 @@ async fn no_call_of_freeswitch_is_left_parked() {
 }
 
 #[tokio::test]
-async fn whatever_becomes_of_it_the_dialplan_has_heard_ok() {
+async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
     for reply in [Reply::Close, Reply::Reset, Reply::status(500, ""), Reply::Stall, Reply::text("\0")] {
         let webhook = FakeWebhook::start(move |_| reply.clone()).await;
         let daemon = telling(&webhook, "timeout = 1").await;
@@ -54,14 +56,14 @@ async fn whatever_becomes_of_it_the_dialplan_has_heard_ok() {
 }
 
 #[tokio::test]
-async fn a_hangup_does_not_cancel_it() {
+async fn a_hangup_does_not_cancel_a_detached_request() {
     let (gate, webhook) = gated().await;
     let daemon = telling(&webhook, "timeout = 10").await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.greet(&Environment::new("told")).await.expect("a question");
     webhook.requested().await;
     switch.reset();
-    // another call has come and gone since: the daemon knows of the hangup
+    // another call has ended since then, so the daemon has read the hangup
     step(&daemon, "nope").await;
     gate.open();
     within_patience("the end", daemon.stop()).await;
@@ -69,7 +71,7 @@ async fn a_hangup_does_not_cancel_it() {
 }
 
 #[tokio::test]
-async fn there_is_a_limit_with_a_reason_of_its_own() {
+async fn detached_requests_have_a_limit_with_its_own_reason() {
     let (gate, webhook) = gated().await;
     let daemon = telling(&webhook, "timeout = 10\n[limits]\ndetached = 3").await;
     for number in 1..=3 {
@@ -87,7 +89,7 @@ async fn there_is_a_limit_with_a_reason_of_its_own() {
 }
 
 #[tokio::test]
-async fn calls_that_wait_have_a_limit_of_their_own() {
+async fn calls_that_wait_have_a_limit_apart_from_detached_requests() {
     let (gate, webhook) = gated().await;
     let (url, waiting) = (webhook.url("/"), FakeWebhook::start(|_| Reply::text("sales")).await);
     let hooks = format!(
@@ -105,7 +107,7 @@ async fn calls_that_wait_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn it_is_finished_when_the_daemon_ends() {
+async fn a_detached_request_is_finished_during_the_shutdown() {
     let (gate, webhook) = gated().await;
     let daemon = telling(&webhook, "timeout = 10").await;
     let address = daemon.address();
@@ -120,7 +122,7 @@ async fn it_is_finished_when_the_daemon_ends() {
 }
 
 #[tokio::test]
-async fn the_end_waits_no_longer_than_its_time() {
+async fn the_shutdown_waits_no_longer_than_the_timeout_of_a_detached_request() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = telling(&webhook, "timeout = 1").await;
     assert_eq!(step(&daemon, "told").await.status(), "OK");
@@ -132,7 +134,7 @@ async fn the_end_waits_no_longer_than_its_time() {
 }
 
 #[tokio::test]
-async fn it_tries_every_url_and_follows_the_breaker() {
+async fn a_detached_request_tries_every_url_and_obeys_the_breaker() {
     let (dead, well) =
         (FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::text("")).await);
     let daemon = Daemon::start(&format!("[hook.told]\n{}detach = true", urls(&[&dead, &well]))).await;
@@ -144,7 +146,7 @@ async fn it_tries_every_url_and_follows_the_breaker() {
 }
 
 #[tokio::test]
-async fn many_at_once_arrive_every_one() {
+async fn many_concurrent_detached_requests_all_arrive() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let daemon = telling(&webhook, "").await;
     assert!(steps(&daemon, "told", 100).await.iter().all(|ended| ended.status() == "OK"));
@@ -153,7 +155,7 @@ async fn many_at_once_arrive_every_one() {
 }
 
 #[tokio::test]
-async fn the_log_tells_how_it_ended() {
+async fn the_log_has_the_outcome_of_a_detached_request() {
     let webhook = FakeWebhook::start(|_| Reply::status(503, "")).await;
     let hook = format!("[hook.told]\nurl = \"{}\"\ndetach = true\n", webhook.url("/"));
     let program = Program::serve(&hook, &[]).await;
@@ -165,7 +167,7 @@ async fn the_log_tells_how_it_ended() {
 }
 
 #[tokio::test]
-async fn a_hook_that_nobody_waits_for_sets_nothing() {
+async fn a_detached_hook_sets_no_variable() {
     for key in [
         "variable = \"CRM\"",
         "set = { A = \"/a\" }",
@@ -181,7 +183,7 @@ async fn a_hook_that_nobody_waits_for_sets_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_names_a_variable_does_not_find_an_old_answer_in_it() {
+async fn a_detached_step_with_a_variable_clears_it() {
     let webhook = FakeWebhook::start(|_| Reply::text("thanks")).await;
     let daemon = telling(&webhook, "").await;
     let ended = step(&daemon, "told?variable=CRM").await;
@@ -190,7 +192,7 @@ async fn a_call_that_names_a_variable_does_not_find_an_old_answer_in_it() {
 }
 
 #[tokio::test]
-async fn try_waits_for_it_and_says_that_no_call_would() {
+async fn try_waits_for_a_detached_request_and_says_that_no_call_would() {
     let webhook =
         FakeWebhook::answering([Reply::text("thanks"), Reply::text("thanks"), Reply::status(500, "")]).await;
     let (_folder, file) =
@@ -210,7 +212,7 @@ async fn try_waits_for_it_and_says_that_no_call_would() {
 }
 
 #[tokio::test]
-async fn a_hook_beside_it_waits_as_ever() {
+async fn another_hook_beside_a_detached_one_waits_for_its_answer() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     assert_eq!(step(&daemon_for(&webhook, "detach = false").await, "crm").await.get("CRM"), Some("sales"));
 }

@@ -1,3 +1,5 @@
+//! Owner: webhook. The DNS resolver: host names with addresses of both families.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::copy_bidirectional;
@@ -5,13 +7,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::util::name_server::{NameServer, Says};
-use crate::util::network_namespace::alone_where;
+use crate::util::network_namespace::isolated_with_files;
 use crate::util::{Daemon, Ended, FakeWebhook, Reply};
 
-/// Whether this test runs on a machine of its own, with this `/etc/resolv.conf` and this `/etc/hosts`.
-macro_rules! alone {
+/// Runs this test in a network namespace with this `/etc/resolv.conf` and this `/etc/hosts`.
+macro_rules! isolated {
     ($test:literal, $resolv:expr, $hosts:expr) => {
-        if !alone_where(
+        if !isolated_with_files(
             concat!(module_path!(), "::", $test),
             &[("/etc/resolv.conf", $resolv), ("/etc/hosts", $hosts)],
             Vec::new,
@@ -20,7 +22,7 @@ macro_rules! alone {
         }
     };
     ($test:literal) => {
-        alone!($test, RESOLV_CONF, "127.0.0.1 localhost\n")
+        isolated!($test, RESOLV_CONF, "127.0.0.1 localhost\n")
     };
 }
 
@@ -34,7 +36,7 @@ struct Ipv6Webhook {
 }
 
 impl Ipv6Webhook {
-    /// On 127.0.0.1 too, at the same port; any other address of 127/8 refuses.
+    /// Starts it on 127.0.0.1 too, at the same port. Other addresses of 127/8 refuse the connection.
     async fn start() -> Self {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)));
@@ -42,7 +44,7 @@ impl Ipv6Webhook {
         Self { webhook, port, _relay: relay }
     }
 
-    /// There alone.
+    /// Starts it on `::1` only.
     async fn start_alone() -> Self {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         let (port, relay) = relay(0, SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&webhook)))).await;
@@ -54,7 +56,7 @@ fn port_of(webhook: &FakeWebhook) -> u16 {
     webhook.address().port()
 }
 
-/// Hands connections to this port of `::1` on.
+/// Forwards connections to this port of `::1`.
 async fn relay(port: u16, to: SocketAddr) -> (u16, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.expect("IPv6 on loopback");
     let port = listener.local_addr().unwrap().port();
@@ -90,7 +92,8 @@ impl Silent {
     }
 }
 
-/// One call at a daemon whose hook asks this host, and has less time for it than hickory-resolver waits for an answer.
+/// One call at a hook for this host, with a timeout that is shorter than hickory-resolver's wait for
+/// an answer.
 async fn call(host: &str, port: u16) -> Ended {
     let url = format!("http://{host}:{port}/");
     let daemon =
@@ -102,7 +105,7 @@ fn is_answered(ended: &Ended) {
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
 }
 
-/// A name server that knows these two for any name.
+/// A name server with these two answers for every name.
 async fn names(ipv4: Says, ipv6: Says) -> NameServer {
     let names = NameServer::start().await;
     names.knows(ipv4, ipv6);
@@ -110,33 +113,33 @@ async fn names(ipv4: Says, ipv6: Says) -> NameServer {
 }
 
 #[tokio::test]
-async fn an_address_without_a_route_leaves_the_other_family() {
-    alone!("an_address_without_a_route_leaves_the_other_family");
+async fn an_address_without_a_route_leads_to_the_other_family() {
+    isolated!("an_address_without_a_route_leads_to_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let _names = names(Says::address("192.0.2.1"), Says::address("::1")).await;
     is_answered(&call("crm.example", webhook.port).await);
 }
 
 #[tokio::test]
-async fn an_address_of_ipv6_without_a_route_leaves_the_other_family() {
-    alone!("an_address_of_ipv6_without_a_route_leaves_the_other_family");
+async fn an_ipv6_address_without_a_route_leads_to_ipv4() {
+    isolated!("an_ipv6_address_without_a_route_leads_to_ipv4");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let _names = names(Says::address("127.0.0.1"), Says::address("2001:db8::1")).await;
     is_answered(&call("crm.example", port_of(&webhook)).await);
 }
 
 #[tokio::test]
-async fn localhost_is_found_where_its_server_is_on_ipv6_alone() {
-    alone!("localhost_is_found_where_its_server_is_on_ipv6_alone");
+async fn localhost_reaches_a_server_on_ipv6_only() {
+    isolated!("localhost_reaches_a_server_on_ipv6_only");
     let webhook = Ipv6Webhook::start_alone().await;
     is_answered(&call("localhost", webhook.port).await);
     is_answered(&call("crm.localhost", webhook.port).await);
 }
 
 #[tokio::test]
-async fn a_name_of_the_host_table_waits_for_no_name_server() {
-    alone!(
-        "a_name_of_the_host_table_waits_for_no_name_server",
+async fn a_name_in_etc_hosts_waits_for_no_name_server() {
+    isolated!(
+        "a_name_in_etc_hosts_waits_for_no_name_server",
         RESOLV_CONF,
         "\u{feff}::1 six.example\n127.0.0.1 four.example\n127.0.0.2 both.example\n::1 both.example crm_web\n"
     );
@@ -150,8 +153,8 @@ async fn a_name_of_the_host_table_waits_for_no_name_server() {
 }
 
 #[tokio::test]
-async fn silence_to_one_family_does_not_delay_the_other() {
-    alone!("silence_to_one_family_does_not_delay_the_other");
+async fn a_name_server_that_is_silent_about_one_family_does_not_delay_the_other() {
+    isolated!("a_name_server_that_is_silent_about_one_family_does_not_delay_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for (host, ipv4, ipv6) in [
@@ -165,8 +168,8 @@ async fn silence_to_one_family_does_not_delay_the_other() {
 }
 
 #[tokio::test]
-async fn a_family_that_fails_does_not_cost_the_other() {
-    alone!("a_family_that_fails_does_not_cost_the_other");
+async fn a_lookup_that_fails_for_one_family_does_not_harm_the_other() {
+    isolated!("a_lookup_that_fails_for_one_family_does_not_harm_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for fault in [Says::Fails, Says::NoSuchName, Says::NoRecords] {
@@ -179,7 +182,7 @@ async fn a_family_that_fails_does_not_cost_the_other() {
     }
 }
 
-/// Knows both, but answers for one type only when it is asked again: the first question got lost.
+/// Answers both types, but one of them only at the second query: the first query was lost.
 fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'static str) {
     names.says(move |_, asked, before| match (asked, before) {
         (asked, 0) if asked == kind => Says::Nothing,
@@ -189,8 +192,8 @@ fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'stat
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_late_still_counts_where_the_other_family_is_dead() {
-    alone!("an_answer_that_comes_late_still_counts_where_the_other_family_is_dead");
+async fn a_late_lookup_counts_if_the_other_family_is_dead() {
+    isolated!("a_late_lookup_counts_if_the_other_family_is_dead");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (port, names) = (port_of(&webhook), NameServer::start().await);
     for dead in ["2001:db8::1", "::1"] {
@@ -208,8 +211,8 @@ async fn an_answer_that_comes_late_still_counts_where_the_other_family_is_dead()
 }
 
 #[tokio::test]
-async fn an_address_that_keeps_silent_leaves_time_for_the_other_family() {
-    alone!("an_address_that_keeps_silent_leaves_time_for_the_other_family");
+async fn a_silent_address_leaves_time_for_the_other_family() {
+    isolated!("a_silent_address_leaves_time_for_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let silent = Silent::start("127.0.0.2", webhook.port).await;
     let _names = names(Says::Addresses(vec![silent.address]), Says::address("::1")).await;
@@ -217,8 +220,8 @@ async fn an_address_that_keeps_silent_leaves_time_for_the_other_family() {
 }
 
 #[tokio::test]
-async fn one_address_of_several_may_be_dead() {
-    alone!("one_address_of_several_may_be_dead");
+async fn a_dead_address_of_several_does_not_harm() {
+    isolated!("a_dead_address_of_several_does_not_harm");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let silent = Silent::start("127.0.0.2", port_of(&webhook)).await;
     let refusing: IpAddr = "127.0.0.3".parse().unwrap();
@@ -232,9 +235,9 @@ async fn one_address_of_several_may_be_dead() {
 }
 
 #[tokio::test]
-async fn a_name_with_an_underscore_is_completed_and_asked_for() {
-    alone!(
-        "a_name_with_an_underscore_is_completed_and_asked_for",
+async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
+    isolated!(
+        "a_name_with_an_underscore_is_looked_up_with_search_domains",
         "nameserver 127.0.0.1\nsearch office.example example\n",
         "127.0.0.1 localhost\n"
     );
@@ -251,7 +254,7 @@ async fn a_name_with_an_underscore_is_completed_and_asked_for() {
         names.says(move |name, kind, _| match (name == known, kind) {
             (true, "A") => Says::address("127.0.0.1"),
             (true, _) => Says::NoRecords,
-            // broken servers keep silent to AAAA also of a name that does not exist
+            // a broken server is silent to a query for AAAA, even if the name does not exist
             (false, "A") => Says::NoSuchName,
             (false, _) => Says::Nothing,
         });
@@ -261,8 +264,8 @@ async fn a_name_with_an_underscore_is_completed_and_asked_for() {
 }
 
 #[tokio::test]
-async fn a_reason_says_of_a_name_what_was_tried() {
-    alone!("a_reason_says_of_a_name_what_was_tried");
+async fn the_reason_for_a_name_says_what_was_tried() {
+    isolated!("the_reason_for_a_name_says_what_was_tried");
     let failed =
         "the host name of the webhook could not be looked up. the name servers failed or did not answer";
     let unknown = "the host name of the webhook has no address";
@@ -286,8 +289,8 @@ async fn a_reason_says_of_a_name_what_was_tried() {
 }
 
 #[tokio::test]
-async fn a_machine_without_name_servers_asks_itself() {
-    alone!("a_machine_without_name_servers_asks_itself", "search example\n", "");
+async fn without_a_nameserver_line_the_local_name_server_is_asked() {
+    isolated!("without_a_nameserver_line_the_local_name_server_is_asked", "search example\n", "");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let names = names(Says::address("127.0.0.1"), Says::NoRecords).await;
     is_answered(&call("crm", port_of(&webhook)).await);

@@ -1,3 +1,5 @@
+//! Owner: webhook. Webhooks that fail in each way: the call goes on.
+
 use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};
@@ -7,10 +9,10 @@ use tokio::time::timeout;
 use super::{step, step_of_freeswitch};
 use crate::util::{Authority, Daemon, FakeWebhook, Reply, refusing};
 
-/// A webhook for calls with a timeout of one second: none of them may last so long.
+/// Longer than any call with a timeout of one second.
 const TOO_LONG: Duration = Duration::from_secs(5);
 
-/// One call of each switch at a hook with these keys: what both must hear.
+/// One call of each switch at a hook with these keys: both must get this status and reason.
 async fn both_go_on(keys: &str, status: &str, reason: &str) {
     let hook = format!(
         "[hook.crm]\n{keys}\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"\nset = {{ PART = {{ header = \"X-Part\" }} }}\n"
@@ -29,7 +31,7 @@ async fn both_go_on(keys: &str, status: &str, reason: &str) {
     timeout(TOO_LONG, daemon.stop()).await.expect("nothing is left to wait for");
 }
 
-/// The same at a webhook that answers so.
+/// The same at a webhook that sends this reply.
 async fn both_go_on_after(reply: Reply, keys: &str, status: &str, reason: &str) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     both_go_on(&format!("url = \"{}\"\n{keys}", webhook.url("/")), status, reason).await;
@@ -38,21 +40,21 @@ async fn both_go_on_after(reply: Reply, keys: &str, status: &str, reason: &str) 
 const CLOSED: &str = "the webhook closed the connection before its answer was complete";
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_webhook_refuses() {
+async fn a_call_goes_on_if_the_webhook_refuses_the_connection() {
     let (address, _held) = refusing();
     both_go_on(&format!("url = \"http://{address}/\""), "UNREACHABLE", "the webhook refused the connection")
         .await;
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_webhook_leaves() {
+async fn a_call_goes_on_if_the_webhook_closes_the_connection() {
     for reply in [Reply::Close, Reply::Reset, Reply::half_and(Reply::Close), Reply::half_and(Reply::Reset)] {
         both_go_on_after(reply, "", "UNREACHABLE", CLOSED).await;
     }
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_webhook_stalls() {
+async fn a_call_goes_on_if_the_webhook_stalls() {
     let begun = "the answer began but was not complete within 1s";
     let head = b"HTTP/1.1 200 OK\r\n".to_vec();
     both_go_on_after(Reply::Stall, "", "TIMEOUT", "no answer within 1s").await;
@@ -62,7 +64,7 @@ async fn a_call_goes_on_where_the_webhook_stalls() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_webhook_never_shakes_hands() {
+async fn a_call_goes_on_if_the_tls_handshake_never_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("url = \"https://{}/\"", listener.local_addr().unwrap());
     let holding = tokio::spawn(async move {
@@ -76,7 +78,7 @@ async fn a_call_goes_on_where_the_webhook_never_shakes_hands() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_webhook_never_ends() {
+async fn a_call_goes_on_if_the_answer_never_ends() {
     let long = Reply::Then(
         [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; 200_000]].concat(),
         Box::new(Reply::Drip(Vec::new())),
@@ -96,7 +98,7 @@ async fn a_call_goes_on_where_the_webhook_never_ends() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_certificate_is_wrong() {
+async fn a_call_goes_on_if_the_certificate_is_wrong() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -121,20 +123,20 @@ async fn a_call_goes_on_where_the_certificate_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_the_charset_is_wrong() {
+async fn a_call_goes_on_if_the_charset_is_wrong() {
     let reason = "the charset of the answer is not UTF 8 or ISO 8859 1 or Windows 1252";
     let reply = Reply::with_header(200, "Content-Type: text/plain; charset=utf-16", b"s\0");
     both_go_on_after(reply, "", "BAD_ANSWER", reason).await;
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_redirects_go_round() {
+async fn a_call_goes_on_if_redirects_form_a_loop() {
     let reason = "the webhook answered 307 and redirects more often than the hook allows";
     both_go_on_after(Reply::redirect(307, "/"), "redirects = 3", "HTTP_ERROR", reason).await;
 }
 
 #[tokio::test]
-async fn a_call_goes_on_where_a_redirect_leads_to_nobody() {
+async fn a_call_goes_on_if_a_redirect_leads_to_a_dead_host() {
     let (address, _held) = refusing();
     let reply = Reply::redirect(307, &format!("http://{address}/"));
     let keys = "redirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
@@ -142,7 +144,7 @@ async fn a_call_goes_on_where_a_redirect_leads_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_silent_is_asked_as_before() {
+async fn a_webhook_that_was_silent_is_asked_again() {
     let flood = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(1000);
     for silence in [Reply::Stall, Reply::Then(flood, Box::new(Reply::Stall)), Reply::Reset] {
         let webhook =
@@ -157,7 +159,7 @@ async fn a_webhook_that_was_silent_is_asked_as_before() {
         for answer in ["one", "two", "three"] {
             assert_eq!(step(&daemon, "crm").await.get("CRM"), Some(answer));
         }
-        // the thread of the quarantine may keep a connection a moment after its answer is heard
+        // the quarantine may hold a connection for a moment after the answer
         assert!(webhook.connections() < 4, "a connection that answered is kept");
         timeout(TOO_LONG, daemon.stop()).await.expect("nothing is left to wait for");
     }

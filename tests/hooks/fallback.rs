@@ -1,9 +1,11 @@
+//! Owner: webhook. Several URLs of one hook: the next endpoint is asked if one does not answer.
+
 use serde_json::Value;
 
-use super::{daemon_for, step, step_of_freeswitch, urls};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, refusing, run};
+use super::{step, step_of_freeswitch, urls};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, configured, daemon_for, refusing, run};
 
-/// A webhook that always answers so.
+/// A webhook that always sends this reply.
 async fn saying(reply: Reply) -> FakeWebhook {
     FakeWebhook::start(move |_| reply.clone()).await
 }
@@ -14,7 +16,7 @@ async fn daemon_for_all(webhooks: &[&FakeWebhook], keys: &str) -> Daemon {
     Daemon::start(&hook).await
 }
 
-/// A call whose first and second URL answer so, and how often the second was asked.
+/// A call whose two URLs send these replies, and the number of requests at the second one.
 async fn asked(first: Reply, second: Reply, keys: &str) -> (Ended, usize) {
     let (first, second) = (saying(first).await, saying(second).await);
     let daemon = daemon_for_all(&[&first, &second], keys).await;
@@ -24,7 +26,7 @@ async fn asked(first: Reply, second: Reply, keys: &str) -> (Ended, usize) {
 }
 
 #[tokio::test]
-async fn the_second_is_asked_where_the_first_does_not_answer() {
+async fn the_second_url_is_asked_if_the_first_does_not_answer() {
     for reply in [
         Reply::Close,
         Reply::Reset,
@@ -49,7 +51,7 @@ async fn the_second_is_asked_where_the_first_does_not_answer() {
 }
 
 #[tokio::test]
-async fn the_second_is_asked_where_the_first_refuses() {
+async fn the_second_url_is_asked_if_the_first_refuses_the_connection() {
     let (address, _held) = refusing();
     let second = saying(Reply::text("sales")).await;
     let hook =
@@ -61,7 +63,7 @@ async fn the_second_is_asked_where_the_first_refuses() {
 }
 
 #[tokio::test]
-async fn the_second_is_asked_where_the_first_has_no_certificate_or_redirects_to_nobody() {
+async fn the_second_url_is_asked_if_the_first_has_a_bad_certificate_or_a_dead_redirect() {
     let (nobody, _held) = refusing();
     let second = saying(Reply::text("sales")).await;
     let wrong = Authority::new("another").certify("127.0.0.1", |_| {}, &[]);
@@ -76,7 +78,7 @@ async fn the_second_is_asked_where_the_first_has_no_certificate_or_redirects_to_
 }
 
 #[tokio::test]
-async fn the_first_is_enough_where_it_answers() {
+async fn the_second_url_is_not_asked_if_the_first_answers() {
     for (reply, status, code) in [
         (Reply::text("sales"), "OK", "200"),
         (Reply::status(404, ""), "HTTP_ERROR", "404"),
@@ -92,7 +94,7 @@ async fn the_first_is_enough_where_it_answers() {
 }
 
 #[tokio::test]
-async fn where_none_answers_the_last_one_counts() {
+async fn if_no_url_answers_the_last_failure_counts() {
     for (first, second, status, code, reason) in [
         (Reply::Close, Reply::Stall, "TIMEOUT", "", "no answer within 1s"),
         (Reply::Stall, Reply::status(502, ""), "HTTP_ERROR", "502", "the webhook answered 502"),
@@ -112,7 +114,7 @@ async fn where_none_answers_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn every_url_has_its_share_of_the_time() {
+async fn every_url_has_its_time_slice() {
     let stalling = [saying(Reply::Stall).await, saying(Reply::Stall).await, saying(Reply::Stall).await];
     let last = saying(Reply::text("sales")).await;
     let daemon = daemon_for_all(&[&stalling[0], &stalling[1], &stalling[2], &last], "timeout = 2").await;
@@ -122,7 +124,7 @@ async fn every_url_has_its_share_of_the_time() {
 }
 
 #[tokio::test]
-async fn each_url_has_placeholders_of_its_own() {
+async fn each_url_has_its_own_placeholders() {
     let (first, second) = (saying(Reply::Close).await, saying(Reply::text("sales")).await);
     let hook = format!(
         "[hook.crm]\nmethod = \"GET\"\nurls = [\"{}\", \"{}\"]",
@@ -135,7 +137,7 @@ async fn each_url_has_placeholders_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_second_gets_the_same_body() {
+async fn the_second_url_gets_the_same_body() {
     let (first, second) = (saying(Reply::half_and(Reply::Reset)).await, saying(Reply::text("sales")).await);
     let daemon = daemon_for_all(&[&first, &second], "").await;
     step(&daemon, "crm").await;
@@ -145,7 +147,7 @@ async fn the_second_gets_the_same_body() {
 }
 
 #[tokio::test]
-async fn try_tells_what_became_of_each_url() {
+async fn try_shows_the_outcome_of_each_url() {
     let (first, second) = (saying(Reply::Stall).await, saying(Reply::text("sales")).await);
     let (dead, _held) = refusing();
     let (one, two) = (first.url("/one?secret=1"), second.url("/two"));
@@ -168,7 +170,7 @@ async fn try_tells_what_became_of_each_url() {
     assert_eq!((status, &told["status"]), (0, &"OK".into()));
     let attempts = told["attempts"].as_array().unwrap();
     let statuses: Vec<_> = attempts.iter().map(|attempt| attempt["status"].as_str().unwrap()).collect();
-    // what refuses is asked twice
+    // a refused connection is tried twice
     assert_eq!(statuses, ["UNREACHABLE", "UNREACHABLE", "TIMEOUT", "OK"]);
     assert_eq!(told["request"]["urls"].as_array().unwrap().len(), 3);
     assert!(!attempts.iter().any(|attempt| attempt["url"].as_str().unwrap().contains("secret")), "{out}");
@@ -186,7 +188,7 @@ async fn the_reason_says_how_long_each_url_was_waited_for() {
 }
 
 #[tokio::test]
-async fn one_url_is_as_good_as_a_list_of_one() {
+async fn one_url_is_the_same_as_a_list_of_one() {
     let webhook = saying(Reply::text("sales")).await;
     let daemon = daemon_for_all(&[&webhook], "").await;
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));

@@ -1,15 +1,15 @@
-//! How header lines are written, and which are read. Owned by src/webhook/clients and src/hook/answer.
+//! Owner: webhook. Header lines: how they are written, and which of an answer are read.
 
-use super::{daemon_for, step};
-use crate::util::{Ended, FakeWebhook, Reply};
+use super::step;
+use crate::util::{Ended, FakeWebhook, Reply, daemon_for};
 
-/// One call at a webhook that answers so.
+/// One call at a webhook that sends this reply.
 async fn answered(reply: Reply, keys: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     step(&daemon_for(&webhook, keys).await, "crm").await
 }
 
-/// A good answer with these lines in its head.
+/// A good answer with these header lines.
 fn with_lines(lines: &str) -> Reply {
     Reply::Bytes(format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 5\r\n\r\nsales").into_bytes())
 }
@@ -42,7 +42,7 @@ async fn header_names_are_written_in_title_case() {
 }
 
 #[tokio::test]
-async fn no_coding_is_asked_for_unless_the_hook_says_otherwise() {
+async fn requests_accept_identity_only_unless_the_hook_says_otherwise() {
     for (keys, coding) in [("", "identity"), ("headers = { Accept-Encoding = \"gzip;q=0\" }", "gzip;q=0")] {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
         assert_eq!(step(&daemon_for(&webhook, keys).await, "crm").await.status(), "OK");
@@ -51,7 +51,7 @@ async fn no_coding_is_asked_for_unless_the_hook_says_otherwise() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_compressed_is_refused_with_the_name_of_its_coding() {
+async fn a_compressed_answer_is_refused_with_the_name_of_its_coding() {
     for (coding, name) in [
         ("gzip", "gzip"),
         ("X-GZIP", "gzip"),
@@ -71,7 +71,7 @@ async fn an_answer_that_is_compressed_is_refused_with_the_name_of_its_coding() {
 }
 
 #[tokio::test]
-async fn a_coding_does_no_harm_where_nothing_of_the_body_is_read() {
+async fn a_coding_is_ignored_if_the_body_is_not_read() {
     let gzip = || Reply::with_header(200, "Content-Encoding: gzip", b"\x1f\x8b\x08\0");
     let webhook = FakeWebhook::start(move |_| gzip()).await;
     let hook = |name: &str, keys: &str| format!("[hook.{name}]\nurl = \"{}\"\n{keys}", webhook.url("/"));
@@ -87,7 +87,7 @@ async fn a_coding_does_no_harm_where_nothing_of_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn header_lines_that_curl_and_browsers_tolerate_do_no_harm() {
+async fn header_lines_that_curl_and_browsers_tolerate_are_tolerated() {
     for lines in [
         "Content-Type : text/plain\r\n",
         "Content-Type\t: text/plain\r\n",
@@ -105,7 +105,7 @@ async fn header_lines_that_curl_and_browsers_tolerate_do_no_harm() {
 }
 
 #[tokio::test]
-async fn what_tolerated_header_lines_say_counts() {
+async fn a_tolerated_header_line_has_its_effect() {
     let set = "set = { PART = { header = \"X-Part\", accept = \"text\" } }";
     for (lines, part) in [
         ("X-Part : support\r\n", "support"),
@@ -124,7 +124,7 @@ async fn what_tolerated_header_lines_say_counts() {
 }
 
 #[tokio::test]
-async fn a_hundred_header_lines_are_read_and_no_more() {
+async fn a_hundred_header_lines_are_accepted_and_no_more() {
     let lines = |count| (1..count).map(|number| format!("X-{number}: y\r\n")).collect::<String>();
     let ended = answered(with_lines(&lines(100)), "").await;
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
@@ -133,7 +133,7 @@ async fn a_hundred_header_lines_are_read_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_head_of_400_kb_is_read_and_no_longer_one() {
+async fn a_head_of_400_kb_is_accepted_and_no_longer_head() {
     let line = |length: usize| format!("X-Long: {}\r\n", "y".repeat(length));
     let ended = answered(with_lines(&line(400_000)), "").await;
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());

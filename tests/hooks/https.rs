@@ -1,3 +1,5 @@
+//! Owner: tls. The certificates of webhooks, and the client certificate of a hook.
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio_rustls::TlsAcceptor;
 
@@ -5,7 +7,7 @@ use crate::util::{
     Authority, Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, run, server,
 };
 
-/// One call to this URL of a daemon whose machine trusts this authority alone.
+/// One call at this URL, of a daemon whose system trusts this authority only.
 async fn call(authority: &Authority, url: &str) -> Ended {
     let hook = format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 10");
     let program = Program::serve(&hook, &[("SSL_CERT_FILE", authority.file())]).await;
@@ -26,7 +28,7 @@ async fn a_certificate_of_a_trusted_authority_is_accepted() {
     assert_eq!(call(&authority, &url).await.get("CRM"), Some("sales"));
 }
 
-/// The reason for which this webhook is not asked.
+/// The reason of the UNREACHABLE of this webhook.
 fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("")));
     assert_eq!(webhook.received(), []);
@@ -34,7 +36,7 @@ fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_not() {
+async fn an_unknown_authority_is_refused() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(other.certify("127.0.0.1", |_| {}, &[])).await;
     let ended = call(&authority, &webhook.url("/")).await;
@@ -42,7 +44,7 @@ async fn an_unknown_authority_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_signed_itself_is_not() {
+async fn a_self_signed_certificate_is_refused() {
     let unknown = "the certificate of the webhook is from an unknown authority";
     let invalid = "the certificate of the webhook is a CA certificate. it is trusted only if ca has this same certificate";
     for (is_ca, reason) in [(IsCa::NoCa, unknown), (IsCa::Ca(BasicConstraints::Unconstrained), invalid)] {
@@ -57,7 +59,7 @@ async fn a_certificate_that_signed_itself_is_not() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_not() {
+async fn an_expired_certificate_is_refused() {
     let authority = Authority::new("ours");
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -69,7 +71,7 @@ async fn an_expired_certificate_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_future_is_not() {
+async fn a_certificate_of_the_future_is_refused() {
     let authority = Authority::new("ours");
     let to_come = |parameters: &mut CertificateParams| parameters.not_before = date_time_ymd(4000, 1, 1);
     let webhook = webhook(authority.certify("127.0.0.1", to_come, &[])).await;
@@ -78,7 +80,7 @@ async fn a_certificate_of_the_future_is_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_not() {
+async fn a_certificate_for_another_name_is_refused() {
     let authority = Authority::new("ours");
     let webhook = webhook(authority.certify("crm.example.com", |_| {}, &[])).await;
     let ended = call(&authority, &webhook.url("/")).await;
@@ -86,7 +88,7 @@ async fn a_certificate_for_another_name_is_not() {
 }
 
 #[tokio::test]
-async fn http_1_is_spoken_whatever_is_offered() {
+async fn http_1_is_used_whatever_the_server_offers() {
     let authority = Authority::new("ours");
     for offered in [&["h2", "http/1.1"][..], &["http/1.1"], &[]] {
         let webhook = webhook(authority.certify("127.0.0.1", |_| {}, offered)).await;
@@ -96,7 +98,7 @@ async fn http_1_is_spoken_whatever_is_offered() {
 
 /// A daemon whose hook has these keys for this webhook.
 async fn daemon_for(webhook: &FakeWebhook, keys: &str) -> Daemon {
-    super::daemon_for(webhook, &format!("timeout = 10\n{keys}")).await
+    crate::util::daemon_for(webhook, &format!("timeout = 10\n{keys}")).await
 }
 
 /// The key `ca` for this authority.
@@ -105,7 +107,7 @@ fn ca(authority: &Authority) -> String {
 }
 
 #[tokio::test]
-async fn an_authority_of_the_hooks_own_is_trusted_and_nobody_else() {
+async fn only_the_authority_in_ca_of_the_hook_is_trusted() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
     let ended = super::step(&daemon_for(&webhook, &ca(&other)).await, "crm").await;
@@ -117,7 +119,7 @@ async fn an_authority_of_the_hooks_own_is_trusted_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn an_authority_of_the_machine_is_not_trusted_where_the_hook_has_its_own() {
+async fn an_authority_of_the_system_is_not_trusted_if_the_hook_has_ca() {
     let (ours, machine) = (Authority::new("ours"), Authority::new("of the machine"));
     let webhook = webhook(machine.certify("127.0.0.1", |_| {}, &[])).await;
     let hook = |keys: &str| format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
@@ -130,7 +132,7 @@ async fn an_authority_of_the_machine_is_not_trusted_where_the_hook_has_its_own()
 }
 
 #[tokio::test]
-async fn hooks_of_one_webhook_trust_each_as_it_says() {
+async fn hooks_of_one_webhook_each_have_their_own_trust() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     let webhook = webhook(ours.certify("127.0.0.1", |_| {}, &[])).await;
     let hook = |name: &str, keys: &str| format!("[hook.{name}]\nurl = \"{}\"\n{keys}\n", webhook.url("/"));
@@ -146,7 +148,7 @@ async fn hooks_of_one_webhook_trust_each_as_it_says() {
 }
 
 #[tokio::test]
-async fn expired_and_misnamed_are_refused_with_an_authority_of_the_hooks_own_too() {
+async fn expired_and_misnamed_certificates_are_refused_with_ca_too() {
     let ours = Authority::new("ours");
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -161,7 +163,7 @@ async fn expired_and_misnamed_are_refused_with_an_authority_of_the_hooks_own_too
 }
 
 #[tokio::test]
-async fn a_certificate_of_our_own_is_shown_where_it_is_demanded() {
+async fn the_client_certificate_is_shown_if_the_webhook_demands_it() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
     let shown = clients.credentials();
@@ -180,7 +182,7 @@ async fn a_webhook_that_demands_another_certificate_is_unreachable() {
     for keys in [String::new(), strange.keys()] {
         let ended = super::step(&daemon_for(&webhook, &format!("{}{keys}", ca(&ours))).await, "crm").await;
         let reason = unreachable(&ended, &webhook);
-        // its alert and the end of its connection race
+        // the alert and the end of the connection can arrive in either order
         let handshake = "the TLS handshake with the webhook failed";
         let closed = "the webhook closed the connection before its answer was complete";
         assert!([handshake, closed].contains(&&*reason), "{reason}");
@@ -188,21 +190,21 @@ async fn a_webhook_that_demands_another_certificate_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_shown_for_its_own_hook_alone() {
+async fn a_client_certificate_is_shown_for_its_own_hook_only() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("127.0.0.1", &clients)).await;
     let hook = |name: &str, keys: &str| {
         format!("[hook.{name}]\nurl = \"{}\"\n{}{keys}\n", webhook.url("/"), ca(&ours))
     };
     let daemon = Daemon::start(&(hook("known", &clients.credentials().keys()) + &hook("stranger", ""))).await;
-    // a connection that was made with the certificate is there to be used again
+    // an idle connection with the client certificate exists
     for (name, status) in [("known", "OK"), ("stranger", "UNREACHABLE"), ("known", "OK")] {
         assert_eq!(super::step(&daemon, name).await.status(), status, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_the_certificates_is_a_fault_of_the_configuration() {
+async fn a_key_of_another_certificate_is_a_fault_of_the_configuration() {
     let clients = Authority::new("clients");
     let (one, other) = (clients.credentials(), clients.credentials());
     let (_folder, file) =
@@ -216,7 +218,7 @@ async fn a_key_that_is_not_the_certificates_is_a_fault_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn insecure_believes_anybody_and_says_so_wherever_it_can() {
+async fn insecure_accepts_any_certificate_and_warns_everywhere() {
     let other = Authority::new("another");
     let wrong = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
@@ -244,7 +246,7 @@ async fn insecure_believes_anybody_and_says_so_wherever_it_can() {
 }
 
 #[tokio::test]
-async fn insecure_with_a_client_certificate_shows_it_all_the_same() {
+async fn insecure_still_shows_the_client_certificate() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
     let webhook = webhook(ours.certify_for_clients("crm.example.com", &clients)).await;
     let shown = clients.credentials();

@@ -1,14 +1,16 @@
-use super::{daemon_for, step, step_of_freeswitch};
-use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply};
+//! Owner: hook/answer. The variables of `set`: parts of an answer of JSON, headers and the status.
 
-/// A daemon with the hook `crm` for a webhook that answers so.
+use super::{step, step_of_freeswitch};
+use crate::util::{Daemon, Ended, FakeWebhook, GivenBack, Reply, daemon_for};
+
+/// A daemon with the hook `crm` for a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;
     (webhook, daemon)
 }
 
-/// A call from Asterisk to a webhook that answers so.
+/// A call of Asterisk at a webhook that sends this reply.
 async fn answered(reply: Reply, keys: &str) -> Ended {
     let (_webhook, daemon) = answering(reply, keys).await;
     step(&daemon, "crm").await
@@ -27,7 +29,7 @@ const SET: &str = "accept = \"text\"\nset = { NAME = \"/customer/name\", VIP = \
                    SECOND = \"/numbers/1\", EXACT = \"/exact\", ODD = \"/customer/a~1b/~0\", EMPTY = \"/\" }";
 
 #[tokio::test]
-async fn variables_receive_what_stands_at_their_places() {
+async fn variables_receive_the_values_at_their_pointers() {
     let ended = answered(Reply::json(CUSTOMER), SET).await;
     assert_eq!((ended.status(), ended.code(), ended.reason()), ("OK", "200", ""));
     for (name, value) in [
@@ -76,7 +78,7 @@ async fn a_number_is_set_as_the_webhook_wrote_it() {
 }
 
 #[tokio::test]
-async fn what_is_missing_or_null_takes_what_is_said_otherwise() {
+async fn a_missing_part_or_null_takes_otherwise() {
     let keys = "otherwise = \"unknown\"\nset = { PHONE = \"/customer/phone\", \
                 MORE = { json = \"/more/and/more\", otherwise = \"none\" }, H = { header = \"X-None\" }, \
                 TENTH = { json = \"/numbers/10\", otherwise = \"\" }, NAME = \"/customer/name\" }";
@@ -89,7 +91,7 @@ async fn what_is_missing_or_null_takes_what_is_said_otherwise() {
 }
 
 #[tokio::test]
-async fn what_is_empty_is_removed_from_a_channel_of_freeswitch() {
+async fn an_empty_value_removes_a_variable_of_freeswitch() {
     let keys =
         "set = { phone = \"/customer/phone\", current_application = \"/none\", name = \"/customer/name\" }";
     let given_back = answered_freeswitch(Reply::json(CUSTOMER), keys).await;
@@ -99,7 +101,7 @@ async fn what_is_empty_is_removed_from_a_channel_of_freeswitch() {
 }
 
 #[tokio::test]
-async fn an_object_or_a_list_is_a_bad_answer_that_names_the_place() {
+async fn an_object_or_a_list_is_a_bad_answer_that_names_the_pointer() {
     for (pointer, what) in [
         ("/customer", "the value at customer of the answer is an object. it was for X"),
         ("/customer/a~1b", "the value at customer.a_b of the answer is an object. it was for X"),
@@ -113,7 +115,7 @@ async fn an_object_or_a_list_is_a_bad_answer_that_names_the_place() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_is_a_bad_one() {
+async fn an_answer_that_is_no_json_is_a_bad_answer() {
     for body in [
         "sales",
         "{",
@@ -131,7 +133,7 @@ async fn an_answer_that_is_no_json_is_a_bad_one() {
 }
 
 #[tokio::test]
-async fn a_place_may_hold_any_type_where_the_whole_answer_is_one_value() {
+async fn the_empty_pointer_reads_an_answer_of_one_value() {
     for (body, value) in [("\"sales\"", "sales"), ("7", "7"), ("false", "false"), ("null", "none")] {
         let ended = answered(Reply::json(body), "set = { X = \"\" }\notherwise = \"none\"").await;
         assert_eq!((ended.status(), ended.get("X")), ("OK", Some(value)), "{body}");
@@ -139,7 +141,7 @@ async fn a_place_may_hold_any_type_where_the_whole_answer_is_one_value() {
 }
 
 #[tokio::test]
-async fn a_stranger_cannot_pass_an_object_off_as_a_number() {
+async fn an_object_cannot_pretend_to_be_a_number() {
     // how serde_json carries numbers of any length
     for number in ["7", "7; evil"] {
         let body = format!("{{\"n\": {{\"$serde_json::private::Number\": \"{number}\"}}}}");
@@ -160,7 +162,7 @@ async fn headers_and_the_status_are_parts_as_well() {
 }
 
 #[tokio::test]
-async fn each_part_may_have_words_of_its_own() {
+async fn each_part_may_have_its_own_list_of_answers() {
     let keys = "variable = \"CRM\"\nset = { ROUTE = { header = \"X-Route\", answers = [\"sales\", \"support\"], \
                 otherwise = \"reception\" } }";
     let good = answered(Reply::with_header(200, "X-Route: sales", "text"), keys).await;
@@ -173,7 +175,7 @@ async fn each_part_may_have_words_of_its_own() {
 }
 
 #[tokio::test]
-async fn one_bad_part_spoils_the_whole_answer() {
+async fn one_bad_part_makes_the_whole_answer_bad() {
     for (body, reason) in [
         (
             r#"{"a": "good", "b": "two\nlines"}"#,
@@ -225,7 +227,7 @@ async fn every_variable_is_set_on_every_failure_and_the_status_last() {
 }
 
 #[tokio::test]
-async fn a_step_that_cannot_be_leaves_nothing_in_the_variables_either() {
+async fn an_impossible_step_clears_its_variables() {
     let keys = "set = { A = \"/a\", B = { json = \"/b\", otherwise = \"nobody\" } }";
     let (_webhook, daemon) = answering(Reply::json("{}"), keys).await;
     let ended = step(&daemon, "crm?timeout=99").await;
@@ -277,7 +279,7 @@ async fn another_charset_is_a_bad_answer() {
 }
 
 #[tokio::test]
-async fn a_charset_that_nobody_reads_does_no_harm() {
+async fn the_charset_of_a_body_that_is_not_read_is_ignored() {
     let keys = "set = { ROUTE = { header = \"X-Route\" }, CODE = { status = true } }";
     let reply =
         Reply::with_header(200, "X-Route: sales\r\nContent-Type: text/html; charset=utf-16", b"\xff\xfes\0");
@@ -286,7 +288,7 @@ async fn a_charset_that_nobody_reads_does_no_harm() {
 }
 
 #[tokio::test]
-async fn the_text_itself_may_be_set_beside_its_parts() {
+async fn the_whole_text_may_be_set_beside_its_parts() {
     let webhook = FakeWebhook::start(|_| Reply::json("{\"a\": 1}")).await;
     let daemon = daemon_for(&webhook, "accept = \"any\"\nset = { A = \"/a\" }").await;
     let ended = step(&daemon, "crm").await;

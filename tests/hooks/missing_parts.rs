@@ -1,12 +1,12 @@
-//! Answers that lack what `set` names: they are good, and every variable holds what is said otherwise.
+//! Owner: hook/answer. Answers that lack a part that `set` names: OK, and the variable gets its `otherwise`.
 
-use super::{daemon_for, step, step_of_freeswitch};
-use crate::util::{Daemon, FakeWebhook, Reply};
+use super::{step, step_of_freeswitch};
+use crate::util::{Daemon, FakeWebhook, Reply, daemon_for};
 
 const SET: &str =
     "otherwise = \"none\"\nset = { ROUTE = \"/route\", NAME = { json = \"/name\", otherwise = \"\" } }";
 
-/// The hook `crm` with these keys, whose webhook answers so.
+/// The hook `crm` with these keys, and a webhook that sends this reply.
 async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"))).await;
@@ -14,7 +14,7 @@ async fn answering(reply: Reply, keys: &str) -> (FakeWebhook, Daemon) {
 }
 
 #[tokio::test]
-async fn an_empty_answer_has_no_parts_and_is_no_bad_json() {
+async fn an_empty_answer_has_no_parts_and_is_ok() {
     for (reply, code) in [
         (Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()), "204"),
         (Reply::text(""), "200"),
@@ -32,7 +32,7 @@ async fn an_empty_answer_has_no_parts_and_is_no_bad_json() {
 }
 
 #[tokio::test]
-async fn an_answer_with_other_parts_alone_is_good() {
+async fn an_answer_with_other_parts_only_is_ok() {
     for body in [r#"[{"route": "sales"}]"#, r#"{"error": "x"}"#, r#"{"Route": "sales"}"#, "\"sales\"", "7"] {
         let (_webhook, daemon) = answering(Reply::json(body), SET).await;
         let ended = step(&daemon, "crm").await;

@@ -1,8 +1,10 @@
-use super::{daemon_for, step};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply};
+//! Owner: webhook. Redirects: which are followed, and what is sent along.
 
-/// A webhook that sends on from `/` to this place, and answers everywhere else.
-async fn sending_on(code: u16, location: &'static str) -> FakeWebhook {
+use super::step;
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Received, Reply, daemon_for};
+
+/// A webhook that redirects from `/` to this location, and answers at every other path.
+async fn redirecting(code: u16, location: &'static str) -> FakeWebhook {
     FakeWebhook::start(move |request| match request.target.as_str() {
         "/" => Reply::redirect(code, location),
         _ => Reply::text("sales"),
@@ -10,15 +12,15 @@ async fn sending_on(code: u16, location: &'static str) -> FakeWebhook {
     .await
 }
 
-/// A call at a webhook that sends on so, and what it received.
+/// A call at a webhook that redirects with this status, and the requests that it received.
 async fn followed(code: u16, location: &'static str, keys: &str) -> (Ended, Vec<Received>) {
-    let webhook = sending_on(code, location).await;
+    let webhook = redirecting(code, location).await;
     let daemon = daemon_for(&webhook, keys).await;
     (step(&daemon, "crm").await, webhook.received())
 }
 
 #[tokio::test]
-async fn a_redirect_to_the_same_host_and_port_is_followed_where_the_hook_says_so() {
+async fn a_redirect_to_the_same_host_and_port_is_followed_if_the_hook_allows_it() {
     for (location, target) in
         [("/there?a=b", "/there?a=b"), ("there", "/there"), ("?q", "/?q"), ("/there#part", "/there")]
     {
@@ -33,7 +35,7 @@ async fn a_redirect_to_the_same_host_and_port_is_followed_where_the_hook_says_so
 }
 
 #[tokio::test]
-async fn without_a_word_of_the_hook_none_is_followed() {
+async fn no_redirect_is_followed_by_default() {
     for keys in ["", "redirects = 0"] {
         let (ended, received) = followed(302, "/there", keys).await;
         assert_eq!((ended.status(), ended.code(), received.len()), ("HTTP_ERROR", "302", 1));
@@ -64,7 +66,7 @@ async fn some_statuses_turn_a_post_into_a_get_and_others_keep_its_body() {
 }
 
 #[tokio::test]
-async fn a_get_stays_one() {
+async fn a_get_stays_a_get() {
     for code in [301, 302, 303, 307, 308] {
         let (ended, received) = followed(code, "/there", "method = \"GET\"\nredirects = 1").await;
         assert_eq!((ended.status(), received[1].method.as_str()), ("OK", "GET"), "{code}");
@@ -72,7 +74,7 @@ async fn a_get_stays_one() {
 }
 
 #[tokio::test]
-async fn as_many_as_the_hook_says_and_no_more() {
+async fn at_most_as_many_redirects_as_the_hook_allows_are_followed() {
     for most in 1..=3 {
         let webhook = FakeWebhook::start(move |request| {
             match request.target.trim_start_matches('/').parse::<usize>().unwrap_or(0) {
@@ -98,7 +100,7 @@ async fn as_many_as_the_hook_says_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_loop_has_an_end() {
+async fn a_loop_of_redirects_ends() {
     let webhook = FakeWebhook::start(|_| Reply::redirect(302, "/")).await;
     let daemon = daemon_for(&webhook, "redirects = 3").await;
     let ended = step(&daemon, "crm").await;
@@ -106,7 +108,7 @@ async fn a_loop_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_nowhere_is_told() {
+async fn a_redirect_without_an_http_url_is_an_http_error() {
     for (reply, code) in [
         (Reply::with_header(302, "X-Location: /there", ""), "302"),
         (Reply::redirect(301, "http://"), "301"),
@@ -126,7 +128,7 @@ async fn a_redirect_to_nowhere_is_told() {
 }
 
 #[tokio::test]
-async fn other_statuses_of_three_hundred_are_no_redirects() {
+async fn other_3xx_statuses_are_no_redirects() {
     for code in [300, 304, 305, 306, 399] {
         let (ended, received) = followed(code, "/there", "redirects = 3").await;
         assert_eq!((ended.status(), ended.code(), received.len()), ("HTTP_ERROR", &*code.to_string(), 1));
@@ -134,7 +136,7 @@ async fn other_statuses_of_three_hundred_are_no_redirects() {
 }
 
 #[tokio::test]
-async fn another_host_is_asked_only_where_it_is_listed() {
+async fn another_host_is_asked_only_if_it_is_listed() {
     let there = FakeWebhook::start(|_| Reply::text("there")).await;
     let location = there.url("/x").replace("127.0.0.1", "localhost");
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
@@ -151,7 +153,7 @@ async fn another_host_is_asked_only_where_it_is_listed() {
 }
 
 #[tokio::test]
-async fn another_port_of_the_same_host_is_asked_only_where_it_is_listed() {
+async fn another_port_of_the_same_host_is_asked_only_if_it_is_listed() {
     let there = FakeWebhook::start(|_| Reply::text("there")).await;
     let location = there.url("/x");
     let port = there.address().port();
@@ -174,7 +176,7 @@ async fn another_port_of_the_same_host_is_asked_only_where_it_is_listed() {
 }
 
 #[tokio::test]
-async fn a_listed_host_may_send_back_only_to_the_one_that_is_listed_too() {
+async fn a_listed_host_may_redirect_back_only_to_a_listed_host() {
     let home = FakeWebhook::start(|_| Reply::text("home")).await;
     let back = home.url("/x");
     let there = FakeWebhook::start(move |_| Reply::redirect(307, &back)).await;
@@ -189,7 +191,7 @@ async fn a_listed_host_may_send_back_only_to_the_one_that_is_listed_too() {
 }
 
 #[tokio::test]
-async fn credentials_are_for_the_one_that_was_meant() {
+async fn credentials_are_sent_to_the_original_host_only() {
     let webhook = FakeWebhook::start(|request| match request.target.as_str() {
         "/" => Reply::redirect(307, "/there"),
         _ => Reply::text("sales"),
@@ -231,7 +233,7 @@ async fn credentials_are_for_the_one_that_was_meant() {
 }
 
 #[tokio::test]
-async fn who_redirects_does_not_choose_credentials() {
+async fn a_redirect_cannot_bring_its_own_credentials() {
     let there = FakeWebhook::start(|_| Reply::text("sales")).await;
     let location = there.url("/x").replace("http://", "http://evil:word@");
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
@@ -249,7 +251,7 @@ async fn daemon_over_tls(webhook: &FakeWebhook, authority: &Authority, keys: &st
 }
 
 #[tokio::test]
-async fn what_was_confidential_stays_so() {
+async fn https_is_not_redirected_to_http() {
     let authority = Authority::new("ours");
     let plain = FakeWebhook::start(|_| Reply::text("sales")).await;
     let location = plain.url("/x");
@@ -263,7 +265,7 @@ async fn what_was_confidential_stays_so() {
 }
 
 #[tokio::test]
-async fn the_authority_of_the_hook_counts_behind_a_redirect_as_well() {
+async fn ca_of_the_hook_applies_behind_a_redirect() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     for (authority, status) in [(&ours, "OK"), (&other, "UNREACHABLE")] {
         let there =
@@ -278,9 +280,9 @@ async fn the_authority_of_the_hook_counts_behind_a_redirect_as_well() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_shown_to_the_one_that_was_meant_alone() {
+async fn the_client_certificate_is_shown_to_the_original_host_only() {
     let (ours, clients) = (Authority::new("ours"), Authority::new("clients"));
-    // whoever demands one behind the redirect gets none
+    // a server behind the redirect that demands a certificate gets none
     let there =
         FakeWebhook::start_tls(ours.certify_for_clients("127.0.0.1", &clients), |_| Reply::text("sales"))
             .await;
@@ -296,7 +298,7 @@ async fn a_client_certificate_is_shown_to_the_one_that_was_meant_alone() {
 }
 
 #[tokio::test]
-async fn all_of_it_is_within_the_time_of_the_call() {
+async fn redirects_share_the_timeout_of_the_call() {
     let webhook = FakeWebhook::start(|request| match request.target.as_str() {
         "/" => Reply::redirect(302, "/there"),
         _ => Reply::Stall,
@@ -308,7 +310,7 @@ async fn all_of_it_is_within_the_time_of_the_call() {
 }
 
 #[tokio::test]
-async fn a_post_that_was_received_before_a_redirect_is_not_repeated() {
+async fn a_post_that_was_received_before_a_redirect_is_not_retried() {
     let webhook = FakeWebhook::start(|request| match request.target.as_str() {
         "/" => Reply::redirect(307, "/there"),
         _ => Reply::Reset,

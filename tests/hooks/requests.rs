@@ -1,15 +1,12 @@
+//! Owner: hook/request. The method, URL, headers and body of a request.
+
 use std::collections::HashSet;
 use std::fs;
 
-use super::daemon_for;
 use crate::util::{
     ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Program, Received, Reply,
-    SocketMode,
+    SocketMode, daemon_for, good_webhook,
 };
-
-async fn good_webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
 
 fn known_caller(script: &str) -> Environment {
     Environment::new(script)
@@ -22,7 +19,7 @@ fn known_caller(script: &str) -> Environment {
         .variable("CHANNEL(pjsip,call-id)", "a@b")
 }
 
-/// What the webhook gets from one call.
+/// The request that the webhook receives for one call.
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, hook).await;
@@ -31,7 +28,7 @@ async fn request(hook: &str, call: Environment) -> Received {
 }
 
 #[tokio::test]
-async fn a_post_has_the_contracts_keys_in_their_order() {
+async fn a_post_has_the_default_keys_in_their_order() {
     let call = known_caller("crm").variable("ACCOUNT", "4\n2");
     let request = request("fetch = [\"ACCOUNT\", \"UNSET\"]", call).await;
     let json = request.json();
@@ -59,7 +56,7 @@ async fn a_get_has_no_body() {
 }
 
 #[tokio::test]
-async fn a_request_has_no_other_headers_than_these() {
+async fn a_request_has_exactly_these_headers() {
     let request = request("headers = { X-Api-Key = \"k\" }", known_caller("crm")).await;
     let mut names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -82,7 +79,7 @@ async fn a_request_has_no_other_headers_than_these() {
 }
 
 #[tokio::test]
-async fn every_request_has_an_identity_of_its_own() {
+async fn every_request_has_its_own_id() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..3 {
@@ -139,7 +136,7 @@ async fn target(path: &str, call: Environment) -> String {
 }
 
 #[tokio::test]
-async fn what_a_placeholder_holds_stays_where_it_stands() {
+async fn the_value_of_a_placeholder_is_encoded() {
     let call = known_caller("crm").variable("V", "a/../b?c=d&e#f%2F g\r\nX: y\"é");
     assert_eq!(
         target("/r/{variables.V}/{uuid}?v={variables.V}&n={caller_number}", call).await,
@@ -155,7 +152,7 @@ async fn a_withheld_number_is_in_no_placeholder() {
 }
 
 #[tokio::test]
-async fn a_placeholder_cannot_climb_out_of_its_path() {
+async fn a_placeholder_cannot_leave_its_path_segment() {
     let webhook = good_webhook().await;
     let hook = |name, path| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url(path));
     let hooks = hook("crm", "/crm/{variables.V}/route") + &hook("last", "/crm/{variables.V}");
@@ -172,7 +169,7 @@ async fn a_placeholder_cannot_climb_out_of_its_path() {
 }
 
 #[tokio::test]
-async fn a_caller_whose_name_no_url_can_hold_is_not_the_webhooks_failure() {
+async fn a_name_that_no_url_can_hold_does_not_open_the_breaker() {
     let webhook = good_webhook().await;
     let hook = format!(
         "[hook.crm]\nurl = \"{}\"\nvariable = \"crm\"\nbreaker = {{ failures = 1 }}",
@@ -198,7 +195,7 @@ async fn one_connection_serves_many_calls_once_the_webhook_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_webhook_closed_in_between_is_not_used_again() {
+async fn a_connection_that_the_webhook_closed_is_not_reused() {
     let webhook = FakeWebhook::start(|_| {
         let Reply::Bytes(answer) = Reply::text("sales") else { unreachable!() };
         Reply::Then(answer, Box::new(Reply::Close))
@@ -211,7 +208,7 @@ async fn a_connection_that_the_webhook_closed_in_between_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn an_ad_hoc_step_asks_its_url_as_it_is() {
+async fn an_ad_hoc_step_requests_its_url_unchanged() {
     let webhook = good_webhook().await;
     let daemon = Daemon::start("").await;
     let target = "/r?a=1,2&b={b}&c=%20x%23";
@@ -228,7 +225,7 @@ async fn an_ad_hoc_step_asks_its_url_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_address_may_hold_all_of_an_ad_hoc_step() {
+async fn the_query_may_hold_every_parameter_of_an_ad_hoc_step() {
     let webhook = good_webhook().await;
     let daemon = Daemon::start("").await;
     let url = webhook.url("/r%3Fa%3Db+c%26d");

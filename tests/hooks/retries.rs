@@ -1,7 +1,9 @@
-use super::{daemon_for, step, steps};
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, refusing};
+//! Owner: webhook. Retries and the retry budget.
 
-/// A call to an https webhook that resets so many connections before hands are shaken.
+use super::{step, steps};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, refusing};
+
+/// A call at an https webhook that resets the first connections before the TLS handshake.
 async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
     let authority = Authority::new("ours");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
@@ -11,7 +13,7 @@ async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
 }
 
 #[tokio::test]
-async fn a_connection_that_could_not_be_made_is_tried_once_more() {
+async fn a_failed_connection_is_tried_once_more() {
     for method in ["POST", "GET"] {
         let (ended, webhook) = shy(1, &format!("method = \"{method}\"")).await;
         assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
@@ -20,7 +22,7 @@ async fn a_connection_that_could_not_be_made_is_tried_once_more() {
 }
 
 #[tokio::test]
-async fn it_is_not_tried_a_third_time() {
+async fn a_failed_connection_is_not_tried_a_third_time() {
     for keys in ["", "idempotent = true"] {
         let (ended, webhook) = shy(2, keys).await;
         assert_eq!((ended.status(), webhook.connections(), webhook.received().len()), ("UNREACHABLE", 2, 0));
@@ -28,7 +30,7 @@ async fn it_is_not_tried_a_third_time() {
 }
 
 #[tokio::test]
-async fn a_wrong_certificate_is_not_tried_twice() {
+async fn a_wrong_certificate_is_not_retried() {
     let tls = Authority::new("another").certify("127.0.0.1", |_| {}, &[]);
     let webhook = FakeWebhook::start_tls(tls, |_| Reply::text("sales")).await;
     let ours = Authority::new("ours");
@@ -37,8 +39,8 @@ async fn a_wrong_certificate_is_not_tried_twice() {
     assert_eq!(webhook.connections(), 1);
 }
 
-/// Two calls over one connection, of which the second is answered so; one more answer would be a good one. A call
-/// before them makes the webhook trusted, on a connection that serves no other.
+/// Two calls over one connection, of which the second is answered so; one more answer would be a good one. A
+/// call before them makes the webhook trusted, on a connection that serves no other.
 async fn second_on_the_same_connection(reply: Reply, keys: &str) -> (Ended, FakeWebhook) {
     let webhook =
         FakeWebhook::answering([Reply::text("zero"), Reply::text("first"), reply, Reply::text("third")])
@@ -50,7 +52,7 @@ async fn second_on_the_same_connection(reply: Reply, keys: &str) -> (Ended, Fake
 }
 
 #[tokio::test]
-async fn a_get_is_repeated_when_a_reused_connection_dies_before_any_byte() {
+async fn a_get_is_retried_if_a_reused_connection_dies_before_any_byte() {
     for reply in [Reply::Close, Reply::Reset] {
         let (ended, webhook) = second_on_the_same_connection(reply, "method = \"GET\"").await;
         assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("third")), "{}", ended.reason());
@@ -59,7 +61,7 @@ async fn a_get_is_repeated_when_a_reused_connection_dies_before_any_byte() {
 }
 
 #[tokio::test]
-async fn a_get_is_not_repeated_once_an_answer_has_begun() {
+async fn a_get_is_not_retried_after_the_answer_has_begun() {
     for end in [Reply::Close, Reply::Reset] {
         let (ended, webhook) = second_on_the_same_connection(Reply::half_and(end), "method = \"GET\"").await;
         assert_eq!((ended.status(), webhook.received().len()), ("UNREACHABLE", 3));
@@ -67,14 +69,14 @@ async fn a_get_is_not_repeated_once_an_answer_has_begun() {
 }
 
 #[tokio::test]
-async fn a_post_is_not_repeated_on_whichever_connection_it_died() {
+async fn a_post_is_never_retried_after_it_was_sent() {
     for reply in [Reply::Close, Reply::Reset, Reply::half_and(Reply::Reset)] {
         let (ended, webhook) = second_on_the_same_connection(reply, "").await;
         assert_eq!((ended.status(), webhook.received().len()), ("UNREACHABLE", 3));
     }
 }
 
-/// One call on a connection of its own, of which nothing but this comes.
+/// One call on a new connection, on which only these bytes arrive.
 async fn fresh(reply: Reply, keys: &str) -> (Ended, usize) {
     let webhook = FakeWebhook::answering([reply, Reply::text("second")]).await;
     let daemon = daemon_for(&webhook, keys).await;
@@ -82,7 +84,7 @@ async fn fresh(reply: Reply, keys: &str) -> (Ended, usize) {
 }
 
 #[tokio::test]
-async fn a_request_that_a_new_connection_took_along_is_not_repeated() {
+async fn a_request_that_died_with_a_new_connection_is_not_retried() {
     for method in ["POST", "GET"] {
         for reply in
             [Reply::Close, Reply::Reset, Reply::half_and(Reply::Close), Reply::half_and(Reply::Reset)]
@@ -94,7 +96,7 @@ async fn a_request_that_a_new_connection_took_along_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_may_be_sent_twice_is_repeated_wherever_it_died() {
+async fn an_idempotent_request_is_retried_after_any_failure() {
     for method in ["POST", "GET"] {
         for reply in
             [Reply::Close, Reply::Reset, Reply::half_and(Reply::Close), Reply::half_and(Reply::Reset)]
@@ -106,7 +108,7 @@ async fn what_may_be_sent_twice_is_repeated_wherever_it_died() {
 }
 
 #[tokio::test]
-async fn an_answer_is_never_asked_for_again() {
+async fn a_request_with_an_answer_is_never_retried() {
     for (reply, status) in [
         (Reply::status(500, ""), "HTTP_ERROR"),
         (Reply::status(503, ""), "HTTP_ERROR"),
@@ -118,7 +120,7 @@ async fn an_answer_is_never_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_repetition_has_no_time_of_its_own() {
+async fn a_retry_has_no_timeout_of_its_own() {
     let webhook = FakeWebhook::answering([Reply::Reset, Reply::Stall]).await;
     let daemon = daemon_for(&webhook, "timeout = 1\nidempotent = true").await;
     let ended = step(&daemon, "crm").await;
@@ -126,13 +128,13 @@ async fn a_repetition_has_no_time_of_its_own() {
     assert_eq!(webhook.received().len(), 2);
 }
 
-/// The most that may be sent for so many calls when everything fails: a fifth more.
+/// The most requests for so many calls if every request fails: a fifth more.
 fn bound(calls: usize) -> std::ops::Range<usize> {
     calls + 1..calls * 6 / 5
 }
 
 #[tokio::test]
-async fn less_than_a_fifth_is_sent_twice_when_every_request_fails() {
+async fn if_every_request_fails_less_than_a_fifth_is_retried() {
     let webhook = FakeWebhook::start(|_| Reply::Reset).await;
     let daemon = daemon_for(&webhook, "breaker = false\nidempotent = true").await;
     for _ in 0..20 {
@@ -143,7 +145,7 @@ async fn less_than_a_fifth_is_sent_twice_when_every_request_fails() {
 }
 
 #[tokio::test]
-async fn less_than_a_fifth_is_tried_twice_when_no_connection_can_be_made() {
+async fn if_every_connection_fails_less_than_a_fifth_is_retried() {
     let authority = Authority::new("ours");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
     let webhook = FakeWebhook::start_tls_shy(usize::MAX, tls, |_| Reply::Stall).await;
@@ -156,7 +158,7 @@ async fn less_than_a_fifth_is_tried_twice_when_no_connection_can_be_made() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_refuses_twice_is_told_of_as_such() {
+async fn the_reason_says_that_the_webhook_refused_twice() {
     let (address, _held) = refusing();
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
     assert_eq!(step(&daemon, "crm").await.reason(), "the webhook refused the connection");

@@ -1,3 +1,5 @@
+//! Owner: config. Secrets: their sources, and the places that never show them.
+
 use std::path::Path;
 
 use base64::Engine;
@@ -18,7 +20,7 @@ fn assert_hidden(secret: &str, said: &str, what: &str) {
     }
 }
 
-/// A secret that signs.
+/// A secret for signatures.
 fn signing_secret() -> String {
     format!("whsec_{}", STANDARD.encode("geheim".repeat(5)))
 }
@@ -84,7 +86,7 @@ fn a_token_beside_a_user_in_the_url_is_a_fault() {
 }
 
 #[tokio::test]
-async fn a_credential_of_the_service_goes_before_a_file_beside_the_configuration() {
+async fn a_systemd_credential_comes_before_a_file_beside_the_configuration() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let credentials = tempfile::tempdir().unwrap();
     std::fs::write(credentials.path().join("crm.token"), "from-systemd\n").unwrap();
@@ -105,7 +107,7 @@ async fn a_credential_of_the_service_goes_before_a_file_beside_the_configuration
 }
 
 #[tokio::test]
-async fn check_and_try_show_that_there_are_secrets_and_not_which() {
+async fn check_and_try_show_that_a_secret_exists_but_not_its_value() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (plain, sign) = (webhook.url("/"), signing_secret());
     let url = plain.replace("http://", "http://pbx:geheim@");

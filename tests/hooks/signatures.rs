@@ -1,15 +1,17 @@
+//! Owner: hook/request. Signatures of requests, and the ids of a request.
+
 use std::collections::HashSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{daemon_for, step, step_of_freeswitch, urls};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Received, Reply};
+use super::{step, step_of_freeswitch, urls};
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Received, Reply, daemon_for};
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgRxNTgfM=";
 const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// Whether the reference library takes a request for one that was signed with this secret.
+/// True if the reference library accepts the signature of a request with this secret.
 fn verifies(request: &Received, secret: &str) -> bool {
     let header = |(name, value): &(String, String)| {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
@@ -53,7 +55,7 @@ async fn the_reference_library_verifies_a_get_by_its_empty_body() {
 }
 
 #[tokio::test]
-async fn one_byte_more_or_other_is_refused() {
+async fn a_changed_byte_breaks_the_signature() {
     let request = signed("").await;
     for at in [0, request.body.len() / 2, request.body.len() - 1] {
         let mut other = request.clone();
@@ -96,7 +98,7 @@ async fn a_call_of_freeswitch_is_signed_as_well() {
 }
 
 #[tokio::test]
-async fn a_repetition_has_the_same_identity_and_signature() {
+async fn a_retry_has_the_same_id_and_signature() {
     let webhook = FakeWebhook::answering([Reply::Reset, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("sign = \"{OLD}\"\nidempotent = true")).await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK");
@@ -108,7 +110,7 @@ async fn a_repetition_has_the_same_identity_and_signature() {
 }
 
 #[tokio::test]
-async fn the_second_url_gets_the_same_identity_and_signature() {
+async fn the_second_url_gets_the_same_id_and_signature() {
     let broken = FakeWebhook::start(|_| Reply::status(503, "")).await;
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let hook = format!("[hook.crm]\n{}sign = \"{OLD}\"\n", urls(&[&broken, &webhook]));
@@ -120,7 +122,7 @@ async fn the_second_url_gets_the_same_identity_and_signature() {
 }
 
 #[tokio::test]
-async fn every_request_is_part_of_a_trace_of_its_own() {
+async fn every_request_has_its_own_trace() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = format!("url = \"{}\"", webhook.url("/"));
     let hooks =
@@ -136,7 +138,8 @@ async fn every_request_is_part_of_a_trace_of_its_own() {
     let traces: HashSet<_> = requests.iter().map(|request| request.header("traceparent").unwrap()).collect();
     assert_eq!(traces.len(), 7);
     for trace in traces {
-        // version "-" trace-id "-" parent-id "-" trace-flags, and neither id all zeros (W3C Trace Context, 3.2.2)
+        // version "-" trace-id "-" parent-id "-" trace-flags, and neither id all zeros (W3C Trace Context,
+        // 3.2.2)
         let parts: Vec<_> = trace.split('-').collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2], "{trace}");
         assert!(trace.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-')), "{trace}");

@@ -1,4 +1,5 @@
-//! The stage that a TIMEOUT names. Owned by src/webhook/progress; the other stages are in failures.rs and limits.rs.
+//! Owner: webhook. The stage that the reason of a TIMEOUT names. The other stages are in failures.rs and
+//! limits/.
 
 use std::net::Ipv4Addr;
 
@@ -6,12 +7,12 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::{Asking, step};
-use crate::util::network_namespace::alone;
-use crate::util::{Daemon, FakeWebhook, Reply};
+use crate::util::network_namespace::isolated;
+use crate::util::{Daemon, FakeWebhook, Reply, daemon_for};
 
 #[tokio::test]
-async fn a_timeout_names_the_name_servers_where_they_are_silent() {
-    if !alone(concat!(module_path!(), "::a_timeout_names_the_name_servers_where_they_are_silent")) {
+async fn a_timeout_names_silent_name_servers() {
+    if !isolated(concat!(module_path!(), "::a_timeout_names_silent_name_servers")) {
         return;
     }
     let _silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.unwrap();
@@ -27,7 +28,7 @@ async fn a_timeout_names_the_name_servers_where_they_are_silent() {
 }
 
 #[tokio::test]
-async fn a_timeout_says_so_where_no_request_was_made() {
+async fn a_timeout_before_any_request_says_so() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let asking = Asking::of(&format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/")));
     let outcome = asking.until(Instant::now(), &|outcome| outcome).await;
@@ -36,11 +37,11 @@ async fn a_timeout_says_so_where_no_request_was_made() {
 }
 
 #[tokio::test]
-async fn a_timeout_behind_a_redirect_names_its_stage_there() {
+async fn a_timeout_behind_a_redirect_names_its_stage() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("https://{}/", listener.local_addr().unwrap());
     let webhook = FakeWebhook::start(move |_| Reply::redirect(307, &location)).await;
     let keys = "timeout = 1\nredirects = 1\nredirect_hosts = [\"127.0.0.1\"]";
-    let ended = step(&super::daemon_for(&webhook, keys).await, "crm").await;
+    let ended = step(&daemon_for(&webhook, keys).await, "crm").await;
     assert_eq!(ended.reason(), "the TLS handshake with the webhook was not complete within 1s");
 }

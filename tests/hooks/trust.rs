@@ -1,3 +1,5 @@
+//! Owner: tls. Certificates that `ca` trusts for themselves, and a reason for each way in which TLS fails.
+
 use std::fs;
 use std::sync::Arc;
 
@@ -12,9 +14,9 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, server};
+use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, server};
 
-/// A certificate that signed itself, and its key.
+/// A self-signed certificate and its key.
 fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut parameters = CertificateParams::new(names).unwrap();
@@ -34,14 +36,14 @@ async fn call(webhook: &FakeWebhook, ca: &[&Certificate]) -> Ended {
     let file = NamedTempFile::new().unwrap();
     fs::write(file.path(), ca.iter().map(|one| one.pem()).collect::<String>()).unwrap();
     let keys = format!("timeout = 10\nca = \"{}\"\n", file.path().display());
-    super::step(&super::daemon_for(webhook, &keys).await, "crm").await
+    super::step(&daemon_for(webhook, &keys).await, "crm").await
 }
 
 async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
     FakeWebhook::start_tls(tls, |_| Reply::text("sales")).await
 }
 
-/// The reason for which this webhook is not asked.
+/// The reason of the UNREACHABLE of this webhook.
 fn unreachable(ended: &Ended, webhook: &FakeWebhook) -> String {
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("")));
     assert_eq!(webhook.received(), []);
@@ -74,7 +76,7 @@ async fn a_certificate_named_in_ca_is_trusted_for_itself() {
 }
 
 #[tokio::test]
-async fn the_servers_own_certificate_is_trusted_without_its_authority() {
+async fn a_server_certificate_in_ca_is_trusted_without_its_authority() {
     let authority = Authority::new("nobody knows it");
     let (certificate, key) = authority.issue("device.local", |_| {});
     let webhook = webhook(server(&certificate, &key, &[], None)).await;
@@ -99,7 +101,7 @@ async fn a_certificate_that_only_looks_like_the_one_in_ca_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_in_ca_is_refused_from_whoever_lacks_its_key() {
+async fn a_certificate_in_ca_is_refused_without_its_key() {
     let (certificate, _) = self_signed(&["127.0.0.1"], of_openssl);
     let other = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KeyPair::generate().unwrap().serialize_der()));
     let other = ring::sign::any_supported_type(&other).unwrap();
@@ -117,7 +119,7 @@ async fn a_certificate_in_ca_is_refused_from_whoever_lacks_its_key() {
 }
 
 #[tokio::test]
-async fn a_certificate_in_ca_is_refused_outside_of_its_dates() {
+async fn a_certificate_in_ca_is_refused_outside_its_dates() {
     let expired = |parameters: &mut CertificateParams| {
         (parameters.not_before, parameters.not_after) =
             (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
@@ -140,7 +142,7 @@ async fn a_certificate_in_ca_is_refused_outside_of_its_dates() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_our_own_is_shown_to_a_webhook_whose_certificate_is_in_ca() {
+async fn the_client_certificate_is_shown_to_a_webhook_whose_certificate_is_in_ca() {
     let clients = Authority::new("clients");
     let (certificate, key) = self_signed(&[], of_openssl);
     let webhook = webhook(server(&certificate, &key, &[], Some(&clients))).await;
@@ -149,13 +151,13 @@ async fn a_certificate_of_our_own_is_shown_to_a_webhook_whose_certificate_is_in_
     let ca = format!("timeout = 10\nca = \"{}\"\n", file.path().display());
     let shown = clients.credentials();
     for (keys, status) in [(format!("{ca}{}", shown.keys()), "OK"), (ca, "UNREACHABLE")] {
-        let ended = super::step(&super::daemon_for(&webhook, &keys).await, "crm").await;
+        let ended = super::step(&daemon_for(&webhook, &keys).await, "crm").await;
         assert_eq!(ended.status(), status, "{}", ended.reason());
     }
 }
 
 #[tokio::test]
-async fn a_certificate_without_subject_alt_name_is_told_as_such() {
+async fn a_certificate_without_subject_alt_name_has_its_own_reason() {
     let authority = Authority::new("ours");
     for host in ["127.0.0.1", "localhost"] {
         let nameless = |parameters: &mut CertificateParams| {
@@ -174,7 +176,7 @@ async fn a_certificate_without_subject_alt_name_is_told_as_such() {
     }
 }
 
-/// The reason for which a server is not asked that says this to a `ClientHello`, and closes then.
+/// The reason of the UNREACHABLE of a server that replies this to a `ClientHello` and then closes.
 async fn reason_after(said: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -194,7 +196,7 @@ async fn reason_after(said: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_webhook_that_only_speaks_old_versions_of_tls_is_told_as_such() {
+async fn a_webhook_with_old_tls_versions_only_has_its_own_reason() {
     // the alert protocol_version, as from OpenSSL
     let alert = b"\x15\x03\x01\0\x02\x02\x46";
     // ServerHello of TLS 1.1 and of TLS 1.0: TLS_RSA_WITH_AES_128_CBC_SHA, no session
@@ -210,7 +212,7 @@ async fn a_webhook_that_only_speaks_old_versions_of_tls_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn https_at_a_port_of_something_else_is_told_as_such() {
+async fn https_at_a_port_without_tls_has_its_own_reason() {
     let no_tls = "the port of the webhook does not speak TLS. use its https port";
     for said in [
         &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],

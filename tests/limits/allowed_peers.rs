@@ -1,16 +1,16 @@
-//! The peers that `listen.allow` names.
+//! Owner: server. The peers that `listen.allow` names.
 
 use std::net::SocketAddr;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch};
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, connect_from};
 
 async fn call_from(from: &str, daemon: &Daemon) -> Ended {
-    let stream = super::from(from, daemon.address()).await;
+    let stream = connect_from(from, daemon.address()).await;
     FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
 }
 
 #[tokio::test]
-async fn only_those_that_are_named_are_served() {
+async fn only_peers_in_allow_are_served() {
     let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"127.0.0.2/32\", \"10.0.0.0/8\"]";
     let daemon = Daemon::with(listen).await;
     assert_eq!(call_from("127.0.0.2", &daemon).await.status(), "BAD_REQUEST");
@@ -20,7 +20,7 @@ async fn only_those_that_are_named_are_served() {
 }
 
 #[tokio::test]
-async fn a_peer_over_an_ipv6_listener_is_known_by_its_ipv4_address() {
+async fn a_peer_of_an_ipv6_listener_is_matched_by_its_ipv4_address() {
     let listen = "[listen]\nasterisk = \"[::ffff:127.0.0.1]:0\"\nallow = [\"127.0.0.1\"]";
     let daemon = Daemon::with(listen).await;
     let address = SocketAddr::from(([127, 0, 0, 1], daemon.address().port()));

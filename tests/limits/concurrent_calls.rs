@@ -1,4 +1,4 @@
-//! Many calls at once: the limits on calls and on connections.
+//! Owner: slots. Many calls at once: the limits on calls and on connections.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{daemon_for, from, good_webhook};
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
+use crate::util::{
+    Daemon, Ended, Environment, FakeSwitch, Program, connect_from, daemon_for, gated_webhook, good_webhook,
+};
 
 #[tokio::test]
-async fn those_that_connect_and_leave_harm_nobody() {
+async fn connections_that_close_at_once_harm_no_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for number in 0..200 {
@@ -23,8 +24,8 @@ async fn those_that_connect_and_leave_harm_nobody() {
 }
 
 #[tokio::test]
-async fn three_hundred_at_once_are_all_served() {
-    let (gate, webhook) = gated().await;
+async fn three_hundred_concurrent_calls_are_all_served() {
+    let (gate, webhook) = gated_webhook().await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     // a process of its own: there may be no more than 1,024 descriptors in one
     let program = Program::serve(&hook, &[]).await;
@@ -37,8 +38,8 @@ async fn three_hundred_at_once_are_all_served() {
 }
 
 #[tokio::test]
-async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
-    let (gate, webhook) = gated().await;
+async fn calls_beyond_the_limit_are_overloaded_at_once_and_the_others_finish() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\notherwise = \"reception\"\n[limits]\ncalls = 2").await;
     let mut calls = calls(daemon.address(), 2);
     webhook.request(2).await;
@@ -59,8 +60,8 @@ async fn those_beyond_the_limit_hear_it_at_once_and_the_others_end_well() {
 }
 
 #[tokio::test]
-async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
-    let (gate, webhook) = gated().await;
+async fn a_peer_at_its_own_limit_leaves_slots_for_others() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10\n[limits]\ncalls_per_peer = 2").await;
     let mut calls = calls(daemon.address(), 2);
     webhook.request(2).await;
@@ -69,7 +70,7 @@ async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
         (ended.status(), ended.reason()),
         ("OVERLOADED", "more calls at once from one address than the limit of 2")
     );
-    let other = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
+    let other = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
     let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });
     webhook.request(3).await;
     gate.open();
@@ -80,7 +81,7 @@ async fn one_peer_beyond_its_own_limit_leaves_room_for_others() {
 }
 
 #[tokio::test]
-async fn silent_strangers_do_not_keep_a_call_waiting() {
+async fn silent_connections_do_not_delay_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
     let mut strangers = Vec::new();
@@ -91,12 +92,12 @@ async fn silent_strangers_do_not_keep_a_call_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting() {
+async fn silent_connections_of_one_peer_do_not_delay_the_calls_of_others() {
     let daemon = Daemon::start("[limits]\ncalls = 1\ncalls_per_peer = 1").await;
     let mut strangers = Vec::new();
-    // all the places, and more
+    // more than there are slots
     for _ in 0..110 {
-        strangers.push(FakeSwitch::over(from("127.0.0.2", daemon.address()).await));
+        strangers.push(FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await));
     }
     let began = Instant::now();
     let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
@@ -108,7 +109,7 @@ async fn silent_connections_of_one_peer_do_not_keep_the_calls_of_others_waiting(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
+async fn a_peer_with_too_many_silent_connections_is_still_served() {
     let daemon = Daemon::start("[limits]\ncalls_per_peer = 1").await;
     let mut strangers = Vec::new();
     for _ in 0..60 {
@@ -121,10 +122,4 @@ async fn a_peer_with_too_many_silent_connections_is_served_all_the_same() {
 
 fn calls(address: SocketAddr, count: usize) -> JoinSet<Ended> {
     (0..count).map(|_| FakeSwitch::call(address, Environment::new("crm"))).collect()
-}
-
-async fn gated() -> (Gate, FakeWebhook) {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await)
 }

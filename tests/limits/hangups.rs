@@ -1,14 +1,14 @@
-//! Callers who hang up while the webhook is asked.
+//! Owner: session. Callers who hang up while the webhook is asked.
 
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::{daemon_for, full_backlog};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
+use super::full_backlog;
+use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for};
 
-/// A call whose webhook says nothing; what the caller does then; what is heard in the end.
+/// A call whose webhook is silent. Runs `leave`, and returns the last bytes of the daemon.
 async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) -> Option<Vec<u8>> {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
@@ -23,7 +23,7 @@ async fn cancelled(leave: impl AsyncFnOnce(FakeSwitch) -> Option<FakeSwitch>) ->
     };
     let stopping = Instant::now();
     daemon.stop().await;
-    // far below the request's time: nothing is left to wait for
+    // far below the timeout: nothing is left to wait for
     assert!(stopping.elapsed() < Duration::from_secs(5));
     heard
 }
@@ -88,7 +88,7 @@ async fn the_daemon_goes_on_serving_others() {
 }
 
 #[tokio::test]
-async fn a_hangup_before_the_connection_is_made_cancels_that_too() {
+async fn a_hangup_before_the_connection_is_made_cancels_the_request() {
     let (address, _full) = full_backlog().await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"\ntimeout = 10")).await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;

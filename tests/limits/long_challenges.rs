@@ -1,10 +1,9 @@
-//! Challenges that ask for as many variables as a configuration may fetch.
+//! Owner: switch/agi. Challenges that ask for as many variables as a configuration may fetch.
 
-use super::good_webhook;
-use crate::util::{Daemon, Environment, FakeSwitch};
+use crate::util::{Daemon, Environment, FakeSwitch, good_webhook};
 
 #[tokio::test]
-async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
+async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {
     let webhook = good_webhook().await;
     let hook = |count: usize| {
         let names: Vec<_> = (0..count).map(|number| format!("\"V{number:02}\"")).collect();
@@ -14,13 +13,13 @@ async fn as_many_variables_as_a_configuration_may_fetch_fit_in_one_question() {
     let most = (1..100).take_while(accepted).last().unwrap();
     assert!(most > 20, "{most}");
     let daemon = Daemon::start(&hook(most)).await;
-    // the most that a question asks for besides
+    // the most other values that a challenge asks for
     let call = Environment::new("crm").line("agi_type", "PJSIP");
     assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
 }
 
 #[tokio::test]
-async fn as_much_as_asterisk_hands_out_is_taken() {
+async fn the_longest_reply_of_asterisk_is_accepted() {
     let webhook = good_webhook().await;
     let names: Vec<_> = (0..30).map(|number| format!("V{number:02}")).collect();
     let hook = format!("[hook.crm]\nurl = \"{}\"\nfetch = {names:?}", webhook.url("/"));

@@ -1,4 +1,4 @@
-//! Environments and replies that are longer than the limits.
+//! Owner: switch/agi. Environments and replies that are longer than the limits.
 
 use dialhook::switch::agi::codec::LONGEST_REPLY;
 use tokio::io::AsyncWriteExt;
@@ -13,21 +13,21 @@ fn environment_of(length: usize) -> Environment {
 }
 
 #[tokio::test]
-async fn an_environment_of_64_kib_is_taken() {
+async fn an_environment_of_64_kib_is_accepted() {
     let daemon = Daemon::start("").await;
     let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024)).await;
     assert_eq!(ended.status(), "BAD_REQUEST");
 }
 
 #[tokio::test]
-async fn one_byte_more_is_refused() {
+async fn a_longer_environment_is_refused() {
     let daemon = Daemon::start("").await;
     let ended = FakeSwitch::call(daemon.address(), environment_of(64 * 1024 + 1)).await;
     assert_eq!(ended.heard, b"failure\n");
 }
 
 #[tokio::test]
-async fn the_configuration_says_how_long_an_environment_may_be() {
+async fn the_configuration_limits_the_length_of_an_environment() {
     for (size, most) in [("32KiB", 32 * 1024), ("1MiB", 1024 * 1024)] {
         let daemon = Daemon::start(&format!("[limits]\nenvironment = \"{size}\"")).await;
         let ended = FakeSwitch::call(daemon.address(), environment_of(most)).await;
@@ -38,7 +38,7 @@ async fn the_configuration_says_how_long_an_environment_may_be() {
 }
 
 #[tokio::test]
-async fn one_without_an_end_is_refused_long_before_it_is_read_whole() {
+async fn an_endless_environment_is_refused_early() {
     const ALL: usize = 10 * 1024 * 1024;
     let (mut switch, end) = conversation();
     let mut said = 0;
@@ -46,13 +46,13 @@ async fn one_without_an_end_is_refused_long_before_it_is_read_whole() {
         said += 4096;
     }
     assert_eq!(switch.hear_all().await, b"failure\n");
-    // what may be read to no purpose, so that a real switch hears the refusal, and the pipe between us
+    // the bytes that are read only so that a real switch receives the refusal, and the size of the pipe
     assert!(said < 512 * 1024, "{said}");
     end.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_reply_without_an_end_is_refused() {
+async fn an_endless_reply_is_refused() {
     let daemon = Daemon::start("").await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.say(&Environment::new("webhook").bytes()).await;
@@ -62,7 +62,7 @@ async fn a_reply_without_an_end_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reply_of_many_lines_without_an_end_is_refused() {
+async fn an_endless_reply_of_many_lines_is_refused() {
     let daemon = Daemon::start("").await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.say(&Environment::new("webhook").bytes()).await;

@@ -1,26 +1,18 @@
-//! A lower limit that a reload brings: nobody waits until the calls of before have ended.
-
-use std::net::SocketAddr;
+//! Owner: slots. A reload that lowers `limits.calls`: no new call waits for the end of earlier calls.
 
 use tokio::task::JoinSet;
 
-use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Gate, Reply};
+use crate::util::{FakeServiceManager, call_crm, gated_webhook};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
 /// More calls than there may be connections after the reload.
 const MANY: usize = 110;
 
-async fn called(address: SocketAddr) -> crate::util::Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
-}
-
 #[tokio::test]
-async fn a_new_call_hears_at_once_that_there_are_too_many_and_those_of_before_end_well() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
-    let manager = FakeManager::new();
+async fn a_new_call_is_overloaded_at_once_and_earlier_calls_finish() {
+    let (gate, webhook) = gated_webhook().await;
+    let manager = FakeServiceManager::new();
     let configure = |calls: usize| {
         let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
         manager.configure(&format!("{LISTEN}{hook}[limits]\ncalls = {calls}\n"));
@@ -30,13 +22,13 @@ async fn a_new_call_hears_at_once_that_there_are_too_many_and_those_of_before_en
     let mut daemon = manager.start();
     let listening = daemon.logs("listening").await;
     let address = crate::util::listening(&listening).unwrap();
-    let mut calls: JoinSet<_> = (0..MANY).map(|_| called(address)).collect();
+    let mut calls: JoinSet<_> = (0..MANY).map(|_| call_crm(address)).collect();
     webhook.request(MANY).await;
     configure(1);
     daemon.signal("HUP").await;
     daemon.logs("reloaded").await;
     for _ in 0..10 {
-        let ended = called(address).await;
+        let ended = call_crm(address).await;
         assert_eq!(
             (ended.status(), ended.reason()),
             ("OVERLOADED", "more calls at once than the limit of 1")
@@ -46,5 +38,5 @@ async fn a_new_call_hears_at_once_that_there_are_too_many_and_those_of_before_en
     while let Some(ended) = calls.join_next().await {
         assert_eq!(ended.unwrap().status(), "OK", "the new calls waited for those of before");
     }
-    assert_eq!(called(address).await.status(), "OK");
+    assert_eq!(call_crm(address).await.status(), "OK");
 }

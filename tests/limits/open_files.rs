@@ -1,20 +1,18 @@
-//! Few open files: calls are admitted as far as there are some for their webhooks, and the others hear it at once.
+//! Owner: server. Few file descriptors: calls beyond them are OVERLOADED at once.
 
 use std::net::SocketAddr;
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::util::{Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply};
+use crate::util::{
+    Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, crm_hook, gated_webhook,
+};
 
 /// Open files of the daemon, as in `ulimit -n`.
 const FEW: u32 = 64;
 
-fn hook(webhook: &FakeWebhook) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
-}
-
-/// Makes so many calls, each when the one before is at the webhook or has ended: those that wait for the webhook, and those
-/// that have ended.
+/// Makes so many calls, each after the one before is at the webhook or has ended. Returns the calls that wait
+/// for the webhook, and the ended ones.
 async fn held_and_ended(
     address: SocketAddr,
     count: usize,
@@ -32,11 +30,9 @@ async fn held_and_ended(
 }
 
 #[tokio::test]
-async fn calls_beyond_them_are_overloaded_at_once_and_none_is_unreachable() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
-    let program = Program::serve_within(FEW, &hook(&webhook)).await;
+async fn calls_beyond_the_descriptors_are_overloaded_at_once_and_none_is_unreachable() {
+    let (gate, webhook) = gated_webhook().await;
+    let program = Program::serve_within(FEW, &crm_hook(&webhook, "/", "CRM")).await;
     let (held, ended) = held_and_ended(program.address(), 60, &webhook).await;
     assert!((10..30).contains(&held.len()), "{}", held.len());
     for ended in ended {
@@ -53,8 +49,8 @@ async fn calls_beyond_them_are_overloaded_at_once_and_none_is_unreachable() {
 }
 
 #[tokio::test]
-async fn calls_one_after_the_other_leave_no_kept_connection_in_the_way_of_the_next() {
-    // connections to each of these are kept by themselves
+async fn idle_connections_do_not_take_the_descriptors_of_the_next_call() {
+    // each of these has idle connections of its own
     let (mut webhooks, mut hooks) = (Vec::new(), String::new());
     for host in 0..20 {
         let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
@@ -74,7 +70,7 @@ async fn calls_one_after_the_other_leave_no_kept_connection_in_the_way_of_the_ne
 }
 
 #[tokio::test]
-async fn detached_requests_count_too() {
+async fn detached_requests_count_among_the_descriptors() {
     let gate = Gate::default();
     let kept = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("").after(&kept)).await;
@@ -96,9 +92,11 @@ async fn detached_requests_count_too() {
 }
 
 #[tokio::test]
-async fn silent_strangers_take_none_from_a_call() {
+async fn silent_connections_take_no_descriptor_from_a_call() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let program = Program::serve_within(FEW, &format!("{}[limits]\npatience = 30\n", hook(&webhook))).await;
+    let program =
+        Program::serve_within(FEW, &format!("{}[limits]\npatience = 30\n", crm_hook(&webhook, "/", "CRM")))
+            .await;
     let mut strangers = Vec::new();
     for _ in 0..100 {
         strangers.push(FakeSwitch::connect(program.address()).await);

@@ -1,4 +1,4 @@
-//! The shutdown of the daemon while connections are open.
+//! Owner: server. The shutdown of the daemon while connections are open.
 
 use std::time::Duration;
 
@@ -8,11 +8,13 @@ use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{daemon_for, good_webhook};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, Sessions, nobody_listens};
+use crate::util::{
+    Daemon, Environment, FakeSwitch, FakeWebhook, Reply, Sessions, daemon_for, gated_webhook, good_webhook,
+    nobody_listens,
+};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_says_nothing_holds_up_the_end_for_half_a_second_only() {
+async fn a_silent_switch_delays_the_shutdown_by_half_a_second_at_most() {
     for in_the_middle in [&b""[..], b"agi_network: yes\n"] {
         let (here, there) = duplex(64 * 1024);
         let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
@@ -29,7 +31,7 @@ async fn one_that_says_nothing_holds_up_the_end_for_half_a_second_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_refused_and_stays_holds_it_up_no_longer() {
+async fn a_refused_switch_that_stays_delays_the_shutdown_by_half_a_second_at_most() {
     let (here, there) = duplex(64 * 1024);
     let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
     let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
@@ -43,7 +45,7 @@ async fn one_that_was_refused_and_stays_holds_it_up_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_in_flight_has_all_its_time() {
+async fn a_call_in_flight_keeps_its_whole_timeout_during_the_shutdown() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let (here, there) = duplex(64 * 1024);
     let (mut switch, shutdown) = (FakeSwitch::over(here), CancellationToken::new());
@@ -56,11 +58,11 @@ async fn a_call_in_flight_has_all_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_strangers_of_both_switches_are_not_waited_for() {
+async fn the_shutdown_does_not_wait_for_silent_connections_of_either_switch() {
     let daemon = Daemon::start("").await;
     let mut asterisk = FakeSwitch::connect(daemon.address()).await;
     let mut freeswitch = FakeSwitch::connect(daemon.freeswitch()).await;
-    // it is let in
+    // the connection is accepted
     assert_eq!(freeswitch.hear().await.as_deref(), Some(&b"connect"[..]));
     FakeSwitch::call(daemon.address(), Environment::new("webhook")).await;
     let began = Instant::now();
@@ -71,16 +73,14 @@ async fn silent_strangers_of_both_switches_are_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_call_in_flight_ends_well() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+async fn a_call_in_flight_finishes_during_the_shutdown() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let address = daemon.address();
     let call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));
     webhook.requested().await;
     let stopping = tokio::spawn(daemon.stop());
-    // nobody new is let in; only then is the webhook's answer given
+    // the webhook answers only after the daemon has stopped to accept connections
     nobody_listens(address).await;
     gate.open();
     assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
@@ -88,7 +88,7 @@ async fn a_call_in_flight_ends_well() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_after_calls_that_ended() {
+async fn finished_calls_do_not_delay_the_shutdown() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..3 {

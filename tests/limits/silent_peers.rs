@@ -1,12 +1,13 @@
-//! Peers that connect and say nothing: the connection that has been silent longest gives its place to the next.
+//! Owner: slots. Connections on which nothing is said: the one that is silent longest is closed for the next.
 
 use std::io::ErrorKind;
 
-use super::{daemon_for, good_webhook};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, metrics, run};
+use crate::util::{
+    Daemon, Environment, FakeSwitch, configured, daemon_for, gated_webhook, good_webhook, metrics, run,
+};
 
-/// As many connections as there may be with this configuration, but for the one that the other listener keeps ready. The
-/// time for a message is longer than any test waits.
+/// As many connections as there may be with this configuration, but for the one that the other listener keeps
+/// ready. The time for a message is longer than any test waits.
 const ALL: usize = 101;
 const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
 
@@ -15,7 +16,7 @@ fn is_still_waited_for(stranger: &FakeSwitch) -> bool {
 }
 
 #[tokio::test]
-async fn the_connection_that_is_silent_longest_gives_its_place_to_a_call() {
+async fn the_connection_that_is_silent_longest_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -30,7 +31,7 @@ async fn the_connection_that_is_silent_longest_gives_its_place_to_a_call() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place() {
+async fn a_silent_connection_of_freeswitch_is_released_when_it_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -43,10 +44,8 @@ async fn a_silent_connection_of_freeswitch_is_given_back_when_it_gives_its_place
 }
 
 #[tokio::test]
-async fn a_connection_whose_call_is_authenticated_never_gives_its_place() {
-    let gate = Gate::default();
-    let kept = gate.clone();
-    let webhook = FakeWebhook::start(move |_| Reply::text("sales").after(&kept)).await;
+async fn a_connection_with_an_authenticated_call_is_never_closed_for_another() {
+    let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{FEW}")).await;
     let call = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
     webhook.requested().await;
@@ -54,14 +53,14 @@ async fn a_connection_whose_call_is_authenticated_never_gives_its_place() {
     for _ in 0..ALL {
         strangers.push(FakeSwitch::connect(daemon.address()).await);
     }
-    // the oldest of the silent ones has given its place to this call, which was not the first to come
+    // the oldest silent connection was closed for this call, which was not the first to come
     assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OVERLOADED");
     gate.open();
     assert_eq!(call.await.unwrap().status(), "OK");
 }
 
 #[tokio::test]
-async fn a_connection_that_only_wrote_an_environment_gives_its_place() {
+async fn a_connection_that_sent_only_an_environment_is_closed_for_a_call() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let mut strangers = Vec::new();
@@ -75,7 +74,7 @@ async fn a_connection_that_only_wrote_an_environment_gives_its_place() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_refused_and_stays_gives_its_place_before_silent_ones() {
+async fn a_refused_connection_that_stays_is_closed_before_silent_ones() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, FEW).await;
     let first = FakeSwitch::connect(daemon.address()).await;
@@ -93,13 +92,13 @@ async fn a_connection_that_was_refused_and_stays_gives_its_place_before_silent_o
 }
 
 #[tokio::test]
-async fn one_machine_of_several_may_make_half_of_the_calls_if_nothing_else_is_said() {
+async fn one_peer_of_several_may_have_half_of_the_slots_by_default() {
     let webhook = good_webhook().await;
     let open = "[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\", \"10.1.0.0/16\"]\n";
     let hook = format!("[hook.crm]\nurl = \"{}\"\n[limits]\ncalls = 1\npatience = 30\n", webhook.url("/"));
     let daemon = Daemon::with(&format!("{open}{hook}")).await;
     let address = ([127, 0, 0, 1], daemon.address().port()).into();
-    // one call, and 22 connections that have all their time: those beyond are refused soon
+    // one call, and 22 connections with their whole time: further ones are refused soon
     let mut strangers = Vec::new();
     for _ in 0..23 {
         strangers.push(FakeSwitch::connect(address).await);
@@ -110,7 +109,7 @@ async fn one_machine_of_several_may_make_half_of_the_calls_if_nothing_else_is_sa
 }
 
 #[tokio::test]
-async fn check_shows_how_many_calls_one_address_may_make() {
+async fn check_prints_the_limit_of_calls_for_each_address() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n";
     let (_folder, file) = configured(open);
     let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;

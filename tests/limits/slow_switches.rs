@@ -1,4 +1,4 @@
-//! Asterisks that are slow or silent: each wait for a switch has an end.
+//! Owner: session. Connections of an Asterisk that is slow or silent.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn assert_five_seconds(since: Instant) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_says_nothing_is_refused_after_five_seconds() {
+async fn a_silent_switch_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let began = Instant::now();
     assert_eq!(switch.hear_all().await, b"failure\n");
@@ -27,7 +27,7 @@ async fn one_that_says_nothing_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_configuration_says_how_long_one_is_waited_for() {
+async fn limits_patience_changes_the_wait_for_a_silent_switch() {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let began = Instant::now();
@@ -38,7 +38,7 @@ async fn the_configuration_says_how_long_one_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
+async fn half_an_environment_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let block = Environment::new("webhook").bytes();
     let began = Instant::now();
@@ -48,7 +48,7 @@ async fn one_that_stops_within_the_environment_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
+async fn a_slow_environment_has_five_seconds_in_all() {
     let (mut switch, _end) = conversation();
     let began = Instant::now();
     let block = Environment::new("webhook").bytes();
@@ -61,7 +61,7 @@ async fn one_that_drips_its_environment_has_five_seconds_for_all_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
+async fn a_switch_that_never_answers_the_challenge_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     switch.say(&Environment::new("webhook").bytes()).await;
     switch.hear().await.expect("a question");
@@ -71,7 +71,7 @@ async fn one_that_never_answers_the_question_is_refused_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
     let (mut switch, end) = conversation();
     switch.greet(&Environment::new("webhook")).await.expect("a question");
     let began = Instant::now();
@@ -81,7 +81,7 @@ async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_commands() {
     let (mut switch, end) = conversation();
     switch.greet(&Environment::new("webhook")).await.expect("a question");
     let began = Instant::now();
@@ -94,7 +94,7 @@ async fn one_that_replies_for_ever_after_the_farewell_is_left_after_five_seconds
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
+async fn a_refused_switch_that_stays_is_left_after_five_seconds() {
     let (mut switch, end) = conversation();
     let began = Instant::now();
     switch.say(b"nonsense\n\n").await;
@@ -104,13 +104,13 @@ async fn one_that_is_refused_and_never_ends_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_reads_what_it_hears_is_left() {
+async fn a_switch_that_never_reads_is_left() {
     let (here, there) = duplex(1);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let end = Sessions::under("").start(switch);
     let began = Instant::now();
     FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
     end.await.unwrap();
-    // five seconds for the question, five for the refusal
+    // five seconds for the challenge, five for the refusal
     assert!(began.elapsed() < 2 * PATIENCE + Duration::from_millis(10), "{:?}", began.elapsed());
 }

@@ -1,4 +1,4 @@
-//! Webhooks that stop at some point of their answer: the call goes on at its timeout.
+//! Owner: webhook. Webhooks that stop at some point of their answer: the call goes on at its timeout.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{daemon_for, full_backlog};
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, within_patience};
+use super::full_backlog;
+use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, within_patience};
 
-/// One call with a timeout of one second, and how long it took.
+/// One call with a timeout of one second.
 async fn timed_out(url: &str) -> Ended {
     let hook =
         format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
@@ -36,7 +36,7 @@ async fn timed_out_by(reply: Reply) -> String {
 }
 
 #[tokio::test]
-async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
+async fn a_webhook_that_stops_anywhere_is_a_timeout_that_names_the_stage() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\n";
     let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
     let mut calls = JoinSet::new();
@@ -62,7 +62,7 @@ async fn wherever_one_stops_the_call_goes_on_and_says_how_far_it_came() {
 }
 
 #[tokio::test]
-async fn one_that_never_shakes_hands() {
+async fn a_tls_handshake_that_never_ends_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let hello = tokio::spawn(async move {
@@ -72,13 +72,13 @@ async fn one_that_never_shakes_hands() {
     });
     let reason = "the TLS handshake with the webhook was not complete within 1s";
     assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), reason);
-    // a handshake that was begun, and a connection that was closed
+    // the handshake was begun, and the connection was closed
     let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
     assert_eq!(hello.first(), Some(&22));
 }
 
 #[tokio::test]
-async fn one_that_does_not_even_accept() {
+async fn a_webhook_that_does_not_accept_is_a_timeout() {
     let (address, _full) = full_backlog().await;
     for scheme in ["http", "https"] {
         let ended = timed_out(&format!("{scheme}://{address}/")).await;
@@ -87,7 +87,7 @@ async fn one_that_does_not_even_accept() {
 }
 
 #[tokio::test]
-async fn the_calls_own_timeout_counts_from_its_beginning() {
+async fn the_timeout_of_a_step_counts_from_its_beginning() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;

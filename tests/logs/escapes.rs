@@ -1,4 +1,4 @@
-//! Characters that would change how a line reads, in what strangers say.
+//! Owner: log. Control characters in what strangers send: every format escapes them.
 
 use dialhook::log::Format;
 use serde_json::Value;
@@ -12,7 +12,7 @@ const MISLEADING: [char; 14] = [
     '\u{2029}', '\u{202e}', '\u{2066}', '\u{2069}',
 ];
 
-/// All that is logged of calls whose every word, and whose webhook's answer, holds such characters.
+/// The log of calls with such characters in every value and in the answer of the webhook.
 async fn lines(format: Format) -> Vec<String> {
     let answer: String = MISLEADING.iter().collect();
     let webhook = FakeWebhook::start(move |_| Reply::text(format!("answer{answer}"))).await;
@@ -40,7 +40,7 @@ async fn lines(format: Format) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn they_stand_in_no_line_of_any_format() {
+async fn no_line_of_any_format_has_a_raw_control_character() {
     for format in [EVERY_FORMAT.as_slice(), &[Format::Text { coloured: true }]].concat() {
         let lines = lines(format).await;
         assert!(lines.iter().filter(|line| line.contains("webhook step")).count() > 10, "{format:?}");
@@ -61,7 +61,7 @@ async fn they_stand_in_no_line_of_any_format() {
 }
 
 #[tokio::test]
-async fn a_person_and_a_program_read_which_they_were() {
+async fn escaped_characters_can_be_recognized_in_text_and_json() {
     let text = lines(TEXT).await.concat();
     assert!(text.contains("a\\u{202e}b") && text.contains("a\\u{85}b"), "{text}");
     let json: Vec<Value> =

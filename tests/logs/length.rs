@@ -1,4 +1,4 @@
-//! The longest line: long values are cut.
+//! Owner: log. Long values are cut, so that each line stays short.
 
 use std::os::unix::net::UnixDatagram;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::{EVERY_FORMAT, logged};
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
-/// A call of which a peer says so much wherever it has a choice.
+/// A call with long values in every place that the peer chooses.
 fn wordy(character: &str, times: usize) -> ChannelData {
     let much = character.repeat(times);
     ChannelData::new(SocketMode::Full, &format!("127.0.0.1:8084/{much}"))
@@ -20,7 +20,7 @@ fn wordy(character: &str, times: usize) -> ChannelData {
 }
 
 #[tokio::test]
-async fn a_peer_that_says_much_gets_a_line_as_long_as_others() {
+async fn long_values_of_a_peer_do_not_make_a_long_line() {
     for format in EVERY_FORMAT {
         for (character, times) in [("x", 900_000), ("%01", 300_000), ("%E2%98%8E", 100_000)] {
             let lines = logged(format, "info", "", async |daemon| {
@@ -34,7 +34,7 @@ async fn a_peer_that_says_much_gets_a_line_as_long_as_others() {
 }
 
 #[tokio::test]
-async fn what_is_shown_at_trace_is_cut_and_not_lost() {
+async fn long_values_at_trace_are_cut_and_not_lost() {
     let webhook = FakeWebhook::start(|_| Reply::text("geheim\u{1}☎".repeat(6000))).await;
     let tables = format!("[hook.crm]\nurl = \"{}\"\nfetch = [\"BIG\"]\n", webhook.url("/"));
     let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
-//! Telephone numbers, answers and variables: masked, or logged at `trace` only.
+//! Owner: log. Telephone numbers are masked; answers and variables are logged at `trace` only.
 
 use dialhook::log::Format;
 
 use super::{EVERY_FORMAT, call, logged, tables, webhook};
 use crate::util::{ChannelData, FakeFreeSwitch, FakeSwitch, SocketMode};
 
-/// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one on
-/// FreeSWITCH.
+/// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one
+/// on FreeSWITCH.
 async fn everything(format: Format, filter: &str, more: &str) -> String {
     let webhook = webhook().await;
     let lines = logged(format, filter, &format!("{}{more}", tables(&webhook)), async |daemon| {
@@ -25,7 +25,7 @@ async fn everything(format: Format, filter: &str, more: &str) -> String {
     lines.concat()
 }
 
-/// The numbers of [`call`] and of the answer, by digits that are in no mask.
+/// The digits that a mask hides of the numbers in [`call`] and in the answer.
 const NUMBERS: [&str; 3] = ["1612345", "1207654", "1698765"];
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn numbers_are_masked_at_every_level() {
 }
 
 #[tokio::test]
-async fn numbers_are_shown_where_that_is_wished() {
+async fn numbers_are_shown_if_log_numbers_is_true() {
     for format in EVERY_FORMAT {
         let all = everything(format, "info", "[log]\nnumbers = true\n").await;
         assert!(all.contains("PJSIP/31612345678-0000001a") && !all.contains("***"), "{format:?}: {all}");

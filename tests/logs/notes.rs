@@ -1,4 +1,4 @@
-//! What the line of a call says besides its status and its reason.
+//! Owner: log. The note in the line of a step.
 
 use super::{EVERY_FORMAT, TEXT, logged};
 use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply};
@@ -26,7 +26,7 @@ async fn lines_of(answers: &'static [&'static str], keys: &str, status: &str) ->
 const SET: &str = "set = { ROUTE = \"/route\", REF = { header = \"X-Ref\" }, CODE = { status = true } }";
 
 #[tokio::test]
-async fn an_answer_without_any_of_the_parts_is_ok_and_its_line_says_so() {
+async fn an_answer_without_any_part_of_set_is_ok_and_noted() {
     let note = "note=\"the answer has none of the parts that set names: /route, the header x-ref\"";
     for line in lines_of(
         &[r#"[{"route": "sales"}]"#, r#"{"error": "no such customer"}"#, r#"{"Route": "sales"}"#, ""],
@@ -44,7 +44,7 @@ async fn an_answer_without_any_of_the_parts_is_ok_and_its_line_says_so() {
 }
 
 #[tokio::test]
-async fn a_json_answer_where_a_word_was_meant_is_logged_with_an_example_of_set() {
+async fn a_json_answer_in_the_place_of_a_word_is_noted_with_an_example_of_set() {
     let lines =
         lines_of(&[r#""sales""#, r#"{"route": "sales"}"#, "two words"], "variable = \"CRM\"", "BAD_ANSWER")
             .await;
@@ -58,7 +58,7 @@ async fn a_json_answer_where_a_word_was_meant_is_logged_with_an_example_of_set()
 }
 
 #[tokio::test]
-async fn every_format_has_the_note() {
+async fn the_note_is_in_every_format() {
     for format in EVERY_FORMAT {
         let webhook = FakeWebhook::start(|_| Reply::json("{}")).await;
         let tables = format!("[hook.crm]\nurl = \"{}\"\n{SET}\n", webhook.url("/"));

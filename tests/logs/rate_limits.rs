@@ -1,4 +1,5 @@
-//! What whoever can connect may cause at will: it is counted, and logged only now and then.
+//! Owner: log. Rate-limited log lines: what strangers can cause at will is counted, and logged only
+//! sometimes.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::util::{
 };
 
 #[tokio::test]
-async fn a_flood_of_strangers_leaves_one_line() {
+async fn many_refused_connections_leave_one_line() {
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..20 {
             let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -26,11 +27,11 @@ async fn a_flood_of_strangers_leaves_one_line() {
     assert_eq!(lines.iter().filter(|line| line.contains("connection refused")).count(), 1, "{lines:?}");
 }
 
-/// More than may be logged in a second, or in a few.
+/// More lines than the rate limit allows in a few seconds.
 const MANY: usize = 100;
 
 #[tokio::test]
-async fn steps_that_ask_nobody_are_counted_and_only_some_of_them_logged() {
+async fn steps_without_a_request_are_counted_and_only_some_are_logged() {
     let mut counted = String::new();
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..MANY {
@@ -47,7 +48,7 @@ async fn steps_that_ask_nobody_are_counted_and_only_some_of_them_logged() {
 }
 
 #[tokio::test]
-async fn steps_that_ask_somebody_are_all_logged() {
+async fn steps_with_a_request_are_all_logged() {
     let webhook = webhook().await;
     let lines = logged(TEXT, "info", &tables(&webhook), async |daemon| {
         for _ in 0..MANY / 2 {
@@ -61,7 +62,7 @@ async fn steps_that_ask_somebody_are_all_logged() {
 }
 
 #[tokio::test]
-async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() {
+async fn hangups_before_the_request_are_counted_and_not_always_logged() {
     let (_this_thread, written) = listening(TEXT, "info");
     let metrics = Arc::new(Metrics::default());
     let sessions = Sessions::counted_in(Arc::clone(&metrics), "");
@@ -79,7 +80,7 @@ async fn who_leaves_before_anybody_was_asked_is_counted_and_not_always_logged() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_kind_of_stranger_hides_no_other() {
+async fn one_kind_of_refusal_hides_no_other() {
     let (_this_thread, written) = listening(TEXT, "info");
     let sessions = Sessions::under("");
     for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
@@ -101,7 +102,7 @@ async fn one_kind_of_stranger_hides_no_other() {
 }
 
 #[tokio::test]
-async fn a_switch_that_sets_nothing_is_told_of_once() {
+async fn a_switch_that_sets_no_variable_is_logged_once() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let tables = format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/"));
     let lines = logged(TEXT, "info", &tables, async |daemon| {

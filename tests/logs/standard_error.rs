@@ -1,11 +1,11 @@
-//! `dialhook serve` and its standard error.
+//! Owner: log. The standard error of `dialhook serve`.
 
 use serde_json::Value;
 
 use crate::util::{Environment, FakeSwitch, Program};
 
 #[tokio::test]
-async fn log_format_json_is_json_from_the_first_line_on() {
+async fn the_first_line_is_json_too_with_log_format_json() {
     let mut program = Program::serve_with(&["--log-format", "json"], "", &[]).await;
     FakeSwitch::call(program.address(), Environment::new("nobody")).await;
     let mut said = program.said().to_vec();
@@ -22,7 +22,7 @@ async fn log_format_json_is_json_from_the_first_line_on() {
 }
 
 #[tokio::test]
-async fn a_journal_that_somebody_else_was_given_is_not_ours() {
+async fn the_journal_of_another_process_is_not_used() {
     let mut program = Program::serve_with(&[], "", &[("JOURNAL_STREAM", "1:1")]).await;
     FakeSwitch::call(program.address(), Environment::new("nobody")).await;
     while !program.line().await.contains("webhook step hook=\"nobody\"") {}

@@ -1,4 +1,4 @@
-//! The line of a step in each format, and its fields.
+//! Owner: log. The line of a step in each format, and its fields.
 
 use dialhook::log::Format;
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn two_calls(format: Format) -> (Vec<String>, Vec<Received>) {
 }
 
 #[tokio::test]
-async fn a_line_of_text_tells_the_call() {
+async fn a_line_of_text_has_every_field() {
     let (lines, requests) = two_calls(TEXT).await;
     let parts = [
         " INFO call{id=\"1795416038.2\" channel=\"PJSIP/********678-0000001a\" trace=\"",
@@ -91,7 +91,7 @@ async fn an_entry_of_the_journal_has_every_field() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_leaves_one_line_too() {
+async fn a_hangup_leaves_one_line_too() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
     let lines = logged(TEXT, "info", &hook, async |daemon| {
@@ -112,7 +112,7 @@ async fn a_caller_who_hangs_up_leaves_one_line_too() {
 }
 
 #[tokio::test]
-async fn a_log_of_warnings_tells_the_call_too() {
+async fn a_warning_has_the_fields_of_the_call() {
     let webhook = webhook().await;
     let lines = logged(TEXT, "warn", &tables(&webhook), async |daemon| {
         FakeSwitch::call(daemon.address(), call("crm")).await;

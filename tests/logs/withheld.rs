@@ -1,4 +1,4 @@
-//! A withheld number, where the log shows numbers whole.
+//! Owner: log. A withheld number is in no line, even if `log.numbers` shows numbers whole.
 
 use super::{TEXT, logged};
 use crate::util::{ChannelData, Environment, FakeFreeSwitch, FakeSwitch, SocketMode};

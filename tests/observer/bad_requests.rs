@@ -1,9 +1,9 @@
-//! Requests that the observer does not answer with 200.
+//! Owner: observer. Requests that the observer does not answer with 200.
 
 use crate::util::{Asked, Daemon};
 
 #[tokio::test]
-async fn another_path_is_told_which_there_are() {
+async fn another_path_is_404_with_a_list_of_paths() {
     let daemon = Daemon::start("").await;
     for path in ["/", "/metric", "/metrics/", "/health", "//metrics", "/../metrics"] {
         let asked = Asked::get(daemon.observer(), path).await;
@@ -13,7 +13,7 @@ async fn another_path_is_told_which_there_are() {
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_there_are() {
+async fn another_method_is_405_with_the_allowed_methods() {
     let daemon = Daemon::start("").await;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONSENSE"] {
         let request = format!("{method} /metrics HTTP/1.1\r\nHost: o\r\nContent-Length: 3\r\n\r\nabc");
@@ -36,7 +36,7 @@ async fn head_is_answered_without_a_body() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_or_too_long_is_refused_and_the_next_one_is_served() {
+async fn a_bad_or_long_request_is_refused_and_the_next_is_served() {
     let daemon = Daemon::start("").await;
     let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
     let many = format!("GET /metrics HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(500));

@@ -1,4 +1,4 @@
-//! The counts of calls and of refused connections.
+//! Owner: metrics. The counts of calls and of refused connections.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use dialhook::switch::agi::Agi;
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::sleep;
 
-use super::{from, monitoring, samples};
+use super::{monitoring, samples};
 use crate::util::{
     Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, Sessions,
-    SocketMode, metrics, within_patience,
+    SocketMode, connect_from, metrics, within_patience,
 };
 
 /// A webhook whose path says how it answers.
@@ -28,7 +28,7 @@ async fn webhook() -> FakeWebhook {
     .await
 }
 
-/// A hook for each way in which it answers, and one whose webhook is not there.
+/// A hook for each kind of answer, and one for a dead webhook.
 fn tables(webhook: &FakeWebhook) -> String {
     let hook = |(name, timeout)| {
         let url = webhook.url(&format!("/{name}"));
@@ -120,7 +120,7 @@ async fn counts_of_calls_are_there_before_the_first_call_and_after_a_reload() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_counted_by_reason() {
+async fn refused_connections_are_counted_by_reason() {
     let daemon =
         Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"127.0.0.1\", \"127.0.0.3\"]").await;
     let mut forger = FakeSwitch::connect(daemon.address()).await;
@@ -129,7 +129,7 @@ async fn who_is_refused_is_counted_by_reason() {
     let mut endless = FakeSwitch::connect(daemon.address()).await;
     endless.say(&vec![b'x'; 70 * 1024]).await;
     endless.hear_all().await;
-    let mut stranger = FakeSwitch::over(from("127.0.0.2", daemon.address()).await);
+    let mut stranger = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
     stranger.hear_all().await;
     let metrics = metrics(&daemon).await;
     assert_eq!(
@@ -145,7 +145,7 @@ async fn who_is_refused_is_counted_by_reason() {
     );
 }
 
-/// What is counted of a conversation in which the switch does this, in time that is not real.
+/// The metrics after a session in which the switch does this, with paused time.
 async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> String {
     let (here, there) = duplex(64 * 1024);
     let metrics = Arc::new(Metrics::default());
@@ -161,7 +161,7 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
+async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
     let silent = counted(async |_| ()).await;
     let left = counted(async |switch| {
         switch.say(&Environment::new("webhook").bytes()).await;
@@ -177,7 +177,7 @@ async fn who_is_silent_or_leaves_before_the_proof_is_counted_as_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
+async fn the_duration_of_a_step_is_from_the_connection_to_the_end_of_the_final_commands() {
     let metrics = counted(async |switch| {
         sleep(Duration::from_secs(3)).await;
         switch.greet(&Environment::new("nobody")).await.expect("a question");
@@ -192,7 +192,7 @@ async fn a_call_is_kept_from_its_connection_to_the_end_of_its_farewell() {
 }
 
 #[tokio::test]
-async fn what_strangers_call_a_hook_adds_no_series() {
+async fn unknown_hook_names_add_no_series() {
     let daemon = Daemon::start("").await;
     FakeSwitch::call(daemon.address(), Environment::new("one")).await;
     let lines = |metrics: String| metrics.lines().count();

@@ -1,4 +1,4 @@
-//! `docs/monitoring` against what `/metrics` really has; with promtool, where there is one.
+//! Owner: docs. `docs/monitoring` against the metrics that exist; with promtool, if it is installed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// Runs promtool in the folder; what it said. It must succeed.
+/// Runs promtool in the folder. It must succeed.
 async fn promtool(arguments: &[&str], input: &str) {
     let mut command = Command::new("promtool");
     command.args(arguments).current_dir(folder()).kill_on_drop(true);
@@ -44,12 +44,12 @@ async fn promtool(arguments: &[&str], input: &str) {
     assert!(arguments != ["check", "metrics"] || said.is_empty(), "{said}");
 }
 
-/// Whether Prometheus would have anything to say about this text.
+/// Panics if promtool finds a fault in this text.
 pub(super) async fn check_metrics(metrics: &str) {
     promtool(&["check", "metrics"], metrics).await;
 }
 
-/// Everything that can be counted, counted.
+/// Metrics in which every series exists.
 fn all() -> Metrics {
     let metrics = Metrics::default();
     metrics.init_calls([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm"]);
@@ -70,7 +70,7 @@ fn all() -> Metrics {
     metrics
 }
 
-/// The families that there are, and the series that Prometheus makes of them.
+/// The existing families, and the series that Prometheus makes of them.
 fn families() -> (BTreeSet<String>, BTreeSet<String>) {
     let rendered = all().render();
     let mut families = BTreeSet::new();
@@ -85,7 +85,7 @@ fn families() -> (BTreeSet<String>, BTreeSet<String>) {
     (families, series)
 }
 
-/// Every word of a text that could be a metric of ours.
+/// Every word of a text that could be one of the metrics.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("dialhook_")).map(ToOwned::to_owned).collect()
@@ -108,19 +108,19 @@ fn expressions<'j>(json: &'j serde_json::Value, keys: &[&str], found: &mut Vec<&
 }
 
 #[tokio::test]
-async fn every_metric_is_as_prometheus_wants_it() {
+async fn promtool_accepts_every_metric() {
     check_metrics(&all().render()).await;
 }
 
 #[tokio::test]
-async fn the_alert_rules_are_right_and_fire_when_they_should() {
+async fn the_alert_rules_pass_their_tests_in_promtool() {
     promtool(&["check", "rules", "alerts.yml"], "").await;
     promtool(&["test", "rules", "alerts.test.yml"], "").await;
 }
 
-/// One that nothing can make fire only seems to watch.
+/// An alert that can never fire is useless.
 #[test]
-fn every_alert_fires_in_its_test() {
+fn every_alert_has_a_test_in_which_it_fires() {
     let tests = text("alerts.test.yml");
     let fires = |alert: &str| {
         let cases =
@@ -135,7 +135,7 @@ fn every_alert_fires_in_its_test() {
 }
 
 #[test]
-fn the_alert_rules_name_only_series_that_there_are() {
+fn the_alert_rules_name_only_existing_series() {
     let (_, series) = families();
     for file in ["alerts.yml", "alerts.test.yml"] {
         let named = named(&text(file));
@@ -145,14 +145,14 @@ fn the_alert_rules_name_only_series_that_there_are() {
 }
 
 #[test]
-fn the_calls_that_the_rules_are_tested_with_are_counted_from_the_start() {
+fn the_series_of_the_rule_tests_exist_from_the_start() {
     let metrics = Metrics::default();
     metrics.init_calls([SwitchKind::Asterisk, SwitchKind::FreeSwitch], ["crm", "fine"]);
     let rendered = metrics.render();
     let there: Vec<_> = rendered.lines().filter_map(|line| labels(line, "dialhook_calls_total")).collect();
     let rules = text("alerts.test.yml");
     let tested = rules.lines().filter_map(|line| labels(line, "- series: dialhook_calls_total"));
-    // the other one shows what would be if they were not
+    // the other test shows the effect of missing series
     let tested: Vec<_> = tested.filter(|labels| labels.contains(INSTANCE)).collect();
     assert!(tested.len() > 6, "{tested:?}");
     for mut labels in tested {
@@ -170,14 +170,14 @@ fn labels<'l>(line: &'l str, beginning: &str) -> Option<BTreeSet<&'l str>> {
 }
 
 #[tokio::test]
-async fn the_dashboard_asks_only_for_series_that_there_are() {
+async fn the_dashboard_queries_only_existing_series() {
     let dashboard: serde_json::Value = serde_json::from_str(&text("dashboard.json")).unwrap();
     let (mut queries, (_, series)) = (Vec::new(), families());
     expressions(&dashboard, &["expr", "definition"], &mut queries);
     let named = named(&queries.join(" "));
     assert!(named.is_subset(&series), "{:?}", named.difference(&series));
 
-    // as rules, promtool reads them too; what Grafana puts in is put in
+    // promtool reads the queries as rules; the variables of Grafana are filled in
     let mut expressions_only = Vec::new();
     expressions(&dashboard, &["expr"], &mut expressions_only);
     let rule = |(number, query): (usize, &&str)| {
@@ -191,7 +191,7 @@ async fn the_dashboard_asks_only_for_series_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_and_its_guide_miss_no_metric() {
+fn the_dashboard_and_its_guide_name_every_metric() {
     let (families, _) = families();
     let guide = named(&text("README.md"));
     assert_eq!(guide.symmetric_difference(&families).collect::<Vec<_>>(), [""; 0]);

@@ -1,4 +1,4 @@
-//! What becomes of requests to webhooks, as the metrics tell it.
+//! Owner: metrics. The counts of requests to webhooks.
 
 use super::samples;
 use crate::util::{
@@ -10,7 +10,7 @@ async fn called(daemon: &Daemon, hook: &str) -> crate::util::Ended {
 }
 
 #[tokio::test]
-async fn repetitions_fallbacks_and_breakers_are_counted() {
+async fn retries_fallbacks_and_breakers_are_counted() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let (dead, _held) = refusing();
     let daemon = Daemon::start(&format!(
@@ -39,7 +39,7 @@ async fn repetitions_fallbacks_and_breakers_are_counted() {
     );
     for line in [
         format!("dialhook_breaker_opened_total{{to=\"{dead}\"}} 1"),
-        // the third call left the dead one alone
+        // the third call found the breaker of the dead URL open
         "dialhook_retries_total{hook=\"two\"} 2".to_owned(),
         "dialhook_fallbacks_total{hook=\"two\"} 3".to_owned(),
         "dialhook_request_duration_seconds_count{hook=\"two\"} 7".to_owned(),
@@ -53,7 +53,7 @@ async fn repetitions_fallbacks_and_breakers_are_counted() {
 }
 
 #[tokio::test]
-async fn what_the_cache_had_is_counted() {
+async fn cache_hits_and_misses_are_counted() {
     let replies = [Reply::text("sales"), Reply::status(500, "")];
     let webhook = FakeWebhook::answering(replies).await;
     let daemon = Daemon::start(&format!(
@@ -66,7 +66,7 @@ async fn what_the_cache_had_is_counted() {
     let first = metrics(&daemon).await;
     assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"miss\"} 1\n"), "{first}");
     assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"hit\"} 1\n"), "{first}");
-    // one that is fresh, and the same for the time when there is none
+    // a fresh answer, and a stale one for the time without an answer
     assert_eq!(samples(&first, "dialhook_cache_entries"), ["dialhook_cache_entries 2"]);
     within_patience("an old answer", async {
         while webhook.received().len() < 2 {
@@ -79,7 +79,7 @@ async fn what_the_cache_had_is_counted() {
 }
 
 #[tokio::test]
-async fn requests_that_no_call_waits_for_are_counted_while_they_last() {
+async fn detached_requests_are_counted_while_they_last() {
     let gate = Gate::default();
     let behind = gate.clone();
     let webhook = FakeWebhook::start(move |_| Reply::text("").after(&behind)).await;

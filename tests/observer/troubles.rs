@@ -1,4 +1,4 @@
-//! What goes wrong beside the calls, as the metrics tell it; in a process of its own.
+//! Owner: metrics. The counts of faults outside of calls; in a process of its own.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -62,7 +62,7 @@ async fn hears(said: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String 
     .await
 }
 
-/// Asks until this counter is not at zero any more.
+/// Reads the metrics until this counter is above zero.
 async fn counts(observer: SocketAddr, counter: &str) {
     within_patience(counter, async {
         loop {
@@ -80,7 +80,7 @@ async fn counts(observer: SocketAddr, counter: &str) {
 #[tokio::test]
 async fn connections_that_cannot_be_accepted_are_counted() {
     let mut daemon = Troubled::serve(256).await;
-    // so few from now on that there is none for anybody
+    // from now on there is no descriptor for a connection
     daemon.limit_open_files_to(3).await;
     let _stranger = TcpStream::connect(daemon.asterisk).await.unwrap();
     hears(&mut daemon.said, "cannot accept a connection").await;
@@ -89,9 +89,9 @@ async fn connections_that_cannot_be_accepted_are_counted() {
 }
 
 #[tokio::test]
-async fn lines_of_the_log_that_nobody_takes_are_counted() {
+async fn lost_log_lines_are_counted() {
     let Troubled { asterisk, observer, said, process: _process } = Troubled::serve(256).await;
-    // from now on every write is refused
+    // from now on every write fails
     drop(said);
     assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
     counts(observer, "dialhook_log_lines_lost_total").await;

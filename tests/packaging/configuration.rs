@@ -1,4 +1,4 @@
-//! The packaging owns these rules: the configuration that the package installs, key by key.
+//! Owner: packaging. The configuration that the package installs, key by key.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ struct Commented {
     value: String,
 }
 
-/// The keys that have no effect without others, which are keys of the file or whole lines.
+/// Keys that need others: keys of the file, or further lines.
 const TOGETHER: [(&str, &[&str]); 5] = [
     ("certificate", &["key"]),
     ("key", &["certificate"]),
@@ -26,7 +26,7 @@ const TOGETHER: [(&str, &[&str]); 5] = [
 ];
 
 #[test]
-fn the_installed_configuration_changes_no_default() {
+fn the_installed_configuration_is_the_same_as_none() {
     let folder = with_files();
     assert_eq!(meaning(&shipped(), &folder).unwrap(), format!("{:?}", Config::default()));
 }
@@ -52,7 +52,7 @@ fn the_installed_configuration_has_every_key_and_no_other() {
 }
 
 #[test]
-fn each_key_of_the_installed_configuration_is_valid_and_shows_its_default() {
+fn each_commented_key_is_valid_and_shows_its_default() {
     let folder = with_files();
     let (text, defaults) = (shipped(), documented_defaults());
     let keys = commented(&text);
@@ -117,7 +117,8 @@ fn with(keys: &[Commented], key: &Commented, itself: bool) -> String {
     text
 }
 
-/// Returns the meaning of a text, without the name of the file and the fields that depend on the text alone.
+/// The configuration in the program's own words, without the name of the file and without the marks of
+/// defaults.
 fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     let mut config = Config::parse(text, &folder.path().join("dialhook.toml"))?;
     config.file = None;
@@ -127,8 +128,8 @@ fn meaning(text: &str, folder: &TempDir) -> Result<String, ConfigError> {
     Ok(format!("{config:?}"))
 }
 
-/// Returns the defaults in docs/configuration.md by table and key. A row with several keys has the default of
-/// the first.
+/// The defaults that docs/configuration.md shows as values, by table and key: of a row with several keys, the
+/// first's.
 fn documented_defaults() -> BTreeMap<(String, String), String> {
     let page = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let (outside, hooks) = page.split_once("\n## A hook\n").unwrap();

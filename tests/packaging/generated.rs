@@ -1,4 +1,5 @@
-//! The packaging owns this rule: the manual pages and completions in the repository are up to date.
+//! Owner: packaging. The manual pages and completions in the repository are those that the program would make
+//! now.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ fn the_generated_files_are_up_to_date() {
     assert!(stale.is_empty(), "in packaging/ these are not up to date: {}; {RENEW}", names.join(", "));
 }
 
-/// True if the file has this text. Writes the text first if the files are to be renewed.
+/// True if the file has this text. Writes the text first if `DIALHOOK_RENEW` is set.
 fn agrees(file: &Path, text: &str) -> bool {
     if std::env::var_os("DIALHOOK_RENEW").is_some() {
         fs::write(file, text).unwrap();
@@ -49,7 +50,7 @@ fn every_key_is_in_the_manual_page() {
 }
 
 #[test]
-fn every_word_of_the_command_line_is_in_the_manual_page() {
+fn every_option_and_command_is_in_the_manual_page() {
     let page = shown(&root().join("packaging/man/dialhook.1"));
     for command in dialhook::cli::description().get_subcommands() {
         assert!(page.contains(&format!("dialhook {}", command.get_name())), "{command}");
@@ -64,7 +65,7 @@ fn every_word_of_the_command_line_is_in_the_manual_page() {
     }
 }
 
-/// What a reader sees, on 100 columns; groff may have nothing to complain about.
+/// The page as groff shows it on 100 columns. Panics if groff complains.
 pub(super) fn shown(page: &Path) -> String {
     let mut command = Command::new("groff");
     command.args(["-k", "-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=100n"]).arg(page);
@@ -135,7 +136,7 @@ fn completion(shell: Shell) -> String {
 }
 
 #[test]
-fn the_shells_can_read_their_completions() {
+fn each_shell_can_read_its_completions() {
     let folder = root().join("packaging/completions");
     for (shell, file) in [("bash", "dialhook.bash"), ("zsh", "_dialhook"), ("fish", "dialhook.fish")] {
         reads(shell, &folder.join(file));

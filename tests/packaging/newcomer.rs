@@ -1,5 +1,4 @@
-//! Somebody has installed the package, and does what the README says next: the lines for `extensions.conf`, the small
-//! server of the examples, a call without a phone.
+//! Owner: packaging. The way of the README from the installed package to the first routed call.
 
 use std::env;
 use std::fs;
@@ -12,7 +11,7 @@ use crate::asterisk::instance::Asterisk;
 use crate::asterisk::program::{Program, Stream};
 use crate::asterisk::releases;
 use crate::manual::root;
-use crate::util::network_namespace::alone_with;
+use crate::util::network_namespace::isolated_with_environment;
 
 /// The dialplan of the README's section on Asterisk, without its margin.
 fn extensions() -> String {
@@ -22,7 +21,7 @@ fn extensions() -> String {
     lines.map(|line| format!("{}\n", &line[4..])).collect()
 }
 
-/// What the packaged unit starts.
+/// The command line that the packaged unit starts.
 fn exec_start(installed: &Path) -> Vec<String> {
     let unit = fs::read_to_string(installed.join("usr/lib/systemd/system/dialhook.service")).unwrap();
     let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("what to start");
@@ -30,11 +29,11 @@ fn exec_start(installed: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_the_readme_says_leads_from_the_package_to_a_routed_call() {
+async fn the_steps_of_the_readme_lead_from_the_package_to_a_routed_call() {
     // in a network of its own: the unit's daemon and the README's server have their well-known ports
-    let test = concat!(module_path!(), "::what_the_readme_says_leads_from_the_package_to_a_routed_call");
+    let test = concat!(module_path!(), "::the_steps_of_the_readme_lead_from_the_package_to_a_routed_call");
     // the package is made by one process: another one's would take its place while tests read it
-    if !alone_with(test, || vec![("DIALHOOK_DEB", package().to_owned())]) {
+    if !isolated_with_environment(test, || vec![("DIALHOOK_DEB", package().to_owned())]) {
         return;
     }
     let installed = unpacked();

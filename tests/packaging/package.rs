@@ -1,7 +1,8 @@
-//! The package, unpacked and installed into a folder. Nothing of it reaches the machine that tests it.
+//! Owner: packaging. The package, unpacked and installed into a folder. Nothing of it reaches the machine
+//! that tests it.
 //!
-//! It is made of the program that is tested. Where `DIALHOOK_DEB` names a package, that one is looked at: `.ci/run` does so
-//! with the release build.
+//! It is made of the program that is tested. If `DIALHOOK_DEB` names a package, the tests read that one:
+//! `.ci/run` does so with the release build.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +34,7 @@ pub(super) fn package() -> &'static Path {
     })
 }
 
-/// What a command says on standard output; that it fails, or complains, is a failure.
+/// The standard output of a command. Panics if it fails or writes to standard error.
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -48,7 +49,7 @@ pub(super) fn unpacked() -> TempDir {
     folder
 }
 
-/// Where the files of the repository are in the package.
+/// Each file of the repository, and its place in the package.
 const COPIES: [(&str, &str); 14] = [
     ("packaging/dialhook.toml", "etc/dialhook/dialhook.toml"),
     ("packaging/completions/dialhook.bash", "usr/share/bash-completion/completions/dialhook"),
@@ -78,7 +79,7 @@ fn every_file_is_in_its_place() {
 }
 
 #[test]
-fn nobody_but_root_can_change_what_it_installs() {
+fn only_root_can_change_the_installed_files() {
     let listing = said(Command::new("dpkg-deb").arg("-c").arg(package()));
     for line in listing.lines() {
         let mut words = line.split_whitespace();
@@ -86,14 +87,15 @@ fn nobody_but_root_can_change_what_it_installs() {
         let modes = ["drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"];
         assert!(modes.contains(&mode) && owner == "0/0", "{line}");
     }
-    // readable by everybody, for the service's user exists only while the service runs: packaging/dialhook.toml says so
+    // readable by everybody, for the service's user exists only while the service runs:
+    // packaging/dialhook.toml says so
     for place in ["./etc/dialhook/", "./etc/dialhook/dialhook.toml"] {
         assert!(listing.lines().any(|line| line.ends_with(place) && line.contains("r-")), "{listing}");
     }
 }
 
 #[test]
-fn the_program_in_it_runs_with_the_configuration_in_it() {
+fn the_packaged_program_runs_with_the_packaged_configuration() {
     let folder = unpacked();
     let program = || Command::new(folder.path().join("usr/bin/dialhook"));
     let version = said(program().arg("--version"));
@@ -112,13 +114,13 @@ fn the_program_in_it_runs_with_the_configuration_in_it() {
 }
 
 #[test]
-fn it_brings_the_authorities_that_https_needs() {
+fn the_package_recommends_the_authorities_that_https_needs() {
     let recommended = said(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
     assert_eq!(recommended.trim(), "ca-certificates");
 }
 
 #[test]
-fn its_manual_pages_can_be_read() {
+fn the_packaged_manual_pages_can_be_read() {
     let folder = unpacked();
     for (page, words) in [
         ("man1/dialhook.1", "dialhook - a webhook step"),
@@ -152,7 +154,7 @@ fn the_copyright_file_has_the_licences() {
     );
 }
 
-/// The package on a machine that is a folder, with tools that only take note of what they are told.
+/// The package on a fake machine: a folder, with tools that only record their command lines.
 struct Machine {
     folder: TempDir,
 }
@@ -160,7 +162,7 @@ struct Machine {
 const TOOLS: [&str; 3] = ["systemctl", "deb-systemd-helper", "deb-systemd-invoke"];
 
 impl Machine {
-    /// A machine on which what `fails` names (a pattern of sh) fails.
+    /// A machine on which the commands that match `fails` (a pattern of sh) fail.
     fn new(fails: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for place in ["tools", "root/var/lib/dpkg/info", "root/var/lib/dpkg/updates"] {
@@ -180,7 +182,7 @@ impl Machine {
         Self { folder }
     }
 
-    /// A command to which the tools of this machine are those that take note.
+    /// A command that finds the recording tools of this machine.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap();
@@ -189,7 +191,7 @@ impl Machine {
         command
     }
 
-    /// What the tools were told since the last time.
+    /// The command lines of the tools since the last time.
     fn told(&self) -> Vec<String> {
         let notes = self.folder.path().join("notes");
         let told = fs::read_to_string(&notes).unwrap_or_default();
@@ -197,7 +199,8 @@ impl Machine {
         told.lines().map(str::to_owned).collect()
     }
 
-    /// Runs a script of the package as dpkg would, where systemd runs: what the tools were told, and what the script says.
+    /// Runs a script of the package as dpkg would, where systemd runs: what the tools were told, and what the
+    /// script says.
     fn runs(&self, script: &str, arguments: &[&str]) -> (Vec<String>, String) {
         let unpacked = unpacked();
         let text = fs::read_to_string(unpacked.path().join("DEBIAN").join(script)).unwrap();
@@ -234,7 +237,7 @@ impl Machine {
 const NOTHING: &str = "nothing";
 
 #[test]
-fn at_first_both_units_are_enabled_and_started() {
+fn an_installation_enables_and_starts_both_units() {
     let (told, _) = Machine::new(NOTHING).runs("postinst", &["configure", ""]);
     for unit in ["dialhook.service", "dialhook.socket"] {
         assert!(told.contains(&format!("deb-systemd-helper enable {unit}")), "{told:#?}");
@@ -246,7 +249,7 @@ fn at_first_both_units_are_enabled_and_started() {
 }
 
 #[test]
-fn at_an_upgrade_the_socket_stays_and_the_service_alone_restarts() {
+fn an_upgrade_restarts_the_service_and_keeps_the_socket() {
     let machine = Machine::new(NOTHING);
     let (told, complaints) = machine.runs("prerm", &["upgrade", "9.9.9-1"]);
     assert!(told.is_empty(), "before the new program is there, calls are served by the old one: {told:#?}");
@@ -263,21 +266,21 @@ fn at_an_upgrade_the_socket_stays_and_the_service_alone_restarts() {
 }
 
 #[test]
-fn a_configuration_that_the_new_version_refuses_leaves_the_old_one_running() {
+fn an_upgrade_whose_configuration_is_refused_keeps_the_old_version_running() {
     let (told, complaints) = Machine::new("reload*").runs("postinst", &["configure", "0.0.1-1"]);
     assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
     assert!(complaints.contains("not restarted, the version before goes on"), "{complaints}");
 }
 
 #[test]
-fn a_service_that_does_not_run_is_started_by_an_upgrade_as_by_an_installation() {
+fn an_upgrade_starts_a_service_that_does_not_run() {
     let (told, _) = Machine::new("*is-active*").runs("postinst", &["configure", "0.0.1-1"]);
     assert!(told.contains(&"deb-systemd-invoke start dialhook.service".to_owned()), "{told:#?}");
     assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
 }
 
 #[test]
-fn when_it_is_removed_both_units_are_stopped_and_when_it_is_purged_nothing_stays_enabled() {
+fn a_removal_stops_both_units_and_a_purge_disables_them() {
     let machine = Machine::new(NOTHING);
     let (told, _) = machine.runs("prerm", &["remove"]);
     assert_eq!(told, ["deb-systemd-invoke stop dialhook.service dialhook.socket"]);
@@ -289,7 +292,7 @@ fn when_it_is_removed_both_units_are_stopped_and_when_it_is_purged_nothing_stays
 }
 
 #[test]
-fn a_configuration_survives_upgrade_and_removal_and_a_purge_removes_it() {
+fn the_configuration_survives_an_upgrade_and_a_removal_but_not_a_purge() {
     if said(Command::new("id").arg("-u")).trim() != "0" {
         return skipped("installation, upgrade and removal of the package, into a folder: only root can");
     }

@@ -1,11 +1,11 @@
-//! Markdown to roff, as far as our pages need it: headings, paragraphs, tables, lists, examples.
+//! Owner: the tests. Markdown to roff for our pages: headings, paragraphs, tables, lists and examples.
 //!
-//! What it does not know it refuses, so that nothing of a page is lost unseen.
+//! It panics on all other Markdown, so that no part of a page is lost unnoticed.
 
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// Where the package puts README.md and docs/.
+/// The folder of README.md and docs/ in the package.
 const DOCUMENTATION: &str = "/usr/share/doc/dialhook";
 
 /// A manual page that is being written.
@@ -44,7 +44,7 @@ impl Page {
         self.text(&format!("{}; the guides in {DOCUMENTATION}", pages.join(", ")));
     }
 
-    /// Adds roff as it is.
+    /// Adds raw roff.
     pub(super) fn add(&mut self, roff: &str) {
         self.0.push_str(roff);
     }
@@ -67,10 +67,10 @@ pub(super) fn from_markdown(text: &str) -> String {
 #[derive(Default)]
 struct Writer {
     roff: Roff,
-    /// What stands on the current line, cell or heading.
+    /// The text of the current line, cell or heading.
     line: Vec<Inline>,
     style: Style,
-    /// Where the link leads that is being read.
+    /// The target of the link that is being read.
     link: Option<String>,
     /// The headings of the current table, and the cells of its current row.
     head: Vec<String>,

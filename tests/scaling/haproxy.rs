@@ -1,4 +1,5 @@
-//! A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, all on free ports of this machine.
+//! Owner: the tests. A real HAProxy with `dialplan-examples/haproxy.cfg`, and two daemons behind it, on free
+//! ports.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -10,24 +11,24 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{FakeManager, FakeWebhook, Service, skipped, within_patience};
+use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_patience};
 
-/// Two daemons and what stands before them. Dropping it kills them.
-pub(super) struct Rig {
-    /// Where the switches connect to: Asterisk, and FreeSWITCH.
+/// Two daemons and the HAProxy before them. They are killed when it is dropped.
+pub(super) struct Deployment {
+    /// The addresses for the switches: Asterisk, FreeSWITCH.
     pub(super) switches: [SocketAddr; 2],
     pub(super) first: Service,
     pub(super) haproxy: HaProxy,
     _second: Service,
-    _managers: [FakeManager; 2],
+    _managers: [FakeServiceManager; 2],
 }
 
-/// Whether HAProxy asks for the daemons' health.
+/// The interval of HAProxy's health checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Checks {
     AsWritten,
     /// Once an hour.
-    Resting,
+    Hourly,
 }
 
 /// HAProxy in the foreground.
@@ -38,9 +39,9 @@ pub(super) struct HaProxy {
     _folder: TempDir,
 }
 
-impl Rig {
-    /// Starts them; nothing where there is no HAProxy. The first daemon asks `/first` of the webhook, the other one
-    /// `/second`.
+impl Deployment {
+    /// Starts them; nothing where there is no HAProxy. The first daemon asks `/first` of the webhook, the
+    /// other one `/second`.
     pub(super) async fn start(webhook: &FakeWebhook, checks: Checks) -> Option<Self> {
         if !is_there().await {
             return None;
@@ -52,7 +53,7 @@ impl Rig {
     }
 }
 
-/// Whether there is an HAProxy to test with.
+/// True if HAProxy is installed. Otherwise says that its tests are skipped.
 pub(super) async fn is_there() -> bool {
     let version = Command::new("haproxy").arg("-v").output().await;
     let Err(error) = version.and_then(|output| match output.status.success() {
@@ -71,13 +72,13 @@ pub(super) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan-examples/haproxy.cfg")
 }
 
-/// A daemon, and where it listens: for Asterisk, for FreeSWITCH, and its observer.
-async fn daemon(webhook: &FakeWebhook, path: &str) -> (FakeManager, Service, [SocketAddr; 3]) {
-    let manager = FakeManager::new();
+/// A daemon, and its addresses for Asterisk, for FreeSWITCH and of its observer.
+async fn daemon(webhook: &FakeWebhook, path: &str) -> (FakeServiceManager, Service, [SocketAddr; 3]) {
+    let manager = FakeServiceManager::new();
     manager.configure(&format!(
         "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n\
          [limits]\ndrain_notice = \"3s\"\n{}",
-        super::hook(webhook, path)
+        crm_hook(webhook, path, "CRM")
     ));
     let mut daemon = manager.start();
     let line = daemon.logs(" listening").await;
@@ -104,14 +105,15 @@ fn configuration([first, second]: [[SocketAddr; 3]; 2], checks: Checks) -> Strin
         }
     }
     put("check port 9573", "check".to_owned());
-    if checks == Checks::Resting {
+    if checks == Checks::Hourly {
         put("inter 1s fastinter 500ms", "inter 1h fastinter 1h".to_owned());
     }
     text
 }
 
 impl HaProxy {
-    /// Starts it with two listeners of ours, for Asterisk and for FreeSWITCH: who connects before it runs waits.
+    /// Starts it with two listeners of ours, for Asterisk and for FreeSWITCH: who connects before it runs
+    /// waits.
     fn start(configuration: &str) -> (Self, [SocketAddr; 2]) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");

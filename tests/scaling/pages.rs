@@ -1,4 +1,4 @@
-//! The pages with pieces of dialplan: each piece passes `dialhook check`.
+//! Owner: docs. The dialplans and configurations in docs/ pass `dialhook check`.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_piece_of_dialplan_passes_the_check() {
+async fn every_dialplan_in_the_pages_passes_check() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = folder.path().join("dialhook.toml");
     let mut seen = Vec::new();
@@ -62,7 +62,7 @@ async fn every_piece_of_dialplan_passes_the_check() {
 }
 
 #[test]
-fn the_pages_are_found_and_name_what_there_is() {
+fn the_pages_name_only_existing_files() {
     let readme = text("README.md");
     for page in PAGES {
         assert!(readme.contains(&format!("]({page})")), "{page} is not in README.md");
@@ -76,7 +76,7 @@ fn the_pages_are_found_and_name_what_there_is() {
 }
 
 #[test]
-fn the_configuration_that_the_example_for_haproxy_proposes_is_right() {
+fn the_configuration_in_the_haproxy_example_is_valid() {
     let example = fs::read_to_string(haproxy::example()).unwrap();
     let proposed = example.lines().filter_map(|line| line.strip_prefix("#     "));
     let proposed = proposed.map(|line| line.to_owned() + "\n").collect::<String>();

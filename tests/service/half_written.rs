@@ -1,14 +1,13 @@
-//! A configuration that is read while somebody writes it: a reload refuses what shows it, and says why.
+//! Owner: server. A configuration file that is only half written: a reload refuses it and says why.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use dialhook::config::{Config, ConfigError};
 
 use crate::manual::root;
-use crate::util::{Daemon, Ended, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, configured, run};
+use crate::util::{Daemon, FakeServiceManager, FakeWebhook, Reply, call_crm, configured, run};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
@@ -19,17 +18,13 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
 }
 
-async fn called(address: SocketAddr) -> Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
-}
-
-/// Why a reload with this text is refused.
+/// The fault for which a reload of this text is refused.
 fn refused(daemon: &Daemon, text: &str) -> String {
     daemon.server().reload(parse(text)).unwrap_err().to_string()
 }
 
 #[tokio::test]
-async fn each_sign_of_it_is_refused_with_what_would_be_right() {
+async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
     let daemon = Daemon::start(HOOK).await;
     let before = daemon.address();
     for empty in ["", "\n", " \r\n\t\n"] {
@@ -46,12 +41,12 @@ async fn each_sign_of_it_is_refused_with_what_would_be_right() {
         let told = refused(&daemon, lost);
         assert!(told.starts_with("dialhook.toml has no hook, and there were 1; put one back"), "{told}");
     }
-    assert_eq!(called(before).await.status(), "UNREACHABLE", "the old configuration holds");
+    assert_eq!(call_crm(before).await.status(), "UNREACHABLE", "the old configuration holds");
     daemon.server().reload(parse(&format!("{LISTEN}{HOOK}"))).unwrap();
 }
 
 #[tokio::test]
-async fn a_daemon_without_hooks_goes_on_without_them() {
+async fn a_daemon_without_hooks_accepts_a_reload_without_hooks() {
     let daemon = Daemon::start("").await;
     daemon.server().reload(parse(LISTEN)).unwrap();
     let told = refused(&daemon, "");
@@ -59,7 +54,7 @@ async fn a_daemon_without_hooks_goes_on_without_them() {
 }
 
 #[tokio::test]
-async fn a_start_takes_it() {
+async fn a_start_accepts_an_empty_configuration() {
     for text in ["", "[listen]\nasterisk = \"127.0.0.1:0\""] {
         assert!(parse(text).is_ok(), "{text:?}");
     }
@@ -67,7 +62,7 @@ async fn a_start_takes_it() {
 }
 
 #[tokio::test]
-async fn of_the_beginnings_of_a_file_only_whole_lines_with_a_hook_are_taken() {
+async fn a_beginning_of_a_file_is_accepted_only_after_a_whole_line_with_a_hook() {
     let text = fs::read_to_string(root().join("dialplan-examples/dialhook.toml")).unwrap();
     let text = text.replacen("[listen]\n", LISTEN, 1);
     let daemon = Daemon::start(HOOK).await;
@@ -85,9 +80,9 @@ async fn of_the_beginnings_of_a_file_only_whole_lines_with_a_hook_are_taken() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_says_why() {
+async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     let right = format!("{LISTEN}[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
     manager.configure(&right);
     let mut daemon = manager.start();
@@ -101,7 +96,7 @@ async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_say
         daemon.signal("HUP").await;
         let line = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(line.contains(why), "{line}");
-        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
     }
     manager.configure(&format!("{LISTEN}{HOOK}").replace("crm", "other"));
     daemon.signal("HUP").await;
@@ -110,7 +105,7 @@ async fn a_file_that_is_truncated_under_a_daemon_changes_nothing_and_the_log_say
 }
 
 #[tokio::test]
-async fn check_says_beforehand_what_a_reload_would_refuse() {
+async fn check_reports_a_file_that_a_reload_would_refuse() {
     for (text, noted) in [(HOOK, false), (HOOK.trim_end(), true)] {
         let (_folder, file) = configured(text);
         let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;

@@ -1,19 +1,19 @@
-//! Listeners that the service manager keeps: who waits there is served by whichever daemon comes.
+//! Owner: server. Listeners that the service manager keeps: the next daemon serves the connections that wait
+//! there.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::net::TcpSocket;
 
-use super::gated;
 use crate::util::{
-    CallState, ChannelData, Environment, FakeFreeSwitch, FakeManager, FakeSwitch, FakeWebhook, Program,
-    Reply, SocketMode,
+    CallState, ChannelData, Environment, FakeFreeSwitch, FakeServiceManager, FakeSwitch, Program, SocketMode,
+    crm_hook, gated_webhook, good_webhook,
 };
 
-/// A manager that listens for both switches, and a configuration that wants just that.
-fn manager_with(names: [&'static str; 2], more: &str) -> (FakeManager, [SocketAddr; 2]) {
-    let mut manager = FakeManager::new();
+/// A service manager with listeners for both switches, and a configuration that uses them.
+fn manager_with(names: [&'static str; 2], more: &str) -> (FakeServiceManager, [SocketAddr; 2]) {
+    let mut manager = FakeServiceManager::new();
     let addresses = names.map(|name| manager.listen(name));
     manager.configure(&wants(addresses, more));
     (manager, addresses)
@@ -23,20 +23,12 @@ fn wants([asterisk, freeswitch]: [SocketAddr; 2], more: &str) -> String {
     format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"{freeswitch}\"\n{more}")
 }
 
-fn hook(webhook: &FakeWebhook) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10\n", webhook.url("/"))
-}
-
-async fn webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
 #[tokio::test]
-async fn those_who_came_before_the_daemon_are_served_by_it() {
-    let webhook = webhook().await;
+async fn connections_from_before_the_start_are_served() {
+    let webhook = good_webhook().await;
     // one unit of systemd has one name for both
     let (manager, [asterisk, freeswitch]) =
-        manager_with(["dialhook.socket", "dialhook.socket"], &hook(&webhook));
+        manager_with(["dialhook.socket", "dialhook.socket"], &crm_hook(&webhook, "/", "CRM"));
     let mut waiting = FakeSwitch::connect(asterisk).await;
     waiting.say(&Environment::new("crm").bytes()).await;
     let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
@@ -53,9 +45,9 @@ async fn those_who_came_before_the_daemon_are_served_by_it() {
 }
 
 #[tokio::test]
-async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
-    let (gate, webhook) = gated().await;
-    let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
+    let (gate, webhook) = gated_webhook().await;
+    let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
     let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
     webhook.requested().await;
@@ -71,10 +63,10 @@ async fn those_who_come_while_it_stops_are_left_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
+async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
     const MORE_THAN_ARE_LET_IN: usize = 110;
-    let webhook = webhook().await;
-    let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", hook(&webhook));
+    let webhook = good_webhook().await;
+    let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", crm_hook(&webhook, "/", "CRM"));
     let (manager, addresses) = manager_with(["asterisk", "freeswitch"], &more);
     let mut daemon = manager.start();
     let mut strangers = Vec::new();
@@ -94,7 +86,7 @@ async fn those_who_wait_for_room_when_it_is_stopped_are_left_to_the_next_one() {
 }
 
 #[tokio::test]
-async fn one_that_the_configuration_does_not_want_stops_the_start() {
+async fn a_passed_listener_that_the_configuration_does_not_use_stops_the_start() {
     let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], "");
     manager
         .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
@@ -106,7 +98,7 @@ async fn one_that_the_configuration_does_not_want_stops_the_start() {
 }
 
 #[tokio::test]
-async fn one_with_the_name_of_the_other_switch_stops_the_start() {
+async fn a_passed_listener_with_the_name_of_the_other_switch_stops_the_start() {
     let (manager, _) = manager_with(["freeswitch", "asterisk"], "");
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "only a person can help");
@@ -114,7 +106,7 @@ async fn one_with_the_name_of_the_other_switch_stops_the_start() {
 }
 
 #[tokio::test]
-async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
+async fn a_passed_descriptor_that_does_not_listen_stops_the_start_with_a_remedy() {
     let bound = TcpSocket::new_v4().unwrap();
     bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, bound) = (bound.local_addr().unwrap(), bound.as_fd().try_clone_to_owned().unwrap());
@@ -126,7 +118,7 @@ async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
         (OwnedFd::from(connection), "write Accept=no"),
         (OwnedFd::from(file), "write ListenStream="),
     ] {
-        let mut manager = FakeManager::new();
+        let mut manager = FakeServiceManager::new();
         manager.pass("dialhook.socket", what);
         manager.configure(&format!(
             "[listen]\nobserver = false\nasterisk = \"{address}\"\nfreeswitch = false\n"
@@ -139,7 +131,7 @@ async fn what_does_not_listen_stops_the_start_and_is_told_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn what_is_passed_on_to_nobody_in_particular_is_nobodys() {
+async fn a_listener_for_another_process_is_not_used() {
     // a shell that a service has started has LISTEN_FDS too; nothing is at descriptor 3
     for process in [&[][..], &[("LISTEN_PID", "")], &[("LISTEN_PID", "1")]] {
         let program = Program::serve("", &[&[("LISTEN_FDS", "1")], process].concat()).await;
@@ -151,14 +143,15 @@ async fn what_is_passed_on_to_nobody_in_particular_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_reload_that_would_strand_one_changes_nothing() {
-    let webhook = webhook().await;
-    let (manager, [asterisk, freeswitch]) = manager_with(["asterisk", "freeswitch"], &hook(&webhook));
+async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
+    let webhook = good_webhook().await;
+    let (manager, [asterisk, freeswitch]) =
+        manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
     manager.hears("READY=1").await;
     manager.configure(&format!(
         "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n{}",
-        hook(&webhook)
+        crm_hook(&webhook, "/", "CRM")
     ));
     daemon.signal("HUP").await;
     let line = daemon.logs("reload refused").await;
@@ -168,13 +161,13 @@ async fn a_reload_that_would_strand_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_passed_on_is_opened() {
-    let webhook = webhook().await;
-    let mut manager = FakeManager::new();
+async fn a_listener_that_is_not_passed_is_opened() {
+    let webhook = good_webhook().await;
+    let mut manager = FakeServiceManager::new();
     let asterisk = manager.listen("asterisk");
     let text = format!(
         "[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = \"127.0.0.1:0\"\n{}",
-        hook(&webhook)
+        crm_hook(&webhook, "/", "CRM")
     );
     manager.configure(&text);
     let _daemon = manager.start();

@@ -1,14 +1,13 @@
-//! What the service manager is told.
+//! Owner: notify. The notices to the service manager.
 
 use tokio::net::TcpStream;
 
-use super::gated;
-use crate::util::{Environment, FakeManager, FakeSwitch, listening};
+use crate::util::{Environment, FakeServiceManager, FakeSwitch, gated_webhook, listening};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
-/// Where the daemon listens for Asterisk and for FreeSWITCH, as its status says.
+/// The listeners for Asterisk and FreeSWITCH in the status of a notice.
 pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
     let status = notice.lines().find_map(|line| line.strip_prefix("STATUS=Asterisk at ")).expect("a status");
     let (asterisk, rest) = status.split_once(", FreeSWITCH at ").expect("two addresses");
@@ -17,8 +16,8 @@ pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
 }
 
 #[tokio::test]
-async fn ready_is_said_when_it_listens() {
-    let manager = FakeManager::new();
+async fn ready_is_sent_when_the_daemon_listens() {
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let _daemon = manager.start();
     let notice = manager.heard().await;
@@ -29,9 +28,9 @@ async fn ready_is_said_when_it_listens() {
 }
 
 #[tokio::test]
-async fn ready_is_not_said_when_it_cannot_listen() {
+async fn ready_is_not_sent_if_the_daemon_cannot_listen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let manager = FakeManager::new();
+    let manager = FakeServiceManager::new();
     manager.configure(&format!(
         "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{}\"\n",
         taken.local_addr().unwrap()
@@ -42,9 +41,9 @@ async fn ready_is_not_said_when_it_cannot_listen() {
 }
 
 #[tokio::test]
-async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good() {
-    let (gate, webhook) = gated().await;
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "200000");
+async fn stopping_is_sent_before_the_last_call_is_finished() {
+    let (gate, webhook) = gated_webhook().await;
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "200000");
     manager.configure(&format!("{LISTEN}[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/")));
     let daemon = manager.start();
     let [asterisk, _] = addresses(&manager.hears("READY=1").await);
@@ -53,7 +52,7 @@ async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good()
     daemon.signal("TERM").await;
     let notice = manager.hears("STOPPING=1").await;
     assert!(notice.contains("STATUS=finishing the calls in flight\n"), "{notice}");
-    // a daemon that finishes its calls is no stuck one
+    // a daemon that finishes its calls is not stuck
     manager.hears("WATCHDOG=1").await;
     gate.open();
     assert_eq!(call.await.unwrap().status(), "OK");
@@ -62,8 +61,8 @@ async fn stopping_is_said_before_the_last_call_is_finished_and_the_end_is_good()
 }
 
 #[tokio::test]
-async fn the_watchdog_hears_of_a_daemon_that_is_alive() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "100000");
+async fn a_living_daemon_notifies_the_watchdog() {
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "100000");
     manager.configure(LISTEN);
     let _daemon = manager.start();
     for _ in 0..5 {
@@ -72,8 +71,9 @@ async fn the_watchdog_hears_of_a_daemon_that_is_alive() {
 }
 
 #[tokio::test]
-async fn a_watchdog_for_another_process_hears_nothing() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
+async fn a_watchdog_for_another_process_gets_no_notice() {
+    let manager =
+        FakeServiceManager::new().environment("WATCHDOG_USEC", "1000").environment("WATCHDOG_PID", "1");
     manager.configure(LISTEN);
     let daemon = manager.start();
     manager.hears("READY=1").await;
@@ -82,8 +82,8 @@ async fn a_watchdog_for_another_process_hears_nothing() {
 }
 
 #[tokio::test]
-async fn a_reload_begins_and_ends_and_says_when_it_began() {
-    let manager = FakeManager::new();
+async fn a_reload_sends_its_begin_with_the_time_and_its_end() {
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let daemon = manager.start();
     manager.hears("READY=1").await;
@@ -98,8 +98,8 @@ async fn a_reload_begins_and_ends_and_says_when_it_began() {
 }
 
 #[tokio::test]
-async fn a_manager_that_does_not_listen_holds_up_no_call_and_hears_everything_when_it_does() {
-    let manager = FakeManager::new().environment("WATCHDOG_USEC", "20000");
+async fn a_service_manager_that_does_not_read_delays_no_call_and_gets_every_notice_later() {
+    let manager = FakeServiceManager::new().environment("WATCHDOG_USEC", "20000");
     manager.configure(LISTEN);
     manager.turn_away();
     let mut daemon = manager.start();

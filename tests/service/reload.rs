@@ -1,4 +1,4 @@
-//! Another configuration for a daemon that serves: all of it for new calls, or nothing.
+//! Owner: server. A reload: the whole of the new configuration for new calls, or nothing of it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,34 +7,25 @@ use dialhook::call::SwitchKind;
 use dialhook::config::{Config, ConfigError};
 use dialhook::server::ReloadError;
 
-use super::{SilentFile, gated};
-use crate::util::{Asked, Daemon, Environment, FakeManager, FakeSwitch, FakeWebhook, Reply, nobody_listens};
+use super::SilentFile;
+use crate::util::{
+    Asked, Daemon, Environment, FakeServiceManager, FakeSwitch, call_crm, crm_hook, gated_webhook,
+    good_webhook, nobody_listens,
+};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("dialhook.toml"))
 }
 
-fn hook(webhook: &FakeWebhook, variable: &str) -> String {
-    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"{variable}\"\ntimeout = 10\n", webhook.url("/"))
-}
-
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\n";
 
-/// As [`Daemon`]s are configured, with these tables.
+/// The configuration of a [`Daemon`] with these tables.
 fn configuration(tables: &str) -> Result<Config, ConfigError> {
     parse(&format!("{LISTEN}{tables}"))
 }
 
-async fn webhook() -> FakeWebhook {
-    FakeWebhook::start(|_| Reply::text("sales")).await
-}
-
-async fn called(address: SocketAddr) -> crate::util::Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
-}
-
-/// Connections that have told of their calls, and keep their places by not answering.
+/// Connections that have sent an environment and do not answer the challenge.
 async fn told_of_calls(daemon: &Daemon, count: usize) -> Vec<FakeSwitch> {
     let mut switches = Vec::new();
     for _ in 0..count {
@@ -54,15 +45,15 @@ mod by_a_signal {
     use super::*;
 
     #[tokio::test]
-    async fn new_calls_have_the_new_configuration_and_one_in_flight_keeps_the_old() {
-        let (gate, webhook) = gated().await;
-        let manager = FakeManager::new();
-        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "OLD")));
+    async fn new_calls_have_the_new_configuration_and_a_call_in_flight_keeps_the_old() {
+        let (gate, webhook) = gated_webhook().await;
+        let manager = FakeServiceManager::new();
+        manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "OLD")));
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
         let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
         webhook.requested().await;
-        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "NEW")));
+        manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "NEW")));
         daemon.signal("HUP").await;
         daemon.logs("reloaded").await;
         let new = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
@@ -75,9 +66,9 @@ mod by_a_signal {
 
     #[tokio::test]
     async fn a_faulty_file_changes_nothing_and_every_fault_is_logged_with_line_and_remedy() {
-        let webhook = webhook().await;
-        let manager = FakeManager::new();
-        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
+        let webhook = good_webhook().await;
+        let manager = FakeServiceManager::new();
+        let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
@@ -93,42 +84,42 @@ mod by_a_signal {
         assert!(second.contains(&format!("{file}:11: limits.calls: found 0; write a number")), "{second}");
         let notice = manager.hears("READY=1").await;
         assert!(notice.contains(&format!("STATUS=reload refused: {file}:9: hook.crm.timout")), "{notice}");
-        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
     }
 
     #[tokio::test]
-    async fn a_file_that_is_gone_changes_nothing() {
-        let webhook = webhook().await;
-        let manager = FakeManager::new();
-        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
+    async fn a_reload_of_a_missing_file_changes_nothing() {
+        let webhook = good_webhook().await;
+        let manager = FakeServiceManager::new();
+        manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
         std::fs::remove_file(manager.file()).unwrap();
         daemon.signal("HUP").await;
         daemon.logs("reload refused").await;
-        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
     }
 
     #[tokio::test]
-    async fn one_whose_files_do_not_answer_holds_up_neither_calls_nor_the_end() {
-        let webhook = webhook().await;
-        let manager = FakeManager::new();
-        manager.configure(&format!("{LISTEN}{}", hook(&webhook, "CRM")));
+    async fn a_reload_that_waits_for_a_file_delays_neither_calls_nor_the_shutdown() {
+        let webhook = good_webhook().await;
+        let manager = FakeServiceManager::new();
+        manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
         let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
         daemon.signal("HUP").await;
         silent.asked().await;
-        assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
         daemon.signal("TERM").await;
         assert!(daemon.end().await.0.success());
     }
 
     #[tokio::test]
-    async fn what_is_no_file_of_text_is_refused_at_once_and_the_next_one_counts() {
-        let webhook = webhook().await;
-        let manager = FakeManager::new();
-        let right = format!("{LISTEN}{}", hook(&webhook, "CRM"));
+    async fn a_file_that_is_no_text_is_refused_at_once_and_the_next_reload_counts() {
+        let webhook = good_webhook().await;
+        let manager = FakeServiceManager::new();
+        let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();
         let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
@@ -144,7 +135,7 @@ mod by_a_signal {
             daemon.signal("HUP").await;
             let line = daemon.logs("reload refused").await;
             assert!(line.contains(remedy), "{line}");
-            assert_eq!(called(asterisk).await.get("CRM"), Some("sales"));
+            assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
             let cleared = std::process::Command::new("rm").arg("-rf").arg(manager.file()).status();
             assert!(cleared.unwrap().success());
             manager.configure(&right);
@@ -158,34 +149,34 @@ mod of_listeners {
     use super::*;
 
     #[tokio::test]
-    async fn one_that_changed_moves_and_one_that_did_not_stays() {
-        let webhook = webhook().await;
-        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+    async fn a_changed_listener_moves_and_an_unchanged_one_stays() {
+        let webhook = good_webhook().await;
+        let daemon = Daemon::start(&crm_hook(&webhook, "/", "CRM")).await;
         let [before, freeswitch] = both(&daemon);
         let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
-        daemon.server().reload(parse(&format!("{moved}{}", hook(&webhook, "CRM")))).unwrap();
+        daemon.server().reload(parse(&format!("{moved}{}", crm_hook(&webhook, "/", "CRM")))).unwrap();
         let [after, freeswitch_after] = both(&daemon);
         assert_eq!(freeswitch, freeswitch_after);
         assert!(after.unwrap().ip().to_string() == "127.0.0.2", "{after:?}");
-        assert_eq!(called(after.unwrap()).await.get("CRM"), Some("sales"));
+        assert_eq!(call_crm(after.unwrap()).await.get("CRM"), Some("sales"));
         nobody_listens(before.unwrap()).await;
     }
 
     #[tokio::test]
-    async fn who_waits_at_one_that_closes_is_served() {
-        let webhook = webhook().await;
-        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+    async fn a_connection_that_waits_at_a_closing_listener_is_served() {
+        let webhook = good_webhook().await;
+        let daemon = Daemon::start(&crm_hook(&webhook, "/", "CRM")).await;
         let moved = LISTEN.replacen("127.0.0.1", "127.0.0.2", 1);
         // nothing is awaited between the two, so that the connection is not accepted yet
         let late = std::net::TcpStream::connect(daemon.address()).unwrap();
-        daemon.server().reload(parse(&format!("{moved}{}", hook(&webhook, "NEW")))).unwrap();
+        daemon.server().reload(parse(&format!("{moved}{}", crm_hook(&webhook, "/", "NEW")))).unwrap();
         late.set_nonblocking(true).unwrap();
         let late = FakeSwitch::over(tokio::net::TcpStream::from_std(late).unwrap());
         assert_eq!(late.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
     }
 
     #[tokio::test]
-    async fn one_that_is_switched_off_closes_and_can_come_back() {
+    async fn a_listener_can_be_switched_off_and_on_again() {
         let daemon = Daemon::start("").await;
         let before = both(&daemon)[1].unwrap();
         let off = LISTEN.replace("freeswitch = \"127.0.0.1:0\"", "freeswitch = false");
@@ -197,15 +188,15 @@ mod of_listeners {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_had_changes_nothing_at_all() {
-        let webhook = webhook().await;
-        let daemon = Daemon::start(&hook(&webhook, "OLD")).await;
+    async fn a_listener_that_cannot_be_opened_leaves_everything_unchanged() {
+        let webhook = good_webhook().await;
+        let daemon = Daemon::start(&crm_hook(&webhook, "/", "OLD")).await;
         let before = both(&daemon);
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let taken_address = taken.local_addr().unwrap();
         let text = format!(
             "[listen]\nobserver = false\nasterisk = \"127.0.0.2:0\"\nfreeswitch = \"{taken_address}\"\n{}",
-            hook(&webhook, "NEW")
+            crm_hook(&webhook, "/", "NEW")
         );
         let refused = daemon.server().reload(parse(&text)).unwrap_err();
         assert!(matches!(refused, ReloadError::Listener(_)), "{refused:?}");
@@ -216,20 +207,20 @@ mod of_listeners {
         );
         assert!(told.ends_with("where dialhook itself listens there, restart it instead"), "{told}");
         assert_eq!(both(&daemon), before);
-        let ended = called(daemon.address()).await;
+        let ended = call_crm(daemon.address()).await;
         assert_eq!((ended.get("OLD"), ended.get("NEW")), (Some("sales"), None));
     }
 
     #[tokio::test]
-    async fn who_waits_at_one_that_did_not_change_stays_there() {
+    async fn a_connection_that_waits_at_an_unchanged_listener_stays() {
         // 102, but for the one that the other listener keeps ready
         const AS_MANY_AS_ARE_LET_IN: usize = 101;
         const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
-        let webhook = webhook().await;
-        let daemon = Daemon::start(&format!("{}{FEW}", hook(&webhook, "OLD"))).await;
+        let webhook = good_webhook().await;
+        let daemon = Daemon::start(&format!("{}{FEW}", crm_hook(&webhook, "/", "OLD"))).await;
         let strangers = told_of_calls(&daemon, AS_MANY_AS_ARE_LET_IN).await;
         let waiting = FakeSwitch::connect(daemon.address()).await;
-        daemon.server().reload(configuration(&format!("{}{FEW}", hook(&webhook, "NEW")))).unwrap();
+        daemon.server().reload(configuration(&format!("{}{FEW}", crm_hook(&webhook, "/", "NEW")))).unwrap();
         assert_eq!(both(&daemon)[0], Some(daemon.address()));
         drop(strangers);
         assert_eq!(waiting.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
@@ -240,33 +231,33 @@ mod of_limits {
     use super::*;
 
     #[tokio::test]
-    async fn calls_in_flight_count_under_the_new_ones() {
-        let (gate, webhook) = gated().await;
-        let daemon = Daemon::start(&hook(&webhook, "CRM")).await;
+    async fn calls_in_flight_count_under_the_new_limits() {
+        let (gate, webhook) = gated_webhook().await;
+        let daemon = Daemon::start(&crm_hook(&webhook, "/", "CRM")).await;
         let in_flight = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
         webhook.requested().await;
-        let one = format!("{}[limits]\ncalls = 1\n", hook(&webhook, "CRM"));
+        let one = format!("{}[limits]\ncalls = 1\n", crm_hook(&webhook, "/", "CRM"));
         daemon.server().reload(configuration(&one)).unwrap();
-        let ended = called(daemon.address()).await;
+        let ended = call_crm(daemon.address()).await;
         assert_eq!(
             (ended.status(), ended.reason()),
             ("OVERLOADED", "more calls at once than the limit of 1")
         );
         gate.open();
         assert_eq!(in_flight.await.unwrap().status(), "OK");
-        assert_eq!(called(daemon.address()).await.status(), "OK");
+        assert_eq!(call_crm(daemon.address()).await.status(), "OK");
     }
 
     #[tokio::test]
-    async fn requests_that_no_call_waits_for_count_on_and_are_finished() {
-        let (gate, webhook) = gated().await;
+    async fn detached_requests_still_count_after_a_reload_and_are_finished() {
+        let (gate, webhook) = gated_webhook().await;
         let tables =
             format!("[hook.crm]\nurl = \"{}\"\ndetach = true\n[limits]\ndetached = 1\n", webhook.url("/"));
         let daemon = Daemon::start(&tables).await;
-        assert_eq!(called(daemon.address()).await.status(), "OK");
+        assert_eq!(call_crm(daemon.address()).await.status(), "OK");
         webhook.requested().await;
         daemon.server().reload(configuration(&tables)).unwrap();
-        let ended = called(daemon.address()).await;
+        let ended = call_crm(daemon.address()).await;
         assert_eq!(ended.reason(), "more detached requests at once than the limit of 1");
         let stopped = tokio::spawn(daemon.stop());
         tokio::task::yield_now().await;
@@ -276,25 +267,27 @@ mod of_limits {
     }
 
     #[tokio::test]
-    async fn more_room_lets_those_in_who_waited_for_it() {
-        let webhook = webhook().await;
-        let of =
-            |calls: usize| format!("{}[limits]\ncalls = {calls}\npatience = 30\n", hook(&webhook, "CRM"));
+    async fn a_higher_limit_serves_connections_that_waited() {
+        let webhook = good_webhook().await;
+        let of = |calls: usize| {
+            format!("{}[limits]\ncalls = {calls}\npatience = 30\n", crm_hook(&webhook, "/", "CRM"))
+        };
         let daemon = Daemon::start(&of(1)).await;
         let _strangers = told_of_calls(&daemon, 101).await;
         let waiting = FakeSwitch::connect(daemon.address()).await;
         daemon.server().reload(configuration(&of(2))).unwrap();
         assert_eq!(waiting.converse(&Environment::new("crm")).await.status(), "OK");
-        // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found again
+        // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found
+        // again
         for calls in [1, 2, 1, 9] {
             daemon.server().reload(configuration(&of(calls))).unwrap();
         }
-        assert_eq!(called(daemon.address()).await.status(), "OK");
+        assert_eq!(call_crm(daemon.address()).await.status(), "OK");
     }
 }
 
 #[tokio::test]
-async fn the_last_one_shows_in_the_metrics() {
+async fn the_last_reload_is_in_the_metrics() {
     let daemon = Daemon::start("").await;
     let successful = async || {
         let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
@@ -308,7 +301,7 @@ async fn the_last_one_shows_in_the_metrics() {
 }
 
 #[tokio::test]
-async fn the_observer_moves_where_the_configuration_says_and_stays_otherwise() {
+async fn the_observer_moves_only_if_its_address_changes() {
     let daemon = Daemon::start("").await;
     let before = daemon.observer();
     daemon.server().reload(configuration("")).unwrap();
@@ -328,7 +321,7 @@ async fn the_observer_moves_where_the_configuration_says_and_stays_otherwise() {
 }
 
 #[tokio::test]
-async fn one_without_a_file_does_not_take_the_hooks_away() {
+async fn a_reload_without_a_file_keeps_the_hooks() {
     let daemon = Daemon::start("").await;
     let refused = daemon.server().reload(Ok(Config::default())).unwrap_err().to_string();
     assert!(refused.starts_with("dialhook.toml is gone; put it back, or restart dialhook"), "{refused}");

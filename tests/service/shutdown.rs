@@ -1,19 +1,18 @@
-//! The end, and who cannot wait for it. What a good end is, is in `notices` and `inherited`.
+//! Owner: server. The second signal, and a reload during the shutdown.
 
-use super::gated;
-use crate::util::{Environment, FakeManager, FakeSwitch, FakeWebhook, Service};
+use crate::util::{Environment, FakeServiceManager, FakeSwitch, FakeWebhook, Service, gated_webhook};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\ndrain_notice = ";
 
-fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeManager {
-    let manager = FakeManager::new();
+fn manager(drain_notice: u8, webhook: &FakeWebhook) -> FakeServiceManager {
+    let manager = FakeServiceManager::new();
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\n", webhook.url("/"));
     manager.configure(&format!("{LISTEN}{drain_notice}\n{hook}"));
     manager
 }
 
-/// A daemon that ends at once, and says so.
+/// Waits until the daemon has ended at once, and checks its log.
 async fn ends_at_once(daemon: Service) {
     let (status, log) = daemon.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
@@ -22,9 +21,9 @@ async fn ends_at_once(daemon: Service) {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_while_it_finishes_its_calls() {
+async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
     for [first, second] in [["TERM", "TERM"], ["INT", "INT"], ["TERM", "INT"]] {
-        let (_shut, webhook) = gated().await;
+        let (_shut, webhook) = gated_webhook().await;
         let manager = manager(0, &webhook);
         let mut daemon = manager.start();
         let asterisk = crate::util::listening(&daemon.logs("listening").await).unwrap();
@@ -40,9 +39,9 @@ async fn a_second_signal_ends_it_while_it_finishes_its_calls() {
     }
 }
 
-/// A daemon that was told to stop, and gives notice for longer than any test has patience.
+/// A daemon in its drain notice, which is longer than any test waits.
 async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
-    let (_shut, webhook) = gated().await;
+    let (_shut, webhook) = gated_webhook().await;
     let manager = manager(30, &webhook);
     let mut daemon = manager.start();
     daemon.logs("listening").await;
@@ -53,12 +52,12 @@ async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_while_it_gives_notice() {
+async fn a_second_signal_ends_a_daemon_in_its_drain_notice() {
     giving_notice(async |daemon| daemon.signal("INT").await).await;
 }
 
 #[tokio::test]
-async fn a_reload_that_comes_while_it_stops_is_refused_aloud() {
+async fn a_reload_during_the_shutdown_is_refused_and_logged() {
     giving_notice(async |daemon| {
         daemon.signal("HUP").await;
         daemon.logs("reload refused, the old configuration stays in use: dialhook is stopping").await;

@@ -1,15 +1,15 @@
-//! A start that fails, or may; what is said of it, and to whom.
+//! Owner: cli. Starts that fail, and the messages about them.
 
 use serde_json::Value;
 use tokio::process::Command;
 
 use super::SilentFile;
-use crate::util::{FakeManager, configured, run, within_patience};
+use crate::util::{FakeServiceManager, configured, run, within_patience};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
 #[tokio::test]
-async fn where_the_log_is_json_each_fault_is_an_error_of_it() {
+async fn with_a_json_log_each_fault_is_a_line_of_json() {
     let (_folder, faulty) = configured("[hook.crm]\n[limits]\ncalls = 0\n");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -32,8 +32,8 @@ async fn where_the_log_is_json_each_fault_is_an_error_of_it() {
 }
 
 #[tokio::test]
-async fn a_file_that_does_not_answer_does_not_keep_it_alive() {
-    let manager = FakeManager::new();
+async fn a_signal_ends_a_start_that_waits_for_a_file() {
+    let manager = FakeServiceManager::new();
     manager.configure(LISTEN);
     let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
     let daemon = manager.start();
@@ -44,16 +44,16 @@ async fn a_file_that_does_not_answer_does_not_keep_it_alive() {
 }
 
 #[tokio::test]
-async fn a_pipe_is_no_configuration_for_a_daemon_that_shall_read_it_again() {
-    let manager = FakeManager::new();
+async fn serve_refuses_a_pipe_as_its_configuration() {
+    let manager = FakeServiceManager::new();
     assert!(Command::new("mkfifo").arg(manager.file()).status().await.unwrap().success());
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("not a regular file"), "{log}");
 }
 
-/// What a start with these tables says of its descriptors where there are so many. It ends by itself: its address is
-/// taken.
+/// The log of a start with these tables and so many descriptors. The start fails, because its address is in
+/// use.
 async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -69,7 +69,7 @@ async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn too_few_descriptors_are_told_with_all_that_needs_them() {
+async fn a_warning_about_few_descriptors_lists_their_uses() {
     const FOR_SWITCHES: u64 = 300;
     const FOR_WEBHOOKS: u64 = 400;
     const FOR_THE_OBSERVER: u64 = 64;
@@ -89,7 +89,7 @@ async fn too_few_descriptors_are_told_with_all_that_needs_them() {
 }
 
 #[tokio::test]
-async fn a_first_try_in_a_shell_is_told_how_many_calls_fit_and_not_warned() {
+async fn a_start_in_a_shell_logs_how_many_calls_fit_without_a_warning() {
     let told = told_of_descriptors(1024, "listen.observer = false\n").await.expect("a line");
     assert!(told.contains(" INFO ") && told.contains("291 calls at once"), "{told}");
     let told = told_of_descriptors(1024, "listen.observer = false\nlimits.calls = 10000\n").await;

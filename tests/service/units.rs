@@ -1,4 +1,4 @@
-//! The units of systemd, judged by systemd. `tests/run` installs what this needs.
+//! Owner: systemd. The units, checked by the tools of systemd. `tests/run` installs these tools.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -27,12 +27,12 @@ fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
 }
 
 #[test]
-fn systemd_finds_no_fault() {
+fn systemd_finds_no_fault_in_the_units() {
     let folder = units();
-    // the manual pages that they name are the package's, not this machine's
+    // the manual pages in the units come with the package and are not on this machine
     let (output, said) =
         systemd_analyze(&folder, &["verify", "--man=no", "./dialhook.service", "./dialhook.socket"]);
-    // what it does not understand it ignores, and says so
+    // it ignores unknown lines and reports them
     assert!(output.status.success() && !said.contains("dialhook."), "{said}");
 }
 
@@ -53,17 +53,17 @@ fn the_socket_listens_where_the_daemon_would() {
     assert_eq!(listeners, wanted);
 }
 
-/// Whether the service has this line.
+/// True if the service unit has this line.
 fn says(line: &str) -> bool {
     include_str!("../../systemd/dialhook.service").lines().any(|there| there == line)
 }
 
 #[test]
-fn no_secret_and_no_number_of_a_caller_is_left_in_a_core() {
+fn the_service_writes_no_core_dump() {
     assert!(says("LimitCORE=0"));
 }
 
 #[test]
-fn journald_drops_no_line_of_a_call() {
+fn journald_does_not_rate_limit_the_service() {
     assert!(says("LogRateLimitIntervalSec=0"));
 }

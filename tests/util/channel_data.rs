@@ -1,4 +1,5 @@
-//! The channel data that FreeSWITCH replies to `connect`: a recorded block, with what a test changes.
+//! Owner: the tests. The channel data that FreeSWITCH replies to `connect`: a recorded block, with the
+//! changes of a test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,19 +13,19 @@ pub enum SocketMode {
     AsyncFull,
 }
 
-/// What FreeSWITCH replies to `connect`: a recorded block, with what a test changes.
+/// The reply of FreeSWITCH to `connect`: a recorded block, with the changes of a test.
 #[derive(Debug, Clone)]
 pub struct ChannelData {
     /// In their order, encoded as they are sent.
     headers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What the channel really holds, by the name in small letters.
+    /// The true values of the variables, by their names in small letters.
     pub(super) variables: BTreeMap<String, Vec<u8>>,
 }
 
 impl SocketMode {
     pub const ALL: [Self; 4] = [Self::None, Self::Full, Self::Async, Self::AsyncFull];
 
-    /// As the names of recordings have it.
+    /// The mode in the names of the recordings.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -43,20 +44,20 @@ impl SocketMode {
         }
     }
 
-    /// Whether the call is parked meanwhile.
+    /// True if the call is parked during its step.
     pub fn is_async(self) -> bool {
         matches!(self, Self::Async | Self::AsyncFull)
     }
 }
 
-/// A file beneath `tests/data/esl`.
+/// Reads a file below `tests/data/esl`.
 pub fn recording(name: &str) -> Vec<u8> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/esl").join(name);
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 impl ChannelData {
-    /// A call whose dialplan says `socket ADDRESS` and the words of this mode.
+    /// A call at `socket ADDRESS` with the words of this mode.
     pub fn new(mode: SocketMode, address: &str) -> Self {
         Self::recorded(&format!("{}.connect.txt", mode.name())).socket(mode, address)
     }
@@ -86,7 +87,7 @@ impl ChannelData {
             .variable("socket_host", host)
     }
 
-    /// What this variable holds.
+    /// Sets a variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let value = value.into();
@@ -95,7 +96,7 @@ impl ChannelData {
         self.header(&format!("variable_{name}"), encoded)
     }
 
-    /// What this header says, as it is sent; a new variable comes first of all variables.
+    /// Sets a header to these encoded bytes. A new variable comes before all other variables.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let (name, value) = (name.as_bytes(), value.into());
@@ -109,12 +110,12 @@ impl ChannelData {
         self
     }
 
-    /// What the channel really holds, by the name in small letters.
+    /// The true values of the variables, by their names in small letters.
     pub fn variables(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.variables
     }
 
-    /// Without this header.
+    /// Removes this header.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(known, _)| known != name.as_bytes());
@@ -150,7 +151,7 @@ impl ChannelData {
         applications.iter().any(|one| one.as_bytes() == application)
     }
 
-    /// False on a leg that was called.
+    /// True if the leg has a dialplan: a leg that was called has none.
     pub(super) fn has_dialplan(&self) -> bool {
         self.says(b"Channel-State") == b"CS_EXECUTE" && self.says(b"Other-Type") != b"originatee"
     }

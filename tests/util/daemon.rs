@@ -1,4 +1,4 @@
-//! The daemon in this process.
+//! Owner: the tests. A daemon in this process.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::within_patience;
+use super::{FakeWebhook, within_patience};
 
 /// A daemon that serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -34,13 +34,13 @@ impl Daemon {
         Self::with(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\n{tables}")).await
     }
 
-    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said of
-    /// FreeSWITCH or the observer, they have ports of their own too.
+    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said
+    /// of FreeSWITCH or the observer, they have ports of their own too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
 
-    /// The same, where the configuration names other files beside this one.
+    /// The same, for a configuration that names other files beside this file.
     #[expect(clippy::unused_async, reason = "it needs a runtime: the task is spawned")]
     pub async fn with_file(configuration: &str, file: &Path) -> Self {
         let mut config = Config::parse(configuration, file).expect("a configuration without faults");
@@ -60,22 +60,22 @@ impl Daemon {
         Self { address, freeswitch, observer, server, stop: stop.drop_guard(), run }
     }
 
-    /// Where it listens for Asterisk.
+    /// The address of its listener for Asterisk.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens for FreeSWITCH.
+    /// The address of its listener for FreeSWITCH.
     pub fn freeswitch(&self) -> SocketAddr {
         self.freeswitch
     }
 
-    /// The listeners and what they share.
+    /// The server of this daemon.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Where its observer answers.
+    /// The address of its observer.
     pub fn observer(&self) -> SocketAddr {
         self.observer.expect("an observer")
     }
@@ -127,4 +127,9 @@ impl Sessions {
         let (daemon, config) = (Arc::clone(&self.daemon), Arc::clone(&self.config));
         tokio::spawn(session::run(switch, daemon, config, shutdown))
     }
+}
+
+/// A daemon with the hook `crm` for this webhook, and with these further keys and tables.
+pub async fn daemon_for(webhook: &FakeWebhook, more: &str) -> Daemon {
+    Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n{more}", webhook.url("/"))).await
 }

@@ -1,16 +1,17 @@
-//! One pass in which FreeSWITCH expands variables in a text, small and apart from what the daemon thinks of it.
+//! Owner: the tests. One pass in which FreeSWITCH expands the variables in a text.
 //!
-//! After `src/switch_channel.c`, `switch_channel_expand_variables_check`, and `src/include/switch_utils.h`. Nothing
-//! is expanded here: that something would be is the finding. Knows nothing of the daemon: `fuzz/` reads this file too.
+//! After `src/switch_channel.c`, `switch_channel_expand_variables_check`, and `src/include/switch_utils.h`.
+//! Nothing is expanded: the result says if something would be. Knows nothing of the daemon; `fuzz/` uses this
+//! file too.
 
-/// What would have been expanded: the text from its `$` on.
+/// The text that would be expanded, from its `$` on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expansion(pub Vec<u8>);
 
 /// One pass over a text.
 ///
 /// # Errors
-/// When it would expand something.
+/// Returns the text that would be expanded.
 pub fn pass(text: &[u8]) -> Result<Vec<u8>, Expansion> {
     if !(is_reference(text) || has_escape(text)) {
         return Ok(text.to_vec());
@@ -19,13 +20,13 @@ pub fn pass(text: &[u8]) -> Result<Vec<u8>, Expansion> {
     while let Some(&byte) = text.get(at) {
         let (next, behind_next) = (text.get(at + 1), text.get(at + 2));
         let taken = match (byte, next) {
-            // both go
+            // both are removed
             (b'\\', Some(b'\'')) => 2,
             (b'\\', Some(b'\\')) => {
                 kept.push(b'\\');
                 2
             }
-            // whatever follows: this dollar is spared, for this time
+            // this dollar sign is not expanded in this pass, whatever follows
             (b'\\', Some(b'$')) => {
                 kept.push(b'$');
                 if behind_next == Some(&b'$') { 3 } else { 2 }
@@ -58,21 +59,22 @@ fn has_escape(text: &[u8]) -> bool {
     text.windows(2).any(|pair| pair[0] == b'\\' && b"\\nst'".contains(&pair[1]))
 }
 
-/// What `set copy=…` stores of an argument: a pass by the core, unless it is told not to, and one by the application.
+/// The value that `set copy=…` stores of an argument: one pass by the core, unless it is switched off, and
+/// one by the application.
 ///
 /// # Errors
-/// When one of them would expand something.
+/// Returns the text that one of them would expand.
 pub fn stored(argument: &[u8], core_expands: bool) -> Result<Vec<u8>, Expansion> {
     let once = if core_expands { pass(argument)? } else { argument.to_vec() };
     let value = once.splitn(2, |&byte| byte == b'=').nth(1).unwrap_or_default();
     pass(value)
 }
 
-/// What `set copy=${one}${other}` stores of the values of these variables: each is expanded by itself as the core
-/// puts it in, then all of it by the application.
+/// The value that `set copy=${one}${other}` stores: the core expands each variable by itself, then the
+/// application expands the whole text.
 ///
 /// # Errors
-/// When one of them would expand something.
+/// Returns the text that one of them would expand.
 pub fn copied(values: &[&[u8]]) -> Result<Vec<u8>, Expansion> {
     let mut argument = Vec::new();
     for value in values {
@@ -86,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_model_does_what_the_real_one_was_seen_to_do() {
-        // `facts/freeswitch.md`, 2.4 and 2.6
+    fn the_model_expands_as_a_real_freeswitch_was_seen_to_expand() {
+        // as a real FreeSWITCH was seen to do
         for (text, expected) in [
             (&b"a\\\\b"[..], &b"a\\b"[..]),
             (b"a\\'b", b"ab"),

@@ -1,5 +1,7 @@
-//! A FreeSWITCH that is none: it connects, waits for `connect`, and does what it is told as the real one was seen to
-//! do (`mod_event_socket.c`), to the call as well: where the daemon says the wrong thing, the call is stuck.
+//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and obeys commands.
+//!
+//! It does what the real one was seen to do (`mod_event_socket.c`), to the call too: after a wrong command
+//! the call is stuck.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,33 +20,33 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     pub stream: S,
     read: Vec<u8>,
     channel: ChannelData,
-    /// In async mode what is to be executed as soon as the daemon has let go, and which command it was.
+    /// The `set` commands that an async call runs after the connection has ended, each with its number.
     queued: Vec<(usize, Vec<u8>)>,
     resumes: bool,
     elsewhere: bool,
     commands: Vec<String>,
     /// The time of the first reply to `connect`.
     connected: Option<Instant>,
-    /// True once the parked call has done what was queued for it.
+    /// True after the parked call has run its queued commands.
     park_began: bool,
-    /// True if the call's thread is too busy to do so before the connection ends.
+    /// True if the call's thread is too busy to run them before the connection ends.
     pub busy: bool,
 }
 
-/// What has become of the call.
+/// The state of the call after its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallState {
     /// The next action of the dialplan runs.
     GoesOn,
-    /// For ever: an async socket ended without `resume`, and it is a race whether the call had parked before.
+    /// Parked for ever: an async socket ended without `resume`, and perhaps the call had not parked before.
     Parked,
-    /// For ever: a static socket ended with `resume`, or one of a call that had been taken elsewhere.
+    /// Stuck for ever: a static socket ended with `resume`, or the socket of a call that had been moved.
     StuckInReset,
-    /// It was taken elsewhere, and is there as if nothing had happened.
+    /// It was moved, and the step has not changed it.
     Elsewhere,
-    /// It was parked elsewhere, and the end of the connection ended that park.
+    /// It was moved to a park, and the end of the connection ended that park.
     Unparked,
-    /// Both legs: `resume` sent a leg into the state of a dialplan that it does not have.
+    /// Both legs are hung up: `resume` sent a leg into a dialplan that it does not have.
     HungUp,
 }
 
@@ -54,15 +56,15 @@ const PARKING: Duration = Duration::from_millis(5);
 /// A call that the daemon has given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenBack {
-    /// What the channel holds now, by the name in small letters.
+    /// The variables of the channel at the end, by their names in small letters.
     pub variables: BTreeMap<String, Vec<u8>>,
     pub state: CallState,
-    /// What was said after `connect`: a `set` with what it stored, the others as they came.
+    /// The commands after `connect`: a `set` with the value that it stored, the others as they came.
     pub commands: Vec<String>,
 }
 
 impl FakeFreeSwitch {
-    /// A connection on which nothing was said yet.
+    /// Connects and sends nothing yet.
     pub async fn connect(address: SocketAddr, channel: ChannelData) -> Self {
         let stream = TcpStream::connect(address).await.expect("the daemon listens");
         stream.set_nodelay(true).expect("an option that every system has");
@@ -93,13 +95,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
     }
 
-    /// The whole conversation about one call.
+    /// Plays one call from its greeting to its end.
     pub async fn converse(mut self) -> GivenBack {
         self.greet().await;
         self.obey().await
     }
 
-    /// Waits for `connect`, and says the channel data.
+    /// Waits for `connect`, and sends the channel data.
     pub async fn greet(&mut self) {
         self.expect_connect().await;
         self.connected = Some(Instant::now());
@@ -111,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         assert_eq!(self.command().await.as_deref(), Some(&b"connect"[..]));
     }
 
-    /// The caller hangs up, and the notice of it comes byte by byte.
+    /// Hangs up, and sends the disconnect notice byte by byte.
     pub async fn hang_up_slowly(&mut self) {
         for byte in self.notice() {
             self.say(&[byte]).await;
@@ -119,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
     }
 
-    /// Somebody takes the parked call elsewhere, where it plays a tone. Nobody tells the daemon.
+    /// Moves the parked call to an extension that plays a tone. The daemon gets no message about it.
     pub fn taken_elsewhere(&mut self) {
         let channel = self.channel.clone().header("Caller-Profile-Index", "2");
         let channel = channel.variable("current_application", "playback");
@@ -127,12 +129,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         self.elsewhere = true;
     }
 
-    /// What the channel holds now.
+    /// The channel as it is now.
     pub fn channel(&mut self) -> &mut ChannelData {
         &mut self.channel
     }
 
-    /// Does what the daemon says until it says `exit` or ends; what then becomes of the call.
+    /// Obeys the daemon up to `exit` or the end of the connection, and returns the state of the call.
     pub async fn obey(mut self) -> GivenBack {
         while let Some(command) = self.command().await {
             if command == b"connect" {
@@ -149,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         self.given_back()
     }
 
-    /// Replies to a further `connect`. The parked call has done by now what was queued for it.
+    /// Replies to a further `connect`. The parked call has run its queued commands by then.
     pub async fn locate(&mut self) {
         self.commands.push("connect".to_owned());
         if !self.busy {
@@ -175,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         .into_bytes()
     }
 
-    /// Does one command, and says what it replies.
+    /// Runs one command, and returns the reply.
     fn execute(&mut self, command: &[u8]) -> String {
         let mut lines = command.split(|&byte| byte == b'\n');
         let first = String::from_utf8(lines.next().unwrap_or_default().to_vec()).expect("a command in ASCII");
@@ -193,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             let argument = body.expect("a body").to_vec();
             let number = self.commands.len();
             self.commands.push(String::new());
-            // a call that is elsewhere does it at its next frame; here at once
+            // a call that was moved runs it at its next frame; here it runs at once
             match self.channel.is_async() && !self.elsewhere {
                 true => self.queued.push((number, argument)),
                 false => self.set(number, &argument),
@@ -203,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         self.commands.push(first.clone());
         if let Some(name) = first.strip_prefix("getvar ") {
             let value = self.channel.variables.get(name).cloned().unwrap_or_default();
-            // the reply has room for so many
+            // the longest value in a reply
             let value = String::from_utf8_lossy(&value[..value.len().min(511)]).into_owned();
             return if value.is_empty() { "-ERR command not found".to_owned() } else { value };
         }
@@ -217,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
     }
 
-    /// `base_set` of `mod_dptools.c`, behind the core's own pass.
+    /// `base_set` of `mod_dptools.c`, after the pass of the core.
     fn set(&mut self, number: usize, argument: &[u8]) {
         let core_expands = !self.channel.is_true("app_disable_expand_variables");
         let name = argument.split(|&byte| byte == b'=').next().unwrap_or_default();
@@ -274,13 +276,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         GivenBack { variables: self.channel.variables, state, commands: self.commands }
     }
 
-    /// Says these bytes; that nobody listens any more shows in what is heard.
+    /// Sends these bytes. An error is ignored: it shows in the next read.
     pub async fn say(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
 
-    /// The next command, its body behind an empty line; nothing at the end of the stream (`read_packet`).
+    /// The next command, with its body behind an empty line; `None` at the end of the stream (`read_packet`).
     pub async fn command(&mut self) -> Option<Vec<u8>> {
         loop {
             let begin = self.read.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(self.read.len());
@@ -303,7 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         }
     }
 
-    /// All up to the end of the stream.
+    /// Reads up to the end of the stream.
     pub async fn hear_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
@@ -316,22 +318,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
 }
 
 impl GivenBack {
-    /// The commands without the questions about the place of the call, whose number depends on time.
+    /// The commands without `connect`: the number of questions for the location depends on time.
     pub fn orders(&self) -> Vec<&str> {
         self.commands.iter().map(String::as_str).filter(|command| *command != "connect").collect()
     }
 
-    /// What a variable holds, nothing where it is not set.
+    /// The value of a variable; `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|value| std::str::from_utf8(value).expect("UTF-8"))
     }
 
-    /// `webhook_status`, or nothing at all.
+    /// `webhook_status`, or an empty string.
     pub fn status(&self) -> &str {
         self.get("webhook_status").unwrap_or_default()
     }
 
-    /// `webhook_reason`, or nothing at all.
+    /// `webhook_reason`, or an empty string.
     pub fn reason(&self) -> &str {
         self.get("webhook_reason").unwrap_or_default()
     }

@@ -1,6 +1,7 @@
-//! Answers that set variables, run an application or choose another place where a dialplan uses them as they are.
+//! Owner: the tests. Answers that set variables, run an application or choose another place in a careless
+//! dialplan.
 
-/// For a FreeSWITCH whose dialplan says `bridge data="${crm}"`, `bridge data="loopback/${crm}/routed"` or
+/// For dialplans of FreeSWITCH with `bridge data="${crm}"`, `bridge data="loopback/${crm}/routed"` or
 /// `transfer data="${crm} XML routed"`. On a real one, 10 of 13 of these kinds ran the command.
 pub const OF_FREESWITCH: [&str; 13] = [
     "{api_on_answer=system touch X}loopback/1",
@@ -18,7 +19,8 @@ pub const OF_FREESWITCH: [&str; 13] = [
     "'set:a=b,system:touch X' inline",
 ];
 
-/// For an Asterisk whose dialplan says `Goto(${ROUTE})`, `Dial(PJSIP/${ROUTE})` or `Dial(Local/${ROUTE}@place)`.
+/// For dialplans of Asterisk with `Goto(${ROUTE})`, `Dial(PJSIP/${ROUTE})` or
+/// `Dial(Local/${ROUTE}@place)`.
 pub const OF_ASTERISK: [&str; 10] = [
     "sales,1",
     "evil,s,1",

@@ -1,4 +1,4 @@
-//! A name server on UDP, for names in a network of a test's own.
+//! Owner: the tests. A fake name server on UDP, for tests in a network namespace.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,7 +19,7 @@ struct Shared {
     asked: Vec<Question>,
 }
 
-/// What it says to a name, the type that it is asked for, and how often it was asked so before.
+/// Makes the answer for a name, a record type, and the number of earlier queries for the same.
 type Script = dyn Fn(&str, &str, usize) -> Says + Send;
 
 impl fmt::Debug for Shared {
@@ -31,7 +31,7 @@ impl fmt::Debug for Shared {
 /// A question: the name without the dot at its end, in lower case, and the record type, `A` or `AAAA`.
 type Question = (String, &'static str);
 
-/// What it says to a question.
+/// The answer to a query.
 #[derive(Debug, Clone)]
 pub enum Says {
     /// These addresses.
@@ -54,7 +54,7 @@ impl Says {
 }
 
 impl NameServer {
-    /// Says nothing yet.
+    /// Starts a name server that is silent so far.
     pub async fn start() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.expect("a network of one's own");
         let shared =
@@ -73,17 +73,17 @@ impl NameServer {
         Self { shared, _answering: AbortOnDropHandle::new(answering) }
     }
 
-    /// Says so from now on, and forgets what it was asked for.
+    /// Changes the answers, and forgets the earlier queries.
     pub fn says(&self, says: impl Fn(&str, &str, usize) -> Says + Send + 'static) {
         *self.shared.lock().expect("never poisoned") = Shared { says: Box::new(says), asked: Vec::new() };
     }
 
-    /// Knows these two for any name from now on.
+    /// Answers these two for every name from now on.
     pub fn knows(&self, ipv4: Says, ipv6: Says) {
         self.says(move |_, kind, _| if kind == "A" { ipv4.clone() } else { ipv6.clone() });
     }
 
-    /// The names that it was asked for, in order, each once.
+    /// The names in the queries, in order, each once.
     pub fn asked(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, _) in &self.shared.lock().expect("never poisoned").asked {
@@ -94,7 +94,7 @@ impl NameServer {
         names
     }
 
-    /// The types that it was asked for of this name, sorted.
+    /// The record types in the queries for this name, sorted.
     pub fn types(&self, name: &str) -> Vec<&'static str> {
         let shared = self.shared.lock().expect("never poisoned");
         let asked = shared.asked.iter().filter(|question| question.0 == name);
@@ -114,7 +114,7 @@ impl Shared {
     }
 }
 
-/// What is asked for, and where the question ends (RFC 1035, section 4.1).
+/// The question of a query, and the offset of its end (RFC 1035, section 4.1).
 fn question(query: &[u8]) -> (Question, usize) {
     let (mut labels, mut at) = (Vec::new(), 12);
     while query[at] != 0 {

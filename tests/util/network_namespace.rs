@@ -1,4 +1,5 @@
-//! A network of one's own, for what would otherwise meet this host's: SIP on its well-known port, a name server.
+//! Owner: the tests. Runs a test in a network namespace: for SIP on its well-known port, and for name
+//! servers.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,19 +8,23 @@ use std::process::{Command, Output};
 
 use super::skipped;
 
-/// Whether this test runs in a network of its own now; `test` is its path. Outside it runs itself once more inside, in
-/// a process that has its own loopback interface, and its own `/etc/resolv.conf`, which says `nameserver 127.0.0.1`.
-pub fn alone(test: &str) -> bool {
-    alone_with(test, Vec::new)
+/// True if this test runs in a network namespace of its own; `test` is its path. Otherwise runs the test once
+/// more in such a namespace. It has its own loopback interface and its own `/etc/resolv.conf`, which says
+/// `nameserver 127.0.0.1`.
+pub fn isolated(test: &str) -> bool {
+    isolated_with_environment(test, Vec::new)
 }
 
-/// The same; the process inside has these variables in its environment, which are asked for outside only.
-pub fn alone_with(test: &str, environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>) -> bool {
-    alone_where(test, &[("/etc/resolv.conf", "nameserver 127.0.0.1\n")], environment)
+/// The same, with these environment variables. The closure runs outside the namespace only.
+pub fn isolated_with_environment(
+    test: &str,
+    environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>,
+) -> bool {
+    isolated_with_files(test, &[("/etc/resolv.conf", "nameserver 127.0.0.1\n")], environment)
 }
 
-/// The same, where these files have these contents.
-pub fn alone_where(
+/// The same, with these contents in these files.
+pub fn isolated_with_files(
     test: &str,
     files: &[(&str, &str)],
     environment: impl FnOnce() -> Vec<(&'static str, PathBuf)>,
@@ -39,9 +44,9 @@ pub fn alone_where(
     false
 }
 
-const INSIDE: &str = "DIALHOOK_TEST_ALONE";
+const INSIDE: &str = "DIALHOOK_TEST_ISOLATED";
 
-/// How this user may have a network: as root, else as root of a user namespace.
+/// The options of `unshare` that this user may use: as root, or else as root of a user namespace.
 fn unshare() -> Option<&'static [&'static str]> {
     let ways: [&[&str]; 2] = [&["--net", "--mount"], &["--map-root-user", "--net", "--mount"]];
     ways.into_iter().find(|way| run(way, Path::new("true"), &[], &[], Vec::new()).status.success())
@@ -66,7 +71,7 @@ fn run(
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Brings the loopback interface up (`ip` is not everywhere), puts the files in place, runs the program.
+/// Brings the loopback interface up (`ip` is not installed everywhere), replaces the files, runs the program.
 const PREPARE: &str = "
 import fcntl, json, os, socket, struct, subprocess, sys, tempfile
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1

@@ -1,4 +1,4 @@
-//! One HTTP request to the observer, in raw bytes.
+//! Owner: the tests. One HTTP request to the observer, in raw bytes.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::{Daemon, within_patience};
 
-/// What the observer answered; nothing at all where it closed the connection.
+/// An answer of the observer; all fields are empty if it closed the connection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     pub code: u16,
@@ -22,17 +22,17 @@ impl Asked {
         Self::with(address, format!("GET {path} HTTP/1.1\r\nHost: observer\r\n\r\n").as_bytes()).await
     }
 
-    /// These bytes, and what comes of them.
+    /// Sends these bytes, and reads the answer.
     pub async fn with(address: SocketAddr, request: &[u8]) -> Self {
         let mut stream = TcpStream::connect(address).await.expect("the observer listens");
         let _refused = stream.write_all(request).await;
         Self::heard(stream).await
     }
 
-    /// What is heard on a connection on which everything was said.
+    /// Reads the answer from a connection on which the request was sent.
     pub async fn heard(mut stream: TcpStream) -> Self {
         let mut heard = Vec::new();
-        // a reset after the answer is as good as an end
+        // a reset after the answer counts as its end
         let _end = within_patience("the answer", stream.read_to_end(&mut heard)).await;
         let heard = String::from_utf8(heard).expect("an answer in UTF-8");
         let Some((head, body)) = heard.split_once("\r\n\r\n") else { return Self::default() };
@@ -42,7 +42,8 @@ impl Asked {
     }
 }
 
-/// What `/metrics` shows as soon as no call is in flight: a call is counted when its switch has heard all.
+/// The text of `/metrics` as soon as no call is in flight. A call is counted when its switch has received
+/// everything.
 pub async fn metrics(daemon: &Daemon) -> String {
     within_patience("the end of all calls", async {
         loop {

@@ -1,4 +1,4 @@
-//! The program itself, as a child.
+//! Owner: the tests. The program itself, as a child process.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -29,12 +29,12 @@ pub fn dialhook(arguments: &[&str]) -> Command {
     command
 }
 
-/// The same, run to its end: its exit status, and what it said on standard output and on standard error.
+/// Runs it to its end, and returns its exit status, standard output and standard error.
 pub async fn run(arguments: &[&str]) -> (i32, String, String) {
     told(&within_patience("the program", dialhook(arguments).output()).await.expect("our own program"))
 }
 
-/// What a program has said.
+/// The exit status, standard output and standard error of a program.
 pub fn told(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     (output.status.code().expect("an exit status"), text(&output.stdout), text(&output.stderr))
@@ -104,7 +104,7 @@ impl Program {
             .expect("our own program");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let (tell, mut log) = unbounded_channel();
-        // whoever logs must be read
+        // the log must be read, or the program would block
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let _nobody_listens = tell.send(line);
@@ -121,12 +121,12 @@ impl Program {
         Self { address, child, said, log, _folder: folder }
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it logged until it listened.
+    /// The lines of its log up to the one that says that it listens.
     pub fn said(&self) -> &[String] {
         &self.said
     }
@@ -136,7 +136,7 @@ impl Program {
         within_patience("a line of the log", self.log.recv()).await.expect("a program that runs")
     }
 
-    /// Stops it as systemd does, and gives everything that it has logged and nobody has read.
+    /// Stops it as systemd does, and returns the rest of its log.
     pub async fn stop(mut self) -> String {
         let process = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &process]).status().await;
@@ -155,7 +155,7 @@ impl Program {
     }
 }
 
-/// The address for Asterisk in the line that tells it, as text or as JSON.
+/// The address for Asterisk in the line `listening` of the log, as text or as JSON.
 pub fn listening(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("asterisk").filter(|_| line.contains("listening"))?;
     rest.trim_start_matches(['"', ':', '=']).split([' ', '"']).next()?.parse().ok()

@@ -1,8 +1,9 @@
-//! A service manager that is none: it keeps listeners and passes them on, hears what the daemon says, and sends signals.
+//! Owner: the tests. A fake service manager: it keeps listeners, passes them on, receives notices and sends
+//! signals.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram as Mouth;
+use std::os::unix::net::UnixDatagram as StdDatagram;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
@@ -14,12 +15,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::within_patience;
 
-/// What outlives a daemon: its listeners, its configuration, and who hears it.
+/// The listeners, the configuration and the notification socket: they outlive a daemon.
 #[derive(Debug)]
-pub struct FakeManager {
+pub struct FakeServiceManager {
     folder: TempDir,
     passed: Vec<(&'static str, OwnedFd)>,
-    ear: UnixDatagram,
+    notices: UnixDatagram,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -30,21 +31,21 @@ pub struct Service {
     log: UnboundedReceiver<String>,
 }
 
-impl FakeManager {
+impl FakeServiceManager {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let ear = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        Self { folder, passed: Vec::new(), ear, environment: Vec::new() }
+        let notices = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        Self { folder, passed: Vec::new(), notices, environment: Vec::new() }
     }
 
-    /// Sets a variable for every daemon that starts now.
+    /// Sets an environment variable for every daemon that starts from now on.
     #[must_use]
     pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((name, value.into()));
         self
     }
 
-    /// Listens on a free port of this machine from now on, whether there is a daemon or not; two at most.
+    /// Listens on a free port from now on, with or without a daemon. There can be two listeners at most.
     pub fn listen(&mut self, name: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -52,7 +53,7 @@ impl FakeManager {
         address
     }
 
-    /// Passes this on to every daemon that starts now, whatever it is.
+    /// Passes this descriptor to every daemon that starts from now on.
     pub fn pass(&mut self, name: &'static str, what: impl Into<OwnedFd>) {
         self.passed.push((name, what.into()));
     }
@@ -62,13 +63,13 @@ impl FakeManager {
         std::fs::write(self.file(), text).expect("a file");
     }
 
-    /// Where the configuration is.
+    /// The path of the configuration.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("dialhook.toml")
     }
 
-    /// Starts a daemon. systemd numbers what it passes on from 3; a shell can do that too, where the listeners come to
-    /// it as its standard input and output.
+    /// Starts a daemon. systemd numbers what it passes on from 3; a shell can do that too, where the
+    /// listeners come to it as its standard input and output.
     pub fn start(&self) -> Service {
         let mut command = Command::new("sh");
         let moved = match self.passed.len() {
@@ -89,7 +90,7 @@ impl FakeManager {
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let (tell, log) = unbounded_channel();
         tokio::spawn(async move {
-            // whoever logs must be read, also when nobody wants to know
+            // the log must always be read, or the daemon would block
             while let Ok(Some(line)) = lines.next_line().await {
                 let _nobody = tell.send(line);
             }
@@ -97,31 +98,33 @@ impl FakeManager {
         Service { child, log }
     }
 
-    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was said.
+    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was
+    /// said.
     pub fn turn_away(&self) {
         let said = || {
-            let mouth = Mouth::unbound().and_then(|mouth| mouth.set_nonblocking(true).map(|()| mouth));
-            mouth.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
+            let sender =
+                StdDatagram::unbound().and_then(|sender| sender.set_nonblocking(true).map(|()| sender));
+            sender.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
         };
         while said().is_ok() {}
     }
 
-    /// What a daemon says next, all that came at once.
+    /// The next notice of a daemon, with all of its lines.
     pub async fn heard(&self) -> String {
         let mut notice = vec![0; 4096];
-        let length = within_patience("a notice", self.ear.recv(&mut notice)).await.expect("a datagram");
+        let length = within_patience("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
         notice.truncate(length);
         String::from_utf8(notice).expect("a notice in UTF-8")
     }
 
-    /// What a daemon has said already, if anything.
+    /// A notice that has arrived already, if there is one.
     pub fn heard_already(&self) -> Option<String> {
         let mut notice = vec![0; 4096];
-        let length = self.ear.try_recv(&mut notice).ok()?;
+        let length = self.notices.try_recv(&mut notice).ok()?;
         Some(String::from_utf8_lossy(&notice[..length]).into_owned())
     }
 
-    /// Waits until a daemon says this, whatever else it says before; all that came with it.
+    /// Waits for a notice with this line, and returns the whole notice.
     pub async fn hears(&self, what: &str) -> String {
         loop {
             let heard = self.heard().await;
@@ -151,7 +154,7 @@ impl Service {
         }
     }
 
-    /// Waits for its end; the status, and the rest of the log.
+    /// Waits for its end. Returns the exit status and the rest of the log.
     pub async fn end(mut self) -> (ExitStatus, String) {
         let status = within_patience("the daemon's end", self.child.wait()).await.expect("a status");
         let mut rest = String::new();

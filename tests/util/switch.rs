@@ -1,4 +1,4 @@
-//! An Asterisk that is none: it says an environment, answers the one question and does what it is told.
+//! Owner: the tests. A fake Asterisk: it sends an environment, answers the challenge and obeys commands.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::within_patience;
 
-/// The environment of one call, and what the channel's variables and functions hold.
+/// The environment of one call, and the values of its variables and functions.
 #[derive(Debug, Clone)]
 pub struct Environment {
     lines: Vec<(String, Vec<u8>)>,
@@ -26,18 +26,18 @@ pub struct FakeSwitch<S = TcpStream> {
 /// A call that the daemon has given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// What was asked before, whole; empty when nothing was.
+    /// The challenge; empty if there was none.
     pub question: String,
     /// Every variable that was set, in its order, as Asterisk would read it.
     pub set: Vec<(String, String)>,
-    /// Whether `failure` was heard.
+    /// True if the daemon said `failure`.
     pub failed: bool,
-    /// All that was heard after the question, as bytes.
+    /// All bytes from the daemon after the challenge.
     pub heard: Vec<u8>,
 }
 
 impl Environment {
-    /// A call on a Local channel with this in `agi_network_script`; without that line where it is empty.
+    /// A call on a Local channel with this `agi_network_script`. If it is empty, the line is left out.
     pub fn new(script: impl Into<Vec<u8>>) -> Self {
         let script = script.into();
         let request = [b"agi://127.0.0.1/", script.as_slice()].concat();
@@ -98,7 +98,7 @@ impl Environment {
         self
     }
 
-    /// What this line says instead.
+    /// Changes the value of this line.
     #[must_use]
     pub fn line(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let line = self.lines.iter_mut().find(|(known, _)| known == name);
@@ -106,7 +106,7 @@ impl Environment {
         self
     }
 
-    /// What this variable or function of the channel holds.
+    /// Sets the value of a variable or function of the channel.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -121,7 +121,8 @@ impl Environment {
         block
     }
 
-    /// What Asterisk replies to a question: the words with every `${URIENCODE(((((((((${NAME}WORD)}` put in.
+    /// The reply of Asterisk to a challenge: its text with every `${URIENCODE(((((((((${NAME}WORD)}`
+    /// expanded.
     pub fn reply(&self, question: &str) -> Vec<u8> {
         let quoted = question.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
         let mut expressions = quoted.expect("a question").split("|${URIENCODE(((((((((${");
@@ -138,7 +139,7 @@ impl Environment {
         reply
     }
 
-    /// `OFFSET:LENGTH` of what the dialplan gave to `AGI()`, as far as Asterisk shows it.
+    /// The part `OFFSET:LENGTH` of the arguments of `AGI()`, up to the length that Asterisk shows.
     fn appdata(&self, place: &str) -> Vec<u8> {
         let given = |name: &str| name == "agi_request" || name.starts_with("agi_arg_");
         let given = self.lines.iter().filter(|(name, _)| given(name)).map(|(_, value)| value.as_slice());
@@ -158,7 +159,7 @@ fn uri_encode(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl FakeSwitch {
-    /// A connection on which nothing was said yet.
+    /// Connects and sends nothing yet.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the daemon listens");
         stream.set_nodelay(true).expect("an option that every system has");
@@ -182,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         Self { stream, read: Vec::new() }
     }
 
-    /// The whole conversation about one call.
+    /// Plays one call from its greeting to its end.
     pub async fn converse(mut self, environment: &Environment) -> Ended {
         match self.greet(environment).await {
             Ok(question) => Ended { question, ..self.obey().await },
@@ -190,10 +191,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// Says the environment and answers the question, which it returns; nothing else may be heard so far.
+    /// Sends the environment, answers the challenge and returns the challenge.
     ///
     /// # Errors
-    /// What was heard instead of a question.
+    /// Returns everything that the daemon said if that was no challenge.
     pub async fn greet(&mut self, environment: &Environment) -> Result<String, Ended> {
         self.say(&environment.bytes()).await;
         match self.hear().await {
@@ -210,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// Hears the daemon's commands to the end of the stream, replies to each, and ends.
+    /// Reads the commands up to the end of the stream, replies to each, and ends the connection.
     pub async fn obey(mut self) -> Ended {
         let ended = Ended::of(self.hear_all().await);
         for _ in &ended.set {
@@ -220,13 +221,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         ended
     }
 
-    /// Says these bytes; that nobody listens any more shows in what is heard.
+    /// Sends these bytes. An error is ignored: it shows in the next read.
     pub async fn say(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
 
-    /// The next line without its line feed; nothing at the end of the stream.
+    /// The next line without its line feed; `None` at the end of the stream.
     pub async fn hear(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
@@ -241,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
         }
     }
 
-    /// All up to the end of the stream.
+    /// Reads up to the end of the stream.
     pub async fn hear_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
@@ -257,7 +258,7 @@ impl Ended {
     /// Reads the commands.
     ///
     /// # Panics
-    /// When there are others than `SET VARIABLE` and `failure`, or half a line.
+    /// Panics at any other command than `SET VARIABLE` and `failure`, and at half a line.
     fn of(heard: Vec<u8>) -> Self {
         let mut ended = Self { heard, ..Self::default() };
         for line in ended.heard.split_inclusive(|&byte| byte == b'\n') {
@@ -278,22 +279,22 @@ impl Ended {
         ended
     }
 
-    /// What the variable holds at the end.
+    /// The last value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.set.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// `WEBHOOK_STATUS`, or nothing at all.
+    /// `WEBHOOK_STATUS`, or an empty string.
     pub fn status(&self) -> &str {
         self.get("WEBHOOK_STATUS").unwrap_or_default()
     }
 
-    /// `WEBHOOK_CODE`, or nothing at all.
+    /// `WEBHOOK_CODE`, or an empty string.
     pub fn code(&self) -> &str {
         self.get("WEBHOOK_CODE").unwrap_or_default()
     }
 
-    /// `WEBHOOK_REASON`, or nothing at all.
+    /// `WEBHOOK_REASON`, or an empty string.
     pub fn reason(&self) -> &str {
         self.get("WEBHOOK_REASON").unwrap_or_default()
     }

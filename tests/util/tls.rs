@@ -1,4 +1,4 @@
-//! Certificates of any kind, and servers that show them.
+//! Owner: the tests. Certificates of each kind, and TLS servers that show them.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl Authority {
 }
 
 impl Credentials {
-    /// The keys of a hook that shows them.
+    /// The keys of a hook that uses them.
     pub fn keys(&self) -> String {
         format!("certificate = \"{}\"\nkey = \"{}\"\n", path(&self.certificate), path(&self.key))
     }
@@ -86,13 +86,13 @@ impl Credentials {
         (text(&self.certificate), text(&self.key))
     }
 
-    /// The same with the key of another.
+    /// The same with the key of other credentials.
     pub fn keys_mixed(&self, other: &Self) -> String {
         format!("certificate = \"{}\"\nkey = \"{}\"\n", path(&self.certificate), path(&other.key))
     }
 }
 
-/// A server with this certificate; where an authority is given, for clients with a certificate of it alone.
+/// A server with this certificate. If an authority is given, clients need a certificate of that authority.
 pub fn server(
     certificate: &Certificate,
     key: &KeyPair,

@@ -1,8 +1,8 @@
-//! A webhook that answers what a test says, in raw bytes where need be.
+//! Owner: the tests. A fake webhook that answers as a test says, in raw bytes if necessary.
 
-/// One connection.
+/// One connection of a fake webhook.
 mod connection;
-/// The replies.
+/// The replies of a fake webhook.
 mod reply;
 
 use std::io;
@@ -28,7 +28,7 @@ pub struct FakeWebhook {
     _accepting: AbortOnDropHandle<()>,
 }
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     pub method: String,
@@ -43,7 +43,7 @@ pub struct Received {
     pub body: Vec<u8>,
 }
 
-/// What has happened so far.
+/// The connections and requests so far.
 #[derive(Debug, Default)]
 struct Seen {
     connections: usize,
@@ -70,12 +70,12 @@ impl Received {
 }
 
 impl FakeWebhook {
-    /// A webhook that answers each request so.
+    /// Starts a webhook that answers each request with this function.
     pub async fn start(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen("http", answer, |stream| async { Ok(stream) }).await
     }
 
-    /// One that answers each request with the next of these, and with the last of them for ever.
+    /// Starts a webhook that answers with these replies in turn, and then always with the last one.
     pub async fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
         let (replies, next) = (replies.into_iter().collect::<Vec<_>>(), AtomicUsize::new(0));
         Self::start(move |_| {
@@ -93,7 +93,7 @@ impl FakeWebhook {
         Self::start_tls_shy(0, tls, answer).await
     }
 
-    /// The same, but so many connections are reset before hands are shaken.
+    /// The same, but the first connections are reset before the TLS handshake.
     pub async fn start_tls_shy(
         resets: usize,
         tls: TlsAcceptor,
@@ -148,7 +148,7 @@ impl FakeWebhook {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -158,7 +158,7 @@ impl FakeWebhook {
         self.seen.borrow().received.clone()
     }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.seen.borrow().connections
     }
@@ -168,7 +168,7 @@ impl FakeWebhook {
         self.request(1).await
     }
 
-    /// Waits until so many requests have come, and gives the last of these.
+    /// Waits until so many requests have come, and returns the last of them.
     pub async fn request(&self, number: usize) -> Received {
         self.until("a request", |seen| seen.received.len() >= number).await;
         self.seen.borrow().received[number - 1].clone()
@@ -180,12 +180,12 @@ impl FakeWebhook {
         self.received()
     }
 
-    /// Waits until the client has closed the connection of a request that was not answered yet.
+    /// Waits until the client has closed a connection before it had its answer.
     pub async fn closed(&self) {
         self.until("the end of the connection", |seen| seen.closed >= 1).await;
     }
 
-    /// Whether the client has closed a connection before it had its answer.
+    /// True if the client has closed a connection before it had its answer.
     pub fn has_closed(&self) -> bool {
         self.seen.borrow().closed > 0
     }
@@ -194,4 +194,21 @@ impl FakeWebhook {
         let mut seen = self.seen.subscribe();
         within_patience(what, seen.wait_for(is_so)).await.expect("the webhook runs");
     }
+}
+
+/// A webhook that answers `sales`.
+pub async fn good_webhook() -> FakeWebhook {
+    FakeWebhook::start(|_| Reply::text("sales")).await
+}
+
+/// A webhook that answers `sales` as soon as the gate is open.
+pub async fn gated_webhook() -> (Gate, FakeWebhook) {
+    let gate = Gate::default();
+    let of_webhook = gate.clone();
+    (gate, FakeWebhook::start(move |_| Reply::text("sales").after(&of_webhook)).await)
+}
+
+/// The table of a hook `crm` that asks this path of the webhook, with a timeout of 10 seconds.
+pub fn crm_hook(webhook: &FakeWebhook, path: &str, variable: &str) -> String {
+    format!("[hook.crm]\nurl = \"{}\"\nvariable = \"{variable}\"\ntimeout = 10\n", webhook.url(path))
 }

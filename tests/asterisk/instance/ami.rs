@@ -1,4 +1,4 @@
-//! The Asterisk Manager Interface: one connection, many calls.
+//! Owner: the tests. The Asterisk Manager Interface: one connection, many calls.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -17,18 +17,19 @@ use super::process::{Process, secret};
 
 /// The manager interface: one connection, many calls.
 #[derive(Debug)]
-pub(super) struct Manager {
+pub(super) struct Ami {
     socket: tokio::sync::Mutex<OwnedWriteHalf>,
     pub(super) listeners: Listeners,
     ids: AtomicU64,
 }
 
-/// Who waits for the answer to an action, or for the events of a channel, by the id of either.
+/// The receivers of the response to an action, or of the events of a channel, by the id of either.
 type Listeners = Arc<Mutex<HashMap<String, UnboundedSender<Message>>>>;
 
-impl Manager {
-    /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the port.
-    pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Manager> {
+impl Ami {
+    /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the
+    /// port.
+    pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Ami> {
         let by = Instant::now() + PATIENCE;
         let socket = loop {
             if let Ok(socket) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
@@ -40,13 +41,12 @@ impl Manager {
         };
         let (receiving, sending) = socket.into_split();
         let listeners = Listeners::default();
-        let manager =
-            Manager { socket: sending.into(), listeners: listeners.clone(), ids: AtomicU64::default() };
+        let manager = Ami { socket: sending.into(), listeners: listeners.clone(), ids: AtomicU64::default() };
         let mut booted = manager.listen("FullyBooted");
         tokio::spawn(dispatch(receiving, listeners));
 
         let secret = secret(&process.state);
-        let login = [("Action", "Login"), ("Username", "rig"), ("Secret", &secret)];
+        let login = [("Action", "Login"), ("Username", "tests"), ("Secret", &secret)];
         let answer = timeout(Duration::from_secs(5), manager.try_request(&login)).await.ok().flatten()?;
         if answer.text("Response") != "Success" {
             return None;
@@ -57,7 +57,7 @@ impl Manager {
             "Asterisk is not ready within {PATIENCE:?}:\n{}",
             process.log_tail()
         );
-        // Its own command line comes a moment after that event.
+        // Its command line is ready a moment after that event.
         while manager
             .request(&[("Action", "Command"), ("Command", "core show version")])
             .await
@@ -70,9 +70,10 @@ impl Manager {
         Some(manager)
     }
 
-    /// An id for an action or a channel; none is the beginning of another, which Asterisk 22 takes for the same channel.
+    /// An id for an action or a channel; none is the beginning of another, which Asterisk 22 takes for the
+    /// same channel.
     pub(super) fn next_id(&self) -> String {
-        format!("rig-{:08}", self.ids.fetch_add(1, Ordering::Relaxed))
+        format!("test-{:08}", self.ids.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(super) fn listen(&self, id: &str) -> UnboundedReceiver<Message> {
@@ -102,7 +103,7 @@ impl Manager {
     }
 }
 
-/// Reads the manager's messages until the connection ends, and hands each to whom it concerns.
+/// Reads messages until the connection ends, and sends each to its receiver.
 async fn dispatch(socket: OwnedReadHalf, listeners: Listeners) {
     let mut lines = BufReader::new(socket);
     let mut message = Message::default();
@@ -152,7 +153,7 @@ impl Message {
     }
 }
 
-/// Undoes what Asterisk does to the value of a `VarSet` event (`main/utils.c`, `ast_escape_c`).
+/// Decodes the value of a `VarSet` event (`main/utils.c`, `ast_escape_c`).
 pub(super) fn unescape(value: &[u8]) -> Vec<u8> {
     let mut bytes = value.iter().copied();
     let mut plain = Vec::with_capacity(value.len());

@@ -1,4 +1,4 @@
-//! The process of an Asterisk, its folder and its configuration files.
+//! Owner: the tests. The process of an Asterisk, its folder and its configuration files.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -75,8 +75,8 @@ impl Drop for Process {
     }
 }
 
-/// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768): between our
-/// look and Asterisk's start no other test's listener can get it, and hear our manager's login.
+/// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768):
+/// between our look and Asterisk's start no other test's listener can get it, and hear our manager's login.
 fn manager_port() -> u16 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let first = u64::from(std::process::id()) * 97;
@@ -90,7 +90,7 @@ fn manager_port() -> u16 {
     panic!("no port of 127.0.0.1 from 20000 to 29999 is free");
 }
 
-/// The files that every Asterisk of ours has.
+/// The configuration files of every Asterisk in the tests.
 fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&'static str, String)> {
     let dir = state.path().display();
     let mut asterisk = String::from("[directories]\n");
@@ -109,7 +109,7 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
     }
     let manager = format!(
         "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {port}\n\
-         [rig]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
+         [tests]\nsecret = {secret}\nread = system,call,dialplan,user\nwrite = all\nwritetimeout = 5000\n",
         secret = secret(state)
     );
     let fixed = [
@@ -120,7 +120,7 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
         ("indications.conf", "[general]\ncountry = us\n[us]\ndescription = -\nring = 440+480/2000,0/4000\n"),
         ("cdr.conf", "[general]\nenable = no\n"),
         ("cel.conf", "[general]\nenable = no\n"),
-        // Their absence would stand in the log as an error.
+        // Without them the log has errors.
         ("acl.conf", ""),
         ("ccss.conf", ""),
         ("features.conf", ""),
@@ -130,20 +130,20 @@ fn configuration(root: &Path, state: &TempDir, port: u16, pjsip: bool) -> Vec<(&
     made.into_iter().chain(fixed.map(|(name, text)| (name, text.to_owned()))).collect()
 }
 
-/// A word that no other Asterisk's manager knows: whoever answers to it is ours.
+/// A password that no other Asterisk knows: the one that accepts it is this test's own.
 pub(super) fn secret(state: &TempDir) -> String {
     state.path().file_name().expect("it has a name").to_string_lossy().replace('.', "")
 }
 
-/// What dialplans in our tests and examples may use; Set, Goto, GotoIf, NoOp, Wait and their like are built in.
-/// res_agi does not load without res_speech. A release's missing ones are left out.
+/// The modules that dialplans in the tests and examples may use. Set, Goto, GotoIf, NoOp and Wait are built
+/// in. res_agi does not load without res_speech. A release's missing ones are left out.
 const MODULES: &str = "\
     pbx_config res_timing_timerfd res_speech res_agi bridge_simple codec_ulaw \
     app_db app_dial app_exec app_originate app_playtones app_stack app_userevent app_verbose app_while \
     func_base64 func_callerid func_channel func_cut func_db func_dialplan func_env func_global func_hangupcause \
     func_json func_logic func_math func_module func_rand func_sprintf func_strings func_timeout func_uri func_version";
 
-/// What a SIP caller needs besides.
+/// The further modules for calls by SIP.
 const PJSIP: &str = "\
     res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip res_pjsip_session \
     res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_anonymous res_pjsip_caller_id \

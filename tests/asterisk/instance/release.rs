@@ -1,10 +1,10 @@
-//! The releases of Asterisk that the tests use.
+//! Owner: the tests. The releases of Asterisk that the tests use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Which Asterisk a test wants.
+/// A release of Asterisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// The newest that Debian builds.
@@ -14,10 +14,10 @@ pub enum Release {
 }
 
 impl Release {
-    /// Both, for tests that must hold on either.
+    /// Both releases.
     pub const ALL: [Release; 2] = [Release::V22, Release::V16];
 
-    /// The number by which people, and `tests/asterisk/fetch`, know it.
+    /// The number of the release, also for `tests/asterisk/fetch`.
     pub fn number(self) -> &'static str {
         match self {
             Release::V22 => "22",
@@ -25,10 +25,11 @@ impl Release {
         }
     }
 
-    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test run.
+    /// The folder made by `tests/asterisk/fetch`, which downloads it the first time; asked once in a test
+    /// run.
     ///
     /// # Errors
-    /// Why there is no such Asterisk here, in one line for whoever reads the test's output.
+    /// Returns in one line the reason why this release cannot run here.
     pub fn unpacked(self) -> Result<&'static Path, &'static str> {
         static ROOTS: [OnceLock<Result<PathBuf, String>>; 2] = [const { OnceLock::new() }; 2];
         let root = match self {

@@ -1,7 +1,7 @@
-//! Calls that somebody forged: the webhook receives no request.
+//! Owner: switch/agi. A call that somebody forged leads to no request.
 
 use super::super::on_each_release;
-use super::{AD_HOC, HOOK, Sets, Told};
+use super::{AD_HOC, HOOK, Requests, Sets};
 
 #[tokio::test]
 async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
@@ -20,7 +20,7 @@ async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
             &[("CALLERID(name)", format!("x\n{}", rest.split_once('\n').unwrap().1).leak().as_bytes())],
         ];
         for agi in [HOOK, AD_HOC] {
-            let told = Told::start(release, agi, &forged).await;
+            let told = Requests::start(release, agi, &forged).await;
             for (number, sets) in forged.iter().enumerate() {
                 let ended = told.call(number).await;
                 assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{sets:?}");
@@ -39,7 +39,7 @@ async fn an_argument_that_a_caller_adds_makes_no_request() {
         let injected: Sets<'_> = &[("CALLERID(name)", b"x,url=http://webhook/evil")];
         for argument in ["name", "variable", "timeout"] {
             let agi = AD_HOC.replace(",variable=ROUTE", &format!(",{argument}=${{CALLERID(name)}}"));
-            let told = Told::start(release, &agi, &[injected]).await;
+            let told = Requests::start(release, &agi, &[injected]).await;
             let ended = told.call(0).await;
             assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
             assert_eq!(told.webhook.received(), []);
@@ -67,7 +67,7 @@ async fn an_argument_that_a_line_feed_adds_makes_no_request() {
             ["\"url=http://webhook/r?name=${CALLERID(name)}\"", "url=http://webhook/r?name=${CALLERID(name)}"]
         {
             let agi = format!("AGI(agi://dialhook/webhook,method=GET,,{argument})");
-            let told = Told::start(release, &agi, &sets).await;
+            let told = Requests::start(release, &agi, &sets).await;
             for number in 0..sets.len() {
                 let ended = told.call(number).await;
                 assert_ne!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");

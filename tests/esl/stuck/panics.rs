@@ -1,4 +1,4 @@
-//! A panic in the dialect of FreeSWITCH: the call goes on.
+//! Owner: session. A panic in the dialect of FreeSWITCH: the call goes on.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::io::duplex;
 
 use crate::util::{CallState, ChannelData, FakeFreeSwitch, GivenBack, Sessions, SocketMode};
 
-/// Where the dialect panics.
+/// The method in which the dialect panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Question,

@@ -1,12 +1,14 @@
-//! Calls of FreeSWITCH during the shutdown of the daemon.
+//! Owner: session. Calls of FreeSWITCH during the shutdown of the daemon.
 
-use super::super::{call, daemon_for, gated, good_webhook};
-use crate::util::{CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, nobody_listens};
+use super::super::{call, daemon_for};
+use crate::util::{
+    CallState, FakeFreeSwitch, FakeWebhook, Reply, SocketMode, gated_webhook, good_webhook, nobody_listens,
+};
 
 #[tokio::test]
-async fn a_call_whose_webhook_is_being_asked_ends_well() {
+async fn a_call_that_waits_for_its_webhook_finishes() {
     for mode in SocketMode::ALL {
-        let (gate, webhook) = gated().await;
+        let (gate, webhook) = gated_webhook().await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
         let address = daemon.freeswitch();
         let call = tokio::spawn(FakeFreeSwitch::call(address, call(&daemon, mode, "/crm")));
@@ -33,11 +35,11 @@ async fn a_call_whose_webhook_stays_silent_goes_on_after_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_connected_but_was_not_greeted_yet_ends_well() {
+async fn a_call_that_has_connected_but_sent_no_data_yet_finishes() {
     let webhook = good_webhook().await;
     for mode in SocketMode::ALL {
         let daemon = daemon_for(&webhook, "").await;
-        // in the kernel's queue at the latest
+        // the connection is at least in the kernel's queue
         let freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
         let stopping = tokio::spawn(daemon.stop());
         let given_back = freeswitch.converse().await;
@@ -47,12 +49,12 @@ async fn a_call_that_has_connected_but_was_not_greeted_yet_ends_well() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_at_a_full_door_is_let_in_and_ends_well() {
+async fn a_call_that_waits_for_a_slot_is_served_and_finishes() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "[limits]\ncalls = 1").await;
     let channel = call(&daemon, SocketMode::Async, "/crm");
     let mut strangers = Vec::new();
-    // the other listener keeps the last place for itself
+    // the last connection is reserved for the other listener
     for _ in 0..101 {
         let mut stranger = FakeFreeSwitch::connect(daemon.freeswitch(), channel.clone()).await;
         stranger.expect_connect().await;

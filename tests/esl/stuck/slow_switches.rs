@@ -1,4 +1,4 @@
-//! Calls of a FreeSWITCH that is slow or silent.
+//! Owner: session. Connections of a FreeSWITCH that is slow or silent.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::super::call;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, Sessions, SocketMode};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
     let (here, there) = duplex(64 * 1024);
     let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
     let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
@@ -25,7 +25,7 @@ async fn one_that_never_ends_after_the_farewell_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_says_nothing_is_let_go_after_five_seconds() {
+async fn a_silent_switch_is_released_after_five_seconds() {
     let (here, there) = duplex(64 * 1024);
     let _end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
     let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
@@ -38,7 +38,7 @@ async fn one_that_says_nothing_is_let_go_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_others_wait_for_is_let_go_as_its_mode_wants() {
+async fn a_slow_switch_is_released_early_during_the_shutdown() {
     for (mode, last_words) in
         [(SocketMode::Full, &["exit"][..]), (SocketMode::AsyncFull, &["resume", "exit"][..])]
     {
@@ -60,7 +60,7 @@ async fn one_that_others_wait_for_is_let_go_as_its_mode_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_never_reads_is_left() {
+async fn a_switch_that_never_reads_is_left() {
     let (here, there) = duplex(1);
     let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
     let began = Instant::now();
@@ -70,7 +70,7 @@ async fn one_that_never_reads_is_left() {
 }
 
 #[tokio::test]
-async fn the_reply_to_getvar_that_never_comes_ends_in_a_release() {
+async fn a_missing_reply_to_getvar_ends_in_a_release() {
     let daemon = Daemon::start("").await;
     let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", "http://127.0.0.1:1/");
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;

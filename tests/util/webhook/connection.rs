@@ -1,4 +1,4 @@
-//! One connection of a fake webhook: reads requests and writes replies.
+//! Owner: the tests. One connection of a fake webhook: reads requests and writes replies.
 
 use std::future::pending;
 use std::io;
@@ -42,30 +42,28 @@ pub(super) async fn serve<S: Connection>(
         seen.send_modify(|seen| seen.received.push(request));
         match say(&mut stream, reply).await {
             Ok(()) => {}
-            Err(Told::Ended) => return,
-            Err(Told::Closed) => return seen.send_modify(|seen| seen.closed += 1),
+            Err(EndedBy::Webhook) => return,
+            Err(EndedBy::Client) => return seen.send_modify(|seen| seen.closed += 1),
         }
     }
 }
 
-/// Why a connection does not go on.
-enum Told {
-    /// We ended it.
-    Ended,
-    /// The client did.
-    Closed,
+/// The side that ended the connection.
+enum EndedBy {
+    Webhook,
+    Client,
 }
 
-async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
+async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy> {
     let (bytes, then) = match reply {
         Reply::Bytes(bytes) => (bytes, None),
         Reply::Then(bytes, then) => (bytes, Some(*then)),
-        Reply::Close => return Err(Told::Ended),
+        Reply::Close => return Err(EndedBy::Webhook),
         Reply::Reset => {
             stream.break_at_end();
-            return Err(Told::Ended);
+            return Err(EndedBy::Webhook);
         }
-        Reply::Stall => return Err(unless_closed(stream, pending()).await.unwrap_or(Told::Closed)),
+        Reply::Stall => return Err(unless_closed(stream, pending()).await.unwrap_or(EndedBy::Client)),
         Reply::After(gate, then) => {
             if let Some(closed) = unless_closed(stream, gate.0.cancelled()).await {
                 return Err(closed);
@@ -73,37 +71,37 @@ async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), Told> {
             (Vec::new(), Some(*then))
         }
         Reply::Drip(bytes) => {
-            stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
+            stream.write_all(&bytes).await.map_err(|_| EndedBy::Client)?;
             loop {
                 if let Some(closed) = unless_closed(stream, tokio::time::sleep(DRIP)).await {
                     return Err(closed);
                 }
-                stream.write_all(b"x").await.map_err(|_| Told::Closed)?;
+                stream.write_all(b"x").await.map_err(|_| EndedBy::Client)?;
             }
         }
     };
-    stream.write_all(&bytes).await.map_err(|_| Told::Closed)?;
-    stream.flush().await.map_err(|_| Told::Closed)?;
+    stream.write_all(&bytes).await.map_err(|_| EndedBy::Client)?;
+    stream.flush().await.map_err(|_| EndedBy::Client)?;
     match then {
         Some(then) => Box::pin(say(stream, then)).await,
         None => Ok(()),
     }
 }
 
-/// Between two drops.
+/// The time between two bytes of [`Reply::Drip`].
 const DRIP: Duration = Duration::from_millis(20);
 
-/// Awaits this unless the client closes the connection before.
-async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<Told> {
+/// Waits for this, or until the client closes the connection.
+async fn unless_closed<S: Connection>(stream: &mut S, coming: impl Future<Output = ()>) -> Option<EndedBy> {
     let mut byte = [0];
     tokio::select! {
         () = coming => None,
-        // a client that says more before it was answered is not ours
-        _ = stream.read(&mut byte) => Some(Told::Closed),
+        // our client sends nothing more before it has its answer
+        _ = stream.read(&mut byte) => Some(EndedBy::Client),
     }
 }
 
-/// The next request; nothing at the end of the stream.
+/// The next request; `None` at the end of the stream.
 async fn request<S: Connection>(stream: &mut S, read: &mut Vec<u8>) -> io::Result<Option<Received>> {
     let head_end = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {

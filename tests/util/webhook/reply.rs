@@ -1,15 +1,15 @@
-//! The replies of a fake webhook.
+//! Owner: the tests. The replies of a fake webhook.
 
 use tokio_util::sync::CancellationToken;
 
-/// What comes back.
+/// The reply to one request.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// These bytes, whatever they are; the connection stays open.
     Bytes(Vec<u8>),
-    /// These bytes, and then the other.
+    /// These bytes, and then the other reply.
     Then(Vec<u8>, Box<Reply>),
-    /// The other, as soon as the gate is open.
+    /// The other reply, as soon as the gate is open.
     After(Gate, Box<Reply>),
     /// These bytes, and then one `x` after the other.
     Drip(Vec<u8>),
@@ -21,7 +21,7 @@ pub enum Reply {
     Reset,
 }
 
-/// Keeps replies back until it is opened.
+/// Delays replies until it is opened.
 #[derive(Debug, Clone, Default)]
 pub struct Gate(pub(super) CancellationToken);
 
@@ -38,12 +38,12 @@ impl Reply {
         Self::Bytes([head.as_bytes(), body].concat())
     }
 
-    /// An answer that sends the client on to this place, and has a body of its own.
+    /// A redirect to this location, with a body.
     pub fn redirect(code: u16, location: &str) -> Self {
         Self::with_header(code, &format!("Location: {location}"), "elsewhere")
     }
 
-    /// An answer with this line in its head.
+    /// An answer with this header line.
     pub fn with_header(code: u16, line: &str, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         let head = format!("HTTP/1.1 {code} Said\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -67,7 +67,7 @@ impl Reply {
 }
 
 impl Gate {
-    /// Lets all replies go, those to come as well.
+    /// Releases all delayed replies, and does not delay later ones.
     pub fn open(&self) {
         self.0.cancel();
     }
