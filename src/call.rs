@@ -3,14 +3,14 @@
 //! Knows the fields that webhook servers rely on; does not know how a switch delivers them or which of them a
 //! hook wants.
 
-mod withheld;
+mod privacy;
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-pub use self::withheld::Withheld;
+pub use self::privacy::Privacy;
 use crate::variable::{FetchName, Value, Variables};
 
 /// The switch that a call is on.
@@ -54,7 +54,7 @@ pub struct Call {
     pub parameters: Vec<Parameter>,
     /// Whether the parameters stay on the channel from one step to the next, so that they may be meant for
     /// another one: then the address comes first.
-    pub parameters_linger: bool,
+    pub parameters_persist: bool,
     /// The account code of the channel.
     pub account_code: Value,
     /// The dialplan context.
@@ -63,7 +63,7 @@ pub struct Call {
     pub extension: Value,
     /// The number that was dialled from outside, where the switch knows it.
     pub dialled: Value,
-    /// The caller's number; empty if it is withheld ([`Call::without_withheld`]).
+    /// The caller's number; empty if it is withheld ([`Call::with_privacy`]).
     pub caller_number: Value,
     /// The caller's name.
     pub caller_name: Value,
@@ -97,7 +97,7 @@ impl Call {
             switch,
             address,
             parameters,
-            parameters_linger: switch == SwitchKind::FreeSwitch,
+            parameters_persist: switch == SwitchKind::FreeSwitch,
             account_code: nothing(),
             context: nothing(),
             extension: nothing(),
@@ -236,7 +236,7 @@ impl Field {
 ///
 /// Serialises to the JSON body: the fields in their order, every value a string, then `variables`.
 #[derive(Debug, Clone, Copy)]
-pub struct Report<'a> {
+pub struct RequestContext<'a> {
     /// The call.
     pub call: &'a Call,
     /// `com_id` where the call has no account code.
@@ -247,7 +247,7 @@ pub struct Report<'a> {
     pub fetched: &'a [FetchName],
 }
 
-impl<'a> Report<'a> {
+impl<'a> RequestContext<'a> {
     /// What a field holds for this call.
     #[must_use]
     pub fn field(&self, field: Field) -> Cow<'a, [u8]> {
@@ -276,22 +276,22 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Serialize for Report<'_> {
+impl Serialize for RequestContext<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_map(Some(Field::ALL.len() + 1))?;
         for field in Field::ALL {
             body.serialize_entry(field.name(), &String::from_utf8_lossy(&self.field(field)))?;
         }
-        body.serialize_entry("variables", &Fetched(self))?;
+        body.serialize_entry("variables", &FetchedVariables(self))?;
         body.end()
     }
 }
 
 /// The object `variables` of the JSON body: what the hook fetches.
 #[derive(Debug, Clone, Copy)]
-pub struct Fetched<'a>(pub &'a Report<'a>);
+pub struct FetchedVariables<'a>(pub &'a RequestContext<'a>);
 
-impl Serialize for Fetched<'_> {
+impl Serialize for FetchedVariables<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(report) = self;
         serializer.collect_map(
@@ -319,7 +319,7 @@ pub(crate) mod tests {
             switch: SwitchKind::Asterisk,
             address: Value::from("crm"),
             parameters: Vec::new(),
-            parameters_linger: false,
+            parameters_persist: false,
             account_code: Value::from("acme"),
             context: Value::from("from-trunk"),
             extension: Value::from("200"),
@@ -338,7 +338,7 @@ pub(crate) mod tests {
     fn body(call: &Call) -> String {
         let now = UNIX_EPOCH + Duration::from_millis(1_795_416_040_123);
         let fetched = ["ACCOUNT".parse().unwrap(), "UNSET".parse().unwrap()];
-        serde_json::to_string(&Report { call, company: "kwik", now, fetched: &fetched }).unwrap()
+        serde_json::to_string(&RequestContext { call, company: "kwik", now, fetched: &fetched }).unwrap()
     }
 
     #[test]

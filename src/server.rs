@@ -348,12 +348,12 @@ impl Shared {
             let Limits { environment, channel_data, .. } = *house.limits();
             match switch {
                 SwitchKind::Asterisk => {
-                    let agi = Agi::new(nonce::random::<8>()).taking(environment);
-                    session::hold(Switch::new(stream, agi).of(peer), house, admission).await;
+                    let agi = Agi::new(nonce::random::<8>()).with_limit(environment);
+                    session::hold(Switch::new(stream, agi).with_peer(peer), house, admission).await;
                 }
                 SwitchKind::FreeSwitch => {
-                    let esl = Esl::new(port).taking(channel_data);
-                    session::hold(Switch::new(stream, esl).of(peer), house, admission).await;
+                    let esl = Esl::new(port).with_limit(channel_data);
+                    session::hold(Switch::new(stream, esl).with_peer(peer), house, admission).await;
                 }
             }
             drop(leisure);

@@ -26,7 +26,7 @@ use crate::log::Numbers;
 use crate::metrics::{Metrics, Refusal};
 use crate::nonce;
 use crate::slots::{Attendance, OpenFiles, Place};
-use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
+use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
 use crate::variable::{Assignment, VariableName};
 use crate::webhook::{ErrorPage, Webhook};
 
@@ -163,12 +163,12 @@ where
             }
             SwitchError::Moved => {
                 admission.told();
-                match switch.until_end_is_harmless().await {
+                match switch.wait_until_safe_to_close().await {
                     Ok(()) => give_back(&mut switch, patience, &admission).await,
                     Err(ended) => debug!("the call that was moved: {ended}"),
                 }
             }
-            SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
+            SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnauthenticated => {
                 admission.refused();
                 give_back(&mut switch, patience, &admission).await;
             }
@@ -219,7 +219,7 @@ where
     // what has not been authenticated may be a stranger's, who stays silent from here on
     let told = tokio::select! {
         biased;
-        told = within(patience, switch.ask(&mut call, &wanted)) => told?,
+        told = within(patience, switch.authenticate(&mut call, &wanted)) => told?,
         () = admission.gives_way() => return Err(SwitchError::Displaced(whole_milliseconds(arrived.elapsed()))),
     };
     admission.told();
@@ -262,7 +262,7 @@ impl House {
         dialect: &D,
         step: &Step,
         call: &Call,
-        told: Told,
+        told: Fetched,
         began: Instant,
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
@@ -287,13 +287,13 @@ impl House {
     }
 
     /// A step's request, and how long it may take.
-    fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
+    fn request(&self, step: &Step, call: &Call, told: Fetched) -> Result<(Request, Duration), RequestFault> {
         // what the call asks for cannot be judged where its text is not known
         told.map_err(|untold| match untold {
-            Untold::TooManyNames => RequestFault::TooManyVariables,
-            Untold::NotWhole => RequestFault::VariableNotWhole,
-            Untold::NotExact => RequestFault::UrlNotExact,
-            Untold::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
+            FetchFault::TooManyNames => RequestFault::TooManyVariables,
+            FetchFault::NotWhole => RequestFault::VariableNotWhole,
+            FetchFault::NotExact => RequestFault::UrlNotExact,
+            FetchFault::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
         })?;
         let timeout = step.timeout()?.get();
         let identity = identity();

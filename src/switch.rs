@@ -45,45 +45,50 @@ pub trait Dialect: Clone + Sync {
     ///
     /// # Errors
     /// When there are more names than a command holds.
-    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold>;
+    fn challenge(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault>;
 
     /// What the switch replied to the question.
     ///
     /// # Errors
     /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError>;
+    fn read_challenge_reply(
+        &self,
+        message: &[u8],
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError>;
 
     /// What a message means while nothing is expected: why the conversation must end, if it must.
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
+    fn session_end(&self, message: &[u8]) -> Option<SwitchError>;
 
     /// The command that asks for the place of a call that waits; empty where a move does no harm, or where the switch sends
     /// a notice of it.
-    fn location_question(&self) -> &'static [u8] {
+    fn location_query(&self) -> &'static [u8] {
         b""
     }
 
     /// Reads the reply to that question. Once the call has moved, every command leaves it where it is.
-    fn location(&mut self, _message: &[u8]) -> Location {
+    fn read_location_reply(&mut self, _message: &[u8]) -> Location {
         Location::Unknown
     }
 
     /// True if the call takes no harm when the connection ends.
-    fn end_is_harmless(&self) -> bool {
+    fn is_safe_to_close(&self) -> bool {
         true
     }
 
-    /// The command, one with one reply, that lets [`Self::end_is_harmless`] become true; empty where none is needed.
-    fn disarming(&self) -> Vec<u8> {
+    /// The command, one with one reply, that lets [`Self::is_safe_to_close`] become true; empty where none is needed.
+    fn close_preparation(&self) -> Vec<u8> {
         Vec::new()
     }
 
     /// The time until the first question about the place of the call, where it should come sooner than as a rule.
-    fn first_question(&self) -> Option<Duration> {
+    fn first_location_query(&self) -> Option<Duration> {
         None
     }
 
     /// The time that a call must have waited before the connection may end.
-    fn shortest_wait(&self) -> Duration {
+    fn earliest_close(&self) -> Duration {
         Duration::ZERO
     }
 
@@ -100,26 +105,26 @@ pub trait Dialect: Clone + Sync {
     /// The commands that hand the call back.
     fn release(&self) -> Vec<u8>;
 
-    /// True if the reply to [`Self::location_question`] shows when the farewell has run, so that a safer release is possible.
-    fn proves_end(&self) -> bool {
+    /// True if the reply to [`Self::location_query`] shows when the farewell has run, so that a safer release is possible.
+    fn confirms_execution(&self) -> bool {
         false
     }
 
     /// True as long as a further reply may show it.
-    fn proof_is_due(&self) -> bool {
+    fn execution_is_pending(&self) -> bool {
         false
     }
 
     /// True if such a reply has shown it.
-    fn end_is_proved(&self) -> bool {
+    fn execution_is_confirmed(&self) -> bool {
         false
     }
 
     /// Whether the end of our side is part of every last word.
-    fn half_closes(&self) -> bool;
+    fn ends_with_half_close(&self) -> bool;
 
     /// Whether a message after the farewell is as it should be.
-    fn confirms(&self, message: &[u8]) -> bool;
+    fn is_confirmation(&self, message: &[u8]) -> bool;
 }
 
 /// What a message of the greeting tells.
@@ -128,15 +133,15 @@ pub enum Greeting {
     /// The call.
     Call(Box<Call>),
     /// Not all yet: this is to be said, and the next message tells more.
-    Further(Vec<u8>),
+    Query(Vec<u8>),
 }
 
 /// Whether the switch told all that was asked for.
-pub type Told = Result<(), Untold>;
+pub type Fetched = Result<(), FetchFault>;
 
 /// Why the switch could not tell all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untold {
+pub enum FetchFault {
     /// More names than one command holds.
     TooManyNames,
     /// A value that the switch does not hand out whole.
@@ -155,7 +160,7 @@ pub enum SwitchError {
     HungUp,
     /// The caller hung up before the greeting was proved; or somebody who forged it says so.
     #[error("the caller hung up before the call was proved")]
-    HungUpUnproved,
+    HungUpUnauthenticated,
     /// Somebody else, or a timer, took the call elsewhere, where it goes on without us.
     #[error("the call was taken elsewhere")]
     Moved,
@@ -204,7 +209,7 @@ where
 
     /// The same, with what the log should say of the other end.
     #[must_use]
-    pub fn of(self, peer: SocketAddr) -> Self {
+    pub fn with_peer(self, peer: SocketAddr) -> Self {
         Self { peer: Some(peer), ..self }
     }
 
@@ -218,16 +223,16 @@ where
     /// # Errors
     /// When the switch says something else, or nothing more.
     pub async fn greet(&mut self) -> Result<Call, SwitchError> {
-        self.say(self.dialect.opening()).await?;
+        self.send(self.dialect.opening()).await?;
         loop {
-            let message = self.hear().await?;
+            let message = self.receive().await?;
             match self.dialect.greeting(message)? {
                 Greeting::Call(call) => {
                     (self.greeted, self.tracking) = (Instant::now(), Tracking::new());
-                    self.disarm().await?;
+                    self.prepare_close().await?;
                     return Ok(*call);
                 }
-                Greeting::Further(words) => self.say(&words).await?,
+                Greeting::Query(words) => self.send(&words).await?,
             }
         }
     }
@@ -236,18 +241,22 @@ where
     ///
     /// # Errors
     /// When the greeting was forged, the caller hung up, or the connection ended.
-    pub async fn ask(&mut self, call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
-        let (question, wanted, told) = match self.dialect.question(wanted) {
+    pub async fn authenticate(
+        &mut self,
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
+        let (question, wanted, told) = match self.dialect.challenge(wanted) {
             Ok(question) => (question, wanted, Ok(())),
             // the proof is due even so
-            Err(untold) => (self.dialect.question(&[]).unwrap_or_default(), &[][..], Err(untold)),
+            Err(untold) => (self.dialect.challenge(&[]).unwrap_or_default(), &[][..], Err(untold)),
         };
         if question.is_empty() {
-            return Ok(told.and(self.dialect.answer(b"", call, wanted)?));
+            return Ok(told.and(self.dialect.read_challenge_reply(b"", call, wanted)?));
         }
-        self.say(&question).await?;
-        let answer = self.hear().await?;
-        Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
+        self.send(&question).await?;
+        let answer = self.receive().await?;
+        Ok(told.and(self.dialect.read_challenge_reply(&answer, call, wanted)?))
     }
 
     /// Waits until the caller hangs up, the call is taken elsewhere or the conversation ends otherwise, and says how.
@@ -255,11 +264,11 @@ where
     /// Cancel safe: what was read stays in the buffer, and a question is so short that it is written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let ended = match self.next_question() {
-                None => self.heard().await.err(),
-                Some(at) => match timeout_at(at, self.heard()).await {
+            let ended = match self.next_location_query() {
+                None => self.receive_next().await.err(),
+                Some(at) => match timeout_at(at, self.receive_next()).await {
                     Ok(heard) => heard.err(),
-                    Err(_elapsed) => self.ask_for_location().await.err(),
+                    Err(_elapsed) => self.query_location().await.err(),
                 },
             };
             if let Some(why) = ended {
@@ -275,16 +284,16 @@ where
     /// [`SwitchError::Moved`] when the call moves meanwhile; when the connection breaks before all is said.
     pub async fn farewell(&mut self, farewell: &[u8]) -> Result<usize, SwitchError> {
         let mut unconfirmed = 0;
-        if self.proves_end() {
-            self.say(farewell).await?;
-            unconfirmed += self.prove_end().await?;
-            self.say_last(&self.dialect.release()).await?;
+        if self.confirms_execution() {
+            self.send(farewell).await?;
+            unconfirmed += self.wait_for_execution().await?;
+            self.send_last(&self.dialect.release()).await?;
         } else {
-            self.say_last(&[farewell, &self.dialect.release()].concat()).await?;
+            self.send_last(&[farewell, &self.dialect.release()].concat()).await?;
         }
         loop {
-            match self.hear().await {
-                Ok(message) => unconfirmed += usize::from(!self.dialect.confirms(&message)),
+            match self.receive().await {
+                Ok(message) => unconfirmed += usize::from(!self.dialect.is_confirmation(&message)),
                 Err(SwitchError::Closed) => return Ok(unconfirmed),
                 Err(error) => return Err(error),
             }
@@ -297,7 +306,7 @@ where
     /// When the connection breaks before that.
     pub async fn refuse(&mut self) -> Result<(), SwitchError> {
         let refusal = [self.dialect.refusal(), self.dialect.release()].concat();
-        self.say_last(&refusal).await?;
+        self.send_last(&refusal).await?;
         let mut rest = [0; 4096];
         let mut left = LONGEST_REST;
         while left > 0 {
@@ -314,20 +323,20 @@ where
         &self.dialect
     }
 
-    async fn hear(&mut self) -> Result<BytesMut, SwitchError> {
+    async fn receive(&mut self) -> Result<BytesMut, SwitchError> {
         self.stream.next().await.unwrap_or(Err(SwitchError::Closed))
     }
 
-    async fn say_last(&mut self, words: &[u8]) -> Result<(), SwitchError> {
-        sleep_until(self.greeted + self.dialect.shortest_wait()).await;
-        self.say(words).await?;
-        if self.dialect.half_closes() {
+    async fn send_last(&mut self, words: &[u8]) -> Result<(), SwitchError> {
+        sleep_until(self.greeted + self.dialect.earliest_close()).await;
+        self.send(words).await?;
+        if self.dialect.ends_with_half_close() {
             self.stream.get_mut().shutdown().await?;
         }
         Ok(())
     }
 
-    async fn say(&mut self, words: &[u8]) -> Result<(), SwitchError> {
+    async fn send(&mut self, words: &[u8]) -> Result<(), SwitchError> {
         Ok(self.stream.get_mut().write_all(words).await?)
     }
 }

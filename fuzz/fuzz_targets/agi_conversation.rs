@@ -16,13 +16,13 @@ fuzz_target!(|bytes: &[u8]| {
 
     let Ok(Some(environment)) = codec.decode(&mut stream) else { return };
     let Ok(Greeting::Call(mut call)) = agi.greeting(environment) else { return };
-    if agi.question(&wanted).is_err() {
+    if agi.challenge(&wanted).is_err() {
         return;
     }
     while let Ok(Some(message)) = codec.decode(&mut stream) {
         // whatever they mean, it must be said without a panic
-        let _told = agi.answer(&message, &mut call, &wanted);
-        let _gone = agi.interruption(&message);
-        let _well = agi.confirms(&message);
+        let _told = agi.read_challenge_reply(&message, &mut call, &wanted);
+        let _gone = agi.session_end(&message);
+        let _well = agi.is_confirmation(&message);
     }
 });

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{ConfigFile, DONE, FAILED, WRONG, ended, failed, print, warned};
-use crate::call::{Call, SwitchKind, Withheld};
+use crate::call::{Call, Privacy, SwitchKind};
 use crate::config::Config;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest, shown};
 use crate::log;
@@ -143,7 +143,7 @@ fn call(trial: &Trial) -> Call {
         variables: Variables::from_iter(variables),
         ..Call::unknown(trial.switch.into(), Value::from(trial.hook.as_str()), Vec::new())
     };
-    call.without_withheld(Withheld::default(), &[])
+    call.with_privacy(Privacy::default(), &[])
 }
 
 fn no_such_hook(trial: &Trial, config: &Config) -> String {

@@ -87,7 +87,7 @@ impl Reader<'_, '_, '_> {
     /// The steps that this argument of `socket` makes.
     fn steps(&mut self, data: &str, written: &str, fault: Option<String>) {
         let parameters = parameters(&set_before(self.node));
-        for (host, port, path) in esl::places(data) {
+        for (host, port, path) in esl::socket_targets(data) {
             let (hook, address) = address(&path);
             let call = match &fault {
                 Some(fault) => Some(Err(fault.clone())),

@@ -56,7 +56,7 @@ impl Asked {
         asked.url_before = None;
         for parameter in &call.parameters {
             let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
-            let left_over = call.parameters_linger && (!call.is_ad_hoc() || asked.says(name));
+            let left_over = call.parameters_persist && (!call.is_ad_hoc() || asked.says(name));
             // `AGI(…,method=GET,,timeout=3)`: an empty argument says nothing
             if !(left_over || name.is_empty() && value.is_empty()) {
                 asked.take(name, value.trim_ascii());

@@ -105,8 +105,8 @@ fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
 }
 
 fn configured_step(name: &str, hook: &Arc<Hook>, asked: Asked, call: &Call) -> Step {
-    let argued =
-        call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty())) && !call.parameters_linger;
+    let argued = call.parameters.iter().any(|p| !(p.name.is_empty() && p.value.is_empty()))
+        && !call.parameters_persist;
     let of_set = |name: &VariableName| hook.set.iter().any(|part| same(&part.name, name, call.switch));
     let fault = match asked {
         _ if argued => Some(RequestFault::Arguments),

@@ -11,7 +11,7 @@ use ring::digest;
 use url::Url;
 
 use super::{Answer, Hook, Outcome, RequestFault, Timeout, shown};
-use crate::call::{Call, Report, SwitchKind};
+use crate::call::{Call, RequestContext, SwitchKind};
 use crate::tls::Tls;
 use crate::variable::{Assignment, FetchName, Value, VariableName};
 
@@ -149,7 +149,7 @@ impl Step {
     ) -> Result<Request, RequestFault> {
         self.plan?;
         let hook = self.hook.as_ref().ok_or(RequestFault::NoSuchHook)?;
-        let report = Report { call, company, now, fetched: &hook.fetch };
+        let report = RequestContext { call, company, now, fetched: &hook.fetch };
         let target = |url: &super::UrlTemplate| {
             Ok(Target { url: url.render(&report)?, place: Arc::clone(url.place()) })
         };

@@ -71,7 +71,7 @@ impl House {
             SwitchError::TooLong => (Refusal::TooLong, &self.at_will.too_long),
             SwitchError::Silent(_) => (Refusal::Silent, &self.at_will.silent),
             SwitchError::Displaced(_) => (Refusal::Silent, &self.at_will.displaced),
-            SwitchError::HungUpUnproved => {
+            SwitchError::HungUpUnauthenticated => {
                 self.metrics.refused(Refusal::Unproved);
                 return debug!("call refused: {error}");
             }

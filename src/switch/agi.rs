@@ -7,7 +7,7 @@
 pub mod codec;
 mod command;
 mod environment;
-mod open;
+mod missing;
 mod reply;
 
 use std::time::Duration;
@@ -16,19 +16,19 @@ use bytes::BytesMut;
 
 use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::{Environment, UNKNOWN};
-use self::open::Opened;
+use self::missing::MissingFields;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, FetchFault, Fetched, Greeting, SwitchError};
 use crate::variable::{Assignment, FetchName, Unfit, Value, Variables};
 
 /// One FastAGI conversation.
 #[derive(Debug, Clone)]
 pub struct Agi {
     /// What nobody who forged an environment can know.
-    word: String,
+    nonce: String,
     /// What the environment left open.
-    opened: Opened,
+    missing: MissingFields,
     /// Bytes of the longest environment taken.
     longest: usize,
 }
@@ -36,13 +36,13 @@ pub struct Agi {
 impl Agi {
     /// A conversation that is proved by this word, which must be random.
     #[must_use]
-    pub fn new(word: String) -> Self {
-        Self { word, opened: Opened::default(), longest: LONGEST_ENVIRONMENT }
+    pub fn new(nonce: String) -> Self {
+        Self { nonce, missing: MissingFields::default(), longest: LONGEST_ENVIRONMENT }
     }
 
     /// The same, where an environment may have so many bytes.
     #[must_use]
-    pub fn taking(self, longest: usize) -> Self {
+    pub fn with_limit(self, longest: usize) -> Self {
         Self { longest, ..self }
     }
 }
@@ -51,7 +51,7 @@ impl Dialect for Agi {
     type Codec = AgiCodec;
 
     fn codec(&self) -> AgiCodec {
-        AgiCodec::taking(self.longest)
+        AgiCodec::with_limit(self.longest)
     }
 
     /// Asterisk speaks first.
@@ -63,41 +63,46 @@ impl Dialect for Agi {
         let forged =
             SwitchError::Forged("the environment is not what Asterisk writes: its lines are out of order");
         let environment = Environment::parse(&message).ok_or(forged)?;
-        let (opened, call) = Opened::of(&environment, call(&environment));
-        self.opened = opened;
+        let (missing, call) = MissingFields::of(&environment, call(&environment));
+        self.missing = missing;
         Ok(Greeting::Call(Box::new(call)))
     }
 
-    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
-        let open = self.opened.open.iter().map(|open| command::guarded(open.function(), &self.word));
-        let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
-        command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
+    fn challenge(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault> {
+        let open = self.missing.fields.iter().map(|open| command::guarded(open.function(), &self.nonce));
+        let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.nonce));
+        command::challenge(&self.nonce, &open.chain(wanted).collect::<Vec<_>>())
     }
 
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
+    fn read_challenge_reply(
+        &self,
+        message: &[u8],
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
         let text = match Reply::parse(message) {
-            Some(Reply::Hangup) => return Err(SwitchError::HungUpUnproved),
+            Some(Reply::Hangup) => return Err(SwitchError::HungUpUnauthenticated),
             Some(Reply::Result { code: 1, text: Some(text) }) => text,
-            Some(Reply::Result { .. } | Reply::Refused(_)) | None => return Err(UNPROVED),
+            Some(Reply::Result { .. } | Reply::Refused(_)) | None => return Err(NOT_AUTHENTICATED),
         };
         let mut values = text.split(|&byte| byte == b'|');
-        if values.next() != Some(self.word.as_bytes())
-            || values.clone().count() != self.opened.open.len() + wanted.len()
+        if values.next() != Some(self.nonce.as_bytes())
+            || values.clone().count() != self.missing.fields.len() + wanted.len()
         {
-            return Err(UNPROVED);
+            return Err(NOT_AUTHENTICATED);
         }
-        let mut whole = values.map(|value| command::unguarded(value, &self.word));
-        let told = self.opened.told(&mut whole, call)?;
+        let mut whole = values.map(|value| command::unguarded(value, &self.nonce));
+        let told = self.missing.complete(&mut whole, call)?;
         for (name, value) in wanted.iter().zip(whole) {
             match value {
                 Some(value) => call.variables.insert(name.clone(), value),
-                None => return Ok(Err(Untold::NotWhole)),
+                None => return Ok(Err(FetchFault::NotWhole)),
             };
         }
         Ok(told)
     }
 
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
+    fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
         Some(match Reply::parse(message) {
             Some(Reply::Hangup) => SwitchError::HungUp,
             Some(Reply::Result { .. } | Reply::Refused(_)) | None => {
@@ -121,17 +126,17 @@ impl Dialect for Agi {
     }
 
     /// Otherwise the commands behind the first one stall (`res/res_agi.c`, `run_agi`).
-    fn half_closes(&self) -> bool {
+    fn ends_with_half_close(&self) -> bool {
         true
     }
 
     /// `HANGUP` follows every half-close.
-    fn confirms(&self, message: &[u8]) -> bool {
+    fn is_confirmation(&self, message: &[u8]) -> bool {
         matches!(Reply::parse(message), Some(Reply::Hangup | Reply::Result { code: 1, text: None }))
     }
 }
 
-const UNPROVED: SwitchError = SwitchError::Forged(
+const NOT_AUTHENTICATED: SwitchError = SwitchError::Forged(
     "the environment is not proved: something else stood before the reply to our question",
 );
 
@@ -140,7 +145,7 @@ fn call(environment: &Environment<'_>) -> Call {
         switch: SwitchKind::Asterisk,
         address: Value::from(environment.script),
         parameters: environment.arguments.iter().map(|argument| parameter(argument)).collect(),
-        parameters_linger: false,
+        parameters_persist: false,
         account_code: Value::from(environment.account_code),
         context: Value::from(environment.context),
         extension: Value::from(environment.extension),

@@ -18,13 +18,13 @@ use self::command::{CONNECT, EXIT, Passes, RESUME};
 use self::message::Headers;
 use self::park::{Park, application, dialplan_goes_on, in_dialplan_state, is_fresh, is_held, place};
 use crate::call::{Call, Parameter};
-use crate::switch::{Dialect, Greeting, Location, SwitchError, Told, Untold};
+use crate::switch::{Dialect, FetchFault, Fetched, Greeting, Location, SwitchError};
 use crate::variable::{Assignment, FetchName, Unfit, Value};
 
 /// Host, port and path of every place that an argument of the application `socket` names.
 #[must_use]
-pub fn places(argument: &str) -> Vec<(String, u16, String)> {
-    message::places_of(argument)
+pub fn socket_targets(argument: &str) -> Vec<(String, u16, String)> {
+    message::socket_targets(argument)
 }
 
 /// One outbound socket conversation.
@@ -93,13 +93,13 @@ impl Esl {
 
     /// The same, where the channel data may have so many bytes.
     #[must_use]
-    pub fn taking(self, longest: usize) -> Self {
+    pub fn with_limit(self, longest: usize) -> Self {
         Self { longest, ..self }
     }
 
     /// Undoes an author's `socket_resume=true` where it would harm the call.
     fn rescue(&self, resumes: bool) -> Result<Vec<u8>, Unfit> {
-        let needed = resumes && (self.mode != Mode::Async || self.proves_end());
+        let needed = resumes && (self.mode != Mode::Async || self.confirms_execution());
         let off = RESUMES.parse().map(|name| Assignment::own(name, Value::from("false")));
         off.ok().filter(|_| needed).map_or(Ok(Vec::new()), |off| command::set(&off, self.passes))
     }
@@ -218,7 +218,7 @@ impl Dialect for Esl {
     type Codec = EslCodec;
 
     fn codec(&self) -> EslCodec {
-        EslCodec::taking(self.longest)
+        EslCodec::with_limit(self.longest)
     }
 
     fn opening(&self) -> &'static [u8] {
@@ -226,7 +226,7 @@ impl Dialect for Esl {
     }
 
     fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
-        if let Some(gone) = self.interruption(&message) {
+        if let Some(gone) = self.session_end(&message) {
             return Err(gone);
         }
         match self.doubtful.pop() {
@@ -234,26 +234,31 @@ impl Dialect for Esl {
             Some(name) => self.read_exactly(name, &message),
         }
         Ok(match self.doubtful.last() {
-            Some(name) => Greeting::Further(format!("getvar {name}\n\n").into_bytes()),
+            Some(name) => Greeting::Query(format!("getvar {name}\n\n").into_bytes()),
             None => Greeting::Call(Box::new(self.call(&Headers::parse(&self.data)))),
         })
     }
 
     /// The channel data told all.
-    fn question(&mut self, _wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
+    fn challenge(&mut self, _wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault> {
         Ok(Vec::new())
     }
 
-    fn answer(&self, _message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
+    fn read_challenge_reply(
+        &self,
+        _message: &[u8],
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
         if !wanted.is_empty() {
             call.variables = message::variables(&Headers::parse(&self.data), wanted);
         }
-        Ok(if self.inexact { Err(Untold::NotExact) } else { Ok(()) })
+        Ok(if self.inexact { Err(FetchFault::NotExact) } else { Ok(()) })
     }
 
     /// The notice ends every connection, and says the same whatever the cause. It names the channel: in the reply to
     /// `getvar`, a value with an empty line in it can look like one.
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
+    fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
         if !message.starts_with(b"Content-Type: text/disconnect-notice\n") {
             return None;
         }
@@ -265,14 +270,14 @@ impl Dialect for Esl {
 
     /// A parked call that is transferred goes on, and no notice comes before it is hung up (`mod_event_socket.c`,
     /// `read_packet`). A second `connect` brings the channel data of now.
-    fn location_question(&self) -> &'static [u8] {
+    fn location_query(&self) -> &'static [u8] {
         match self.mode {
             Mode::Async | Mode::AsyncLeg | Mode::Moved => CONNECT,
             Mode::Static => b"",
         }
     }
 
-    fn location(&mut self, message: &[u8]) -> Location {
+    fn read_location_reply(&mut self, message: &[u8]) -> Location {
         let now = Headers::parse(message);
         if now.first(b"Event-Name") != Some(b"CHANNEL_DATA") {
             let cut = now.first(b"Socket-Mode").is_some();
@@ -294,7 +299,7 @@ impl Dialect for Esl {
 
     /// `socket_resume` on the channel does what `resume` does. And the end of a listener ends every park of its channel, also
     /// that of somebody else (`listener_run` clears `CF_CONTROLLED`, `src/switch_ivr.c`, `switch_ivr_park` sets it).
-    fn end_is_harmless(&self) -> bool {
+    fn is_safe_to_close(&self) -> bool {
         match self.mode {
             Mode::Static | Mode::Async => true,
             Mode::AsyncLeg => !self.resumes,
@@ -304,22 +309,22 @@ impl Dialect for Esl {
 
     /// The thread of the call does what is queued when it looks for it: at once while it plays or bridges, later in an
     /// application without media.
-    fn disarming(&self) -> Vec<u8> {
+    fn close_preparation(&self) -> Vec<u8> {
         match self.mode {
             Mode::AsyncLeg | Mode::Moved => self.rescue(self.resumes).unwrap_or_default(),
             Mode::Static | Mode::Async => Vec::new(),
         }
     }
 
-    fn proves_end(&self) -> bool {
+    fn confirms_execution(&self) -> bool {
         matches!(self.mode, Mode::Async | Mode::AsyncLeg) && self.park == Park::Untouched
     }
 
-    fn proof_is_due(&self) -> bool {
+    fn execution_is_pending(&self) -> bool {
         matches!(self.park, Park::Untouched | Park::Running)
     }
 
-    fn end_is_proved(&self) -> bool {
+    fn execution_is_confirmed(&self) -> bool {
         self.park == Park::Proved && !self.resumes
     }
 
@@ -327,12 +332,12 @@ impl Dialect for Esl {
     /// begins later, and whatever else runs on the call.
     fn release(&self) -> Vec<u8> {
         match self.mode {
-            Mode::Async if !self.end_is_proved() && !self.fresh => [RESUME, EXIT].concat(),
+            Mode::Async if !self.execution_is_confirmed() && !self.fresh => [RESUME, EXIT].concat(),
             Mode::Static | Mode::Async | Mode::AsyncLeg | Mode::Moved => EXIT.to_vec(),
         }
     }
 
-    fn shortest_wait(&self) -> Duration {
+    fn earliest_close(&self) -> Duration {
         match self.mode {
             Mode::AsyncLeg => PARKING,
             Mode::Async if self.fresh => PARKING,
@@ -340,7 +345,7 @@ impl Dialect for Esl {
         }
     }
 
-    fn first_question(&self) -> Option<Duration> {
+    fn first_location_query(&self) -> Option<Duration> {
         self.fresh.then_some(PARKING)
     }
 
@@ -363,11 +368,11 @@ impl Dialect for Esl {
     }
 
     /// `exit` is the end; a half-close could be seen before the commands in front of it.
-    fn half_closes(&self) -> bool {
+    fn ends_with_half_close(&self) -> bool {
         false
     }
 
-    fn confirms(&self, message: &[u8]) -> bool {
+    fn is_confirmation(&self, message: &[u8]) -> bool {
         let headers = Headers::parse(message);
         match headers.first(b"Content-Type") {
             // the reply to a question about the place of the call, when it is late

@@ -60,38 +60,38 @@ where
     D: Dialect,
 {
     /// The time of the next question about the place of the call; none while one is open, or where none is needed.
-    pub(super) fn next_question(&self) -> Option<Instant> {
-        let asks = self.asks_for_location() && !self.tracking.location_is_due();
-        asks.then(|| self.tracking.located + self.dialect.first_question().unwrap_or(BETWEEN_QUESTIONS))
+    pub(super) fn next_location_query(&self) -> Option<Instant> {
+        let asks = self.tracks_location() && !self.tracking.location_is_due();
+        asks.then(|| self.tracking.located + self.dialect.first_location_query().unwrap_or(BETWEEN_QUESTIONS))
     }
 
-    fn asks_for_location(&self) -> bool {
-        self.tracking.understood && !self.dialect.location_question().is_empty()
+    fn tracks_location(&self) -> bool {
+        self.tracking.understood && !self.dialect.location_query().is_empty()
     }
 
-    pub(super) async fn ask_for_location(&mut self) -> Result<(), SwitchError> {
+    pub(super) async fn query_location(&mut self) -> Result<(), SwitchError> {
         self.tracking.due.push_back(Due::Location);
-        self.say(self.dialect.location_question()).await
+        self.send(self.dialect.location_query()).await
     }
 
     /// Sends the commands without which the end of the connection would harm the call.
-    pub(super) async fn disarm(&mut self) -> Result<(), SwitchError> {
-        let commands = self.dialect.disarming();
+    pub(super) async fn prepare_close(&mut self) -> Result<(), SwitchError> {
+        let commands = self.dialect.close_preparation();
         if commands.is_empty() {
             return Ok(());
         }
         self.tracking.due.push_back(Due::Other);
-        self.say(&commands).await
+        self.send(&commands).await
     }
 
     /// Reads one message: a notice of the switch, or the next reply that is due.
-    pub(super) async fn heard(&mut self) -> Result<(), SwitchError> {
-        let message = self.hear().await?;
-        if let Some(gone) = self.dialect.interruption(&message) {
+    pub(super) async fn receive_next(&mut self) -> Result<(), SwitchError> {
+        let message = self.receive().await?;
+        if let Some(gone) = self.dialect.session_end(&message) {
             return Err(gone);
         }
         if self.tracking.due.pop_front() == Some(Due::Location) {
-            match self.dialect.location(&message) {
+            match self.dialect.read_location_reply(&message) {
                 Location::InStep => self.tracking.located = Instant::now(),
                 Location::Moved => return Err(SwitchError::Moved),
                 Location::Unknown => self.tracking.understood = false,
@@ -112,23 +112,23 @@ where
         let now = Instant::now();
         self.tracking.held_until = now + HELD_BACK;
         let until = now + REPLY;
-        while self.asks_for_location() {
-            match timeout_at(until, self.located_now()).await {
+        while self.tracks_location() {
+            match timeout_at(until, self.locate_now()).await {
                 Ok(located) => located?,
                 Err(_elapsed) => return Ok(()),
             }
-            if self.dialect.end_is_harmless() {
+            if self.dialect.is_safe_to_close() {
                 return Ok(());
             }
             // somebody may have set the variable since the greeting
-            self.disarm().await?;
+            self.prepare_close().await?;
             sleep(SHORTEST_PAUSE).await;
         }
         Ok(())
     }
 
-    pub(super) fn proves_end(&self) -> bool {
-        self.asks_for_location() && self.dialect.proves_end()
+    pub(super) fn confirms_execution(&self) -> bool {
+        self.tracks_location() && self.dialect.confirms_execution()
     }
 
     /// Waits until the farewell has run, as long as the answer may be held back and a busy switch takes to reply. Returns the
@@ -136,10 +136,10 @@ where
     ///
     /// # Errors
     /// [`SwitchError::Moved`], or the end of the conversation.
-    pub(super) async fn prove_end(&mut self) -> Result<usize, SwitchError> {
+    pub(super) async fn wait_for_execution(&mut self) -> Result<usize, SwitchError> {
         let mut unconfirmed = 0;
-        while self.dialect.proof_is_due() {
-            match timeout(REPLY, self.proof(&mut unconfirmed)).await {
+        while self.dialect.execution_is_pending() {
+            match timeout(REPLY, self.look_for_execution(&mut unconfirmed)).await {
                 Ok(proof) => proof?,
                 Err(_elapsed) => break,
             }
@@ -152,18 +152,18 @@ where
     }
 
     /// Asks, a part of a frame later, whether the farewell has run. The replies to the farewell come before the answer.
-    async fn proof(&mut self, unconfirmed: &mut usize) -> Result<(), SwitchError> {
+    async fn look_for_execution(&mut self, unconfirmed: &mut usize) -> Result<(), SwitchError> {
         sleep(BETWEEN_PROOFS).await;
-        self.say(self.dialect.location_question()).await?;
+        self.send(self.dialect.location_query()).await?;
         loop {
-            let message = self.hear().await?;
-            if let Some(gone) = self.dialect.interruption(&message) {
+            let message = self.receive().await?;
+            if let Some(gone) = self.dialect.session_end(&message) {
                 return Err(gone);
             }
-            match self.dialect.location(&message) {
+            match self.dialect.read_location_reply(&message) {
                 Location::InStep => return Ok(()),
                 Location::Moved => return Err(SwitchError::Moved),
-                Location::Unknown => *unconfirmed += usize::from(!self.dialect.confirms(&message)),
+                Location::Unknown => *unconfirmed += usize::from(!self.dialect.is_confirmation(&message)),
             }
         }
     }
@@ -173,16 +173,16 @@ where
     ///
     /// # Errors
     /// When the conversation ends before.
-    pub async fn until_end_is_harmless(&mut self) -> Result<(), SwitchError> {
-        self.disarm().await?;
-        if !self.dialect.end_is_harmless() {
+    pub async fn wait_until_safe_to_close(&mut self) -> Result<(), SwitchError> {
+        self.prepare_close().await?;
+        if !self.dialect.is_safe_to_close() {
             debug!("the call was moved and is parked there; its connection stays open until that park ends");
         }
         let mut pause = SHORTEST_PAUSE;
-        while !self.dialect.end_is_harmless() && self.asks_for_location() {
+        while !self.dialect.is_safe_to_close() && self.tracks_location() {
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-            match timeout(REPLY, self.located_now()).await {
+            match timeout(REPLY, self.locate_now()).await {
                 // it was moved, and it still is
                 Ok(Ok(()) | Err(SwitchError::Moved)) => {}
                 Ok(Err(ended)) => return Err(ended),
@@ -193,10 +193,10 @@ where
     }
 
     /// Asks for the place of the call, and reads up to the reply.
-    async fn located_now(&mut self) -> Result<(), SwitchError> {
-        self.ask_for_location().await?;
+    async fn locate_now(&mut self) -> Result<(), SwitchError> {
+        self.query_location().await?;
         while self.tracking.location_is_due() {
-            self.heard().await?;
+            self.receive_next().await?;
         }
         Ok(())
     }

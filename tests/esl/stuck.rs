@@ -6,7 +6,7 @@ use dialhook::call::Call;
 use dialhook::session;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
-use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
+use dialhook::switch::{Dialect, FetchFault, Fetched, Greeting, Location, Switch, SwitchError};
 use dialhook::variable::{Assignment, FetchName, Unfit};
 use tokio::io::duplex;
 use tokio::time::Instant;
@@ -277,42 +277,47 @@ mod panics {
             self.0.greeting(message)
         }
 
-        fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
+        fn challenge(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault> {
             self.at(Place::Question);
-            self.0.question(wanted)
+            self.0.challenge(wanted)
         }
 
-        fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
+        fn read_challenge_reply(
+            &self,
+            message: &[u8],
+            call: &mut Call,
+            wanted: &[FetchName],
+        ) -> Result<Fetched, SwitchError> {
             self.at(Place::Answer);
-            self.0.answer(message, call, wanted)
+            self.0.read_challenge_reply(message, call, wanted)
         }
 
-        fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
-            self.0.interruption(message)
+        fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
+            self.0.session_end(message)
         }
 
-        fn location_question(&self) -> &'static [u8] {
-            self.0.location_question()
+        fn location_query(&self) -> &'static [u8] {
+            self.0.location_query()
         }
 
-        fn location(&mut self, message: &[u8]) -> Location {
-            self.0.location(message)
+        fn read_location_reply(&mut self, message: &[u8]) -> Location {
+            self.0.read_location_reply(message)
         }
 
-        fn end_is_harmless(&self) -> bool {
-            self.0.end_is_harmless()
+        fn is_safe_to_close(&self) -> bool {
+            self.0.is_safe_to_close()
         }
 
-        fn disarming(&self) -> Vec<u8> {
-            self.0.disarming()
+        fn close_preparation(&self) -> Vec<u8> {
+            self.0.close_preparation()
         }
 
-        fn first_question(&self) -> Option<Duration> {
-            self.0.first_question()
+        fn first_location_query(&self) -> Option<Duration> {
+            self.0.first_location_query()
         }
 
-        fn shortest_wait(&self) -> Duration {
-            self.0.shortest_wait()
+        fn earliest_close(&self) -> Duration {
+            self.0.earliest_close()
         }
 
         fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
@@ -328,24 +333,24 @@ mod panics {
             self.0.release()
         }
 
-        fn proves_end(&self) -> bool {
-            self.0.proves_end()
+        fn confirms_execution(&self) -> bool {
+            self.0.confirms_execution()
         }
 
-        fn proof_is_due(&self) -> bool {
-            self.0.proof_is_due()
+        fn execution_is_pending(&self) -> bool {
+            self.0.execution_is_pending()
         }
 
-        fn end_is_proved(&self) -> bool {
-            self.0.end_is_proved()
+        fn execution_is_confirmed(&self) -> bool {
+            self.0.execution_is_confirmed()
         }
 
-        fn half_closes(&self) -> bool {
-            self.0.half_closes()
+        fn ends_with_half_close(&self) -> bool {
+            self.0.ends_with_half_close()
         }
 
-        fn confirms(&self, message: &[u8]) -> bool {
-            self.0.confirms(message)
+        fn is_confirmation(&self, message: &[u8]) -> bool {
+            self.0.is_confirmation(message)
         }
     }
 

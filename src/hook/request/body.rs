@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use url::form_urlencoded::byte_serialize;
 
 use super::template::{Braces, Place, Placeholder, Template};
-use crate::call::{Fetched, Field, Report};
+use crate::call::{FetchedVariables, Field, RequestContext};
 use crate::variable::FetchName;
 
 /// The body of a POST.
@@ -101,7 +101,7 @@ impl Body {
 
     /// The bytes for one call.
     #[must_use]
-    pub fn render(&self, report: &Report<'_>) -> Vec<u8> {
+    pub fn render(&self, report: &RequestContext<'_>) -> Vec<u8> {
         match self {
             Self::Kwebbl(None) => json(report),
             Self::Kwebbl(Some(fields)) => json(&Chosen(fields, report)),
@@ -164,7 +164,7 @@ impl Item {
 const VARIABLES: &str = "variables";
 
 /// Fields as a JSON object.
-struct Chosen<'a>(&'a Fields, &'a Report<'a>);
+struct Chosen<'a>(&'a Fields, &'a RequestContext<'a>);
 
 impl Serialize for Chosen<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -175,7 +175,7 @@ impl Serialize for Chosen<'_> {
                 Item::Held(placeholder) => {
                     body.serialize_entry(name, &String::from_utf8_lossy(&placeholder.held(report)))?;
                 }
-                Item::Fetched => body.serialize_entry(name, &Fetched(report))?,
+                Item::Fetched => body.serialize_entry(name, &FetchedVariables(report))?,
             }
         }
         body.end()
@@ -183,7 +183,7 @@ impl Serialize for Chosen<'_> {
 }
 
 /// Fields as a form: bytes stay as they are, percent-encoded.
-fn form(fields: &Fields, report: &Report<'_>) -> Vec<u8> {
+fn form(fields: &Fields, report: &RequestContext<'_>) -> Vec<u8> {
     let mut body = String::new();
     let mut pair = |name: &str, value: &[u8]| {
         let separator = if body.is_empty() { "" } else { "&" };
@@ -266,7 +266,7 @@ impl Node {
 }
 
 /// A template with what one call puts into it.
-struct Filled<'a>(&'a Node, &'a Report<'a>);
+struct Filled<'a>(&'a Node, &'a RequestContext<'a>);
 
 impl Serialize for Filled<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -303,7 +303,8 @@ mod tests {
     fn rendered(body: &Body, name: &[u8]) -> String {
         let call = Call { caller_name: variable::Value::from(name.to_vec()), ..known_caller() };
         let fetched = ["ACCOUNT".parse().unwrap()];
-        let report = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
+        let report =
+            RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
         String::from_utf8(body.render(&report)).unwrap()
     }
 

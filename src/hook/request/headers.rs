@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::template::{Braces, Place, Placeholder, Template};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::redact::sounds_secret;
 
 /// What a hook adds to the headers of every request.
@@ -56,7 +56,7 @@ impl Headers {
     }
 
     /// Adds what they are for this call.
-    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, report: &Report<'_>) {
+    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, report: &RequestContext<'_>) {
         headers.extend(self.fixed.clone());
         for (name, HeaderTemplate(template)) in &self.made {
             // its literals were tried, and what placeholders hold is percent-encoded

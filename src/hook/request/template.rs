@@ -9,7 +9,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::call::{Field, Report};
+use crate::call::{Field, RequestContext};
 use crate::hook::nearest;
 use crate::variable::FetchName;
 
@@ -80,7 +80,7 @@ impl Template {
     }
 
     /// The text for one call.
-    pub(in crate::hook) fn render(&self, report: &Report<'_>, place: Place) -> String {
+    pub(in crate::hook) fn render(&self, report: &RequestContext<'_>, place: Place) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
@@ -158,7 +158,7 @@ impl Placeholder {
     }
 
     /// What it stands for in this call.
-    pub(in crate::hook) fn held<'a>(&self, report: &Report<'a>) -> Cow<'a, [u8]> {
+    pub(in crate::hook) fn held<'a>(&self, report: &RequestContext<'a>) -> Cow<'a, [u8]> {
         match self {
             Self::Field(field) => report.field(*field),
             Self::Variable(name) => Cow::Borrowed(report.variable(name)),
@@ -220,7 +220,7 @@ mod tests {
 
     fn rendered(template: &str, name: &[u8], place: Place) -> String {
         let call = Call { caller_name: Value::from(name.to_vec()), ..known_caller() };
-        let report = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let report = RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         Template::parse(template, Braces::Doubled).unwrap().render(&report, place)
     }
 

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::template::{Braces, Place, Placeholder, Template};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::hook::RequestFault;
 use crate::redact;
 
@@ -112,7 +112,7 @@ impl UrlTemplate {
     /// # Errors
     /// When what a placeholder holds makes a `.` or `..` of a path segment, and the path thus another one; or when no
     /// request can hold the URL.
-    pub fn render(&self, report: &Report<'_>) -> Result<Url, RequestFault> {
+    pub fn render(&self, report: &RequestContext<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(report, Place::Url);
         if dots(&text) != self.dots {
             return Err(RequestFault::PathDots);
@@ -221,7 +221,7 @@ mod tests {
     use crate::variable::Value;
 
     fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
-        let report = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let report = RequestContext { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         UrlTemplate::parse(template).unwrap().render(&report).map(String::from)
     }
 
@@ -329,7 +329,8 @@ mod tests {
     #[test]
     fn a_literal_url_keeps_its_braces() {
         let url = http_url("http://h/x?a={\"uuid\"}").unwrap();
-        let report = Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let report =
+            RequestContext { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         assert_eq!(
             UrlTemplate::literal(&url).render(&report).map(String::from),
             Ok("http://h/x?a={%22uuid%22}".to_owned())

@@ -31,13 +31,13 @@ enum Stage {
 
 impl Default for AgiCodec {
     fn default() -> Self {
-        Self::taking(LONGEST_ENVIRONMENT)
+        Self::with_limit(LONGEST_ENVIRONMENT)
     }
 }
 
 impl AgiCodec {
     /// A codec for a stream whose environment has so many bytes at most.
-    pub(super) fn taking(longest: usize) -> Self {
+    pub(super) fn with_limit(longest: usize) -> Self {
         Self { longest, stage: Stage::default(), seen: 0, line: 0 }
     }
 }
@@ -68,7 +68,7 @@ impl Decoder for AgiCodec {
                     Stage::Environment => Stage::Proof,
                     Stage::Proof | Stage::Replies => Stage::Replies,
                 };
-                *self = Self { stage, ..Self::taking(self.longest) };
+                *self = Self { stage, ..Self::with_limit(self.longest) };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn an_environment_is_as_long_as_it_may_be_and_no_longer() {
         let environment = b"agi_network: yes\n\n";
-        let decode = |longest| AgiCodec::taking(longest).decode(&mut BytesMut::from(&environment[..]));
+        let decode = |longest| AgiCodec::with_limit(longest).decode(&mut BytesMut::from(&environment[..]));
         assert!(decode(environment.len()).unwrap().is_some());
         assert!(matches!(decode(environment.len() - 1), Err(SwitchError::TooLong)));
     }

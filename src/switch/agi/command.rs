@@ -4,7 +4,7 @@
 
 use percent_encoding::percent_decode;
 
-use crate::switch::Untold;
+use crate::switch::FetchFault;
 use crate::variable::{Accept, Assignment, Unfit, Value};
 
 /// The longest command line, without its line feed, that every Asterisk reads whole. Up to 2025 it read a
@@ -49,15 +49,15 @@ fn set_variable(assignment: &Assignment) -> Result<Vec<u8>, Unfit> {
 /// ```text
 /// question = "GET FULL VARIABLE " DQUOTE word *( "|" expression ) DQUOTE LF
 /// ```
-pub(super) fn question(word: &str, expressions: &[String]) -> Result<Vec<u8>, Untold> {
-    let mut line = format!("GET FULL VARIABLE \"{word}");
+pub(super) fn challenge(nonce: &str, expressions: &[String]) -> Result<Vec<u8>, FetchFault> {
+    let mut line = format!("GET FULL VARIABLE \"{nonce}");
     for expression in expressions {
         line.push('|');
         line.push_str(expression);
     }
     line.push('"');
     if line.len() > LONGEST_LINE {
-        return Err(Untold::TooManyNames);
+        return Err(FetchFault::TooManyNames);
     }
     line.push('\n');
     Ok(line.into_bytes())
@@ -70,8 +70,8 @@ pub(super) fn question(word: &str, expressions: &[String]) -> Result<Vec<u8>, Un
 /// in (`main/pbx_variables.c`, `parse_variable_name`), so that a value such as `a):1` closes it early and cuts
 /// the result. The parentheses take up eight such. What is cut even so, as a value over 4,095 bytes is, has
 /// lost the word, and no value can bring it along.
-pub(super) fn guarded(name: &str, word: &str) -> String {
-    format!("${{URIENCODE({GUARD}${{{name}}}{word})}}")
+pub(super) fn guarded(name: &str, nonce: &str) -> String {
+    format!("${{URIENCODE({GUARD}${{{name}}}{nonce})}}")
 }
 
 /// What a guarded value holds; nothing where it is not whole, or where `URIENCODE` is not loaded.
@@ -79,8 +79,8 @@ pub(super) fn guarded(name: &str, word: &str) -> String {
 /// ```text
 /// guarded = GUARD *( unreserved / "%" 2HEXDIG ) word
 /// ```
-pub(super) fn unguarded(text: &[u8], word: &str) -> Option<Value> {
-    let encoded = text.strip_prefix(GUARD.as_bytes())?.strip_suffix(word.as_bytes())?;
+pub(super) fn unguarded(text: &[u8], nonce: &str) -> Option<Value> {
+    let encoded = text.strip_prefix(GUARD.as_bytes())?.strip_suffix(nonce.as_bytes())?;
     Some(Value::from(percent_decode(encoded).collect::<Vec<u8>>()))
 }
 
@@ -128,10 +128,11 @@ mod tests {
 
     #[test]
     fn a_question_that_is_too_long_is_not_asked() {
-        let asked =
-            |count: usize| question("0123456789abcdef", &vec![guarded("ACCOUNT", "0123456789abcdef"); count]);
+        let asked = |count: usize| {
+            challenge("0123456789abcdef", &vec![guarded("ACCOUNT", "0123456789abcdef"); count])
+        };
         assert!(asked(36).is_ok_and(|line| line.len() <= LONGEST_LINE + 1));
-        assert_eq!(asked(50), Err(Untold::TooManyNames));
+        assert_eq!(asked(50), Err(FetchFault::TooManyNames));
     }
 
     #[test]

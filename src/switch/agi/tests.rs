@@ -14,7 +14,7 @@ fn greeted(environment: &str) -> (Agi, Result<Call, SwitchError>) {
     let mut agi = Agi::new("w0rd".to_owned());
     let call = match agi.greeting(BytesMut::from(environment)) {
         Ok(Greeting::Call(call)) => Ok(*call),
-        Ok(Greeting::Further(_)) => Err(SwitchError::Forged("Asterisk is not asked further")),
+        Ok(Greeting::Query(_)) => Err(SwitchError::Forged("Asterisk is not asked further")),
         Err(error) => Err(error),
     };
     (agi, call)
@@ -65,16 +65,16 @@ fn the_question_asks_for_what_the_environment_leaves_open() {
         "CHANNEL(appdata):0:1000",
         "ACCOUNT",
     ];
-    let question = String::from_utf8(agi.question(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
+    let question = String::from_utf8(agi.challenge(&["ACCOUNT".parse().unwrap()]).unwrap()).unwrap();
     let expected = names.map(|name| ["|${URIENCODE(", "((((((((", "${", name, "}w0rd)}"].concat()).concat();
     assert_eq!(question, format!("GET FULL VARIABLE \"w0rd{expected}\"\n"));
 }
 
-fn answered(values: &[&str]) -> (Call, Result<Told, SwitchError>) {
+fn answered(values: &[&str]) -> (Call, Result<Fetched, SwitchError>) {
     let (agi, call) = greeted(ORDINARY);
     let mut call = call.unwrap();
     let reply = format!("200 result=1 ({})", values.join("|"));
-    let told = agi.answer(reply.as_bytes(), &mut call, &["ACCOUNT".parse().unwrap()]);
+    let told = agi.read_challenge_reply(reply.as_bytes(), &mut call, &["ACCOUNT".parse().unwrap()]);
     (call, told)
 }
 
@@ -95,7 +95,7 @@ fn the_answer_completes_the_call() {
     reply[1] = "((((((((prohib_passed_screenw0rd";
     assert_eq!(answered(&reply).0.caller_number, Value::default());
     reply[6] = "((((((((cut";
-    assert!(matches!(answered(&reply).1, Ok(Err(Untold::NotWhole))));
+    assert!(matches!(answered(&reply).1, Ok(Err(FetchFault::NotWhole))));
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn only_the_word_proves_the_environment() {
     }
     let (agi, call) = greeted(ORDINARY);
     let mut call = call.unwrap();
-    let mut heard = |message: &[u8]| agi.answer(message, &mut call, &[]).unwrap_err();
-    assert!(matches!(heard(b"HANGUP"), SwitchError::HungUpUnproved));
+    let mut heard = |message: &[u8]| agi.read_challenge_reply(message, &mut call, &[]).unwrap_err();
+    assert!(matches!(heard(b"HANGUP"), SwitchError::HungUpUnauthenticated));
     for message in
         [&b"200 result=1"[..], b"510 Invalid", b"agi_extension: 109", b"", b"200 result=0 (w0rd|||||)"]
     {
@@ -123,7 +123,7 @@ fn only_the_word_proves_the_environment() {
 fn an_asterisk_without_callerid_functions_still_withholds_a_number() {
     let (agi, call) = greeted(&ORDINARY.replace("agi_callingpres: 0", "agi_callingpres: 35"));
     let mut call = call.unwrap();
-    let told = agi.answer(b"200 result=1 (w0rd||||||)", &mut call, &[]);
+    let told = agi.read_challenge_reply(b"200 result=1 (w0rd||||||)", &mut call, &[]);
     assert!(matches!(told, Ok(Ok(()))));
     assert_eq!([call.caller_number, call.caller_name], [Value::default(), Value::default()]);
 }
@@ -144,7 +144,8 @@ fn number_and_name_are_withheld_each_by_its_own_presentation() {
         // nothing is told before the question is answered, not even to the log
         assert_eq!(shown(&call), ["", "", "DAHDI/i1/-2"]);
         let guarded = [number, name, "1.1", "", ""].map(|text| format!("|(((((((({text}w0rd")).concat();
-        let told_all = agi.answer(format!("200 result=1 (w0rd{guarded})").as_bytes(), &mut call, &[]);
+        let told_all =
+            agi.read_challenge_reply(format!("200 result=1 (w0rd{guarded})").as_bytes(), &mut call, &[]);
         assert!(matches!(told_all, Ok(Ok(()))), "{told_all:?}");
         assert_eq!(shown(&call), told);
     }
@@ -158,7 +159,7 @@ fn shown(call: &Call) -> [String; 3] {
 const APPDATA: &str = "agi%3A%2F%2F127.0.0.1%2Fcrm%3Ftimeout%3D3%2C%22url%3Dhttp%3A%2F%2Fh%2F%3Fa%3Db%22%2C";
 
 /// What is made of the pieces of `AGI()`'s text in an answer.
-fn told_of(pieces: &[&str], environment: &str) -> Result<Told, SwitchError> {
+fn told_of(pieces: &[&str], environment: &str) -> Result<Fetched, SwitchError> {
     let (agi, call) = greeted(environment);
     let asked = ["allowed", "1.1", "", ""].iter().chain(pieces);
     let values = asked.map(|text| match *text {
@@ -166,7 +167,7 @@ fn told_of(pieces: &[&str], environment: &str) -> Result<Told, SwitchError> {
         whole => format!("|(((((((({whole}w0rd"),
     });
     let values = values.collect::<String>();
-    agi.answer(format!("200 result=1 (w0rd{values})").as_bytes(), &mut call.unwrap(), &[])
+    agi.read_challenge_reply(format!("200 result=1 (w0rd{values})").as_bytes(), &mut call.unwrap(), &[])
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn a_line_feed_in_the_arguments_is_a_forgery() {
     assert!(matches!(told_of(&[APPDATA], ORDINARY), Ok(Ok(()))));
     let forged = format!("{APPDATA}x%0Aagi_arg_3%3A%20variable%3DEVIL");
     assert!(matches!(told_of(&[&forged], ORDINARY), Err(SwitchError::Forged(_))));
-    assert!(matches!(told_of(&["cut"], ORDINARY), Ok(Err(Untold::ArgumentsNotWhole))));
+    assert!(matches!(told_of(&["cut"], ORDINARY), Ok(Err(FetchFault::ArgumentsNotWhole))));
     // an Asterisk that does not tell its arguments
     assert!(matches!(told_of(&[""], ORDINARY), Ok(Ok(()))));
 }

@@ -25,13 +25,13 @@ pub struct EslCodec {
 
 impl Default for EslCodec {
     fn default() -> Self {
-        Self::taking(LONGEST_BLOCK)
+        Self::with_limit(LONGEST_BLOCK)
     }
 }
 
 impl EslCodec {
     /// A codec for messages whose header blocks have so many bytes at most.
-    pub(super) fn taking(longest: usize) -> Self {
+    pub(super) fn with_limit(longest: usize) -> Self {
         Self { longest, seen: 0, length: None, cut: false }
     }
 
@@ -84,7 +84,7 @@ impl Decoder for EslCodec {
         }
         match self.length {
             Some(length) if buffer.len() >= length => {
-                *self = Self::taking(self.longest);
+                *self = Self::with_limit(self.longest);
                 Ok(Some(buffer.split_to(length)))
             }
             Some(_) | None => Ok(None),

@@ -16,7 +16,7 @@ use nom::multi::fold_many0;
 use nom::sequence::{separated_pair, terminated};
 use nom::{IResult, Parser};
 
-use crate::call::{Call, SwitchKind, Withheld};
+use crate::call::{Call, Privacy, SwitchKind};
 use crate::variable::{FetchName, Value, Variables};
 
 /// The headers of one message, as they came.
@@ -113,9 +113,11 @@ pub(super) fn is_plain(byte: u8) -> bool {
 /// the profile all the same, and the user part of `From` where there is no name, in the name of the channel too.
 pub(super) fn call(data: &Headers<'_>) -> Call {
     let hides = |header: &str| data.text(header).as_bytes() == b"true";
-    let withheld =
-        Withheld { number: hides("Caller-Privacy-Hide-Number"), name: hides("Caller-Privacy-Hide-Name") };
-    whole_call(data).without_withheld(withheld, &ALSO_THE_CALLER.map(|header| data.text(header)))
+    let privacy = Privacy {
+        hide_number: hides("Caller-Privacy-Hide-Number"),
+        hide_name: hides("Caller-Privacy-Hide-Name"),
+    };
+    whole_call(data).with_privacy(privacy, &ALSO_THE_CALLER.map(|header| data.text(header)))
 }
 
 /// Where the number of a caller stands besides `Caller-Caller-ID-Number`, in another notation perhaps.
@@ -135,7 +137,7 @@ fn whole_call(data: &Headers<'_>) -> Call {
         switch: SwitchKind::FreeSwitch,
         address: Value::default(),
         parameters: Vec::new(),
-        parameters_linger: true,
+        parameters_persist: true,
         account_code: data.variable("accountcode"),
         context: data.text("Caller-Context"),
         extension: destination.clone(),
@@ -172,34 +174,34 @@ pub(super) fn variables(data: &Headers<'_>, wanted: &[FetchName]) -> Variables {
 /// a colon, the path behind the first slash after it. `connected` is the host, and `port` the one that we listen
 /// on, which tells hosts of the same name apart.
 pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
-    let places = places(argument.as_bytes());
-    let of_host = |place: &&Place<'_>| place.host == connected.as_bytes();
-    let found = places.iter().filter(of_host).find(|place| place.port == port);
-    let found = found.or_else(|| places.iter().find(of_host)).or(places.first());
-    found.map(|place| Value::from(place.path)).unwrap_or_default()
+    let targets = targets(argument.as_bytes());
+    let of_host = |target: &&SocketTarget<'_>| target.host == connected.as_bytes();
+    let found = targets.iter().filter(of_host).find(|target| target.port == port);
+    let found = found.or_else(|| targets.iter().find(of_host)).or(targets.first());
+    found.map(|target| Value::from(target.path)).unwrap_or_default()
 }
 
-/// Host, port and path of every place that an argument of the application `socket` names.
-pub(super) fn places_of(argument: &str) -> Vec<(String, u16, String)> {
+/// Host, port and path of every target that an argument of the application `socket` names.
+pub(super) fn socket_targets(argument: &str) -> Vec<(String, u16, String)> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let places = places(argument.as_bytes());
-    places.iter().map(|place| (text(place.host), place.port, text(place.path))).collect()
+    let targets = targets(argument.as_bytes());
+    targets.iter().map(|target| (text(target.host), target.port, text(target.path))).collect()
 }
 
 /// The hosts in the first word of an argument. One without a port has that of the host before.
-fn places(argument: &[u8]) -> Vec<Place<'_>> {
+fn targets(argument: &[u8]) -> Vec<SocketTarget<'_>> {
     let first_word =
         argument.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
     let mut port = DEFAULT_PORT;
-    let place = |text| {
-        let place = place(text, port);
-        port = place.port;
-        place
+    let target = |text| {
+        let target = target(text, port);
+        port = target.port;
+        target
     };
-    first_word.split(|byte| *byte == b'|').map(place).collect()
+    first_word.split(|byte| *byte == b'|').map(target).collect()
 }
 
-struct Place<'a> {
+struct SocketTarget<'a> {
     host: &'a [u8],
     port: u16,
     path: &'a [u8],
@@ -207,7 +209,7 @@ struct Place<'a> {
 
 /// FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a port stands behind that
 /// one; so the first behind which one stands is the same, whatever a URL in the query looks like by now.
-fn place(text: &[u8], port_before: u16) -> Place<'_> {
+fn target(text: &[u8], port_before: u16) -> SocketTarget<'_> {
     let behind = |at: usize| text.get(at + 1..).unwrap_or_default();
     let mut colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
     let (host, port, behind) = match colons.find_map(|at| Some((at, port(behind(at))?))) {
@@ -216,7 +218,7 @@ fn place(text: &[u8], port_before: u16) -> Place<'_> {
     };
     let slash = behind.iter().position(|byte| *byte == b'/');
     let path = slash.and_then(|at| behind.get(at + 1..)).unwrap_or_default();
-    Place { host: host.unwrap_or_default(), port, path }
+    SocketTarget { host: host.unwrap_or_default(), port, path }
 }
 
 /// A number of digits up to a slash or the end.

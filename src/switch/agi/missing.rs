@@ -1,13 +1,13 @@
 //! What the environment leaves open: what the question asks for besides the variables of the hook.
 
 use super::environment::{Environment, UNKNOWN};
-use crate::call::{Call, Withheld};
-use crate::switch::{SwitchError, Told, Untold};
+use crate::call::{Call, Privacy};
+use crate::switch::{FetchFault, Fetched, SwitchError};
 use crate::variable::Value;
 
 /// What the question asks for besides the variables of the hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Open {
+pub(super) enum MissingField {
     /// The presentation of the number.
     NumberPresentation,
     /// The presentation of the name.
@@ -22,74 +22,78 @@ pub(super) enum Open {
 
 /// What the environment says of its caller before anything is withheld, and what is left to ask for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Opened {
+pub(super) struct MissingFields {
     number: Value,
     name: Value,
     channel: Value,
     /// True if number or name must not be shown: the environment has one presentation for both.
     withheld: bool,
-    pub(super) open: Vec<Open>,
+    pub(super) fields: Vec<MissingField>,
 }
 
-impl Opened {
+impl MissingFields {
     /// Takes from a call what its environment may withhold, until the question is answered.
     pub(super) fn of(environment: &Environment<'_>, call: Call) -> (Self, Call) {
         let withheld = withheld(environment.presentation);
-        let opened = Self {
+        let missing = Self {
             number: call.caller_number.clone(),
             name: call.caller_name.clone(),
             channel: call.channel.clone(),
             withheld,
-            open: open(environment, withheld),
+            fields: missing_fields(environment, withheld),
         };
-        (opened, call.without_withheld(Withheld { number: withheld, name: withheld }, &[]))
+        (missing, call.with_privacy(Privacy { hide_number: withheld, hide_name: withheld }, &[]))
     }
 
     /// Takes in the values of what was open. Without one the call stays as the environment has it, which is no reason to
     /// send a caller away.
-    pub(super) fn told(
+    pub(super) fn complete(
         &self,
         values: &mut impl Iterator<Item = Option<Value>>,
         call: &mut Call,
-    ) -> Result<Told, SwitchError> {
-        let mut told = Call {
+    ) -> Result<Fetched, SwitchError> {
+        let mut completed = Call {
             caller_number: self.number.clone(),
             caller_name: self.name.clone(),
             channel: self.channel.clone(),
             ..call.clone()
         };
-        let mut withheld = Withheld { number: self.withheld, name: self.withheld };
+        let mut privacy = Privacy { hide_number: self.withheld, hide_name: self.withheld };
         let (mut encodes, mut arguments) = (false, Vec::new());
-        for open in &self.open {
+        for field in &self.fields {
             let value = values.next().flatten();
             encodes |= value.is_some();
-            match open {
-                Open::NumberPresentation => withheld.number = prohibited(value).unwrap_or(self.withheld),
-                Open::NamePresentation => withheld.name = prohibited(value).unwrap_or(self.withheld),
-                Open::LinkedId => told.linked_id = value.unwrap_or_default(),
-                Open::SipCallId => told.sip_call_id = value.unwrap_or_default(),
-                Open::CallerName => told.caller_name = value.unwrap_or_default(),
-                Open::Dialled => told.dialled = value.unwrap_or_default(),
-                Open::Arguments(_) => arguments.push(value),
+            match field {
+                MissingField::NumberPresentation => {
+                    privacy.hide_number = prohibited(value).unwrap_or(self.withheld)
+                }
+                MissingField::NamePresentation => {
+                    privacy.hide_name = prohibited(value).unwrap_or(self.withheld)
+                }
+                MissingField::LinkedId => completed.linked_id = value.unwrap_or_default(),
+                MissingField::SipCallId => completed.sip_call_id = value.unwrap_or_default(),
+                MissingField::CallerName => completed.caller_name = value.unwrap_or_default(),
+                MissingField::Dialled => completed.dialled = value.unwrap_or_default(),
+                MissingField::Arguments(_) => arguments.push(value),
             }
         }
-        *call = told.without_withheld(withheld, &[]);
+        *call = completed.with_privacy(privacy, &[]);
         if encodes { judge(&arguments) } else { Ok(Ok(())) }
     }
 }
 
-fn open(environment: &Environment<'_>, withheld: bool) -> Vec<Open> {
+fn missing_fields(environment: &Environment<'_>, withheld: bool) -> Vec<MissingField> {
     let unknown = |text: &[u8]| text == UNKNOWN;
     let all = [
-        (true, Open::NumberPresentation),
-        (withheld, Open::NamePresentation),
-        (true, Open::LinkedId),
-        (environment.technology == b"PJSIP", Open::SipCallId),
-        (unknown(environment.caller_name), Open::CallerName),
-        (unknown(environment.dialled), Open::Dialled),
+        (true, MissingField::NumberPresentation),
+        (withheld, MissingField::NamePresentation),
+        (true, MissingField::LinkedId),
+        (environment.technology == b"PJSIP", MissingField::SipCallId),
+        (unknown(environment.caller_name), MissingField::CallerName),
+        (unknown(environment.dialled), MissingField::Dialled),
     ];
-    let fixed = all.into_iter().filter_map(|(asked, open)| asked.then_some(open));
-    fixed.chain(pieces(environment).iter().copied().map(Open::Arguments)).collect()
+    let fixed = all.into_iter().filter_map(|(asked, field)| asked.then_some(field));
+    fixed.chain(pieces(environment).iter().copied().map(MissingField::Arguments)).collect()
 }
 
 /// The text of `AGI()` in pieces of which Asterisk can hand out each one percent-encoded: it cuts a value behind 4,095
@@ -119,9 +123,9 @@ fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
 
 /// Refuses arguments that the dialplan did not give: a line feed in the last one ends its line, and what follows it can
 /// look like a further argument. In the text of `AGI()` it is seen.
-fn judge(pieces: &[Option<Value>]) -> Result<Told, SwitchError> {
+fn judge(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
     let whole: Option<Vec<&Value>> = pieces.iter().map(Option::as_ref).collect();
-    let Some(whole) = whole else { return Ok(Err(Untold::ArgumentsNotWhole)) };
+    let Some(whole) = whole else { return Ok(Err(FetchFault::ArgumentsNotWhole)) };
     // an Asterisk without CHANNEL(appdata) does not tell
     if whole.first().is_none_or(|first| first.is_empty()) {
         return Ok(Ok(()));
@@ -130,10 +134,10 @@ fn judge(pieces: &[Option<Value>]) -> Result<Told, SwitchError> {
         return Err(SwitchError::Forged("a line feed in an argument of AGI() forges further arguments"));
     }
     let ends = whole.last().is_some_and(|last| last.as_bytes().len() < PIECE);
-    Ok(if ends { Ok(()) } else { Err(Untold::ArgumentsNotWhole) })
+    Ok(if ends { Ok(()) } else { Err(FetchFault::ArgumentsNotWhole) })
 }
 
-impl Open {
+impl MissingField {
     /// Where Asterisk has it.
     pub(super) fn function(self) -> &'static str {
         match self {

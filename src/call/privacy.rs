@@ -11,11 +11,11 @@ use crate::variable::Value;
 
 /// What the switch says of a caller's presentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Withheld {
+pub struct Privacy {
     /// True if the number must not be shown.
-    pub number: bool,
+    pub hide_number: bool,
     /// True if the name must not be shown.
-    pub name: bool,
+    pub hide_name: bool,
 }
 
 /// The words that trunks send in place of a withheld number.
@@ -31,11 +31,11 @@ impl Call {
     /// The call without what its caller withholds: by its presentation, or because the number is a word that stands for
     /// a withheld one. `others` are further texts of the switch in which the same number or user stands.
     #[must_use]
-    pub fn without_withheld(mut self, withheld: Withheld, others: &[Value]) -> Self {
-        if withheld.name {
+    pub fn with_privacy(mut self, privacy: Privacy, others: &[Value]) -> Self {
+        if privacy.hide_name {
             self.caller_name = Value::default();
         }
-        if !withheld.number && !stands_for_withheld(&self.caller_number, self.switch) {
+        if !privacy.hide_number && !stands_for_withheld(&self.caller_number, self.switch) {
             return self;
         }
         let mut known = vec![mem::take(&mut self.caller_number)];
@@ -169,15 +169,15 @@ mod tests {
     use super::*;
     use crate::call::tests::known_caller;
 
-    const NUMBER: Withheld = Withheld { number: true, name: false };
+    const NUMBER: Privacy = Privacy { hide_number: true, hide_name: false };
 
     fn caller(switch: SwitchKind, number: &str, name: &str, channel: &str) -> Call {
         let [caller_number, caller_name, channel] = [number, name, channel].map(Value::from);
         Call { switch, caller_number, caller_name, channel, ..known_caller() }
     }
 
-    fn told(call: Call, withheld: Withheld) -> [String; 3] {
-        let call = call.without_withheld(withheld, &[]);
+    fn told(call: Call, privacy: Privacy) -> [String; 3] {
+        let call = call.with_privacy(privacy, &[]);
         [call.caller_number, call.caller_name, call.channel].map(|value| value.lossy().into_owned())
     }
 
@@ -193,8 +193,8 @@ mod tests {
         ] {
             let call =
                 Call { sip_call_id: Value::from(id), switch: SwitchKind::FreeSwitch, ..known_caller() };
-            let withheld = Withheld { number: true, name: false };
-            let call = call.without_withheld(withheld, &[Value::from(user)]);
+            let privacy = Privacy { hide_number: true, hide_name: false };
+            let call = call.with_privacy(privacy, &[Value::from(user)]);
             assert_eq!(call.sip_call_id, Value::from(kept), "{user} {id}");
         }
     }
@@ -206,18 +206,18 @@ mod tests {
                 ["anonymous", "Anonymous", "RESTRICTED", "unavailable", "Unknown", " private ", "withheld"]
             {
                 let call = caller(switch, word, "Ada", "x");
-                assert_eq!(told(call, Withheld::default()), ["", "Ada", "x"], "{word}");
+                assert_eq!(told(call, Privacy::default()), ["", "Ada", "x"], "{word}");
             }
             for number in ["31612345678", "anonymous1", "0031", "+0", "00 1", "Ada"] {
                 let call = caller(switch, number, "Ada", "x");
-                assert_eq!(told(call, Withheld::default()), [number, "Ada", "x"]);
+                assert_eq!(told(call, Privacy::default()), [number, "Ada", "x"]);
             }
         }
     }
 
     #[test]
     fn zeros_are_withheld_on_freeswitch_alone() {
-        let number = |switch, number| told(caller(switch, number, "", ""), Withheld::default())[0].clone();
+        let number = |switch, number| told(caller(switch, number, "", ""), Privacy::default())[0].clone();
         for zeros in ["0", "0000000000"] {
             assert_eq!(number(SwitchKind::FreeSwitch, zeros), "");
             assert_eq!(number(SwitchKind::Asterisk, zeros), zeros);
@@ -229,18 +229,18 @@ mod tests {
         let name = |number, name, withheld| {
             told(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
         };
-        let both = Withheld { number: true, name: true };
+        let both = Privacy { hide_number: true, hide_name: true };
         assert_eq!(name("31612345678", "Ada", both), "");
-        assert_eq!(name("31612345678", "Ada", Withheld { number: false, name: true }), "");
+        assert_eq!(name("31612345678", "Ada", Privacy { hide_number: false, hide_name: true }), "");
         for tells in ["31612345678", "+31612345678", "06-1234 5678", "Ada 0612345678", "Anonymous", "112"] {
             assert_eq!(name("31612345678", tells, NUMBER), "", "{tells}");
         }
         for harmless in ["Ada", "Ada 2", "Zoë", "日本 3", ""] {
             assert_eq!(name("31612345678", harmless, NUMBER), harmless);
         }
-        assert_eq!(name("anonymous", "Anonymous", Withheld::default()), "");
+        assert_eq!(name("anonymous", "Anonymous", Privacy::default()), "");
         assert_eq!(name("ada", "Ada", NUMBER), "");
-        assert_eq!(name("31612345678", "31612345678", Withheld::default()), "31612345678");
+        assert_eq!(name("31612345678", "31612345678", Privacy::default()), "31612345678");
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
             assert_eq!(channel(name), shown);
         }
         let shown = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
-        assert_eq!(told(shown, Withheld::default())[2], "sofia/ext/31612345678@host");
+        assert_eq!(told(shown, Privacy::default())[2], "sofia/ext/31612345678@host");
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
                 linked_id: Value::from("y-31612345678"),
                 ..caller(switch, number, "", "")
             };
-            let call = call.without_withheld(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
+            let call = call.with_privacy(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
             [call.sip_call_id, call.unique_id, call.linked_id].map(|id| id.lossy().into_owned())
         };
         // what is left holds the number within a longer one, so nothing is told
