@@ -348,7 +348,7 @@ impl Shared {
             let Limits { environment, channel_data, .. } = *house.limits();
             match switch {
                 SwitchKind::Asterisk => {
-                    let agi = Agi::new(nonce::random::<8>()).with_limit(environment);
+                    let agi = Agi::new(nonce::random::<{ Agi::NONCE_BYTES }>()).with_limit(environment);
                     session::hold(Switch::new(stream, agi).with_peer(peer), house, admission).await;
                 }
                 SwitchKind::FreeSwitch => {

@@ -289,12 +289,14 @@ impl House {
     /// A step's request, and how long it may take.
     fn request(&self, step: &Step, call: &Call, told: Fetched) -> Result<(Request, Duration), RequestFault> {
         // what the call asks for cannot be judged where its text is not known
-        told.map_err(|untold| match untold {
-            FetchFault::TooManyNames => RequestFault::TooManyVariables,
-            FetchFault::NotWhole => RequestFault::VariableNotWhole,
-            FetchFault::NotExact => RequestFault::UrlNotExact,
-            FetchFault::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
-        })?;
+        if let Fetched::Incomplete(fault) = told {
+            return Err(match fault {
+                FetchFault::TooManyNames => RequestFault::TooManyVariables,
+                FetchFault::NotWhole => RequestFault::VariableNotWhole,
+                FetchFault::NotExact => RequestFault::UrlNotExact,
+                FetchFault::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
+            });
+        }
         let timeout = step.timeout()?.get();
         let identity = identity();
         Span::current().record("trace", identity.trace_id());

@@ -1,4 +1,7 @@
-//! The trait of a switch's dialect: pure translation between bytes and meaning.
+//! The protocol of one kind of switch, as pure translation between bytes and meaning.
+//!
+//! Knows the order of the exchange: opening, greeting, challenge, final commands, release. Does not know sockets
+//! or clocks; [`Switch`](super::Switch) does the input and output.
 
 use std::time::Duration;
 
@@ -9,131 +12,143 @@ use super::{Location, SwitchError};
 use crate::call::Call;
 use crate::variable::{Assignment, FetchName, Unfit};
 
-/// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
+/// The protocol of one kind of switch, with the state of one connection.
 pub trait Dialect: Clone + Sync {
-    /// Cuts the stream into whole messages.
+    /// The codec that cuts the stream into whole messages.
     type Codec: Decoder<Item = BytesMut, Error = SwitchError>;
 
-    /// A codec for a new connection.
+    /// Returns a codec for a new connection.
     fn codec(&self) -> Self::Codec;
 
-    /// What we say first; nothing where the switch does.
-    fn opening(&self) -> &'static [u8];
+    /// Returns the first command of the connection, or `None` if the switch speaks first.
+    fn opening(&self) -> Option<&'static [u8]>;
 
-    /// What a message of the greeting tells.
+    /// Reads a message of the greeting.
     ///
     /// # Errors
-    /// [`SwitchError::Forged`] where the message is not exactly what this switch would say.
+    /// Returns [`SwitchError::Forged`] if the message is not exactly what this switch writes, and the reason if the
+    /// message ends the session.
     fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError>;
 
-    /// The command that proves the greeting and asks for what it does not hold, with these channel variables.
-    /// An empty one: the greeting told all, and its answer is an empty message.
+    /// Returns the challenge: the command whose reply authenticates the greeting and brings these channel variables.
+    /// Returns `None` if the greeting cannot be forged and has every variable.
     ///
     /// # Errors
-    /// When there are more names than a command holds.
-    fn challenge(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault>;
+    /// Returns [`FetchFault::TooManyNames`] if one command cannot hold all the names.
+    fn challenge(&self, wanted: &[FetchName]) -> Result<Option<Vec<u8>>, FetchFault>;
 
-    /// What the switch replied to the question.
+    /// Reads the reply to the challenge, and writes its values into the call. The reply is `None` if no challenge was
+    /// sent.
     ///
     /// # Errors
-    /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
+    /// Returns [`SwitchError::Forged`] if the message is not that reply, and
+    /// [`SwitchError::HungUpUnauthenticated`] if it says that the caller hung up.
     fn read_challenge_reply(
         &self,
-        message: &[u8],
+        reply: Option<&[u8]>,
         call: &mut Call,
         wanted: &[FetchName],
     ) -> Result<Fetched, SwitchError>;
 
-    /// What a message means while nothing is expected: why the conversation must end, if it must.
+    /// Returns the reason if this message ends the session.
     fn session_end(&self, message: &[u8]) -> Option<SwitchError>;
 
-    /// The command that asks for the place of a call that waits; empty where a move does no harm, or where the switch sends
-    /// a notice of it.
-    fn location_query(&self) -> &'static [u8] {
-        b""
+    /// Returns the command that asks where a waiting call is. Returns `None` if a move does not harm the call, or if the
+    /// switch sends a notice of a move.
+    fn location_query(&self) -> Option<&'static [u8]> {
+        None
     }
 
-    /// Reads the reply to that question. Once the call has moved, every command leaves it where it is.
+    /// Reads the reply to the location query. If the call has moved, every later command leaves it where it is.
     fn read_location_reply(&mut self, _message: &[u8]) -> Location {
         Location::Unknown
     }
 
-    /// True if the call takes no harm when the connection ends.
-    fn is_safe_to_close(&self) -> bool {
-        true
-    }
-
-    /// The command, one with one reply, that lets [`Self::is_safe_to_close`] become true; empty where none is needed.
-    fn close_preparation(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// The time until the first question about the place of the call, where it should come sooner than as a rule.
+    /// Returns the time until the first location query, if it is shorter than usual.
     fn first_location_query(&self) -> Option<Duration> {
         None
     }
 
-    /// The time that a call must have waited before the connection may end.
+    /// True if the call takes no harm when the connection closes now.
+    fn is_safe_to_close(&self) -> bool {
+        true
+    }
+
+    /// Returns the command, a single one with a single reply, that makes it safe to close the connection. Returns `None`
+    /// if no command is needed.
+    fn close_preparation(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns the time after the greeting before which the connection must not close.
     fn earliest_close(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// The commands that set the variables in this order, whole or not at all. Each value is guarded by how it was accepted.
-    /// [`Self::release`] comes behind them.
+    /// Judges one assignment by the same rules as [`Self::farewell`].
     ///
     /// # Errors
-    /// When the switch cannot carry one of the values, or must not.
+    /// Returns the reason if the switch cannot carry the value, or must not.
+    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit>;
+
+    /// Returns the final commands, which set the variables in this order. [`Self::release`] must follow them.
+    ///
+    /// # Errors
+    /// Returns the reason if the switch cannot carry one of the values; then none is set.
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit>;
 
-    /// The commands before [`Self::release`] where no farewell can be: the call goes on without a word about the step.
+    /// Returns the commands that replace the final commands if the step sets nothing; empty if there are none.
+    /// [`Self::release`] must follow them.
     fn refusal(&self) -> Vec<u8>;
 
-    /// The commands that hand the call back.
+    /// Returns the commands that give the call back to its dialplan; empty if the half-close does it.
     fn release(&self) -> Vec<u8>;
 
-    /// True if the reply to [`Self::location_query`] shows when the farewell has run, so that a safer release is possible.
+    /// True if the reply to the location query shows that the final commands have run, so that a safer release is
+    /// possible.
     fn confirms_execution(&self) -> bool {
         false
     }
 
-    /// True as long as a further reply may show it.
+    /// True as long as a further reply may show that the final commands have run.
     fn execution_is_pending(&self) -> bool {
         false
     }
 
-    /// True if such a reply has shown it.
-    fn execution_is_confirmed(&self) -> bool {
-        false
-    }
-
-    /// Whether the end of our side is part of every last word.
+    /// True if our side of the connection closes after the last command.
     fn ends_with_half_close(&self) -> bool;
 
-    /// Whether a message after the farewell is as it should be.
+    /// True if a message after the final commands is an expected one, and no failure.
     fn is_confirmation(&self, message: &[u8]) -> bool;
 }
 
-/// What a message of the greeting tells.
+/// The result of one message of the greeting.
 #[derive(Debug)]
 pub enum Greeting {
-    /// The call.
+    /// The greeting is complete.
     Call(Box<Call>),
-    /// Not all yet: this is to be said, and the next message tells more.
+    /// The switch must be asked further: send this command, its reply belongs to the greeting.
     Query(Vec<u8>),
 }
 
-/// Whether the switch told all that was asked for.
-pub type Fetched = Result<(), FetchFault>;
+/// The result of the challenge of an authenticated call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// The call has every value.
+    All,
+    /// A value is missing or not exact, so that the webhook cannot be asked.
+    Incomplete(FetchFault),
+}
 
-/// Why the switch could not tell all.
+/// The reason why a call does not have every value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchFault {
-    /// More names than one command holds.
+    /// The challenge cannot hold so many names.
     TooManyNames,
-    /// A value that the switch does not hand out whole.
+    /// The switch cut the value of a channel variable.
     NotWhole,
-    /// A URL of which the switch does not tell every byte.
+    /// The switch does not tell every byte of the URL.
     NotExact,
-    /// Arguments that are too long to be compared with what the dialplan gave.
+    /// The arguments are too long to be compared with the dialplan's.
     ArgumentsNotWhole,
 }

@@ -244,21 +244,21 @@ mod shutdown {
 mod panics {
     use super::*;
 
-    /// Where the dialect panics.
+    /// The method that panics.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Place {
-        Question,
-        Answer,
+    enum Method {
+        Challenge,
+        ReadChallengeReply,
         Farewell,
     }
 
     /// FreeSWITCH's dialect with a fault in it.
     #[derive(Debug, Clone)]
-    struct Panicking(Esl, Place);
+    struct Panicking(Esl, Method);
 
     impl Panicking {
-        fn at(&self, place: Place) {
-            assert_ne!(self.1, place, "this panic is wanted");
+        fn in_method(&self, method: Method) {
+            assert_ne!(self.1, method, "this panic is wanted");
         }
     }
 
@@ -269,7 +269,7 @@ mod panics {
             self.0.codec()
         }
 
-        fn opening(&self) -> &'static [u8] {
+        fn opening(&self) -> Option<&'static [u8]> {
             self.0.opening()
         }
 
@@ -277,26 +277,26 @@ mod panics {
             self.0.greeting(message)
         }
 
-        fn challenge(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, FetchFault> {
-            self.at(Place::Question);
+        fn challenge(&self, wanted: &[FetchName]) -> Result<Option<Vec<u8>>, FetchFault> {
+            self.in_method(Method::Challenge);
             self.0.challenge(wanted)
         }
 
         fn read_challenge_reply(
             &self,
-            message: &[u8],
+            reply: Option<&[u8]>,
             call: &mut Call,
             wanted: &[FetchName],
         ) -> Result<Fetched, SwitchError> {
-            self.at(Place::Answer);
-            self.0.read_challenge_reply(message, call, wanted)
+            self.in_method(Method::ReadChallengeReply);
+            self.0.read_challenge_reply(reply, call, wanted)
         }
 
         fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
             self.0.session_end(message)
         }
 
-        fn location_query(&self) -> &'static [u8] {
+        fn location_query(&self) -> Option<&'static [u8]> {
             self.0.location_query()
         }
 
@@ -308,7 +308,7 @@ mod panics {
             self.0.is_safe_to_close()
         }
 
-        fn close_preparation(&self) -> Vec<u8> {
+        fn close_preparation(&self) -> Option<Vec<u8>> {
             self.0.close_preparation()
         }
 
@@ -320,8 +320,12 @@ mod panics {
             self.0.earliest_close()
         }
 
+        fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
+            self.0.can_carry(assignment)
+        }
+
         fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
-            self.at(Place::Farewell);
+            self.in_method(Method::Farewell);
             self.0.farewell(assignments)
         }
 
@@ -341,10 +345,6 @@ mod panics {
             self.0.execution_is_pending()
         }
 
-        fn execution_is_confirmed(&self) -> bool {
-            self.0.execution_is_confirmed()
-        }
-
         fn ends_with_half_close(&self) -> bool {
             self.0.ends_with_half_close()
         }
@@ -354,9 +354,9 @@ mod panics {
         }
     }
 
-    async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
+    async fn with_a_panic(mode: SocketMode, method: Method) -> GivenBack {
         let (here, there) = duplex(64 * 1024);
-        let switch = Switch::new(there, Panicking(Esl::new(8084), place));
+        let switch = Switch::new(there, Panicking(Esl::new(8084), method));
         let end = tokio::spawn(session::hold(switch, Arc::clone(&house("")), CancellationToken::new()));
         let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
         let given_back = FakeFreeSwitch::over(here, call).converse().await;
@@ -367,9 +367,9 @@ mod panics {
     #[tokio::test]
     async fn a_call_whose_step_panics_goes_on() {
         for mode in SocketMode::ALL {
-            for place in [Place::Question, Place::Answer, Place::Farewell] {
-                let given_back = with_a_panic(mode, place).await;
-                assert_eq!(given_back.state, CallState::GoesOn, "{mode:?} {place:?}");
+            for method in [Method::Challenge, Method::ReadChallengeReply, Method::Farewell] {
+                let given_back = with_a_panic(mode, method).await;
+                assert_eq!(given_back.state, CallState::GoesOn, "{mode:?} {method:?}");
                 assert_eq!(given_back.status(), "");
             }
         }

@@ -1,52 +1,65 @@
-//! What the environment leaves open: what the question asks for besides the variables of the hook.
+//! The call data that the environment lacks, and for which the challenge asks besides the hook's variables.
+//!
+//! Knows the dialplan functions that hold it, and how the text of `AGI()` shows forged arguments; does not know how the
+//! challenge is written.
 
 use super::environment::{Environment, UNKNOWN};
 use crate::call::{Call, Privacy};
 use crate::switch::{FetchFault, Fetched, SwitchError};
 use crate::variable::Value;
 
-/// What the question asks for besides the variables of the hook.
+/// One value for which the challenge asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissingField {
-    /// The presentation of the number.
+    /// The presentation of the caller's number.
     NumberPresentation,
-    /// The presentation of the name.
+    /// The presentation of the caller's name.
     NamePresentation,
     LinkedId,
     SipCallId,
     CallerName,
     Dialled,
-    /// A piece of what the dialplan gave to `AGI()`, with values put in.
+    /// A piece of the text of `AGI()` as Asterisk has it after substitution.
     Arguments(&'static str),
 }
 
-/// What the environment says of its caller before anything is withheld, and what is left to ask for.
+/// The values that the challenge must fetch, and the caller as the environment has it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MissingFields {
+    pub(super) fields: Vec<MissingField>,
     number: Value,
     name: Value,
     channel: Value,
-    /// True if number or name must not be shown: the environment has one presentation for both.
-    withheld: bool,
-    pub(super) fields: Vec<MissingField>,
+    /// True if the presentation of the environment, which is one for number and name, restricts them.
+    restricted: bool,
 }
 
 impl MissingFields {
-    /// Takes from a call what its environment may withhold, until the question is answered.
+    /// Finds the missing fields. Hides number and name of the call, if the environment restricts them, until the challenge
+    /// is replied to.
     pub(super) fn of(environment: &Environment<'_>, call: Call) -> (Self, Call) {
-        let withheld = withheld(environment.presentation);
+        let restricted = is_restricted(environment.presentation);
         let missing = Self {
+            fields: missing_fields(environment, restricted),
             number: call.caller_number.clone(),
             name: call.caller_name.clone(),
             channel: call.channel.clone(),
-            withheld,
-            fields: missing_fields(environment, withheld),
+            restricted,
         };
-        (missing, call.with_privacy(Privacy { hide_number: withheld, hide_name: withheld }, &[]))
+        (missing, call.with_privacy(Privacy { hide_number: restricted, hide_name: restricted }, &[]))
     }
 
-    /// Takes in the values of what was open. Without one the call stays as the environment has it, which is no reason to
-    /// send a caller away.
+    /// Every field that can be missing.
+    pub(super) fn every() -> Self {
+        let pieces = PIECES.map(MissingField::Arguments);
+        Self { fields: [&FIXED[..], &pieces].concat(), ..Self::default() }
+    }
+
+    /// Writes the values of the challenge reply into the call. Without a value the call stays as the environment has it:
+    /// the step goes on without it.
+    ///
+    /// # Errors
+    /// Returns [`SwitchError::Forged`] if the text of `AGI()` shows forged arguments.
     pub(super) fn complete(
         &self,
         values: &mut impl Iterator<Item = Option<Value>>,
@@ -58,17 +71,17 @@ impl MissingFields {
             channel: self.channel.clone(),
             ..call.clone()
         };
-        let mut privacy = Privacy { hide_number: self.withheld, hide_name: self.withheld };
+        let mut privacy = Privacy { hide_number: self.restricted, hide_name: self.restricted };
         let (mut encodes, mut arguments) = (false, Vec::new());
         for field in &self.fields {
             let value = values.next().flatten();
             encodes |= value.is_some();
             match field {
                 MissingField::NumberPresentation => {
-                    privacy.hide_number = prohibited(value).unwrap_or(self.withheld)
+                    privacy.hide_number = is_prohibited(value).unwrap_or(self.restricted);
                 }
                 MissingField::NamePresentation => {
-                    privacy.hide_name = prohibited(value).unwrap_or(self.withheld)
+                    privacy.hide_name = is_prohibited(value).unwrap_or(self.restricted);
                 }
                 MissingField::LinkedId => completed.linked_id = value.unwrap_or_default(),
                 MissingField::SipCallId => completed.sip_call_id = value.unwrap_or_default(),
@@ -78,26 +91,35 @@ impl MissingFields {
             }
         }
         *call = completed.with_privacy(privacy, &[]);
-        if encodes { judge(&arguments) } else { Ok(Ok(())) }
+        // an Asterisk without URIENCODE tells nothing at all
+        if encodes { check_arguments(&arguments) } else { Ok(Fetched::All) }
     }
 }
 
-fn missing_fields(environment: &Environment<'_>, withheld: bool) -> Vec<MissingField> {
-    let unknown = |text: &[u8]| text == UNKNOWN;
-    let all = [
-        (true, MissingField::NumberPresentation),
-        (withheld, MissingField::NamePresentation),
-        (true, MissingField::LinkedId),
-        (environment.technology == b"PJSIP", MissingField::SipCallId),
-        (unknown(environment.caller_name), MissingField::CallerName),
-        (unknown(environment.dialled), MissingField::Dialled),
-    ];
-    let fixed = all.into_iter().filter_map(|(asked, field)| asked.then_some(field));
-    fixed.chain(pieces(environment).iter().copied().map(MissingField::Arguments)).collect()
+/// Every field but the pieces of the text of `AGI()`, in the order of the challenge.
+const FIXED: [MissingField; 6] = [
+    MissingField::NumberPresentation,
+    MissingField::NamePresentation,
+    MissingField::LinkedId,
+    MissingField::SipCallId,
+    MissingField::CallerName,
+    MissingField::Dialled,
+];
+
+fn missing_fields(environment: &Environment<'_>, restricted: bool) -> Vec<MissingField> {
+    let is_missing = |field: &MissingField| match field {
+        MissingField::NumberPresentation | MissingField::LinkedId | MissingField::Arguments(_) => true,
+        MissingField::NamePresentation => restricted,
+        MissingField::SipCallId => environment.technology == b"PJSIP",
+        MissingField::CallerName => environment.caller_name == UNKNOWN,
+        MissingField::Dialled => environment.dialled == UNKNOWN,
+    };
+    let pieces = pieces(environment).iter().copied().map(MissingField::Arguments);
+    FIXED.into_iter().filter(is_missing).chain(pieces).collect()
 }
 
-/// The text of `AGI()` in pieces of which Asterisk can hand out each one percent-encoded: it cuts a value behind 4,095
-/// bytes, and so does `CHANNEL(appdata)` with the whole text.
+/// The text of `AGI()` in pieces that Asterisk can hand out percent-encoded. It cuts every value after 4,095 bytes, and so
+/// does `CHANNEL(appdata)` with the whole text.
 const PIECES: [&str; 4] = [
     "CHANNEL(appdata):0:1000",
     "CHANNEL(appdata):1000:1000",
@@ -108,10 +130,10 @@ const PIECES: [&str; 4] = [
 /// Bytes of a piece.
 const PIECE: usize = 1000;
 
-/// How many quotes and backslashes the dialplan may have written besides what the environment shows.
+/// The quotes and backslashes that the dialplan may have written, which the environment does not show.
 const MARKS: usize = 500;
 
-/// As many pieces as the text can have; none where there are no arguments, with which nothing can be forged.
+/// Returns as many pieces as the text can have. Returns none without arguments, because nothing can be forged then.
 fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
     if environment.arguments.is_empty() {
         return &[];
@@ -121,24 +143,33 @@ fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
     PIECES.get(..count).unwrap_or(&PIECES)
 }
 
-/// Refuses arguments that the dialplan did not give: a line feed in the last one ends its line, and what follows it can
-/// look like a further argument. In the text of `AGI()` it is seen.
-fn judge(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
-    let whole: Option<Vec<&Value>> = pieces.iter().map(Option::as_ref).collect();
-    let Some(whole) = whole else { return Ok(Err(FetchFault::ArgumentsNotWhole)) };
-    // an Asterisk without CHANNEL(appdata) does not tell
-    if whole.first().is_none_or(|first| first.is_empty()) {
-        return Ok(Ok(()));
+/// Refuses arguments that the dialplan did not give. A line feed in the last argument ends its line of the environment, and
+/// the text behind it can look like a further argument. The text of `AGI()` shows the line feed.
+fn check_arguments(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
+    let mut text = Vec::new();
+    for piece in pieces {
+        let Some(piece) = piece else {
+            return Ok(Fetched::Incomplete(FetchFault::ArgumentsNotWhole));
+        };
+        text.push(piece.as_bytes());
     }
-    if whole.iter().any(|piece| piece.as_bytes().contains(&b'\n')) {
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return Ok(Fetched::All) };
+    // an Asterisk without CHANNEL(appdata) does not tell the text
+    if first.is_empty() {
+        return Ok(Fetched::All);
+    }
+    if text.iter().any(|piece| piece.contains(&b'\n')) {
         return Err(SwitchError::Forged("a line feed in an argument of AGI() forges further arguments"));
     }
-    let ends = whole.last().is_some_and(|last| last.as_bytes().len() < PIECE);
-    Ok(if ends { Ok(()) } else { Err(FetchFault::ArgumentsNotWhole) })
+    // a full last piece may not be the end of the text
+    Ok(match last.len() < PIECE {
+        true => Fetched::All,
+        false => Fetched::Incomplete(FetchFault::ArgumentsNotWhole),
+    })
 }
 
 impl MissingField {
-    /// Where Asterisk has it.
+    /// The dialplan function that holds the value.
     pub(super) fn function(self) -> &'static str {
         match self {
             Self::NumberPresentation => "CALLERID(num-pres)",
@@ -153,14 +184,14 @@ impl MissingField {
 }
 
 /// True if the words of a presentation forbid to show a number or name (`main/callerid.c`, `pres_types`).
-fn prohibited(words: Option<Value>) -> Option<bool> {
-    let words = words.filter(|words| !words.is_empty())?;
+fn is_prohibited(presentation: Option<Value>) -> Option<bool> {
+    let words = presentation.filter(|words| !words.is_empty())?;
     Some(words.as_bytes().starts_with(b"prohib"))
 }
 
-/// True if the bits 6 and 7 of a presentation are 01 (`include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`). They are so if
-/// either of number and name is restricted (`main/channel.c`, `ast_party_id_presentation`).
-fn withheld(presentation: &[u8]) -> bool {
+/// True if the bits 6 and 7 of a presentation are 01 (`include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`). They are so
+/// if either of number and name is restricted (`main/channel.c`, `ast_party_id_presentation`).
+fn is_restricted(presentation: &[u8]) -> bool {
     let bits = std::str::from_utf8(presentation).ok().and_then(|text| text.parse::<u32>().ok());
     bits.is_some_and(|bits| bits & 0x60 == 0x20)
 }
