@@ -109,12 +109,6 @@ impl Hook {
         self.method == Method::POST && self.body.shows_fetched()
     }
 
-    /// Whether one question to any switch has room for what is wanted.
-    #[must_use]
-    pub fn wanted_fits(&self) -> bool {
-        self.wanted().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>() <= LONGEST_WANTED
-    }
-
     /// Whether no two calls ask the same.
     #[must_use]
     pub fn tells_calls_apart(&self) -> bool {
@@ -130,12 +124,6 @@ impl Hook {
         self.manner.tls.as_ref().is_some_and(|tls| tls.insecure())
     }
 }
-
-/// Bytes that a question to Asterisk takes for a channel variable besides its name.
-const COST_OF_A_NAME: usize = 42;
-
-/// Bytes that a question to Asterisk (2,046 at most) has for channel variables in the worst case.
-const LONGEST_WANTED: usize = 1650;
 
 /// How long a caller may wait for a webhook: 1 s to 10 s, 2 s by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

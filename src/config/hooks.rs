@@ -13,6 +13,7 @@ use toml::de::DeValue;
 use super::raw::{Entry, Section};
 use crate::call::{AD_HOC, UNKNOWN};
 use crate::hook::{Hook, Timeout, method};
+use crate::switch;
 use crate::variable::FetchName;
 
 /// Every hook of the file by its name.
@@ -112,7 +113,7 @@ fn fields(section: &mut Section<'_>, file: &Path, longest_answer: usize) -> Hook
 
 /// What is wrong with keys that are right by themselves.
 fn whole(section: &Section<'_>, hook: &Hook, body_is_known: bool) {
-    if !hook.wanted_fits() {
+    if !switch::fits_challenge(&hook.wanted()) {
         section.fault(
             "fetch",
             "more channel variables than fit in one question to Asterisk; name fewer (about 30)",
