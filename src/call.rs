@@ -1,7 +1,7 @@
-//! What one call is, on whichever switch, and how a webhook is told of it.
+//! One call at its webhook step, the same for every switch.
 //!
-//! Knows the fields that webhook servers rely on; does not know how a switch delivers them or which of them a
-//! hook wants.
+//! Knows the fields that webhook servers rely on; does not know how a switch delivers them, or which of them a hook
+//! sends.
 
 mod context;
 mod field;
@@ -17,14 +17,12 @@ use crate::variable::{Value, Variables};
 /// The switch that a call is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwitchKind {
-    /// Asterisk, heard through FastAGI.
     Asterisk,
-    /// FreeSWITCH, heard through its outbound event socket.
     FreeSwitch,
 }
 
 impl SwitchKind {
-    /// The word that webhooks, logs and metrics use.
+    /// Returns the name of the switch for webhooks, logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,39 +32,36 @@ impl SwitchKind {
     }
 }
 
-/// One parameter that the dialplan gave besides the address: an argument of `AGI()`, or a channel variable of
-/// FreeSWITCH (`webhook_url` is `url`).
+/// One parameter of the step besides its address: an argument of `AGI()`, or a channel variable of FreeSWITCH
+/// (`webhook_url` is `url`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// What stands before the first `=`, or all of it where there is none.
+    /// The text before the first `=`; the whole text if there is no `=`.
     pub name: Value,
-    /// What stands behind it.
+    /// The text after the first `=`.
     pub value: Value,
 }
 
-/// A call at its webhook step. Texts are as the switch gave them; what it does not know is empty.
+/// A call at its webhook step. A text is as the switch sent it, and empty if the switch does not know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// On which switch.
     pub switch: SwitchKind,
-    /// The step's address behind host and first `/`, query included, nothing decoded.
+    /// The step's address after the host and the first `/`, with its query, nothing decoded.
     pub address: Value,
-    /// What the dialplan said besides the address.
+    /// The parameters besides the address.
     pub parameters: Vec<Parameter>,
-    /// Whether the parameters stay on the channel from one step to the next, so that they may be meant for
-    /// another one: then the address comes first.
+    /// True if the parameters stay on the channel from one step to the next. They may be meant for another step then, and the
+    /// query of the address goes before them.
     pub parameters_persist: bool,
-    /// The account code of the channel.
     pub account_code: Value,
-    /// The dialplan context.
     pub context: Value,
     /// The extension that the dialplan is in.
     pub extension: Value,
-    /// The number that was dialled from outside, where the switch knows it.
+    /// The number that was dialled from outside, if the switch knows it.
     pub dialled: Value,
     /// The caller's number; empty if it is withheld ([`Call::with_privacy`]).
     pub caller_number: Value,
-    /// The caller's name.
+    /// The caller's name; empty if it is withheld.
     pub caller_name: Value,
     /// The channel's unique id.
     pub unique_id: Value,
@@ -74,23 +69,22 @@ pub struct Call {
     pub linked_id: Value,
     /// SIP's `Call-ID`, on a SIP channel.
     pub sip_call_id: Value,
-    /// The channel's name.
     pub channel: Value,
-    /// When the channel was made, since the epoch.
+    /// The time at which the channel was made, since the epoch.
     pub created: Option<Duration>,
-    /// The channel variables that were asked for.
+    /// The channel variables that were fetched.
     pub variables: Variables,
 }
 
-/// The reserved path of an ad hoc step, as is none.
+/// The path of the address of an ad hoc step. An empty path means the same.
 pub const AD_HOC: &str = "webhook";
 
-/// What a hook is counted as whose name no configuration knows: a dialplan may make names of what callers send. No hook
-/// has it.
+/// The name under which metrics count steps whose hook is not in the configuration: a dialplan may build names from what
+/// callers send. No hook has this name.
 pub const UNKNOWN: &str = "unknown";
 
 impl Call {
-    /// A call of which nothing is known but its step.
+    /// Returns a call with nothing but its step.
     #[must_use]
     pub fn unknown(switch: SwitchKind, address: Value, parameters: Vec<Parameter>) -> Self {
         let nothing = Value::default;
@@ -114,7 +108,7 @@ impl Call {
         }
     }
 
-    /// Path and query of the step's address, still encoded.
+    /// Returns path and query of the step's address, still encoded.
     #[must_use]
     pub fn path_and_query(&self) -> (&[u8], &[u8]) {
         let address = self.address.as_bytes();
@@ -124,7 +118,7 @@ impl Call {
         }
     }
 
-    /// Whether the address names no hook: the step is made of the call's own parameters.
+    /// True if the address names no hook, so that the parameters of the call make the step.
     #[must_use]
     pub fn is_ad_hoc(&self) -> bool {
         let (path, _) = self.path_and_query();

@@ -1,4 +1,4 @@
-//! The call data of one request.
+//! The call data of one request, for templates, fields and the JSON body.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,23 +8,22 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::{Call, Field};
 use crate::variable::{FetchName, Value};
 
-/// A call as a webhook is told of it: the call itself, and what only the daemon knows.
+/// The data of a call that one request may use.
 ///
 /// Serialises to the JSON body: the fields in their order, every value a string, then `variables`.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestContext<'a> {
-    /// The call.
     pub call: &'a Call,
-    /// `com_id` where the call has no account code.
+    /// The value of `com_id` if the call has no account code.
     pub company: &'a str,
-    /// The moment of the request.
+    /// The time of the request.
     pub now: SystemTime,
-    /// Which channel variables `variables` shows.
+    /// The channel variables in the object `variables`.
     pub fetched: &'a [FetchName],
 }
 
 impl<'a> RequestContext<'a> {
-    /// What a field holds for this call.
+    /// Returns the value of a field.
     #[must_use]
     pub fn field(&self, field: Field) -> Cow<'a, [u8]> {
         let call = self.call;
@@ -45,7 +44,7 @@ impl<'a> RequestContext<'a> {
         }
     }
 
-    /// What a channel variable holds; nothing where it was not asked for or is not set.
+    /// Returns the value of a channel variable; empty if it was not fetched or is not set.
     #[must_use]
     pub fn variable(&self, name: &FetchName) -> &'a [u8] {
         self.call.variables.get(name).map_or(&[], Value::as_bytes)
@@ -63,15 +62,15 @@ impl Serialize for RequestContext<'_> {
     }
 }
 
-/// The object `variables` of the JSON body: what the hook fetches.
+/// The object `variables` of the JSON body: the variables that the hook fetches.
 #[derive(Debug, Clone, Copy)]
 pub struct FetchedVariables<'a>(pub &'a RequestContext<'a>);
 
 impl Serialize for FetchedVariables<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(report) = self;
+        let Self(context) = self;
         serializer.collect_map(
-            report.fetched.iter().map(|name| (name, String::from_utf8_lossy(report.variable(name)))),
+            context.fetched.iter().map(|name| (name, String::from_utf8_lossy(context.variable(name)))),
         )
     }
 }
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_has_the_contracts_keys_in_their_order_and_only_strings() {
+    fn the_body_has_every_documented_key_in_order_and_only_strings() {
         assert_eq!(
             body(&known_caller()),
             r#"{"com_id":"acme","dp_id":"from-trunk","dp_in_number":"200","dp_ex_number":"31201234567","#
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_call_lacks_comes_from_its_second_source() {
+    fn an_empty_value_is_replaced_by_its_documented_substitute() {
         let nothing = Value::default();
         let call = Call {
             account_code: nothing.clone(),
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_stay_readable_json() {
+    fn bytes_that_are_not_utf8_become_replacement_characters() {
         let call = Call { caller_name: Value::from(b"caf\xe9".to_vec()), ..known_caller() };
         assert!(body(&call).contains("\"phonebook_caller_name\":\"caf\u{fffd}\""));
     }

@@ -1,17 +1,17 @@
 //! The names of the call data that webhooks receive.
 
-/// What a webhook can be told of a call, by the names that placeholders and the JSON body use.
+/// A field of the call data, as placeholders and the JSON body name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// `com_id`: the account code, else the configured company.
+    /// `com_id`: the account code; if it is empty, the configured company.
     Company,
     /// `dp_id`: the dialplan context.
     Context,
     /// `dp_in_number`: the extension.
     Extension,
-    /// `dp_ex_number`: the number dialled from outside, else the extension.
+    /// `dp_ex_number`: the number dialled from outside; if it is empty, the extension.
     Dialled,
-    /// `callee_number`: the same.
+    /// `callee_number`: the same as `dp_ex_number`.
     Callee,
     /// `caller_number`.
     CallerNumber,
@@ -19,9 +19,9 @@ pub enum Field {
     UniqueId,
     /// `phonebook_caller_name`.
     CallerName,
-    /// `event_time`: now, in milliseconds since the epoch.
+    /// `event_time`: the time of the request, in milliseconds since the epoch.
     EventTime,
-    /// `call_start_time`: when the channel was made, in milliseconds since the epoch.
+    /// `call_start_time`: the time at which the channel was made, in milliseconds since the epoch.
     StartTime,
     /// `rta_call_id`: the id that all channels of the call share.
     LinkedId,
@@ -34,7 +34,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Every field in the order of the JSON body, of which the first twelve are those of the Kwebbl webhook.
+    /// Every field in the order of the JSON body. The first twelve are those of the Kwebbl webhook.
     pub const ALL: [Self; 14] = [
         Self::Company,
         Self::Context,
@@ -52,7 +52,7 @@ impl Field {
         Self::Channel,
     ];
 
-    /// The field's public name.
+    /// Returns the public name of the field.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl Field {
         }
     }
 
-    /// Whether no two calls have the same in it.
+    /// True if the value is different in every call.
     #[must_use]
     pub fn differs_by_call(self) -> bool {
         match self {
@@ -94,7 +94,7 @@ impl Field {
         }
     }
 
-    /// The field of that name.
+    /// Returns the field with this public name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)

@@ -1,6 +1,6 @@
-//! What a caller withholds, and the places of a call that would tell it all the same.
+//! Withheld numbers and names: they are removed from every field of a call that tells them.
 //!
-//! Knows the words that trunks send in place of a number; does not know how a switch says that a number is withheld.
+//! Knows the words that trunks send in place of a number; does not know how a switch reports that a number is withheld.
 
 use std::mem;
 
@@ -9,27 +9,25 @@ use percent_encoding::percent_decode;
 use super::{Call, SwitchKind};
 use crate::variable::Value;
 
-/// What the switch says of a caller's presentation.
+/// The presentation of a caller, as the switch reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Privacy {
-    /// True if the number must not be shown.
     pub hide_number: bool,
-    /// True if the name must not be shown.
     pub hide_name: bool,
 }
 
 /// The words that trunks send in place of a withheld number.
 const WORDS: [&str; 6] = ["anonymous", "restricted", "unavailable", "unknown", "private", "withheld"];
 
-/// The fewest digits of a number that is looked for in an id, where shorter runs of digits stand by chance.
+/// The fewest digits of a number that is looked for in an id. Shorter runs of digits occur there by chance.
 const SHORTEST_IN_ID: usize = 7;
 
-/// How many last digits two notations of one number share (`0612345678`, `+31612345678`).
+/// The last digits that two notations of one number share (`0612345678`, `+31612345678`).
 const SHARED: usize = 8;
 
 impl Call {
-    /// The call without what its caller withholds: by its presentation, or because the number is a word that stands for
-    /// a withheld one. `others` are further texts of the switch in which the same number or user stands.
+    /// Returns the call without the number and name that its caller withholds. A number is also withheld if it is one of the
+    /// words for a withheld number. `others` are further texts of the switch that hold the same number or user.
     #[must_use]
     pub fn with_privacy(mut self, privacy: Privacy, others: &[Value]) -> Self {
         if privacy.hide_name {
@@ -54,7 +52,7 @@ impl Call {
             if is_told_by(&removed, &known) { Value::default() } else { removed }
         };
         self.sip_call_id = without(&self.sip_call_id);
-        // a profile of FreeSWITCH may take the Call-ID for the unique id; Asterisk makes its ids of the time
+        // a profile of FreeSWITCH may use the Call-ID as the unique id; Asterisk makes its ids from the time
         if self.switch == SwitchKind::FreeSwitch {
             self.unique_id = without(&self.unique_id);
             self.linked_id = without(&self.linked_id);
@@ -63,7 +61,7 @@ impl Call {
     }
 }
 
-/// True if a number is one of [`WORDS`], or on FreeSWITCH nothing but zeros, which it sends for a caller without number.
+/// True if a number is one of [`WORDS`]. On FreeSWITCH also if it is all zeros, which stand for a caller without a number.
 fn stands_for_withheld(number: &Value, switch: SwitchKind) -> bool {
     let text = number.as_bytes().trim_ascii();
     let zeros = !text.is_empty() && text.iter().all(|&byte| byte == b'0');
@@ -74,7 +72,7 @@ fn is_word(text: &[u8]) -> bool {
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// True if a name tells one of these numbers, is written like a number, or says itself that the number is withheld.
+/// True if a name contains one of these numbers, is written like a number, or is one of [`WORDS`].
 fn names_the_number(name: &Value, known: &[Value]) -> bool {
     let text = name.as_bytes().trim_ascii();
     let equal = |number: &Value| text.eq_ignore_ascii_case(number.as_bytes().trim_ascii());
@@ -83,7 +81,7 @@ fn names_the_number(name: &Value, known: &[Value]) -> bool {
     is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).stand_in(text)
 }
 
-/// True if an id still tells one of these numbers or users, however it is punctuated or percent-encoded.
+/// True if an id still contains one of these numbers or users, in any punctuation or percent-encoding.
 fn is_told_by(id: &Value, known: &[Value]) -> bool {
     let id: Vec<u8> = percent_decode(id.as_bytes()).collect();
     let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
@@ -97,7 +95,7 @@ fn is_told_by(id: &Value, known: &[Value]) -> bool {
     })
 }
 
-/// The fewest letters and digits of a user that is looked for in an id.
+/// The fewest letters and digits of a user that is looked for in an id. Shorter ones occur there by chance.
 const SHORTEST_USER: usize = 4;
 
 fn plain(text: &[u8]) -> Vec<u8> {
@@ -108,7 +106,7 @@ fn digits(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(u8::is_ascii_digit).collect()
 }
 
-/// The name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
+/// Returns the name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
 ///
 /// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`, `sofia_glue_set_name`).
 fn without_user(channel: &Value) -> Value {
@@ -130,7 +128,7 @@ fn without_user(channel: &Value) -> Value {
 struct Numbers(Vec<Vec<u8>>);
 
 impl Numbers {
-    /// Those among these texts that have so many digits at least and no letters.
+    /// Takes the texts that have at least so many digits and no letters.
     fn of(known: &[Value], fewest: usize) -> Self {
         let digits = |text: &Value| -> Vec<u8> {
             let bytes = text.as_bytes();
@@ -153,7 +151,7 @@ impl Numbers {
         text.split(|byte| !byte.is_ascii_digit()).any(|run| self.hold(run))
     }
 
-    /// A text without the runs of digits that are one of these numbers.
+    /// Returns a text without the runs of digits that are one of these numbers.
     fn removed_from(&self, text: &Value) -> Value {
         if !self.stand_in(text.as_bytes()) {
             return text.clone();
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_tells_the_number_in_another_way_is_empty() {
+    fn an_id_that_contains_the_number_in_another_notation_is_removed() {
         for (user, id, kept) in [
             ("ada.lovelace", "ada.lovelace-1@x", ""),
             ("t31612345678", "t31612345678@x", "t@x"),
@@ -200,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_a_word_for_none_is_withheld() {
+    fn a_number_that_is_a_word_for_a_withheld_number_is_removed() {
         for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
             for word in
                 ["anonymous", "Anonymous", "RESTRICTED", "unavailable", "Unknown", " private ", "withheld"]
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_withheld_on_freeswitch_alone() {
+    fn a_number_of_zeros_is_withheld_only_on_freeswitch() {
         let number = |switch, number| told(caller(switch, number, "", ""), Privacy::default())[0].clone();
         for zeros in ["0", "0000000000"] {
             assert_eq!(number(SwitchKind::FreeSwitch, zeros), "");
@@ -225,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_empty_where_it_is_withheld_or_tells_the_withheld_number() {
+    fn a_name_is_removed_if_it_is_withheld_or_contains_the_withheld_number() {
         let name = |number, name, withheld| {
             told(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
         };
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_of_a_channel_goes_with_the_number() {
+    fn the_user_is_removed_from_the_channel_name_with_the_number() {
         let channel = |name| told(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
         for (name, shown) in [
             ("sofia/ext/31612345678@192.0.2.1:5060", "sofia/ext/@192.0.2.1:5060"),
@@ -264,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_goes_from_a_channel_of_asterisk_too() {
+    fn the_number_is_removed_from_the_channel_name_of_asterisk() {
         let channel = |number, name| told(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
         assert_eq!(channel("31612345678", "PJSIP/trunk-00000002"), "PJSIP/trunk-00000002");
         assert_eq!(channel("31612345678", "DAHDI/i1/0612345678-2"), "DAHDI/i1/-2");
@@ -273,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_goes_from_ids_that_callers_choose() {
+    fn the_number_is_removed_from_ids_that_callers_choose() {
         let ids = |switch, number: &str| {
             let call = Call {
                 sip_call_id: Value::from("316123456789_31612345678_8665@192.0.2.1"),
@@ -284,7 +282,7 @@ mod tests {
             let call = call.with_privacy(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
             [call.sip_call_id, call.unique_id, call.linked_id].map(|id| id.lossy().into_owned())
         };
-        // what is left holds the number within a longer one, so nothing is told
+        // the rest contains the number within a longer one, so the whole id is removed
         let without = "";
         assert_eq!(ids(SwitchKind::FreeSwitch, "31612345678"), [without, "x-", "y-"]);
         assert_eq!(ids(SwitchKind::Asterisk, "31612345678"), [without, "x-31612345678", "y-31612345678"]);
