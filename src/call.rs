@@ -1,7 +1,7 @@
 //! One call at its webhook step, the same for every switch.
 //!
-//! Knows the fields that webhook servers rely on; does not know how a switch delivers them, or which of them a hook
-//! sends.
+//! Knows the fields that webhook servers rely on; does not know how a switch delivers them, or which of them
+//! a hook sends.
 
 mod context;
 mod field;
@@ -50,8 +50,8 @@ pub struct Call {
     pub address: Value,
     /// The parameters besides the address.
     pub parameters: Vec<Parameter>,
-    /// True if the parameters stay on the channel from one step to the next. They may be meant for another step then, and the
-    /// query of the address goes before them.
+    /// True if the parameters stay on the channel from one step to the next. They may be meant for another
+    /// step then, and the query of the address goes before them.
     pub parameters_persist: bool,
     pub account_code: Value,
     pub context: Value,
@@ -79,8 +79,8 @@ pub struct Call {
 /// The path of the address of an ad hoc step. An empty path means the same.
 pub const AD_HOC: &str = "webhook";
 
-/// The name under which metrics count steps whose hook is not in the configuration: a dialplan may build names from what
-/// callers send. No hook has this name.
+/// The name under which metrics count steps whose hook is not in the configuration: a dialplan may build
+/// names from what callers send. No hook has this name.
 pub const UNKNOWN: &str = "unknown";
 
 impl Call {

@@ -3,7 +3,8 @@
 /// Returns random bytes as hexadecimal digits, two for each byte.
 ///
 /// # Panics
-/// Panics if the operating system has no random bytes. On Linux this can happen only in the first seconds after boot.
+/// Panics if the operating system has no random bytes. On Linux this can happen only in the first seconds
+/// after boot.
 #[must_use]
 #[expect(
     clippy::expect_used,

@@ -1,7 +1,7 @@
 //! The connection with a switch, of whichever kind.
 //!
-//! A [`Dialect`] is pure translation, one for each kind of switch. [`Switch`] does the input and output, the same for
-//! all. Neither knows hooks or webhooks, or how long a switch may be silent.
+//! A [`Dialect`] is pure translation, one for each kind of switch. [`Switch`] does the input and output, the
+//! same for all. Neither knows hooks or webhooks, or how long a switch may be silent.
 
 pub mod agi;
 mod dialect;
@@ -37,7 +37,8 @@ pub enum SwitchError {
     /// The caller hung up.
     #[error("the caller hung up")]
     HungUp,
-    /// The switch, or somebody who forged the greeting, said before the challenge reply that the caller hung up.
+    /// The switch, or somebody who forged the greeting, said before the challenge reply that the caller hung
+    /// up.
     #[error("the caller hung up before the call was authenticated")]
     HungUpUnauthenticated,
     /// Somebody else, or a timer, transferred, parked or bridged the call, which goes on there.
@@ -123,7 +124,8 @@ where
         }
     }
 
-    /// Sends the challenge and reads its reply, which authenticates the greeting and brings the values of these names.
+    /// Sends the challenge and reads its reply, which authenticates the greeting and brings the values of
+    /// these names.
     ///
     /// # Errors
     /// Returns the reason if the greeting was forged, the caller hung up, or the connection ended.
@@ -157,10 +159,11 @@ where
         self.dialect.read_challenge_reply(Some(&reply), call, wanted)
     }
 
-    /// Waits until the caller hangs up, the call moves or the connection ends, and returns which of them it was.
+    /// Waits until the caller hangs up, the call moves or the connection ends, and returns which of them it
+    /// was.
     ///
-    /// Cancel safe: bytes that were read stay in the buffer, and a location query is so short that it is written at once or
-    /// not at all.
+    /// Cancel safe: bytes that were read stay in the buffer, and a location query is so short that it is
+    /// written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
             let ended = match self.next_location_query() {
@@ -176,8 +179,8 @@ where
         }
     }
 
-    /// Sends the final commands and the release, and reads the replies to the end of the stream. Returns the number of
-    /// replies that are not a confirmation.
+    /// Sends the final commands and the release, and reads the replies to the end of the stream. Returns the
+    /// number of replies that are not a confirmation.
     ///
     /// Both go in one write, unless the dialect can confirm between them that the commands have run.
     ///
@@ -246,6 +249,6 @@ impl<S, D: Dialect> fmt::Debug for Switch<S, D> {
 /// Bytes of a new connection's read buffer. An ordinary AGI environment has about 550.
 const READ_AHEAD: usize = 2048;
 
-/// The most bytes that are read from a switch after its refusal. Unread bytes would reset the connection, and the switch
-/// might not receive the refusal.
+/// The most bytes that are read from a switch after its refusal. Unread bytes would reset the connection, and
+/// the switch might not receive the refusal.
 const LONGEST_REST: usize = 256 * 1024;

@@ -13,13 +13,13 @@ use crate::redact;
 
 /// The name of a channel variable, safe on any switch's wire: ASCII letters, digits and `_`.
 ///
-/// Such a name can never write a dialplan function (`CALLERID(name)`). Asterisk's `SET VARIABLE` would do so for a name that
-/// ends in `)` (`main/pbx_variables.c`, `pbx_builtin_setvar_helper`).
+/// Such a name can never write a dialplan function (`CALLERID(name)`). Asterisk's `SET VARIABLE` would do so
+/// for a name that ends in `)` (`main/pbx_variables.c`, `pbx_builtin_setvar_helper`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariableName(String);
 
-/// Bytes of the longest name that is accepted. No switch limits a name, but Asterisk 16 limits a command line to 2,046
-/// bytes. With names of this length every status still fits.
+/// Bytes of the longest name that is accepted. No switch limits a name, but Asterisk 16 limits a command line
+/// to 2,046 bytes. With names of this length every status still fits.
 const LONGEST_NAME: usize = 256;
 
 impl VariableName {
@@ -29,8 +29,8 @@ impl VariableName {
         &self.0
     }
 
-    /// Returns the name of the variable itself, without a leading `_` or `__`. With these Asterisk passes a variable on to
-    /// the channels that this one makes.
+    /// Returns the name of the variable itself, without a leading `_` or `__`. With these Asterisk passes a
+    /// variable on to the channels that this one makes.
     #[must_use]
     pub fn bare(&self) -> &str {
         let once = self.0.strip_prefix('_').unwrap_or(&self.0);
@@ -68,9 +68,9 @@ impl Serialize for VariableName {
 
 /// The name of a channel variable that is read: ASCII letters, digits, `_`, `-` and `.`.
 ///
-/// It allows more than a [`VariableName`], because FreeSWITCH names variables after SIP headers (`sip_h_X-Customer`).
-/// `-` and `.` have no meaning in a name that a switch reads. `(`, `)`, `:`, `{` and `}` have one in Asterisk
-/// (`main/pbx_variables.c`, `parse_variable_name`).
+/// It allows more than a [`VariableName`], because FreeSWITCH names variables after SIP headers
+/// (`sip_h_X-Customer`). `-` and `.` have no meaning in a name that a switch reads. `(`, `)`, `:`, `{` and
+/// `}` have one in Asterisk (`main/pbx_variables.c`, `parse_variable_name`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FetchName(String);
 
@@ -140,8 +140,8 @@ impl<T: Into<Vec<u8>>> From<T> for Value {
     }
 }
 
-/// Shows the text without the secrets of a URL: the credentials between `://` and `@`, plain or percent-encoded, and
-/// the secrets that [`redact`] knows.
+/// Shows the text without the secrets of a URL: the credentials between `://` and `@`, plain or
+/// percent-encoded, and the secrets that [`redact`] knows.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lossy();
@@ -164,8 +164,8 @@ fn around_credentials(text: &str) -> Option<(&str, &str)> {
     Some((before, behind))
 }
 
-/// Returns the text behind this character, which may be percent-encoded several times (`@`, `%40`, `%2540`). Returns `None`
-/// if the text begins with another one.
+/// Returns the text behind this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
+/// Returns `None` if the text begins with another one.
 fn without(text: &str, first: char) -> Option<&str> {
     let code = text.strip_prefix('%').map(|code| code.trim_start_matches("25"));
     let (code, rest) = code.and_then(|code| code.split_at_checked(2)).unwrap_or_default();
@@ -193,8 +193,8 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// Returns an assignment of a value that no stranger wrote: our own, or one of the configuration. It is judged like a
-    /// text.
+    /// Returns an assignment of a value that no stranger wrote: our own, or one of the configuration. It is
+    /// judged like a text.
     #[must_use]
     pub fn own(name: VariableName, value: Value) -> Self {
         Self { name, value, accept: Accept::Text }
@@ -207,7 +207,8 @@ pub enum Accept {
     /// A word: letters, digits and a few signs that mean nothing special anywhere in a dialplan.
     #[default]
     Word,
-    /// A text for people and for conditions in quotes. It changes no condition, but may mean something in a dial string.
+    /// A text for people and for conditions in quotes. It changes no condition, but may mean something in a
+    /// dial string.
     Text,
     /// Every text that the switch can carry exactly, for a dialplan that takes the text apart itself.
     Any,

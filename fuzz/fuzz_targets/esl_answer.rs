@@ -1,5 +1,5 @@
-//! Any two answers for FreeSWITCH: a value that the dialect accepts is stored exactly and never expands, alone or beside
-//! the other.
+//! Any two answers for FreeSWITCH: a value that the dialect accepts is stored exactly and never expands,
+//! alone or beside the other.
 
 #![no_main]
 

@@ -1,6 +1,7 @@
-//! Withheld numbers and names: they are removed from every field of a call that tells them.
+//! Withheld numbers and names: they are removed from every field of a call that contains them.
 //!
-//! Knows the words that trunks send in place of a number; does not know how a switch reports that a number is withheld.
+//! Knows the words that trunks send in place of a number; does not know how a switch reports that a number is
+//! withheld.
 
 use std::mem;
 
@@ -26,8 +27,9 @@ const SHORTEST_IN_ID: usize = 7;
 const SHARED: usize = 8;
 
 impl Call {
-    /// Returns the call without the number and name that its caller withholds. A number is also withheld if it is one of the
-    /// words for a withheld number. `others` are further texts of the switch that hold the same number or user.
+    /// Returns the call without the number and name that its caller withholds. A number is also withheld if
+    /// it is one of the words for a withheld number. `others` are further texts of the switch that hold the
+    /// same number or user.
     #[must_use]
     pub fn with_privacy(mut self, privacy: Privacy, others: &[Value]) -> Self {
         if privacy.hide_name {
@@ -61,7 +63,8 @@ impl Call {
     }
 }
 
-/// True if a number is one of [`WORDS`]. On FreeSWITCH also if it is all zeros, which stand for a caller without a number.
+/// True if a number is one of [`WORDS`]. On FreeSWITCH also if it is all zeros, which stand for a caller
+/// without a number.
 fn stands_for_withheld(number: &Value, switch: SwitchKind) -> bool {
     let text = number.as_bytes().trim_ascii();
     let zeros = !text.is_empty() && text.iter().all(|&byte| byte == b'0');
@@ -108,7 +111,8 @@ fn digits(text: &[u8]) -> Vec<u8> {
 
 /// Returns the name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
 ///
-/// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`, `sofia_glue_set_name`).
+/// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`,
+/// `sofia_glue_set_name`).
 fn without_user(channel: &Value) -> Value {
     let name = channel.as_bytes();
     let host = name.iter().rposition(|&byte| byte == b'@');
@@ -174,7 +178,7 @@ mod tests {
         Call { switch, caller_number, caller_name, channel, ..known_caller() }
     }
 
-    fn told(call: Call, privacy: Privacy) -> [String; 3] {
+    fn shown(call: Call, privacy: Privacy) -> [String; 3] {
         let call = call.with_privacy(privacy, &[]);
         [call.caller_number, call.caller_name, call.channel].map(|value| value.lossy().into_owned())
     }
@@ -204,18 +208,18 @@ mod tests {
                 ["anonymous", "Anonymous", "RESTRICTED", "unavailable", "Unknown", " private ", "withheld"]
             {
                 let call = caller(switch, word, "Ada", "x");
-                assert_eq!(told(call, Privacy::default()), ["", "Ada", "x"], "{word}");
+                assert_eq!(shown(call, Privacy::default()), ["", "Ada", "x"], "{word}");
             }
             for number in ["31612345678", "anonymous1", "0031", "+0", "00 1", "Ada"] {
                 let call = caller(switch, number, "Ada", "x");
-                assert_eq!(told(call, Privacy::default()), [number, "Ada", "x"]);
+                assert_eq!(shown(call, Privacy::default()), [number, "Ada", "x"]);
             }
         }
     }
 
     #[test]
     fn a_number_of_zeros_is_withheld_only_on_freeswitch() {
-        let number = |switch, number| told(caller(switch, number, "", ""), Privacy::default())[0].clone();
+        let number = |switch, number| shown(caller(switch, number, "", ""), Privacy::default())[0].clone();
         for zeros in ["0", "0000000000"] {
             assert_eq!(number(SwitchKind::FreeSwitch, zeros), "");
             assert_eq!(number(SwitchKind::Asterisk, zeros), zeros);
@@ -225,7 +229,7 @@ mod tests {
     #[test]
     fn a_name_is_removed_if_it_is_withheld_or_contains_the_withheld_number() {
         let name = |number, name, withheld| {
-            told(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
+            shown(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
         };
         let both = Privacy { hide_number: true, hide_name: true };
         assert_eq!(name("31612345678", "Ada", both), "");
@@ -243,7 +247,8 @@ mod tests {
 
     #[test]
     fn the_user_is_removed_from_the_channel_name_with_the_number() {
-        let channel = |name| told(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
+        let channel =
+            |name| shown(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
         for (name, shown) in [
             ("sofia/ext/31612345678@192.0.2.1:5060", "sofia/ext/@192.0.2.1:5060"),
             ("sofia/ext/a/b@c@host", "sofia/ext/@host"),
@@ -257,13 +262,13 @@ mod tests {
         ] {
             assert_eq!(channel(name), shown);
         }
-        let shown = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
-        assert_eq!(told(shown, Privacy::default())[2], "sofia/ext/31612345678@host");
+        let call = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
+        assert_eq!(shown(call, Privacy::default())[2], "sofia/ext/31612345678@host");
     }
 
     #[test]
     fn the_number_is_removed_from_the_channel_name_of_asterisk() {
-        let channel = |number, name| told(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
+        let channel = |number, name| shown(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
         assert_eq!(channel("31612345678", "PJSIP/trunk-00000002"), "PJSIP/trunk-00000002");
         assert_eq!(channel("31612345678", "DAHDI/i1/0612345678-2"), "DAHDI/i1/-2");
         assert_eq!(channel("201", "PJSIP/201-00000201"), "PJSIP/-00000201");

@@ -1,10 +1,10 @@
 //! The dialect of Asterisk: FastAGI (`res/res_agi.c`).
 //!
-//! Asterisk speaks first and sends the environment. The challenge authenticates it and fetches the rest. The final
-//! commands set the variables, and the half-close gives the call back.
+//! Asterisk speaks first and sends the environment. The challenge authenticates it and fetches the rest. The
+//! final commands set the variables, and the half-close gives the call back.
 //!
-//! [`codec`] cuts the stream into messages; `environment` and `reply` read them; `missing` completes the call;
-//! `command` writes commands.
+//! [`codec`] cuts the stream into messages; `environment` and `reply` read them; `missing` completes the
+//! call; `command` writes commands.
 
 pub mod codec;
 mod command;
@@ -147,7 +147,8 @@ impl Dialect for Agi {
         Vec::new()
     }
 
-    /// Without a half-close Asterisk runs the first command alone, and the others stall (`res/res_agi.c`, `run_agi`).
+    /// Without a half-close Asterisk runs the first command alone, and the others stall (`res/res_agi.c`,
+    /// `run_agi`).
     fn ends_with_half_close(&self) -> bool {
         true
     }
@@ -183,8 +184,8 @@ fn call(environment: &Environment<'_>) -> Call {
     }
 }
 
-/// Returns a name or a dialled number; empty for [`UNKNOWN`], for which the challenge asks. The caller's number needs no
-/// such question: `unknown` is a word for a withheld number in any case.
+/// Returns a name or a dialled number; empty for [`UNKNOWN`], for which the challenge asks. The caller's
+/// number needs no such question: `unknown` is a word for a withheld number in any case.
 fn known(text: &[u8]) -> Value {
     if text == UNKNOWN { Value::default() } else { Value::from(text) }
 }
@@ -198,8 +199,8 @@ fn parameter(argument: &[u8]) -> Parameter {
     Parameter { name: half(), value: half() }
 }
 
-/// Reads the time at which a channel was made from its unique id. Returns `None` for an id that somebody chose, as AMI's
-/// Originate can.
+/// Reads the time at which a channel was made from its unique id. Returns `None` for an id that somebody
+/// chose, as AMI's Originate can.
 ///
 /// ```text
 /// unique-id = [ system-name "-" ] seconds "." number      ; main/channel.c, __ast_channel_alloc_ap

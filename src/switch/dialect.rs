@@ -1,7 +1,7 @@
 //! The protocol of one kind of switch, as pure translation between bytes and meaning.
 //!
-//! Knows the order of the exchange: opening, greeting, challenge, final commands, release. Does not know sockets
-//! or clocks; [`Switch`](super::Switch) does the input and output.
+//! Knows the order of the exchange: opening, greeting, challenge, final commands, release. Does not know
+//! sockets or clocks; [`Switch`](super::Switch) does the input and output.
 
 use std::time::Duration;
 
@@ -26,19 +26,19 @@ pub trait Dialect: Clone + Sync {
     /// Reads a message of the greeting.
     ///
     /// # Errors
-    /// Returns [`SwitchError::Forged`] if the message is not exactly what this switch writes, and the reason if the
-    /// message ends the session.
+    /// Returns [`SwitchError::Forged`] if the message is not exactly what this switch writes, and the reason
+    /// if the message ends the session.
     fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError>;
 
-    /// Returns the challenge: the command whose reply authenticates the greeting and brings these channel variables.
-    /// Returns `None` if the greeting cannot be forged and has every variable.
+    /// Returns the challenge: the command whose reply authenticates the greeting and brings these channel
+    /// variables. Returns `None` if the greeting cannot be forged and has every variable.
     ///
     /// # Errors
     /// Returns [`FetchFault::TooManyNames`] if one command cannot hold all the names.
     fn challenge(&self, wanted: &[FetchName]) -> Result<Option<Vec<u8>>, FetchFault>;
 
-    /// Reads the reply to the challenge, and writes its values into the call. The reply is `None` if no challenge was
-    /// sent.
+    /// Reads the reply to the challenge, and writes its values into the call. The reply is `None` if no
+    /// challenge was sent.
     ///
     /// # Errors
     /// Returns [`SwitchError::Forged`] if the message is not that reply, and
@@ -53,18 +53,19 @@ pub trait Dialect: Clone + Sync {
     /// Returns the reason if this message ends the session.
     fn session_end(&self, message: &[u8]) -> Option<SwitchError>;
 
-    /// Returns the command that asks where a waiting call is. Returns `None` if a move does not harm the call, or if the
-    /// switch sends a notice of a move.
+    /// Returns the command that asks where a waiting call is. Returns `None` if a move does not harm the
+    /// call, or if the switch sends a notice of a move.
     fn location_query(&self) -> Option<&'static [u8]> {
         None
     }
 
-    /// Reads the reply to the location query. If the call has moved, every later command leaves it where it is.
+    /// Reads the reply to the location query. If the call has moved, every later command leaves it where it
+    /// is.
     fn read_location_reply(&mut self, _message: &[u8]) -> Location {
         Location::Unknown
     }
 
-    /// Returns the time until the first location query, if it is shorter than usual.
+    /// Returns the time until the first location query, if it must be sent sooner than usual.
     fn first_location_query(&self) -> Option<Duration> {
         None
     }
@@ -74,8 +75,8 @@ pub trait Dialect: Clone + Sync {
         true
     }
 
-    /// Returns the command, a single one with a single reply, that makes it safe to close the connection. Returns `None`
-    /// if no command is needed.
+    /// Returns the command, a single one with a single reply, that makes it safe to close the connection.
+    /// Returns `None` if no command is needed.
     fn close_preparation(&self) -> Option<Vec<u8>> {
         None
     }
@@ -97,15 +98,15 @@ pub trait Dialect: Clone + Sync {
     /// Returns the reason if the switch cannot carry one of the values; then none is set.
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit>;
 
-    /// Returns the commands that replace the final commands if the step sets nothing; empty if there are none.
-    /// [`Self::release`] must follow them.
+    /// Returns the commands that replace the final commands if the step sets nothing; empty if there are
+    /// none. [`Self::release`] must follow them.
     fn refusal(&self) -> Vec<u8>;
 
     /// Returns the commands that give the call back to its dialplan; empty if the half-close does it.
     fn release(&self) -> Vec<u8>;
 
-    /// True if the reply to the location query shows that the final commands have run, so that a safer release is
-    /// possible.
+    /// True if the reply to the location query shows that the final commands have run, so that a safer
+    /// release is possible.
     fn confirms_execution(&self) -> bool {
         false
     }
@@ -147,7 +148,7 @@ pub enum FetchFault {
     TooManyNames,
     /// The switch cut the value of a channel variable.
     NotWhole,
-    /// The switch does not tell every byte of the URL.
+    /// The switch does not return every byte of the URL.
     NotExact,
     /// The arguments are too long to be compared with the dialplan's.
     ArgumentsNotWhole,

@@ -1,11 +1,11 @@
 //! The dialect of FreeSWITCH: the outbound event socket (`mod_event_socket.c`).
 //!
-//! We send `connect`, and the reply is the whole channel. The final commands set the variables and give the call back, in
-//! the way that the state of the call needs: the two modes of the socket need opposite ones.
+//! We send `connect`, and the reply is the whole channel. The final commands set the variables and give the
+//! call back, in the way that the state of the call needs: the two modes of the socket need opposite ones.
 //!
-//! [`codec`] cuts the stream into messages; `message` reads them, `exact` asks for the values that a message does not tell
-//! exactly, `socket_target` reads the address of the step; `park` reads how a call is parked, `state` knows how it may be
-//! given back; `command` writes commands.
+//! [`codec`] cuts the stream into messages; `message` reads them, `exact` asks for the values that a message
+//! does not tell exactly, `socket_target` reads the address of the step; `park` reads how a call is parked,
+//! `state` knows how it may be given back; `command` writes commands.
 
 pub mod codec;
 mod command;
@@ -158,8 +158,8 @@ impl Dialect for Esl {
         }
     }
 
-    /// The disconnect notice ends every connection, and is the same for every cause. It names the channel: in the reply to
-    /// `getvar`, a value with an empty line in it can look like a notice.
+    /// The disconnect notice ends every connection, and is the same for every cause. It names the channel: in
+    /// the reply to `getvar`, a value with an empty line in it can look like a notice.
     fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
         if !message.starts_with(b"Content-Type: text/disconnect-notice\n") {
             return None;
@@ -170,8 +170,8 @@ impl Dialect for Esl {
         is_ours.then_some(SwitchError::HungUp)
     }
 
-    /// A parked call that is transferred goes on, and no notice comes before it is hung up (`mod_event_socket.c`,
-    /// `read_packet`). A second `connect` brings the present channel data.
+    /// A parked call that is transferred goes on, and no notice comes before it is hung up
+    /// (`mod_event_socket.c`, `read_packet`). A second `connect` brings the present channel data.
     fn location_query(&self) -> Option<&'static [u8]> {
         self.state.needs_location().then_some(CONNECT)
     }
@@ -188,8 +188,8 @@ impl Dialect for Esl {
         self.state.is_safe_to_close()
     }
 
-    /// The thread of the call runs queued commands when it looks for them: at once while it plays or bridges, later in an
-    /// application without media.
+    /// The thread of the call runs queued commands when it looks for them: at once while it plays or bridges,
+    /// later in an application without media.
     fn close_preparation(&self) -> Option<Vec<u8>> {
         self.state.must_prepare_close().then(|| self.unset_resume())
     }

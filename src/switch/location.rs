@@ -1,7 +1,8 @@
-//! Location queries: whether a waiting call is still in its step. FreeSWITCH lets somebody move a parked call without a
-//! notice to us.
+//! Location queries: whether a waiting call is still in its step. FreeSWITCH lets somebody move a parked call
+//! without a notice to us.
 //!
-//! Knows when to send a query, and how long to wait for its reply. The [`Dialect`] knows the command and reads the reply.
+//! Knows when to send a query, and how long to wait for its reply. The [`Dialect`] knows the command and
+//! reads the reply.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -60,7 +61,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    /// Returns the time of the next location query. Returns `None` while a reply is due, and if no query is needed.
+    /// Returns the time of the next location query. Returns `None` while a reply is due, and if no query is
+    /// needed.
     pub(super) fn next_location_query(&self) -> Option<Instant> {
         if self.location_query().is_none() || self.tracking.location_is_due() {
             return None;
@@ -102,11 +104,12 @@ where
         Ok(())
     }
 
-    /// Sends a last location query before the final commands, and waits for its reply. The final commands depend on it, so
-    /// the reply to an older query does not count.
+    /// Sends a last location query before the final commands, and waits for its reply. The final commands
+    /// depend on it, so the reply to an older query does not count.
     ///
-    /// An ordinary switch replies within a millisecond. A switch that is too busy for that is waited for, because the final
-    /// commands would reach it late as well. After two seconds the call counts as being in its step.
+    /// An ordinary switch replies within a millisecond. A switch that is too busy for that is waited for,
+    /// because the final commands would reach it late as well. After two seconds the call counts as being in
+    /// its step.
     ///
     /// # Errors
     /// Returns [`SwitchError::Moved`] if the call has moved, and the reason if the session ends.
@@ -133,8 +136,8 @@ where
         self.location_query().is_some() && self.dialect.confirms_execution()
     }
 
-    /// Waits until the final commands have run, or until the answer must not be held back any longer. Returns the number of
-    /// replies that are not a confirmation.
+    /// Waits until the final commands have run, or until the answer must not be held back any longer. Returns
+    /// the number of replies that are not a confirmation.
     ///
     /// # Errors
     /// Returns [`SwitchError::Moved`] if the call has moved, and the reason if the session ends.
@@ -153,8 +156,8 @@ where
         Ok(unconfirmed)
     }
 
-    /// Waits a part of a frame, sends a location query, and reads up to its reply. The replies to the final commands come
-    /// before it.
+    /// Waits a part of a frame, sends a location query, and reads up to its reply. The replies to the final
+    /// commands come before it.
     async fn look_for_execution(&mut self, unconfirmed: &mut usize) -> Result<(), SwitchError> {
         sleep(BETWEEN_LOOKS).await;
         let Some(query) = self.dialect.location_query() else { return Ok(()) };
@@ -172,11 +175,12 @@ where
         }
     }
 
-    /// Waits until closing the connection does not harm a call that has moved. An open connection costs that call nothing,
-    /// so only the end of the call limits the wait.
+    /// Waits until closing the connection does not harm a call that has moved. An open connection costs that
+    /// call nothing, so only the end of the call limits the wait.
     ///
     /// # Errors
-    /// Returns the reason if the session ends before, and [`SwitchError::Silent`] if the switch stops replying.
+    /// Returns the reason if the session ends before, and [`SwitchError::Silent`] if the switch stops
+    /// replying.
     pub async fn wait_until_safe_to_close(&mut self) -> Result<(), SwitchError> {
         self.prepare_close().await?;
         if !self.dialect.is_safe_to_close() {
@@ -206,19 +210,20 @@ where
     }
 }
 
-/// The pause between two location queries of a waiting call. Each query costs the switch about 0.5 ms. The request of a call
-/// that moves stops so much later; before an answer a query is sent in any case.
+/// The pause between two location queries of a waiting call. Each query costs the switch about 0.5 ms. The
+/// request of a call that moves stops so much later; before an answer a query is sent in any case.
 const BETWEEN_QUERIES: Duration = Duration::from_millis(900);
 
-/// The time in which a switch must reply, and in which the command that makes it safe to close must take effect. Both need
-/// milliseconds, unless the switch is overloaded.
+/// The time in which a switch must reply, and in which the command that makes it safe to close must take
+/// effect. Both need milliseconds, unless the switch is overloaded.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time for which an answer may be held back. It is part of the 50 ms that a call may wait beyond its timeout.
+/// The time for which an answer may be held back. It is part of the 50 ms that a call may wait beyond its
+/// timeout.
 const HOLD_BACK: Duration = Duration::from_millis(40);
 
-/// The pause between two looks at the execution of the final commands. A parked call runs commands once in a frame of
-/// 20 ms.
+/// The pause between two looks at the execution of the final commands. A parked call runs commands once in a
+/// frame of 20 ms.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(6);
 
 /// The first pause between two looks at a call whose connection must not close yet: the length of a frame.

@@ -1,15 +1,15 @@
 //! The codec that cuts a FastAGI stream into messages.
 //!
-//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply; does not know
-//! what any of them means.
+//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply;
+//! does not know what any of them means.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use crate::switch::SwitchError;
 
-/// The codec of one connection. Messages are the environment, the challenge reply, then further replies, each without the
-/// line feed at its end.
+/// The codec of one connection. Messages are the environment, the challenge reply, then further replies, each
+/// without the line feed at its end.
 #[derive(Debug)]
 pub struct AgiCodec {
     /// Bytes of the longest environment that is accepted.
@@ -25,8 +25,8 @@ pub struct AgiCodec {
 enum Stage {
     #[default]
     Environment,
-    /// The reply to the challenge, which is one line. A forged environment may bring `520-` in its place, whose end would
-    /// never come.
+    /// The reply to the challenge, which is one line. A forged environment may bring `520-` in its place,
+    /// whose end would never come.
     ChallengeReply,
     Replies,
 }
@@ -44,12 +44,13 @@ impl AgiCodec {
     }
 }
 
-/// Bytes of the longest environment that is accepted by default. Asterisk's own limits (8,191 bytes of arguments, which can
-/// stand there twice, 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below about 25 KiB.
+/// Bytes of the longest environment that is accepted by default. Asterisk's own limits (8,191 bytes of
+/// arguments, which can stand there twice, 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`,
+/// `VAR_BUF_SIZE`) keep it below about 25 KiB.
 pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
-/// Bytes of the longest reply that is accepted. Only the reply to the challenge is long: the challenge has room for about 40
-/// names, and Asterisk returns at most 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
+/// Bytes of the longest reply that is accepted. Only the reply to the challenge is long: the challenge has
+/// room for about 40 names, and Asterisk returns at most 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
 pub const LONGEST_REPLY: usize = 192 * 1024;
 
 impl Decoder for AgiCodec {

@@ -7,8 +7,9 @@ use percent_encoding::percent_decode;
 use crate::switch::FetchFault;
 use crate::variable::{Accept, Assignment, Unfit, Value};
 
-/// Bytes of the longest command line that every Asterisk reads whole, without its line feed. Up to 2025 Asterisk read a
-/// command into 2,048 bytes (later into 8,192) and took the rest for further commands (`res/res_agi.c`, `run_agi`).
+/// Bytes of the longest command line that every Asterisk reads whole, without its line feed. Up to 2025
+/// Asterisk read a command into 2,048 bytes (later into 8,192) and took the rest for further commands
+/// (`res/res_agi.c`, `run_agi`).
 pub(super) const LONGEST_LINE: usize = 2046;
 
 /// Writes a command that sets a variable, as a whole line.
@@ -17,8 +18,8 @@ pub(super) const LONGEST_LINE: usize = 2046;
 /// line   = "SET VARIABLE " name " " quoted LF
 /// quoted = DQUOTE *( byte / "\" byte ) DQUOTE
 /// ```
-/// Within quotes a backslash makes the next byte literal, whatever it is (`res/res_agi.c`, `parse_args`). So every byte
-/// arrives except LF, which ends the command, and NUL, which ends the string.
+/// Within quotes a backslash makes the next byte literal, whatever it is (`res/res_agi.c`, `parse_args`). So
+/// every byte arrives except LF, which ends the command, and NUL, which ends the string.
 pub(super) fn set_variable(assignment: &Assignment) -> Result<Vec<u8>, Unfit> {
     let mut line = format!("SET VARIABLE {} \"", assignment.name).into_bytes();
     for &byte in assignment.value.as_bytes() {
@@ -39,7 +40,8 @@ pub(super) fn set_variable(assignment: &Assignment) -> Result<Vec<u8>, Unfit> {
     Ok(line)
 }
 
-/// Writes the challenge, as a whole line. Asterisk expands each expression and returns all of them behind the nonce.
+/// Writes the challenge, as a whole line. Asterisk expands each expression and returns all of them behind the
+/// nonce.
 ///
 /// ```text
 /// line = "GET FULL VARIABLE " DQUOTE nonce *( "|" expression ) DQUOTE LF
@@ -58,18 +60,19 @@ pub(super) fn challenge(nonce: &str, expressions: &[String]) -> Result<Vec<u8>, 
     Ok(line.into_bytes())
 }
 
-/// Writes an expression whose result is the value of `${name}`, percent-encoded, between open parentheses and the nonce:
-/// so a value that was cut can be told from a whole one.
+/// Writes an expression whose result is the value of `${name}`, percent-encoded, between open parentheses and
+/// the nonce: so a value that was cut can be distinguished from a whole one.
 ///
-/// Asterisk looks for `:offset:length` behind the function's closing parenthesis only after it has put the value in
-/// (`main/pbx_variables.c`, `parse_variable_name`). So a value such as `a):1` closes the parenthesis early and cuts the
-/// result. The open parentheses take up eight closing ones. A value that is cut even so, as every value over 4,095 bytes
-/// is, has lost the nonce, and no value can bring the nonce along.
+/// Asterisk looks for `:offset:length` behind the function's closing parenthesis only after it has put the
+/// value in (`main/pbx_variables.c`, `parse_variable_name`). So a value such as `a):1` closes the parenthesis
+/// early and cuts the result. The open parentheses take up eight closing ones. A value that is cut even so,
+/// as every value over 4,095 bytes is, has lost the nonce, and no value can bring the nonce along.
 pub(super) fn guarded(name: &str, nonce: &str) -> String {
     format!("${{URIENCODE({GUARD}${{{name}}}{nonce})}}")
 }
 
-/// Reads the result of a guarded expression. Returns `None` if the value is not whole, or if Asterisk has no `URIENCODE`.
+/// Reads the result of a guarded expression. Returns `None` if the value is not whole, or if Asterisk has no
+/// `URIENCODE`.
 ///
 /// ```text
 /// guarded = GUARD *( unreserved / "%" 2HEXDIG ) nonce

@@ -4,9 +4,9 @@
 //! environment = "agi_network: yes" LF [ "agi_network_script: " value LF ] "agi_request: " value LF …
 //!               "agi_threadid: " value LF *( "agi_arg_" number ": " value LF )
 //! ```
-//! (`res/res_agi.c`, `launch_netscript` and `setup_env`.) Nothing is escaped: a caller whose number holds a line
-//! feed writes lines of its own. So the parser demands the exact order, each line once; the lines before `agi_callerid`
-//! cannot be a caller's then.
+//! (`res/res_agi.c`, `launch_netscript` and `setup_env`.) Nothing is escaped: a caller whose number holds a
+//! line feed writes lines of its own. So the parser demands the exact order, each line once; the lines before
+//! `agi_callerid` cannot be a caller's then.
 
 use nom::bytes::complete::{tag, take_until};
 use nom::character::complete::{char, digit1};
@@ -15,7 +15,7 @@ use nom::multi::many0;
 use nom::sequence::{delimited, preceded, separated_pair, terminated};
 use nom::{IResult, Parser};
 
-/// The lines that tell about the call. The values are Asterisk's bytes.
+/// The lines about the call. The values are Asterisk's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Environment<'a> {
     /// The part of the address after the host and the first `/`; empty if there is none.
@@ -39,7 +39,8 @@ pub(super) struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// Reads a whole block, without the empty line behind it. Returns `None` if Asterisk would not write it so.
+    /// Reads a whole block, without the empty line behind it. Returns `None` if Asterisk would not write it
+    /// so.
     pub(super) fn parse(block: &'a [u8]) -> Option<Self> {
         all_consuming(environment).parse(block).ok().map(|(_, environment)| environment)
     }

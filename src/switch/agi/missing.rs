@@ -1,7 +1,7 @@
 //! The call data that the environment lacks, and for which the challenge asks besides the hook's variables.
 //!
-//! Knows the dialplan functions that hold it, and how the text of `AGI()` shows forged arguments; does not know how the
-//! challenge is written.
+//! Knows the dialplan functions that hold it, and how the text of `AGI()` shows forged arguments; does not
+//! know how the challenge is written.
 
 use super::environment::{Environment, UNKNOWN};
 use crate::call::{Call, Privacy};
@@ -35,8 +35,8 @@ pub(super) struct MissingFields {
 }
 
 impl MissingFields {
-    /// Finds the missing fields. Hides number and name of the call, if the environment restricts them, until the challenge
-    /// is replied to.
+    /// Finds the missing fields. Hides number and name of the call, if the environment restricts them, until
+    /// the challenge is replied to.
     pub(super) fn of(environment: &Environment<'_>, call: Call) -> (Self, Call) {
         let restricted = is_restricted(environment.presentation);
         let missing = Self {
@@ -55,8 +55,8 @@ impl MissingFields {
         Self { fields: [&FIXED[..], &pieces].concat(), ..Self::default() }
     }
 
-    /// Writes the values of the challenge reply into the call. Without a value the call stays as the environment has it:
-    /// the step goes on without it.
+    /// Writes the values of the challenge reply into the call. Without a value the call stays as the
+    /// environment has it: the step goes on without it.
     ///
     /// # Errors
     /// Returns [`SwitchError::Forged`] if the text of `AGI()` shows forged arguments.
@@ -91,7 +91,7 @@ impl MissingFields {
             }
         }
         *call = completed.with_privacy(privacy, &[]);
-        // an Asterisk without URIENCODE tells nothing at all
+        // an Asterisk without URIENCODE returns no value at all
         if encodes { check_arguments(&arguments) } else { Ok(Fetched::All) }
     }
 }
@@ -118,8 +118,8 @@ fn missing_fields(environment: &Environment<'_>, restricted: bool) -> Vec<Missin
     FIXED.into_iter().filter(is_missing).chain(pieces).collect()
 }
 
-/// The text of `AGI()` in pieces that Asterisk can hand out percent-encoded. It cuts every value after 4,095 bytes, and so
-/// does `CHANNEL(appdata)` with the whole text.
+/// The text of `AGI()` in pieces that Asterisk can hand out percent-encoded. It cuts every value after 4,095
+/// bytes, and so does `CHANNEL(appdata)` with the whole text.
 const PIECES: [&str; 4] = [
     "CHANNEL(appdata):0:1000",
     "CHANNEL(appdata):1000:1000",
@@ -133,7 +133,8 @@ const PIECE: usize = 1000;
 /// The quotes and backslashes that the dialplan may have written, which the environment does not show.
 const MARKS: usize = 500;
 
-/// Returns as many pieces as the text can have. Returns none without arguments, because nothing can be forged then.
+/// Returns as many pieces as the text can have. Returns none without arguments, because nothing can be forged
+/// then.
 fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
     if environment.arguments.is_empty() {
         return &[];
@@ -143,8 +144,9 @@ fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
     PIECES.get(..count).unwrap_or(&PIECES)
 }
 
-/// Refuses arguments that the dialplan did not give. A line feed in the last argument ends its line of the environment, and
-/// the text behind it can look like a further argument. The text of `AGI()` shows the line feed.
+/// Refuses arguments that the dialplan did not give. A line feed in the last argument ends its line of the
+/// environment, and the text behind it can look like a further argument. The text of `AGI()` shows the line
+/// feed.
 fn check_arguments(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
     let mut text = Vec::new();
     for piece in pieces {
@@ -154,7 +156,7 @@ fn check_arguments(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
         text.push(piece.as_bytes());
     }
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return Ok(Fetched::All) };
-    // an Asterisk without CHANNEL(appdata) does not tell the text
+    // an Asterisk without CHANNEL(appdata) does not return the text
     if first.is_empty() {
         return Ok(Fetched::All);
     }
@@ -189,8 +191,8 @@ fn is_prohibited(presentation: Option<Value>) -> Option<bool> {
     Some(words.as_bytes().starts_with(b"prohib"))
 }
 
-/// True if the bits 6 and 7 of a presentation are 01 (`include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`). They are so
-/// if either of number and name is restricted (`main/channel.c`, `ast_party_id_presentation`).
+/// True if the bits 6 and 7 of a presentation are 01 (`include/asterisk/callerid.h`, `AST_PRES_RESTRICTION`).
+/// They are so if either of number and name is restricted (`main/channel.c`, `ast_party_id_presentation`).
 fn is_restricted(presentation: &[u8]) -> bool {
     let bits = std::str::from_utf8(presentation).ok().and_then(|text| text.parse::<u32>().ok());
     bits.is_some_and(|bits| bits & 0x60 == 0x20)

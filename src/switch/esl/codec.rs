@@ -9,8 +9,8 @@ use crate::switch::SwitchError;
 
 /// The codec of one connection. A message is a header block, its blank line, and the body if there is one.
 ///
-/// Of a block that is too long it returns the end, which tells how to give the call back: `Socket-Mode` is among the last
-/// headers.
+/// It cuts the beginning off a block that is too long, and returns the end. The last headers are needed to
+/// give the call back, `Socket-Mode` among them.
 #[derive(Debug)]
 pub struct EslCodec {
     /// Bytes of the longest header block that is returned whole.
@@ -35,8 +35,8 @@ impl EslCodec {
         Self { longest, seen: 0, length: None, cut: false }
     }
 
-    /// Drops the beginning of a block that is too long, and returns the new offset of `end`. Drops whole lines only: half a
-    /// line could look like a header that nobody wrote.
+    /// Drops the beginning of a block that is too long, and returns the new offset of `end`. Drops whole
+    /// lines only: half a line could look like a header that nobody wrote.
     fn cut(&mut self, buffer: &mut BytesMut, end: usize) -> usize {
         self.cut |= end > self.longest;
         let surplus = if self.cut { end.saturating_sub(KEPT) } else { 0 };
@@ -51,8 +51,8 @@ impl EslCodec {
     }
 }
 
-/// Bytes of the longest header block by default. FreeSWITCH has no limit: channel data with a variable of 1 MiB of non-ASCII
-/// bytes is 3.1 MiB.
+/// Bytes of the longest header block by default. FreeSWITCH has no limit: channel data with a variable of 1
+/// MiB of non-ASCII bytes is 3.1 MiB.
 pub const LONGEST_BLOCK: usize = 4 * 1024 * 1024;
 
 /// Bytes of the longest body that is accepted. The body of the disconnect notice has 67 bytes.

@@ -1,6 +1,7 @@
 //! The commands to FreeSWITCH: `connect`, `set` with its value in the body, `resume` and `exit`.
 //!
-//! Knows which values expand, and the two passes that a value goes through; does not know why a variable is set.
+//! Knows which values expand, and the two passes that a value goes through; does not know why a variable is
+//! set.
 
 use crate::variable::{Accept, Assignment, Unfit};
 
@@ -13,9 +14,9 @@ pub(super) const EXIT: &[u8] = b"exit\n\n";
 /// Lets a parked call go on. In static mode the call would stay in `CS_RESET` for ever.
 pub(super) const RESUME: &[u8] = b"resume\n\n";
 
-/// The passes of expansion through which a value goes until it is stored: one by the core (`src/switch_core_session.c`,
-/// `switch_core_session_exec`; not if `app_disable_expand_variables` is true), one by the application
-/// (`mod_dptools.c`, `base_set`).
+/// The passes of expansion through which a value goes until it is stored: one by the core
+/// (`src/switch_core_session.c`, `switch_core_session_exec`; not if `app_disable_expand_variables` is true),
+/// one by the application (`mod_dptools.c`, `base_set`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Passes {
     /// The application expands.
@@ -31,8 +32,8 @@ pub(super) enum Passes {
 /// set = "sendmsg" LF "call-command: execute" LF "execute-app-name: set" LF
 ///       "content-type: text/plain" LF "content-length: " count LF LF name "=" value
 /// ```
-/// FreeSWITCH reads the body by its length, so that nothing in it can be a command. The type must be exactly this one
-/// (`mod_event_socket.c`, `read_packet`; `src/switch_ivr.c`, `switch_ivr_parse_event`).
+/// FreeSWITCH reads the body by its length, so that nothing in it can be a command. The type must be exactly
+/// this one (`mod_event_socket.c`, `read_packet`; `src/switch_ivr.c`, `switch_ivr_parse_event`).
 pub(super) fn set(name: &str, value: &[u8], passes: Passes) -> Vec<u8> {
     let mut body = format!("{name}=").into_bytes();
     body.extend(protected(value, passes));
@@ -47,10 +48,11 @@ pub(super) fn set(name: &str, value: &[u8], passes: Passes) -> Vec<u8> {
 
 /// Returns the reason if a value must not become a channel variable.
 ///
-/// FreeSWITCH expands a stored text again whenever the dialplan uses it, in any number of passes. Each pass drops
-/// backslashes (`\\`, `\$`), `\'` and one `$` of two (`src/switch_channel.c`, `switch_channel_expand_variables_check`),
-/// nothing else. So a `$` can come to stand before a `{` only across a run of these three. It can come to stand before
-/// the `{` of a neighbour only if the run ends the value.
+/// FreeSWITCH expands a stored text again whenever the dialplan uses it, in any number of passes. Each pass
+/// drops backslashes (`\\`, `\$`), `\'` and one `$` of two (`src/switch_channel.c`,
+/// `switch_channel_expand_variables_check`), nothing else. So a `$` can come to stand before a `{` only
+/// across a run of these three. It can come to stand before the `{` of a neighbour only if the run ends the
+/// value.
 pub(super) fn judge(assignment: &Assignment) -> Result<(), Unfit> {
     let value = assignment.value.as_bytes();
     if value.contains(&0) {
@@ -90,20 +92,22 @@ fn kept(value: &[u8]) -> impl DoubleEndedIterator<Item = &u8> {
     value.iter().filter(|byte| !matches!(byte, b'\\' | b'\''))
 }
 
-/// True if the value may end in a line feed when the dialplan uses it. The `$` of a regular expression matches before such a
-/// line feed (`pcre2pattern(3)`), so that `^sales$` would be true for another text.
+/// True if the value may end in a line feed when the dialplan uses it. The `$` of a regular expression
+/// matches before such a line feed (`pcre2pattern(3)`), so that `^sales$` would be true for another text.
 fn ends_in_line_feed(value: &[u8]) -> bool {
     kept(value).next_back() == Some(&b'\n')
 }
 
-/// True if the value may be taken for an array when it is stored (`src/switch_event.c`, `switch_event_add_array`).
+/// True if the value may be taken for an array when it is stored (`src/switch_event.c`,
+/// `switch_event_add_array`).
 fn begins_as_array(value: &[u8]) -> bool {
     kept(value).take(ARRAY.len()).eq(ARRAY)
 }
 
 const ARRAY: &[u8] = b"ARRAY::";
 
-/// True if an application would take the beginning of the value for variables, if the value is its whole argument.
+/// True if an application would take the beginning of the value for variables, if the value is its whole
+/// argument.
 ///
 /// ```text
 /// scope = "%" [ delimiter ] "[" …        ; src/switch_core_session.c, switch_core_session_exec
@@ -113,8 +117,9 @@ fn begins_as_scope(value: &[u8]) -> bool {
     kept.next() == Some(&b'%') && kept.take(2).any(|byte| *byte == b'[')
 }
 
-/// Returns the bytes that must be sent so that FreeSWITCH stores this value. A pass changes only a text with an escape in it
-/// (`src/include/switch_utils.h`, `switch_string_has_escaped_data`), and then halves every run of `\` and of `$`.
+/// Returns the bytes that must be sent so that FreeSWITCH stores this value. A pass changes only a text with
+/// an escape in it (`src/include/switch_utils.h`, `switch_string_has_escaped_data`), and then halves every
+/// run of `\` and of `$`.
 fn protected(value: &[u8], passes: Passes) -> Vec<u8> {
     if !value.contains(&b'\\') {
         return value.to_vec();

@@ -1,25 +1,25 @@
-//! The values that the channel data does not tell exactly. `getvar` is asked for them.
+//! The values that the channel data does not have exactly, and that `getvar` brings.
 //!
-//! FreeSWITCH does not encode a `%` before two of `0123456789ABCDEF`, so that `%26` may have been `%26` or `&`
-//! (`src/switch_utils.c`, `switch_url_encode_opt`).
+//! FreeSWITCH does not encode a `%` before two of `0123456789ABCDEF`, so that `%26` may have been `%26` or
+//! `&` (`src/switch_utils.c`, `switch_url_encode_opt`).
 
 use super::message::{self, ARGUMENT, Headers};
 use crate::call::Call;
 use crate::variable::Value;
 
-/// The state of the questions for exact values.
+/// The exact values that are known, and those that are still to be asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ExactValues {
     /// The variables that are still to be asked for, the last one first.
     pending: Vec<&'static str>,
     known: Vec<(&'static str, Value)>,
-    /// True if a reply did not tell enough.
+    /// True if a reply did not have enough of the value.
     incomplete: bool,
 }
 
 impl ExactValues {
-    /// Finds the variables whose value must be exact and may not be so: a URL, and a query with more in it than a
-    /// configured hook needs.
+    /// Finds the variables whose value must be exact and may not be so: a URL, and a query with more in it
+    /// than a configured hook needs.
     pub(super) fn needed(data: &Headers<'_>, call: &Call) -> Self {
         let mut pending = Vec::new();
         let (_, query) = call.path_and_query();
@@ -39,9 +39,9 @@ impl ExactValues {
         Some(format!("getvar {name}\n\n").into_bytes())
     }
 
-    /// Reads the reply to that command. The reply has the value without any encoding, but cut after 511 bytes or at a line
-    /// feed (`mod_event_socket.c`, `parse_command`). The rest is taken from the channel data, if nothing in it is ever
-    /// encoded.
+    /// Reads the reply to that command. The reply has the value without any encoding, but cut after 511 bytes
+    /// or at a line feed (`mod_event_socket.c`, `parse_command`). The rest is taken from the channel data, if
+    /// nothing in it is ever encoded.
     pub(super) fn read_reply(&mut self, data: &Headers<'_>, reply: &[u8]) {
         let Some(name) = self.pending.pop() else { return };
         let start = Headers::parse(reply).first(b"Reply-Text").unwrap_or_default();

@@ -4,8 +4,8 @@
 //! message = *( header LF ) LF [ body ]
 //! header  = name ": " value
 //! ```
-//! Names are never encoded and may hold a colon, so the first `": "` ends them. Values are percent-encoded in the reply to
-//! `connect` (`src/switch_utils.c`, `switch_url_encode_opt`); in later replies they are not.
+//! Names are never encoded and may hold a colon, so the first `": "` ends them. Values are percent-encoded in
+//! the reply to `connect` (`src/switch_utils.c`, `switch_url_encode_opt`); in later replies they are not.
 
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ impl<'a> Headers<'a> {
         self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// Returns the value of the last header with this name. The headers that FreeSWITCH writes after the variables cannot be
-    /// hidden by a variable.
+    /// Returns the value of the last header with this name. The headers that FreeSWITCH writes after the
+    /// variables cannot be hidden by a variable.
     pub(super) fn last(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.0.iter().rfind(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
@@ -55,7 +55,8 @@ impl<'a> Headers<'a> {
         self.text(&format!("variable_{name}"))
     }
 
-    /// True if FreeSWITCH takes the value of a channel variable for true (`src/include/switch_utils.h`, `switch_true`).
+    /// True if FreeSWITCH takes the value of a channel variable for true (`src/include/switch_utils.h`,
+    /// `switch_true`).
     pub(super) fn is_true(&self, variable: &str) -> bool {
         let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
         let value = self.variable(variable);
@@ -84,8 +85,8 @@ fn header(line: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
 
 /// Undoes the encoding of the channel data.
 ///
-/// The encoder leaves a `%` before two of `0123456789ABCDEF` as it is, so that `%26` may have been `%26` or `&`. An escape
-/// that the encoder never makes of a single byte (`%41`) was in the value and stays.
+/// The encoder leaves a `%` before two of `0123456789ABCDEF` as it is, so that `%26` may have been `%26` or
+/// `&`. An escape that the encoder never makes of a single byte (`%41`) was in the value and stays.
 pub(super) fn decoded(value: &[u8]) -> Value {
     if value == UNDEFINED {
         return Value::default();
@@ -106,8 +107,8 @@ const UNDEFINED: &[u8] = b"_undef_";
 /// The variable that holds the argument of the application that runs.
 pub(super) const ARGUMENT: &str = "current_application_data";
 
-/// True for a number that is not zero: `switch_is_number` takes digits and points behind a sign, and `atoi` reads the digits
-/// in front (`src/switch_utils.c`).
+/// True for a number that is not zero: `switch_is_number` takes digits and points behind a sign, and `atoi`
+/// reads the digits in front (`src/switch_utils.c`).
 fn is_number_but_zero(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
     let whole = digits.split(|byte| *byte == b'.').next().unwrap_or_default();
@@ -132,12 +133,13 @@ pub(super) fn is_plain(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte) && !unsafe_in_a_url.contains(&byte)
 }
 
-/// Returns the call of the channel data, without address and parameters. The caller's number and name are empty if the
-/// caller withholds them.
+/// Returns the call of the channel data, without address and parameters. The caller's number and name are
+/// empty if the caller withholds them.
 ///
-/// `Privacy: id`, `privacy=` of a Remote-Party-ID and the application `privacy` set flags in the caller profile
-/// (`mod_sofia/sofia.c`, `sofia_handle_sip_i_invite`; `mod_dptools.c`, `privacy_function`). The number is in the profile all
-/// the same. The name of the channel has the user part of `From`, and so has the caller's name if `From` has no name.
+/// `Privacy: id`, `privacy=` of a Remote-Party-ID and the application `privacy` set flags in the caller
+/// profile (`mod_sofia/sofia.c`, `sofia_handle_sip_i_invite`; `mod_dptools.c`, `privacy_function`). The
+/// number is in the profile all the same. The name of the channel has the user part of `From`, and so has the
+/// caller's name if `From` has no name.
 pub(super) fn call(data: &Headers<'_>) -> Call {
     let hides = |header: &str| data.text(header).as_bytes() == b"true";
     let privacy = Privacy {
@@ -147,7 +149,8 @@ pub(super) fn call(data: &Headers<'_>) -> Call {
     whole_call(data).with_privacy(privacy, &ALSO_THE_CALLER.map(|header| data.text(header)))
 }
 
-/// The headers that can hold the caller's number besides `Caller-Caller-ID-Number`, perhaps in another notation.
+/// The headers that can hold the caller's number besides `Caller-Caller-ID-Number`, perhaps in another
+/// notation.
 const ALSO_THE_CALLER: [&str; 5] = [
     "Caller-Orig-Caller-ID-Number",
     "Caller-ANI",

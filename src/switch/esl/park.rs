@@ -1,6 +1,7 @@
 //! The park of a call in async mode, as the channel data shows it.
 //!
-//! Knows the headers that show a move, a park and the execution of our commands; does not know what follows for a session.
+//! Knows the headers that show a move, a park and the execution of our commands; does not know what follows
+//! for a session.
 
 use super::message::Headers;
 
@@ -18,7 +19,8 @@ pub(super) enum Execution {
 }
 
 impl Execution {
-    /// Reads the execution on a call that is still in its step. The last of the final commands sets the status.
+    /// Reads the execution on a call that is still in its step. The last of the final commands sets the
+    /// status.
     pub(super) fn of(data: &Headers<'_>) -> Self {
         let argument = data.first(b"variable_current_application_data").unwrap_or_default();
         match application(data) {
@@ -30,14 +32,14 @@ impl Execution {
     }
 }
 
-/// Returns the application that runs on the call, or ran last. An application that somebody else runs on the parked call,
-/// such as music, is shown as well (`src/switch_core_session.c`, `switch_core_session_exec`).
+/// Returns the application that runs on the call, or ran last. An application that somebody else runs on the
+/// parked call, such as music, is shown as well (`src/switch_core_session.c`, `switch_core_session_exec`).
 pub(super) fn application<'d>(data: &Headers<'d>) -> Option<&'d [u8]> {
     data.first(b"variable_current_application")
 }
 
-/// The values of the headers that change when a parked call moves: a transfer changes the first, `uuid_park` and a bridge
-/// change the second (`seen`).
+/// The values of the headers that change when a parked call moves: a transfer changes the first, `uuid_park`
+/// and a bridge change the second (`seen`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MoveMarkers {
     profile_index: Vec<u8>,
@@ -51,7 +53,8 @@ impl MoveMarkers {
     }
 }
 
-/// True if a call that has moved is parked there, also by another step in async mode, or may be so in a moment.
+/// True if a call that has moved is parked there, also by another step in async mode, or may be so in a
+/// moment.
 pub(super) fn is_held(data: &Headers<'_>) -> bool {
     match data.first(b"Channel-State") {
         Some(b"CS_PARK" | b"CS_ROUTING") => true,
@@ -65,15 +68,16 @@ pub(super) fn in_dialplan_state(data: &Headers<'_>) -> bool {
     data.first(b"Channel-State") == Some(b"CS_EXECUTE")
 }
 
-/// True if the dialplan of this call goes on after `socket`. A leg that was called has no dialplan; `execute_on_pre_bridge`
-/// and `execute_on_post_originate` run in the dialplan's state, but their channel data names another leg (`seen`). A call
-/// whose earlier `bridge` ended may look the same: it takes no harm from `exit` without `resume`.
+/// True if the dialplan of this call goes on after `socket`. A leg that was called has no dialplan;
+/// `execute_on_pre_bridge` and `execute_on_post_originate` run in the dialplan's state, but their channel
+/// data names another leg (`seen`). A call whose earlier `bridge` ended may look the same: it takes no harm
+/// from `exit` without `resume`.
 pub(super) fn dialplan_goes_on(data: &Headers<'_>) -> bool {
     in_dialplan_state(data) && data.first(b"Other-Type") != Some(b"originatee")
 }
 
-/// True if the call was transferred so shortly before the channel data that this may have been after its `socket` began.
-/// FreeSWITCH's clock goes on in steps of 20 ms (`seen`).
+/// True if the call was transferred so shortly before the channel data that this may have been after its
+/// `socket` began. FreeSWITCH's clock goes on in steps of 20 ms (`seen`).
 pub(super) fn is_just_transferred(data: &Headers<'_>) -> bool {
     let number = |name: &[u8]| std::str::from_utf8(data.first(name)?).ok()?.parse::<u64>().ok();
     if number(b"Caller-Profile-Index").is_none_or(|index| index <= 1) {

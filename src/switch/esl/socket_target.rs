@@ -13,8 +13,9 @@ pub(super) struct SocketTarget<'a> {
 
 /// Returns the address of the step, which is the path of the target that FreeSWITCH connected to.
 ///
-/// The variable `socket_path` cannot tell it: it keeps the path of an earlier step if this one has none. `connected` is the
-/// host that FreeSWITCH connected to. `port` is ours; it tells targets with the same host apart.
+/// The variable `socket_path` may be wrong: it keeps the path of an earlier step if this one has none.
+/// `connected` is the host that FreeSWITCH connected to. `port` is ours; it distinguishes targets with the
+/// same host.
 pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
     let targets = read(argument.as_bytes());
     let of_host = |target: &&SocketTarget<'_>| target.host == connected.as_bytes();
@@ -23,7 +24,8 @@ pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
     found.map(|target| Value::from(target.path)).unwrap_or_default()
 }
 
-/// Returns the targets in the first word of an argument. A target without a port has the port of the target before it.
+/// Returns the targets in the first word of an argument. A target without a port has the port of the target
+/// before it.
 pub(super) fn read(argument: &[u8]) -> Vec<SocketTarget<'_>> {
     let mut words = argument.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let first_word = words.next().unwrap_or_default();
@@ -37,9 +39,9 @@ pub(super) fn read(argument: &[u8]) -> Vec<SocketTarget<'_>> {
     targets
 }
 
-/// Reads one target. FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a port stands
-/// behind that colon. So the first colon with a port behind it is the same one, whatever a URL in the query looks like by
-/// now.
+/// Reads one target. FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a
+/// port stands behind that colon. So the first colon with a port behind it is the same one, whatever a URL in
+/// the query looks like by now.
 fn target(text: &[u8], port_before: u16) -> SocketTarget<'_> {
     let behind = |at: usize| text.get(at + 1..).unwrap_or_default();
     let mut colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);

@@ -1,23 +1,23 @@
 //! The state of one outbound socket session, and how the call may be given back in it.
 //!
 //! ```text
-//!                 Socket-Mode: static
-//! Connecting ──┬───────────────────────────> Static
-//!              │  Socket-Mode: async                        moved
-//!              ├───────────────────────────> Parked ──────────┬─────> Moved
-//!              │  async, and moved before our `connect`       │
-//!              └──────────────────────────────────────────────┘
+//!              Socket-Mode: static
+//! Connecting ──┬────────────────────────────> Static
+//!              │ Socket-Mode: async                   a location query shows a move
+//!              ├────────────────────────────> Parked ──────────────┬─────> Moved
+//!              │ async, but another application runs already       │
+//!              └───────────────────────────────────────────────────┘
 //! ```
 //!
 //! | State | Ending |
 //! |---|---|
 //! | `Static` | `exit` |
-//! | `Parked`, with a dialplan | `exit` if the final commands have run, else `resume` and `exit` |
+//! | `Parked`, with a dialplan | `exit` if the final commands have run, or if the call may have moved before; else `resume` and `exit` |
 //! | `Parked`, without a dialplan | `exit`, as soon as the park must have begun |
-//! | `Moved` | `exit`, as soon as nothing there depends on our connection |
+//! | `Moved` | `exit`, as soon as it harms nothing there |
 //!
-//! `socket_resume=true` on the channel makes every ending a `resume`. It is set to `false` before, if a `resume` would
-//! harm the call.
+//! `socket_resume=true` on the channel makes every ending a `resume`. If a `resume` would harm the call, the
+//! variable is set to `false` before.
 
 use std::time::Duration;
 
@@ -33,16 +33,16 @@ use crate::switch::Location;
 pub(super) enum State {
     /// The channel data has not come.
     Connecting,
-    /// The call's own thread waits in the application `socket`. `resume` would leave the call in `CS_RESET`, and so would
-    /// `socket_resume` (`mod_event_socket.c`, `listener_run`).
+    /// The call's own thread waits in the application `socket` (static mode). `resume` would leave the call
+    /// in `CS_RESET`, and so would `socket_resume` (`mod_event_socket.c`, `listener_run`).
     Static {
         /// True if `socket_resume` is on the channel.
         resumes: bool,
     },
     /// The call is parked (`socket … async`).
     Parked(Parked),
-    /// The call was parked and has moved. `resume` would leave it in `CS_RESET` there, and so would `socket_resume`
-    /// (`mod_event_socket.c`, `listener_run`).
+    /// The call was parked and has moved. `resume` would leave it in `CS_RESET` there, and so would
+    /// `socket_resume` (`mod_event_socket.c`, `listener_run`).
     Moved(Moved),
 }
 
@@ -62,9 +62,9 @@ pub(super) struct Parked {
 enum Leg {
     /// The dialplan goes on with `resume`.
     WithDialplan(MoveMarkers),
-    /// There is no dialplan, or there may be none (`execute_on_answer` and its like). `resume` ends such a leg: its state
-    /// becomes `CS_EXECUTE`, and there is nothing to execute (`mod_event_socket.c`, `socket_function`). There are no markers
-    /// if the state of the leg changes by itself.
+    /// There is no dialplan, or there may be none (`execute_on_answer` and its like). `resume` ends such a
+    /// leg: its state becomes `CS_EXECUTE`, and there is nothing to execute (`mod_event_socket.c`,
+    /// `socket_function`). There are no markers if the state of the leg changes by itself.
     WithoutDialplan(Option<MoveMarkers>),
 }
 
@@ -81,8 +81,8 @@ pub(super) struct Moved {
 /// The variable that makes every ending a `resume`.
 pub(super) const SOCKET_RESUME: &str = "socket_resume";
 
-/// The time in which a call parks after `connect`. If the connection ends before, the call stays parked, unless `resume` was
-/// sent (`mod_event_socket.c`, `socket_function`; 2 ms `seen`).
+/// The time in which a call parks after `connect`. If the connection ends before, the call stays parked,
+/// unless `resume` was sent (`mod_event_socket.c`, `socket_function`; 2 ms `seen`).
 const PARKING: Duration = Duration::from_millis(50);
 
 impl State {
@@ -171,8 +171,9 @@ impl State {
         }
     }
 
-    /// True if the end of the connection does not harm the call now. The end of a listener ends every park of its channel,
-    /// also that of somebody else (`listener_run` clears `CF_CONTROLLED`, which `src/switch_ivr.c`, `switch_ivr_park`, sets).
+    /// True if the end of the connection does not harm the call now. The end of a listener ends every park of
+    /// its channel, also that of somebody else (`listener_run` clears `CF_CONTROLLED`, which
+    /// `src/switch_ivr.c`, `switch_ivr_park`, sets).
     pub(super) fn is_safe_to_close(&self) -> bool {
         match self {
             Self::Connecting | Self::Static { .. } => true,
@@ -181,7 +182,8 @@ impl State {
         }
     }
 
-    /// True if `socket_resume` must be set to `false` at once, because it harms the call whenever the connection ends.
+    /// True if `socket_resume` must be set to `false` at once, because it harms the call whenever the
+    /// connection ends.
     pub(super) fn must_prepare_close(&self) -> bool {
         match self {
             Self::Connecting | Self::Static { .. } => false,
@@ -199,8 +201,9 @@ impl State {
         matches!(self, Self::Parked(Parked { execution: Execution::NotBegun | Execution::Running, .. }))
     }
 
-    /// Returns the commands that give the call back. `exit` alone ends a park that has begun, and does no harm to a call that
-    /// moves meanwhile. `resume` also ends a park that begins later, and whatever else runs on the call.
+    /// Returns the commands that give the call back. `exit` alone ends a park that has begun, and does no
+    /// harm to a call that moves meanwhile. `resume` also ends a park that begins later, and whatever else
+    /// runs on the call.
     pub(super) fn release(&self) -> Vec<u8> {
         match self {
             Self::Parked(parked) if parked.needs_resume() => [RESUME, EXIT].concat(),
