@@ -111,13 +111,6 @@ impl Hook {
         self.method == Method::POST && self.body.includes_fetched()
     }
 
-    /// Whether one question to any switch has room for what is wanted.
-    #[must_use]
-    pub fn wanted_fits(&self) -> bool {
-        self.needed_variables().iter().map(|name| name.as_str().len() + COST_OF_A_NAME).sum::<usize>()
-            <= LONGEST_WANTED
-    }
-
     /// True if the request is another one in every call.
     #[must_use]
     pub fn is_unique_per_call(&self) -> bool {
@@ -132,12 +125,6 @@ impl Hook {
         self.delivery.tls.as_ref().is_some_and(|tls| tls.is_insecure())
     }
 }
-
-/// Bytes that a question to Asterisk takes for a channel variable besides its name.
-const COST_OF_A_NAME: usize = 42;
-
-/// Bytes that a question to Asterisk (2,046 at most) has for channel variables in the worst case.
-const LONGEST_WANTED: usize = 1650;
 
 /// Returns the known name that is most similar to a mistyped one.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,11 +1,15 @@
-//! Random words that nobody can guess.
+//! Nonces: random words that nobody can guess.
 
-/// A word of twice as many hexadecimal digits as it has random bytes.
+/// Returns random bytes as hexadecimal digits, two for each byte.
 ///
 /// # Panics
-/// When the operating system has no random bytes, which on Linux happens in the first seconds of a boot at most.
+/// Panics if the operating system has no random bytes. On Linux this can happen only in the first seconds
+/// after boot.
 #[must_use]
-#[expect(clippy::expect_used, reason = "without random words no call can be proved; systemd restarts us")]
+#[expect(
+    clippy::expect_used,
+    reason = "without random bytes no call can be authenticated; systemd restarts us"
+)]
 pub fn random<const BYTES: usize>() -> String {
     let mut bytes = [0_u8; BYTES];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes");
@@ -16,9 +20,9 @@ pub fn random<const BYTES: usize>() -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_word_is_hexadecimal_and_never_the_same() {
-        let words = [super::random::<8>(), super::random::<8>()];
-        assert!(words.iter().all(|word| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit())));
-        assert_ne!(words[0], words[1]);
+    fn a_nonce_is_hexadecimal_and_never_the_same() {
+        let nonces = [super::random::<8>(), super::random::<8>()];
+        assert!(nonces.iter().all(|nonce| nonce.len() == 16 && nonce.bytes().all(|b| b.is_ascii_hexdigit())));
+        assert_ne!(nonces[0], nonces[1]);
     }
 }

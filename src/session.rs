@@ -24,7 +24,7 @@ use crate::daemon::{CallSlots, Daemon};
 use crate::hook::{Identity, Outcome, Request, RequestFault, Step};
 use crate::metrics::Refusal;
 use crate::nonce;
-use crate::switch::{Dialect, Switch, SwitchError, Told, Untold};
+use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
 use crate::variable::{Assignment, VariableName};
 use crate::webhook::{Ask, ErrorPage};
 
@@ -92,12 +92,12 @@ async fn end_early<S, D>(
         }
         SwitchError::Moved => {
             admission.told();
-            match switch.until_end_is_harmless().await {
+            match switch.wait_until_safe_to_close().await {
                 Ok(()) => give_back(switch, patience, admission).await,
                 Err(ended) => debug!("the call that was moved: {ended}"),
             }
         }
-        SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnproved => {
+        SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnauthenticated => {
             admission.refused();
             give_back(switch, patience, admission).await;
         }
@@ -148,9 +148,9 @@ where
     let step = shared.config.policy.step(&call);
     let wanted = step.needed_variables();
     // until it is authenticated, the call may be a stranger's who stays silent from here on
-    let told = tokio::select! {
+    let fetched = tokio::select! {
         biased;
-        told = within(patience, switch.ask(&mut call, &wanted)) => told?,
+        fetched = within(patience, switch.authenticate(&mut call, &wanted)) => fetched?,
         () = admission.gives_way() => return Err(displaced()),
     };
     admission.told();
@@ -167,7 +167,7 @@ where
             shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
-        outcome = shared.outcome(&dialect, &step, &call, told, greeted, peer) => outcome,
+        outcome = shared.outcome(&dialect, &step, &call, fetched, greeted, peer) => outcome,
     };
 
     if let Err(gone) = switch.locate().await {
@@ -192,7 +192,7 @@ impl Shared {
         dialect: &D,
         step: &Step,
         call: &Call,
-        told: Told,
+        fetched: Fetched,
         greeted: Instant,
         peer: Option<IpAddr>,
     ) -> (Outcome, Option<String>) {
@@ -201,7 +201,7 @@ impl Shared {
             Ok(slots) => slots,
             Err(load) => return not_asked(Outcome::Overloaded(load)),
         };
-        let (request, timeout) = match self.request(step, call, told) {
+        let (request, timeout) = match self.request(step, call, fetched) {
             Ok(request) => request,
             Err(fault) => return not_asked(Outcome::BadRequest(fault)),
         };
@@ -219,13 +219,15 @@ impl Shared {
     }
 
     /// Returns a step's request and its timeout.
-    fn request(&self, step: &Step, call: &Call, told: Told) -> Result<(Request, Duration), RequestFault> {
-        told.map_err(|untold| match untold {
-            Untold::TooManyNames => RequestFault::TooManyVariables,
-            Untold::NotWhole => RequestFault::VariableNotWhole,
-            Untold::NotExact => RequestFault::UrlNotExact,
-            Untold::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
-        })?;
+    fn request(&self, step: &Step, call: &Call, fetched: Fetched) -> Result<(Request, Duration), RequestFault> {
+        if let Fetched::Incomplete(fault) = fetched {
+            return Err(match fault {
+                FetchFault::TooManyNames => RequestFault::TooManyVariables,
+                FetchFault::NotWhole => RequestFault::VariableNotWhole,
+                FetchFault::NotExact => RequestFault::UrlNotExact,
+                FetchFault::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
+            });
+        }
         let timeout = step.timeout()?.get();
         let identity = identity();
         Span::current().record("trace", identity.trace_id());

@@ -1,9 +1,10 @@
-//! A conversation partner: everything that is said to a switch and heard from it, whichever it is.
+//! The connection with a switch, of whichever kind.
 //!
-//! A [`Dialect`] is pure translation, one for each switch: what a message means, what to say. [`Switch`] does
-//! the input and output, the same for all. Neither knows what is asked of a webhook, or how long to wait.
+//! A [`Dialect`] is pure translation, one for each kind of switch. [`Switch`] does the input and output, the
+//! same for all. Neither knows hooks or webhooks, or how long a switch may be silent.
 
 pub mod agi;
+mod dialect;
 pub mod esl;
 mod location;
 
@@ -16,169 +17,53 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_util::codec::{Decoder, Framed};
+use tokio_util::codec::Framed;
 
+pub use self::dialect::{Dialect, FetchFault, Fetched, Greeting};
 pub use self::location::Location;
 use self::location::Tracking;
 use crate::call::Call;
-use crate::variable::{Assignment, FetchName, Unfit};
+use crate::variable::FetchName;
 
-/// How one switch speaks. No socket, no clock: bytes in, meaning out, and the other way round.
-pub trait Dialect: Clone + Sync {
-    /// Cuts the stream into whole messages.
-    type Codec: Decoder<Item = BytesMut, Error = SwitchError>;
-
-    /// A codec for a new connection.
-    fn codec(&self) -> Self::Codec;
-
-    /// What we say first; nothing where the switch does.
-    fn opening(&self) -> &'static [u8];
-
-    /// What a message of the greeting tells.
-    ///
-    /// # Errors
-    /// [`SwitchError::Forged`] where the message is not exactly what this switch would say.
-    fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError>;
-
-    /// The command that proves the greeting and asks for what it does not hold, with these channel variables.
-    /// An empty one: the greeting told all, and its answer is an empty message.
-    ///
-    /// # Errors
-    /// When there are more names than a command holds.
-    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold>;
-
-    /// What the switch replied to the question.
-    ///
-    /// # Errors
-    /// Whatever is not that reply: then the greeting was forged, or the caller is gone.
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError>;
-
-    /// What a message means while nothing is expected: why the conversation must end, if it must.
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError>;
-
-    /// The command that asks for the place of a call that waits; empty where a move does no harm, or where the switch sends
-    /// a notice of it.
-    fn location_question(&self) -> &'static [u8] {
-        b""
-    }
-
-    /// Reads the reply to that question. Once the call has moved, every command leaves it where it is.
-    fn location(&mut self, _message: &[u8]) -> Location {
-        Location::Unknown
-    }
-
-    /// True if the call takes no harm when the connection ends.
-    fn end_is_harmless(&self) -> bool {
-        true
-    }
-
-    /// The command, one with one reply, that lets [`Self::end_is_harmless`] become true; empty where none is needed.
-    fn disarming(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// The time until the first question about the place of the call, where it should come sooner than as a rule.
-    fn first_question(&self) -> Option<Duration> {
-        None
-    }
-
-    /// The time that a call must have waited before the connection may end.
-    fn shortest_wait(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// The commands that set the variables in this order, whole or not at all. Each value is guarded by how it was accepted.
-    /// [`Self::release`] comes behind them.
-    ///
-    /// # Errors
-    /// When the switch cannot carry one of the values, or must not.
-    fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit>;
-
-    /// The commands before [`Self::release`] where no farewell can be: the call goes on without a word about the step.
-    fn refusal(&self) -> Vec<u8>;
-
-    /// The commands that hand the call back.
-    fn release(&self) -> Vec<u8>;
-
-    /// True if the reply to [`Self::location_question`] shows when the farewell has run, so that a safer release is possible.
-    fn proves_end(&self) -> bool {
-        false
-    }
-
-    /// True as long as a further reply may show it.
-    fn proof_is_due(&self) -> bool {
-        false
-    }
-
-    /// True if such a reply has shown it.
-    fn end_is_proved(&self) -> bool {
-        false
-    }
-
-    /// Whether the end of our side is part of every last word.
-    fn half_closes(&self) -> bool;
-
-    /// Whether a message after the farewell is as it should be.
-    fn confirms(&self, message: &[u8]) -> bool;
+/// True if the challenge of every switch has room for these names, whatever else it must ask for.
+#[must_use]
+pub fn fits_challenge(names: &[FetchName]) -> bool {
+    agi::Agi::with_longest_challenge().challenge(names).is_ok() && esl::Esl::new(0).challenge(names).is_ok()
 }
 
-/// What a message of the greeting tells.
-#[derive(Debug)]
-pub enum Greeting {
-    /// The call.
-    Call(Box<Call>),
-    /// Not all yet: this is to be said, and the next message tells more.
-    Further(Vec<u8>),
-}
-
-/// Whether the switch told all that was asked for.
-pub type Told = Result<(), Untold>;
-
-/// Why the switch could not tell all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untold {
-    /// More names than one command holds.
-    TooManyNames,
-    /// A value that the switch does not hand out whole.
-    NotWhole,
-    /// A URL of which the switch does not tell every byte.
-    NotExact,
-    /// Arguments that are too long to be compared with what the dialplan gave.
-    ArgumentsNotWhole,
-}
-
-/// Why a conversation with a switch ended before its farewell.
+/// The reason why the session with a switch ended before the final commands.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchError {
     /// The caller hung up.
     #[error("the caller hung up")]
     HungUp,
-    /// The caller hung up before the greeting was proved; or somebody who forged it says so.
-    #[error("the caller hung up before the call was proved")]
-    HungUpUnproved,
-    /// Somebody else, or a timer, took the call elsewhere, where it goes on without us.
+    /// The switch, or somebody who forged the greeting, said before the challenge reply that the caller hung
+    /// up.
+    #[error("the caller hung up before the call was authenticated")]
+    HungUpUnauthenticated,
+    /// Somebody else, or a timer, transferred, parked or bridged the call, which goes on there.
     #[error("the call was taken elsewhere")]
     Moved,
     /// The stream ended.
     #[error("the switch closed the connection")]
     Closed,
-    /// The stream broke.
+    /// The connection failed.
     #[error("the connection to the switch broke: {0}")]
     Broken(#[from] io::Error),
-    /// Not what this switch says: somebody forged it, or it is another program.
+    /// The switch does not write such a message: somebody forged it, or the peer is another program.
     #[error("{0}")]
     Forged(&'static str),
-    /// A message longer than any of this switch's.
+    /// A message is longer than its limit.
     #[error(
         "a message of the switch is too long; see limits.environment (Asterisk) and limits.channel_data (FreeSWITCH)"
     )]
     TooLong,
-    /// A message that did not come in time.
+    /// A message did not come in time.
     #[error("the switch said nothing for {0:?}")]
-    Silent(std::time::Duration),
-    /// No message so far, while others waited for a connection.
+    Silent(Duration),
+    /// The switch sent no greeting while others waited for a connection.
     #[error("the switch said nothing for {0:?}, and its connection was needed for others; see limits.calls")]
-    Displaced(std::time::Duration),
+    Displaced(Duration),
 }
 
 /// One connection of a switch.
@@ -186,7 +71,7 @@ pub struct Switch<S, D: Dialect> {
     stream: Framed<S, D::Codec>,
     dialect: D,
     peer: Option<SocketAddr>,
-    /// The time at which the greeting was whole, or the connection new.
+    /// The time at which the greeting was complete; before that, the time at which the connection was made.
     greeted: Instant,
     tracking: Tracking,
 }
@@ -196,108 +81,136 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Dialect,
 {
-    /// A connection on which nothing was said yet.
+    /// Takes a new connection, on which nothing was sent yet.
     pub fn new(stream: S, dialect: D) -> Self {
         let stream = Framed::with_capacity(stream, dialect.codec(), READ_AHEAD);
         Self { stream, dialect, peer: None, greeted: Instant::now(), tracking: Tracking::new() }
     }
 
-    /// The same, with what the log should say of the other end.
+    /// Sets the address of the switch, for the log and for limits by address.
     #[must_use]
-    pub fn of(self, peer: SocketAddr) -> Self {
+    pub fn with_peer(self, peer: SocketAddr) -> Self {
         Self { peer: Some(peer), ..self }
     }
 
-    /// The other end, where it is known.
+    /// Returns the address of the switch, if it is known.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// Hears of the call.
+    /// Returns the dialect with its present state.
+    pub fn dialect(&self) -> &D {
+        &self.dialect
+    }
+
+    /// Exchanges the greeting, and returns the call.
     ///
     /// # Errors
-    /// When the switch says something else, or nothing more.
+    /// Returns the reason if the greeting is not the switch's, or if the session ends.
     pub async fn greet(&mut self) -> Result<Call, SwitchError> {
-        self.say(self.dialect.opening()).await?;
+        if let Some(opening) = self.dialect.opening() {
+            self.send(opening).await?;
+        }
         loop {
-            let message = self.hear().await?;
+            let message = self.receive().await?;
             match self.dialect.greeting(message)? {
                 Greeting::Call(call) => {
                     (self.greeted, self.tracking) = (Instant::now(), Tracking::new());
-                    self.disarm().await?;
+                    self.prepare_close().await?;
                     return Ok(*call);
                 }
-                Greeting::Further(words) => self.say(&words).await?,
+                Greeting::Query(command) => self.send(&command).await?,
             }
         }
     }
 
-    /// Asks the one question: it proves that the greeting was the switch's and brings what it did not hold.
+    /// Sends the challenge and reads its reply, which authenticates the greeting and brings the values of
+    /// these names.
     ///
     /// # Errors
-    /// When the greeting was forged, the caller hung up, or the connection ended.
-    pub async fn ask(&mut self, call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
-        let (question, wanted, told) = match self.dialect.question(wanted) {
-            Ok(question) => (question, wanted, Ok(())),
-            // the proof is due even so
-            Err(untold) => (self.dialect.question(&[]).unwrap_or_default(), &[][..], Err(untold)),
-        };
-        if question.is_empty() {
-            return Ok(told.and(self.dialect.answer(b"", call, wanted)?));
+    /// Returns the reason if the greeting was forged, the caller hung up, or the connection ended.
+    pub async fn authenticate(
+        &mut self,
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
+        match self.dialect.challenge(wanted) {
+            Ok(challenge) => self.exchange_challenge(challenge, call, wanted).await,
+            // the call must be authenticated even so
+            Err(fault) => {
+                let challenge = self.dialect.challenge(&[]).unwrap_or_default();
+                self.exchange_challenge(challenge, call, &[]).await?;
+                Ok(Fetched::Incomplete(fault))
+            }
         }
-        self.say(&question).await?;
-        let answer = self.hear().await?;
-        Ok(told.and(self.dialect.answer(&answer, call, wanted)?))
     }
 
-    /// Waits until the caller hangs up, the call is taken elsewhere or the conversation ends otherwise, and says how.
+    async fn exchange_challenge(
+        &mut self,
+        challenge: Option<Vec<u8>>,
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
+        let Some(challenge) = challenge else {
+            return self.dialect.read_challenge_reply(None, call, wanted);
+        };
+        self.send(&challenge).await?;
+        let reply = self.receive().await?;
+        self.dialect.read_challenge_reply(Some(&reply), call, wanted)
+    }
+
+    /// Waits until the caller hangs up, the call moves or the connection ends, and returns which of them it
+    /// was.
     ///
-    /// Cancel safe: what was read stays in the buffer, and a question is so short that it is written at once or not at all.
+    /// Cancel safe: bytes that were read stay in the buffer, and a location query is so short that it is
+    /// written at once or not at all.
     pub async fn hung_up(&mut self) -> SwitchError {
         loop {
-            let ended = match self.next_question() {
-                None => self.heard().await.err(),
-                Some(at) => match timeout_at(at, self.heard()).await {
-                    Ok(heard) => heard.err(),
-                    Err(_elapsed) => self.ask_for_location().await.err(),
+            let ended = match self.next_location_query() {
+                None => self.receive_next().await.err(),
+                Some(at) => match timeout_at(at, self.receive_next()).await {
+                    Ok(received) => received.err(),
+                    Err(_elapsed) => self.query_location().await.err(),
                 },
             };
-            if let Some(why) = ended {
-                return why;
+            if let Some(reason) = ended {
+                return reason;
             }
         }
     }
 
-    /// Sets the variables in one write and hands the call back, in the same write where nothing can be proved in between; then
-    /// ends our side and reads the replies to the end. Returns the number of replies that were not as they should be.
+    /// Sends the final commands and the release, and reads the replies to the end of the stream. Returns the
+    /// number of replies that are not a confirmation.
+    ///
+    /// Both go in one write, unless the dialect can confirm between them that the commands have run.
     ///
     /// # Errors
-    /// [`SwitchError::Moved`] when the call moves meanwhile; when the connection breaks before all is said.
-    pub async fn farewell(&mut self, farewell: &[u8]) -> Result<usize, SwitchError> {
+    /// Returns [`SwitchError::Moved`] if the call moves meanwhile, and the reason if the connection fails.
+    pub async fn farewell(&mut self, commands: &[u8]) -> Result<usize, SwitchError> {
         let mut unconfirmed = 0;
-        if self.proves_end() {
-            self.say(farewell).await?;
-            unconfirmed += self.prove_end().await?;
-            self.say_last(&self.dialect.release()).await?;
+        if self.confirms_execution() {
+            self.send(commands).await?;
+            unconfirmed += self.wait_for_execution().await?;
+            self.send_last(&self.dialect.release()).await?;
         } else {
-            self.say_last(&[farewell, &self.dialect.release()].concat()).await?;
+            self.send_last(&[commands, &self.dialect.release()].concat()).await?;
         }
         loop {
-            match self.hear().await {
-                Ok(message) => unconfirmed += usize::from(!self.dialect.confirms(&message)),
+            match self.receive().await {
+                Ok(message) => unconfirmed += usize::from(!self.dialect.is_confirmation(&message)),
                 Err(SwitchError::Closed) => return Ok(unconfirmed),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Hands the call back to a switch that is not believed, and hears it out.
+    /// Gives the call back without setting anything, and reads the stream to its end, but not for ever.
     ///
     /// # Errors
-    /// When the connection breaks before that.
+    /// Returns [`SwitchError::Broken`] if the connection fails.
     pub async fn refuse(&mut self) -> Result<(), SwitchError> {
         let refusal = [self.dialect.refusal(), self.dialect.release()].concat();
-        self.say_last(&refusal).await?;
+        self.send_last(&refusal).await?;
         let mut rest = [0; 4096];
         let mut left = LONGEST_REST;
         while left > 0 {
@@ -309,26 +222,21 @@ where
         Ok(())
     }
 
-    /// How this switch speaks.
-    pub fn dialect(&self) -> &D {
-        &self.dialect
-    }
-
-    async fn hear(&mut self) -> Result<BytesMut, SwitchError> {
+    async fn receive(&mut self) -> Result<BytesMut, SwitchError> {
         self.stream.next().await.unwrap_or(Err(SwitchError::Closed))
     }
 
-    async fn say_last(&mut self, words: &[u8]) -> Result<(), SwitchError> {
-        sleep_until(self.greeted + self.dialect.shortest_wait()).await;
-        self.say(words).await?;
-        if self.dialect.half_closes() {
+    async fn send_last(&mut self, commands: &[u8]) -> Result<(), SwitchError> {
+        sleep_until(self.greeted + self.dialect.earliest_close()).await;
+        self.send(commands).await?;
+        if self.dialect.ends_with_half_close() {
             self.stream.get_mut().shutdown().await?;
         }
         Ok(())
     }
 
-    async fn say(&mut self, words: &[u8]) -> Result<(), SwitchError> {
-        Ok(self.stream.get_mut().write_all(words).await?)
+    async fn send(&mut self, commands: &[u8]) -> Result<(), SwitchError> {
+        Ok(self.stream.get_mut().write_all(commands).await?)
     }
 }
 
@@ -338,8 +246,9 @@ impl<S, D: Dialect> fmt::Debug for Switch<S, D> {
     }
 }
 
-/// Bytes of buffer that a connection starts with: an ordinary AGI environment is about 550.
+/// Bytes of a new connection's read buffer. An ordinary AGI environment has about 550.
 const READ_AHEAD: usize = 2048;
 
-/// How much is read of a switch that was refused, so that it hears the refusal before the connection ends.
+/// The most bytes that are read from a switch after its refusal. Unread bytes would reset the connection, and
+/// the switch might not receive the refusal.
 const LONGEST_REST: usize = 256 * 1024;

@@ -1,6 +1,6 @@
-//! Channel variables: their names, their values, and what it means to set one.
+//! Channel variables: their names, their values, and assignments.
 //!
-//! Knows which names and values any switch can carry; does not know how a switch is told.
+//! Knows the names that any switch can carry; does not know the commands of a switch.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,24 +13,24 @@ use crate::redact;
 
 /// The name of a channel variable, safe on any switch's wire: ASCII letters, digits and `_`.
 ///
-/// A name can thus never write a dialplan function (`CALLERID(name)`), which Asterisk's `SET VARIABLE`
-/// would do for a name that ends in `)` (`main/pbx_variables.c`, `pbx_builtin_setvar_helper`).
+/// Such a name can never write a dialplan function (`CALLERID(name)`). Asterisk's `SET VARIABLE` would do so
+/// for a name that ends in `)` (`main/pbx_variables.c`, `pbx_builtin_setvar_helper`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariableName(String);
 
-/// The longest name taken. No switch has such a limit; a command line has (2,046 bytes on Asterisk 16), and
-/// with names of this length every status can still be told.
+/// Bytes of the longest name that is accepted. No switch limits a name, but Asterisk 16 limits a command line
+/// to 2,046 bytes. With names of this length every status still fits.
 const LONGEST_NAME: usize = 256;
 
 impl VariableName {
-    /// The name as the dialplan writes it.
+    /// Returns the name as the dialplan writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The variable that is meant: without the leading `_` or `__` with which Asterisk hands a variable
-    /// on to the channels that this one makes.
+    /// Returns the name of the variable itself, without a leading `_` or `__`. With these Asterisk passes a
+    /// variable on to the channels that this one makes.
     #[must_use]
     pub fn bare(&self) -> &str {
         let once = self.0.strip_prefix('_').unwrap_or(&self.0);
@@ -38,7 +38,7 @@ impl VariableName {
     }
 }
 
-/// Why a text is no name of a channel variable.
+/// The error of a text that is no [`VariableName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a variable name has 1 to {LONGEST_NAME} letters, digits and `_`")]
 pub struct NotAVariableName;
@@ -68,21 +68,21 @@ impl Serialize for VariableName {
 
 /// The name of a channel variable that is read: ASCII letters, digits, `_`, `-` and `.`.
 ///
-/// It may hold more than a [`VariableName`], because FreeSWITCH names variables after SIP headers (`sip_h_X-Customer`).
-/// Neither switch takes these two signs for anything else in a name that it reads; Asterisk does so with `(`, `)`, `:`,
-/// `{` and `}` (`main/pbx_variables.c`, `parse_variable_name`).
+/// It allows more than a [`VariableName`], because FreeSWITCH names variables after SIP headers
+/// (`sip_h_X-Customer`). `-` and `.` have no meaning in a name that a switch reads. `(`, `)`, `:`, `{` and
+/// `}` have one in Asterisk (`main/pbx_variables.c`, `parse_variable_name`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FetchName(String);
 
 impl FetchName {
-    /// The name as the dialplan writes it.
+    /// Returns the name as the dialplan writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text is no name of a channel variable that is read.
+/// The error of a text that is no [`FetchName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the name of a variable that is read has 1 to {LONGEST_NAME} letters, digits, `_`, `-` and `.`")]
 pub struct NotAFetchName;
@@ -110,24 +110,24 @@ impl Serialize for FetchName {
     }
 }
 
-/// What a channel variable holds: bytes. Usually UTF-8; a switch promises nothing.
+/// The value of a channel variable. The bytes are usually UTF-8, but no switch promises that.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value(Vec<u8>);
 
 impl Value {
-    /// The bytes as they are on the channel.
+    /// Returns the bytes as they are on the channel.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there is nothing in it, which is how a switch shows an unset variable too.
+    /// True if there are no bytes. An unset variable is empty as well.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text for a person or for JSON: what is not UTF-8 becomes U+FFFD.
+    /// Returns the text for a person or for JSON. Bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
@@ -140,8 +140,8 @@ impl<T: Into<Vec<u8>>> From<T> for Value {
     }
 }
 
-/// The text without the secrets of a URL: what stands between `://` and `@`, as it is or percent-encoded, and the rest that
-/// [`redact`] knows.
+/// Shows the text without the secrets of a URL: the credentials between `://` and `@`, plain or
+/// percent-encoded, and the secrets that [`redact`] knows.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lossy();
@@ -153,7 +153,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What stands before the first `://`, and behind the last `@` after it.
+/// Returns the text before the first `://`, and the text after the last `@` behind it.
 fn around_credentials(text: &str) -> Option<(&str, &str)> {
     let (before, inside) = text.char_indices().find_map(|(at, _)| {
         let (before, from) = text.split_at_checked(at)?;
@@ -164,7 +164,8 @@ fn around_credentials(text: &str) -> Option<(&str, &str)> {
     Some((before, behind))
 }
 
-/// What stands behind this character: itself, or percent-encoded however often (`@`, `%40`, `%2540`).
+/// Returns the text behind this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
+/// Returns `None` if the text begins with another one.
 fn without(text: &str, first: char) -> Option<&str> {
     let code = text.strip_prefix('%').map(|code| code.trim_start_matches("25"));
     let (code, rest) = code.and_then(|code| code.split_at_checked(2)).unwrap_or_default();
@@ -181,44 +182,45 @@ impl Serialize for Value {
 /// Channel variables by name, in a stable order.
 pub type Variables = BTreeMap<FetchName, Value>;
 
-/// One variable that is to be set on the channel.
+/// A channel variable and the value that it is to get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
-    /// Which variable.
     pub name: VariableName,
-    /// What it shall hold; empty means "nothing" on every switch.
+    /// The new value. An empty one means "nothing" on every switch.
     pub value: Value,
-    /// How the value was accepted: a dialect guards it accordingly.
+    /// The kind of text that was accepted. A dialect refuses values accordingly.
     pub accept: Accept,
 }
 
 impl Assignment {
-    /// An assignment of a value that no stranger wrote: our own, or one of the configuration. It is guarded like a text.
+    /// Returns an assignment of a value that no stranger wrote: our own, or one of the configuration. It is
+    /// judged like a text.
     #[must_use]
     pub fn own(name: VariableName, value: Value) -> Self {
         Self { name, value, accept: Accept::Text }
     }
 }
 
-/// How much of a stranger's text may enter a channel variable.
+/// The kind of text that may enter a channel variable from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Accept {
-    /// A word: letters, digits and a few signs that no dialplan takes for anything else, wherever it puts them.
+    /// A word: letters, digits and a few signs that mean nothing special anywhere in a dialplan.
     #[default]
     Word,
-    /// A text for people and for conditions in quotes. It changes no condition, but may mean something in a dial string.
+    /// A text for people and for conditions in quotes. It changes no condition, but may mean something in a
+    /// dial string.
     Text,
-    /// Whatever the switch can carry exactly, for a dialplan that takes the text apart itself.
+    /// Every text that the switch can carry exactly, for a dialplan that takes the text apart itself.
     Any,
 }
 
-/// Why a text is no way to accept an answer.
+/// The error of a text that is no [`Accept`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAccept {
     /// The former name of `text`.
     #[error("\"safe\" is called \"text\" now")]
     Safe,
-    /// Anything else.
+    /// Any other text.
     #[error("write \"word\" or \"text\" (\"any\" leaves the care to the dialplan)")]
     Unknown,
 }
@@ -237,31 +239,31 @@ impl FromStr for Accept {
     }
 }
 
-/// Why a switch's wire cannot carry a value, or must not.
+/// The reason why a switch cannot carry a value, or must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// It would end the command, and the rest would be the next one.
+    /// It would end the command, and the rest of the value would be the next command.
     #[error("a line break cannot be carried")]
     Newline,
-    /// It would end the text for a program in C.
+    /// It would end the string in the switch.
     #[error("a NUL byte cannot be carried")]
     Nul,
     /// It would make a quoted condition true.
     #[error("a double quote in it would end the quotes of a condition")]
     Quote,
-    /// A regular expression such as `^sales$` would overlook it.
+    /// A regular expression such as `^sales$` would ignore it.
     #[error("a line feed at its end would change conditions")]
     LineFeedAtEnd,
-    /// The command would be cut, and its rest would be the next one.
+    /// The switch would cut the command, and its rest would be the next command.
     #[error("it is too long for a command of the switch")]
     TooLong,
-    /// It could become `${…}`, now or when the variable is used.
+    /// It could become `${…}`, at once or when the dialplan uses the variable.
     #[error("a dollar sign in it could open an expansion")]
     Expansion,
-    /// An application whose whole argument it is would set variables from it.
+    /// An application would set variables from it, if it is the whole argument.
     #[error("it begins like variables of an application")]
     Scope,
-    /// It would be stored as a list of its parts.
+    /// The switch would store it as a list of its parts.
     #[error("it begins like an array of the switch")]
     Array,
 }
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_in_a_url_are_not_for_the_log() {
+    fn credentials_in_a_url_do_not_appear_in_debug_output() {
         let shown = |text: &str| format!("{:?}", Value::from(text));
         assert_eq!(shown("url=http://u:p@ss@h/?a@b"), "\"url=http://…@b\"");
         assert_eq!([shown("a@b"), shown("http://h/")], ["\"a@b\"", "\"http://h/\""]);
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn inheritance_marks_do_not_belong_to_the_variable() {
+    fn inheritance_marks_are_not_part_of_the_bare_name() {
         let bare = |name: &str| name.parse::<VariableName>().unwrap().bare().to_owned();
         assert_eq!(["R", "_R", "__R", "___R"].map(bare), ["R", "R", "R", "_R"]);
     }

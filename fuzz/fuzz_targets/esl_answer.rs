@@ -1,4 +1,5 @@
-//! Any two answers for FreeSWITCH: what is accepted is stored exactly and never expands, alone or side by side.
+//! Any two answers for FreeSWITCH: a value that the dialect accepts is stored exactly and never expands,
+//! alone or beside the other.
 
 #![no_main]
 
@@ -29,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// A conversation that knows how often the core expands.
+/// Returns a session in which the core expands, or does not.
 fn esl(core_expands: bool) -> Esl {
     let disabled = if core_expands { "false" } else { "true" };
     let data = format!(
@@ -40,14 +41,14 @@ fn esl(core_expands: bool) -> Esl {
     esl
 }
 
-/// Whether the answer is accepted; then it must be stored as it is.
+/// True if the dialect accepts the answer. Panics if it is then not stored as it is.
 fn is_stored_exactly(esl: &Esl, value: &[u8], core_expands: bool) -> bool {
     let name = "v".parse().expect("a name");
     let assignment = Assignment { name, value: Value::from(value), accept: Accept::Any };
-    let Ok(words) = esl.farewell(&[assignment]) else {
+    let Ok(commands) = esl.farewell(&[assignment]) else {
         return false;
     };
-    let begin = words.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;
-    assert_eq!(stored(&words[begin..], core_expands).expect("no expansion"), value);
+    let begin = commands.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;
+    assert_eq!(stored(&commands[begin..], core_expands).expect("no expansion"), value);
     true
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::report::{as_json, as_text};
 use super::{ConfigFile, DONE, FAILED, WRONG, exit_status, fail, print, print_error};
-use crate::call::{Call, SwitchKind, Withheld};
+use crate::call::{Call, Privacy, SwitchKind};
 use crate::config::Config;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
@@ -141,7 +141,7 @@ fn call(arguments: &Try) -> Call {
         variables: Variables::from_iter(variables),
         ..Call::unknown(arguments.switch.into(), Value::from(arguments.hook.as_str()), Vec::new())
     };
-    call.without_withheld(Withheld::default(), &[])
+    call.with_privacy(Privacy::default(), &[])
 }
 
 fn no_such_hook(arguments: &Try, config: &Config) -> String {

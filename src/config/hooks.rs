@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::raw::{Entry, Table};
 use crate::call::{AD_HOC, UNKNOWN};
+use crate::switch;
 use crate::hook::{Hook, method};
 use crate::variable::FetchName;
 
@@ -121,7 +122,7 @@ fn hook_settings(table: &mut Table<'_>, file: &Path, longest_answer: usize) -> H
 
 /// Checks keys that are valid one by one, but not together.
 fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
-    if !hook.wanted_fits() {
+    if !switch::fits_challenge(&hook.needed_variables()) {
         table.fault(
             "fetch",
             "more channel variables than one request to Asterisk can hold; name about 30 at most",

@@ -114,7 +114,7 @@ impl Reader<'_, '_, '_> {
     /// Adds a step for each host in the argument of a `socket`.
     fn add_steps(&mut self, data: &str, written: &str, fault: Option<String>) {
         let parameters = parameters(&variables_set_before(self.node));
-        for (host, port, path) in esl::places(data) {
+        for (host, port, path) in esl::socket_targets(data) {
             let (hook, address) = address(&path);
             let target = match &fault {
                 Some(fault) => StepTarget::Fault(fault.clone()),

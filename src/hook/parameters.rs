@@ -59,7 +59,7 @@ impl CallParameters {
         parameters.url_split_at = None;
         for parameter in &call.parameters {
             let (name, value) = (parameter.name.as_bytes().trim_ascii(), parameter.value.as_bytes());
-            let is_left_over = call.parameters_linger && (!call.is_ad_hoc() || parameters.has(name));
+            let is_left_over = call.parameters_persist && (!call.is_ad_hoc() || parameters.has(name));
             // an empty argument, as in `AGI(…,method=GET,,timeout=3)`, is no parameter
             if is_left_over || name.is_empty() && value.is_empty() {
                 continue;

@@ -127,7 +127,7 @@ fn configured_step(name: &str, hook: &Arc<Hook>, parameters: CallParameters, cal
 /// Returns the fault of a call that may not use a configured hook in this way.
 fn configured_fault(hook: &Hook, parameters: &CallParameters, call: &Call) -> Option<RequestFault> {
     let is_empty = call.parameters.iter().all(|it| it.name.is_empty() && it.value.is_empty());
-    if !is_empty && !call.parameters_linger {
+    if !is_empty && !call.parameters_persist {
         return Some(RequestFault::Arguments);
     }
     match parameters.fault {

@@ -23,7 +23,7 @@ use url::Url;
 
 use self::http_url::redacted;
 use super::{Hook, RequestFault};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::tls::Tls;
 
 /// One HTTP request, ready to be sent.
@@ -81,7 +81,7 @@ impl Request {
     /// Returns the fault if the data of the call do not fit into a URL.
     pub(super) fn new(
         hook: &Arc<Hook>,
-        context: &Report<'_>,
+        context: &RequestContext<'_>,
         identity: &Identity,
     ) -> Result<Self, RequestFault> {
         let mut targets = Vec::with_capacity(hook.urls.len());
@@ -133,7 +133,7 @@ impl Request {
     }
 }
 
-fn headers(hook: &Hook, context: &Report<'_>, identity: &Identity, body: Option<&[u8]>) -> HeaderMap {
+fn headers(hook: &Hook, context: &RequestContext<'_>, identity: &Identity, body: Option<&[u8]>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8 + hook.headers.fixed.len());
     headers.insert(USER_AGENT, HeaderValue::from_static(PRODUCT));
     if body.is_some() {

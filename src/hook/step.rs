@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Answer, Hook, Identity, Outcome, Request, RequestFault, Timeout};
-use crate::call::{Call, Report, SwitchKind};
+use crate::call::{Call, RequestContext, SwitchKind};
 use crate::variable::{Assignment, FetchName, Value, VariableName};
 
 /// The variables that tell the dialplan how a step ended.
@@ -100,7 +100,7 @@ impl Step {
     ) -> Result<Request, RequestFault> {
         match &self.plan {
             Plan::Ask { hook, .. } => {
-                Request::new(hook, &Report { call, company, now, fetched: &hook.fetch }, identity)
+                Request::new(hook, &RequestContext { call, company, now, fetched: &hook.fetch }, identity)
             }
             Plan::Refuse { fault, .. } => Err(*fault),
         }

@@ -136,12 +136,12 @@ impl Acceptor {
             let Limits { environment, channel_data, .. } = config.limits;
             match switch {
                 SwitchKind::Asterisk => {
-                    let agi = Agi::new(nonce::random::<8>()).taking(environment);
-                    session::run(Switch::new(stream, agi).of(peer), daemon, config, admission).await;
+                    let agi = Agi::new(nonce::random::<{ Agi::NONCE_BYTES }>()).with_limit(environment);
+                    session::run(Switch::new(stream, agi).with_peer(peer), daemon, config, admission).await;
                 }
                 SwitchKind::FreeSwitch => {
-                    let esl = Esl::new(port).taking(channel_data);
-                    session::run(Switch::new(stream, esl).of(peer), daemon, config, admission).await;
+                    let esl = Esl::new(port).with_limit(channel_data);
+                    session::run(Switch::new(stream, esl).with_peer(peer), daemon, config, admission).await;
                 }
             }
             drop(patient);

@@ -40,7 +40,7 @@ impl Shared {
             SwitchError::TooLong => (Refusal::TooLong, &self.daemon.rate_limits.too_long),
             SwitchError::Silent(_) => (Refusal::Silent, &self.daemon.rate_limits.silent),
             SwitchError::Displaced(_) => (Refusal::Silent, &self.daemon.rate_limits.displaced),
-            SwitchError::HungUpUnproved => {
+            SwitchError::HungUpUnauthenticated => {
                 self.daemon.metrics.refused(Refusal::Unauthenticated);
                 return debug!("call refused: {error}");
             }

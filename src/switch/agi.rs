@@ -1,13 +1,15 @@
-//! Asterisk's dialect: FastAGI (`res/res_agi.c`).
+//! The dialect of Asterisk: FastAGI (`res/res_agi.c`).
 //!
-//! Asterisk speaks first, the environment; the question proves it and fetches the rest; the farewell sets the
-//! variables. Where a message ends: [`codec`]. What the lines mean: `environment`, `reply`. What is
-//! said: `command`.
+//! Asterisk speaks first and sends the environment. The challenge authenticates it and fetches the rest. The
+//! final commands set the variables, and the half-close gives the call back.
+//!
+//! [`codec`] cuts the stream into messages; `environment` and `reply` read them; `missing` completes the
+//! call; `command` writes commands.
 
 pub mod codec;
 mod command;
 mod environment;
-mod open;
+mod missing;
 mod reply;
 
 use std::time::Duration;
@@ -16,34 +18,42 @@ use bytes::BytesMut;
 
 use self::codec::{AgiCodec, LONGEST_ENVIRONMENT};
 use self::environment::{Environment, UNKNOWN};
-use self::open::Opened;
+use self::missing::MissingFields;
 use self::reply::Reply;
 use crate::call::{Call, Parameter, SwitchKind};
-use crate::switch::{Dialect, Greeting, SwitchError, Told, Untold};
+use crate::switch::{Dialect, FetchFault, Fetched, Greeting, SwitchError};
 use crate::variable::{Assignment, FetchName, Unfit, Value, Variables};
 
-/// One FastAGI conversation.
+/// The state of one FastAGI session.
 #[derive(Debug, Clone)]
 pub struct Agi {
-    /// What nobody who forged an environment can know.
-    word: String,
-    /// What the environment left open.
-    opened: Opened,
-    /// Bytes of the longest environment taken.
+    /// The random word that nobody who forges an environment can know.
+    nonce: String,
+    missing: MissingFields,
+    /// Bytes of the longest environment that is accepted.
     longest: usize,
 }
 
 impl Agi {
-    /// A conversation that is proved by this word, which must be random.
+    /// The random bytes of a nonce, each of which is two hexadecimal digits of it.
+    pub const NONCE_BYTES: usize = 8;
+
+    /// Starts a session whose challenge holds this nonce. The nonce must be random.
     #[must_use]
-    pub fn new(word: String) -> Self {
-        Self { word, opened: Opened::default(), longest: LONGEST_ENVIRONMENT }
+    pub fn new(nonce: String) -> Self {
+        Self { nonce, missing: MissingFields::default(), longest: LONGEST_ENVIRONMENT }
     }
 
-    /// The same, where an environment may have so many bytes.
+    /// Sets the limit of the environment in bytes.
     #[must_use]
-    pub fn taking(self, longest: usize) -> Self {
+    pub fn with_limit(self, longest: usize) -> Self {
         Self { longest, ..self }
+    }
+
+    /// Returns a session whose challenge asks for everything that an environment can lack.
+    pub(super) fn with_longest_challenge() -> Self {
+        let nonce = "0".repeat(2 * Self::NONCE_BYTES);
+        Self { missing: MissingFields::every(), ..Self::new(nonce) }
     }
 }
 
@@ -51,63 +61,81 @@ impl Dialect for Agi {
     type Codec = AgiCodec;
 
     fn codec(&self) -> AgiCodec {
-        AgiCodec::taking(self.longest)
+        AgiCodec::with_limit(self.longest)
     }
 
     /// Asterisk speaks first.
-    fn opening(&self) -> &'static [u8] {
-        b""
+    fn opening(&self) -> Option<&'static [u8]> {
+        None
     }
 
     fn greeting(&mut self, message: BytesMut) -> Result<Greeting, SwitchError> {
-        let forged =
-            SwitchError::Forged("the environment is not what Asterisk writes: its lines are out of order");
-        let environment = Environment::parse(&message).ok_or(forged)?;
-        let (opened, call) = Opened::of(&environment, call(&environment));
-        self.opened = opened;
+        let Some(environment) = Environment::parse(&message) else {
+            return Err(SwitchError::Forged(
+                "the environment is not what Asterisk writes: its lines are out of order",
+            ));
+        };
+        let (missing, call) = MissingFields::of(&environment, call(&environment));
+        self.missing = missing;
         Ok(Greeting::Call(Box::new(call)))
     }
 
-    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
-        let open = self.opened.open.iter().map(|open| command::guarded(open.function(), &self.word));
-        let wanted = wanted.iter().map(|name| command::guarded(name.as_str(), &self.word));
-        command::question(&self.word, &open.chain(wanted).collect::<Vec<_>>())
+    fn challenge(&self, wanted: &[FetchName]) -> Result<Option<Vec<u8>>, FetchFault> {
+        let missing = self.missing.fields.iter().map(|field| field.function());
+        let names = missing.chain(wanted.iter().map(FetchName::as_str));
+        let expressions: Vec<_> = names.map(|name| command::guarded(name, &self.nonce)).collect();
+        command::challenge(&self.nonce, &expressions).map(Some)
     }
 
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
-        let text = match Reply::parse(message) {
-            Some(Reply::Hangup) => return Err(SwitchError::HungUpUnproved),
+    fn read_challenge_reply(
+        &self,
+        reply: Option<&[u8]>,
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
+        let text = match reply.and_then(Reply::parse) {
+            Some(Reply::Hangup) => return Err(SwitchError::HungUpUnauthenticated),
             Some(Reply::Result { code: 1, text: Some(text) }) => text,
-            Some(Reply::Result { .. } | Reply::Refused(_)) | None => return Err(UNPROVED),
+            Some(Reply::Result { .. } | Reply::Refused(_)) | None => return Err(NOT_AUTHENTICATED),
         };
         let mut values = text.split(|&byte| byte == b'|');
-        if values.next() != Some(self.word.as_bytes())
-            || values.clone().count() != self.opened.open.len() + wanted.len()
-        {
-            return Err(UNPROVED);
+        if values.next() != Some(self.nonce.as_bytes()) {
+            return Err(NOT_AUTHENTICATED);
         }
-        let mut whole = values.map(|value| command::unguarded(value, &self.word));
-        let told = self.opened.told(&mut whole, call)?;
-        for (name, value) in wanted.iter().zip(whole) {
-            match value {
-                Some(value) => call.variables.insert(name.clone(), value),
-                None => return Ok(Err(Untold::NotWhole)),
+        if values.clone().count() != self.missing.fields.len() + wanted.len() {
+            return Err(NOT_AUTHENTICATED);
+        }
+        let mut values = values.map(|value| command::unguarded(value, &self.nonce));
+        let fetched = self.missing.complete(&mut values, call)?;
+        for (name, value) in wanted.iter().zip(values) {
+            let Some(value) = value else {
+                return Ok(Fetched::Incomplete(FetchFault::NotWhole));
             };
+            call.variables.insert(name.clone(), value);
         }
-        Ok(told)
+        Ok(fetched)
     }
 
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
-        Some(match Reply::parse(message) {
-            Some(Reply::Hangup) => SwitchError::HungUp,
+    fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
+        match Reply::parse(message) {
+            Some(Reply::Hangup) => Some(SwitchError::HungUp),
             Some(Reply::Result { .. } | Reply::Refused(_)) | None => {
-                SwitchError::Forged("Asterisk was asked nothing and said something")
+                Some(SwitchError::Forged("Asterisk sent a message that is no reply to a command"))
             }
-        })
+        }
+    }
+
+    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
+        command::set_variable(assignment)?;
+        Ok(())
     }
 
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
-        command::set_variables(assignments)
+        let mut commands = Vec::with_capacity(64 * assignments.len());
+        for assignment in assignments {
+            commands.extend(command::set_variable(assignment)?);
+        }
+        Ok(commands)
     }
 
     /// A line that begins with `failure` ends `AGI()` with AGISTATUS=FAILURE (`res/res_agi.c`, `run_agi`).
@@ -115,24 +143,24 @@ impl Dialect for Agi {
         b"failure\n".to_vec()
     }
 
-    /// The half-close does it.
     fn release(&self) -> Vec<u8> {
         Vec::new()
     }
 
-    /// Otherwise the commands behind the first one stall (`res/res_agi.c`, `run_agi`).
-    fn half_closes(&self) -> bool {
+    /// Without a half-close Asterisk runs the first command alone, and the others stall (`res/res_agi.c`,
+    /// `run_agi`).
+    fn ends_with_half_close(&self) -> bool {
         true
     }
 
-    /// `HANGUP` follows every half-close.
-    fn confirms(&self, message: &[u8]) -> bool {
+    /// `HANGUP` follows every half-close (`res/res_agi.c`, `run_agi`).
+    fn is_confirmation(&self, message: &[u8]) -> bool {
         matches!(Reply::parse(message), Some(Reply::Hangup | Reply::Result { code: 1, text: None }))
     }
 }
 
-const UNPROVED: SwitchError = SwitchError::Forged(
-    "the environment is not proved: something else stood before the reply to our question",
+const NOT_AUTHENTICATED: SwitchError = SwitchError::Forged(
+    "the environment is not authenticated: another line came before the reply to the challenge",
 );
 
 fn call(environment: &Environment<'_>) -> Call {
@@ -140,7 +168,7 @@ fn call(environment: &Environment<'_>) -> Call {
         switch: SwitchKind::Asterisk,
         address: Value::from(environment.script),
         parameters: environment.arguments.iter().map(|argument| parameter(argument)).collect(),
-        parameters_linger: false,
+        parameters_persist: false,
         account_code: Value::from(environment.account_code),
         context: Value::from(environment.context),
         extension: Value::from(environment.extension),
@@ -156,8 +184,8 @@ fn call(environment: &Environment<'_>) -> Call {
     }
 }
 
-/// What the environment says of a name or a dialled number: [`UNKNOWN`] is settled by the question, and until then
-/// nothing. As the caller's number it is a word for a withheld one in either case.
+/// Returns a name or a dialled number; empty for [`UNKNOWN`], for which the challenge asks. The caller's
+/// number needs no such question: `unknown` is a word for a withheld number in any case.
 fn known(text: &[u8]) -> Value {
     if text == UNKNOWN { Value::default() } else { Value::from(text) }
 }
@@ -171,7 +199,8 @@ fn parameter(argument: &[u8]) -> Parameter {
     Parameter { name: half(), value: half() }
 }
 
-/// When a channel was made, from its unique id. An id that somebody chose, as AMI's Originate can, tells nothing.
+/// Reads the time at which a channel was made from its unique id. Returns `None` for an id that somebody
+/// chose, as AMI's Originate can.
 ///
 /// ```text
 /// unique-id = [ system-name "-" ] seconds "." number      ; main/channel.c, __ast_channel_alloc_ap
@@ -180,9 +209,10 @@ fn created(unique_id: &[u8]) -> Option<Duration> {
     let own = unique_id.rsplit(|&byte| byte == b'-').next()?;
     let (seconds, number) = std::str::from_utf8(own).ok()?.split_once('.')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let plausible =
-        (9..=11).contains(&seconds.len()) && digits(seconds) && !number.is_empty() && digits(number);
-    plausible.then(|| seconds.parse().ok().map(Duration::from_secs))?
+    if !(9..=11).contains(&seconds.len()) || !digits(seconds) || number.is_empty() || !digits(number) {
+        return None;
+    }
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::ser::Serialize;
 use super::fields::{Fields, JsonFields};
 use super::json_template::{Filled, JsonTemplate};
 use super::template::Placeholder;
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::variable::FetchName;
 
 /// The kind of body that a hook posts.
@@ -71,7 +71,7 @@ impl Body {
 
     /// Returns the body for one call.
     #[must_use]
-    pub fn render(&self, context: &Report<'_>) -> Vec<u8> {
+    pub fn render(&self, context: &RequestContext<'_>) -> Vec<u8> {
         match self {
             Self::Kwebbl(None) => json(context),
             Self::Kwebbl(Some(fields)) => json(&JsonFields { fields, context }),
@@ -103,7 +103,7 @@ mod tests {
     fn rendered(body: &Body, name: &[u8]) -> String {
         let call = Call { caller_name: variable::Value::from(name.to_vec()), ..known_caller() };
         let fetched = ["ACCOUNT".parse().unwrap()];
-        let context = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
+        let context = RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
         String::from_utf8(body.render(&context)).unwrap()
     }
 

@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use url::form_urlencoded::byte_serialize;
 
 use super::template::Placeholder;
-use crate::call::{Fetched, Field, Report};
+use crate::call::{FetchedVariables, Field, RequestContext};
 use crate::variable::FetchName;
 
 /// The fields of a body in their order, each with the name that the webhook knows it by.
@@ -63,7 +63,7 @@ impl Fields {
     }
 
     /// Returns the fields of one call as a form. Bytes that are not UTF-8 stay as they are, percent-encoded.
-    pub(super) fn to_form(&self, context: &Report<'_>) -> Vec<u8> {
+    pub(super) fn to_form(&self, context: &RequestContext<'_>) -> Vec<u8> {
         let mut form = String::new();
         for (name, item) in &self.0 {
             match item {
@@ -109,7 +109,7 @@ const VARIABLES: &str = "variables";
 /// The fields of one call as a JSON object.
 pub(super) struct JsonFields<'a> {
     pub(super) fields: &'a Fields,
-    pub(super) context: &'a Report<'a>,
+    pub(super) context: &'a RequestContext<'a>,
 }
 
 impl Serialize for JsonFields<'_> {
@@ -121,7 +121,7 @@ impl Serialize for JsonFields<'_> {
                 Item::One(placeholder) => {
                     body.serialize_entry(name, &String::from_utf8_lossy(&placeholder.value(context)))?;
                 }
-                Item::Fetched => body.serialize_entry(name, &Fetched(context))?,
+                Item::Fetched => body.serialize_entry(name, &FetchedVariables(context))?,
             }
         }
         body.end()

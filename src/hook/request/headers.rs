@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::template::{Braces, Encoding, Placeholder, Template};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::redact::is_secret_name;
 
 /// The headers that a hook adds to every request.
@@ -56,7 +56,7 @@ impl Headers {
     }
 
     /// Adds the headers of one call.
-    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, context: &Report<'_>) {
+    pub(in crate::hook) fn add_to(&self, headers: &mut HeaderMap, context: &RequestContext<'_>) {
         headers.extend(self.fixed.clone());
         for (name, HeaderTemplate(template)) in &self.templates {
             // always true: the literals were checked, and the values of placeholders are percent-encoded

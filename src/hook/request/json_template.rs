@@ -4,7 +4,7 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use super::template::{Braces, Encoding, Placeholder, Template};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::variable::FetchName;
 
 /// JSON in which every string may have placeholders.
@@ -91,7 +91,7 @@ impl Node {
 /// A template filled in for one call.
 pub(super) struct Filled<'a> {
     pub(super) template: &'a JsonTemplate,
-    pub(super) context: &'a Report<'a>,
+    pub(super) context: &'a RequestContext<'a>,
 }
 
 impl Serialize for Filled<'_> {
@@ -100,7 +100,7 @@ impl Serialize for Filled<'_> {
     }
 }
 
-struct FilledNode<'a>(&'a Node, &'a Report<'a>);
+struct FilledNode<'a>(&'a Node, &'a RequestContext<'a>);
 
 impl Serialize for FilledNode<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

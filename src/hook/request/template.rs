@@ -9,7 +9,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::call::{Field, Report};
+use crate::call::{Field, RequestContext};
 use crate::hook::nearest;
 use crate::variable::FetchName;
 
@@ -83,7 +83,7 @@ impl Template {
     }
 
     /// Returns the text for one call.
-    pub(in crate::hook) fn render(&self, context: &Report<'_>, encoding: Encoding) -> String {
+    pub(in crate::hook) fn render(&self, context: &RequestContext<'_>, encoding: Encoding) -> String {
         let mut literals = self.literals.iter();
         let mut text = literals.next().cloned().unwrap_or_default();
         for (placeholder, literal) in self.placeholders.iter().zip(literals) {
@@ -162,7 +162,7 @@ impl Placeholder {
         Self::parse(name).is_ok() || nearest(name, Field::ALL.map(Field::name)).is_some()
     }
 
-    pub(in crate::hook) fn value<'a>(&self, context: &Report<'a>) -> Cow<'a, [u8]> {
+    pub(in crate::hook) fn value<'a>(&self, context: &RequestContext<'a>) -> Cow<'a, [u8]> {
         match self {
             Self::Field(field) => context.field(*field),
             Self::Variable(name) => Cow::Borrowed(context.variable(name)),
@@ -226,7 +226,7 @@ mod tests {
 
     fn rendered(template: &str, name: &[u8], encoding: Encoding) -> String {
         let call = Call { caller_name: Value::from(name.to_vec()), ..known_caller() };
-        let context = Report { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let context = RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         Template::parse(template, Braces::Doubled).unwrap().render(&context, encoding)
     }
 

@@ -13,7 +13,7 @@ fn hook() -> Hook {
 fn delivered(delivery: Delivery) -> Request {
     let identity = Identity { webhook_id: "msg_1".to_owned(), traceparent: "00-1-2-01".to_owned() };
     let call = known_caller();
-    let context = Report { call: &call, company: "kwik", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+    let context = RequestContext { call: &call, company: "kwik", now: SystemTime::UNIX_EPOCH, fetched: &[] };
     Request::new(&Arc::new(Hook { delivery, ..hook() }), &context, &identity).unwrap()
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::http_url::{check_scheme, http_url};
 use super::template::{Braces, Encoding, Placeholder, Template};
-use crate::call::Report;
+use crate::call::RequestContext;
 use crate::hook::RequestFault;
 use crate::redact;
 
@@ -116,7 +116,7 @@ impl UrlTemplate {
     /// # Errors
     /// Returns a fault if a value turns a path segment into `.` or `..`, which would lead to another path, or
     /// if the URL is too long for a request.
-    pub fn render(&self, context: &Report<'_>) -> Result<Url, RequestFault> {
+    pub fn render(&self, context: &RequestContext<'_>) -> Result<Url, RequestFault> {
         let text = self.template.render(context, Encoding::Url);
         if dot_segments(&text) != self.dot_segments {
             return Err(RequestFault::DotSegment);
@@ -192,7 +192,7 @@ mod tests {
     use crate::variable::Value;
 
     fn rendered(template: &str, call: &Call) -> Result<String, RequestFault> {
-        let context = Report { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+        let context = RequestContext { call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         UrlTemplate::parse(template).unwrap().render(&context).map(String::from)
     }
 
@@ -301,7 +301,7 @@ mod tests {
     fn an_ad_hoc_url_keeps_its_braces() {
         let url = http_url("http://h/x?a={\"uuid\"}").unwrap();
         let context =
-            Report { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
+            RequestContext { call: &known_caller(), company: "", now: SystemTime::UNIX_EPOCH, fetched: &[] };
         assert_eq!(
             UrlTemplate::literal(&url).render(&context).map(String::from),
             Ok("http://h/x?a={%22uuid%22}".to_owned())

@@ -1,22 +1,23 @@
-//! Where one FastAGI message ends and the next begins.
+//! The codec that cuts a FastAGI stream into messages.
 //!
-//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply behind the
-//! proof; does not know what any of them means.
+//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply;
+//! does not know what any of them means.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use crate::switch::SwitchError;
 
-/// Cuts the stream: first the environment, then the proof, then replies, each without the line feed at its end.
+/// The codec of one connection. Messages are the environment, the challenge reply, then further replies, each
+/// without the line feed at its end.
 #[derive(Debug)]
 pub struct AgiCodec {
-    /// Bytes of the longest environment taken.
+    /// Bytes of the longest environment that is accepted.
     longest: usize,
     stage: Stage,
-    /// How many bytes at the front are known to hold no end: they are not read a second time.
+    /// Bytes at the front that are known to hold no end of a message; they are not searched again.
     seen: usize,
-    /// Where the last line begun in them begins.
+    /// The offset at which the last line in these bytes begins.
     line: usize,
 }
 
@@ -24,30 +25,32 @@ pub struct AgiCodec {
 enum Stage {
     #[default]
     Environment,
-    /// The reply to the question, of one line: whoever forged the environment may say `520-`, and its end never comes.
-    Proof,
+    /// The reply to the challenge, which is one line. A forged environment may bring `520-` in its place,
+    /// whose end would never come.
+    ChallengeReply,
     Replies,
 }
 
 impl Default for AgiCodec {
     fn default() -> Self {
-        Self::taking(LONGEST_ENVIRONMENT)
+        Self::with_limit(LONGEST_ENVIRONMENT)
     }
 }
 
 impl AgiCodec {
-    /// A codec for a stream whose environment has so many bytes at most.
-    pub(super) fn taking(longest: usize) -> Self {
+    /// Returns a codec that accepts an environment of at most so many bytes.
+    pub(super) fn with_limit(longest: usize) -> Self {
         Self { longest, stage: Stage::default(), seen: 0, line: 0 }
     }
 }
 
-/// Bytes of the longest environment taken where nothing else is said. Asterisk's own limits (8,191 bytes of arguments, which can stand there twice,
-/// 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`, `VAR_BUF_SIZE`) keep it below 25 KiB or so.
+/// Bytes of the longest environment that is accepted by default. Asterisk's own limits (8,191 bytes of
+/// arguments, which can stand there twice, 4,095 bytes a value; `main/pbx.c`, `EXT_DATA_SIZE`,
+/// `VAR_BUF_SIZE`) keep it below about 25 KiB.
 pub const LONGEST_ENVIRONMENT: usize = 64 * 1024;
 
-/// The longest reply taken. The only long one is that to our own question, which has room for some 40 names, and
-/// Asterisk hands out 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
+/// Bytes of the longest reply that is accepted. Only the reply to the challenge is long: the challenge has
+/// room for about 40 names, and Asterisk returns at most 4,095 bytes for each (`main/pbx.c`, `VAR_BUF_SIZE`).
 pub const LONGEST_REPLY: usize = 192 * 1024;
 
 impl Decoder for AgiCodec {
@@ -57,7 +60,7 @@ impl Decoder for AgiCodec {
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let (end, longest) = match self.stage {
             Stage::Environment => (end_of_environment(buffer, self.seen), self.longest),
-            Stage::Proof => (end_of_line(buffer, self.seen), LONGEST_REPLY),
+            Stage::ChallengeReply => (end_of_line(buffer, self.seen), LONGEST_REPLY),
             Stage::Replies => (end_of_reply(buffer, self.seen, &mut self.line), LONGEST_REPLY),
         };
         match end {
@@ -65,10 +68,10 @@ impl Decoder for AgiCodec {
                 let mut message = buffer.split_to(end);
                 message.truncate(end - 1);
                 let stage = match self.stage {
-                    Stage::Environment => Stage::Proof,
-                    Stage::Proof | Stage::Replies => Stage::Replies,
+                    Stage::Environment => Stage::ChallengeReply,
+                    Stage::ChallengeReply | Stage::Replies => Stage::Replies,
                 };
-                *self = Self { stage, ..Self::taking(self.longest) };
+                *self = Self { stage, ..Self::with_limit(self.longest) };
                 Ok(Some(message))
             }
             None if buffer.len() <= longest => {
@@ -79,7 +82,7 @@ impl Decoder for AgiCodec {
         }
     }
 
-    /// What is cut off by the end of the stream is no message.
+    /// Drops a message that the end of the stream cut off.
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let message = self.decode(buffer)?;
         if message.is_none() {
@@ -89,7 +92,7 @@ impl Decoder for AgiCodec {
     }
 }
 
-/// Behind the first empty line; looks at nothing twice but the last byte seen.
+/// Returns the offset behind the first empty line. Searches no byte twice except the last one seen.
 fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
     if buffer.first() == Some(&b'\n') {
         return Some(1);
@@ -99,12 +102,12 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
     Some(from + end + 2)
 }
 
-/// Behind the line that ends behind the bytes seen.
+/// Returns the offset behind the first line that ends after the bytes seen.
 fn end_of_line(buffer: &[u8], seen: usize) -> Option<usize> {
     Some(seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1)
 }
 
-/// Behind the first line, or behind the line that ends a reply of several lines.
+/// Returns the offset behind the first line, or behind the last line of a reply of several lines.
 ///
 /// ```text
 /// reply = line LF / "520-" line LF *( line LF ) "520 " line LF
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usage_text_in_place_of_the_proof_is_not_waited_for() {
+    fn the_end_of_a_usage_text_is_not_waited_for_in_place_of_the_challenge_reply() {
         let mut buffer = BytesMut::from(&b"agi_network: yes\n\n520-x\n"[..]);
         assert_eq!(messages(&mut AgiCodec::default(), &mut buffer), ["agi_network: yes\n", "520-x"]);
     }
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_too_long() {
+    fn a_message_without_an_end_is_too_long() {
         for start in [&b""[..], b"agi_network: yes\n\n", b"agi_network: yes\n\n200 x\n520-x\n"] {
             let (mut codec, mut buffer) = (AgiCodec::default(), BytesMut::from(start));
             messages(&mut codec, &mut buffer);
@@ -179,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_is_as_long_as_it_may_be_and_no_longer() {
+    fn an_environment_of_just_the_limit_is_accepted_and_a_longer_one_is_not() {
         let environment = b"agi_network: yes\n\n";
-        let decode = |longest| AgiCodec::taking(longest).decode(&mut BytesMut::from(&environment[..]));
+        let decode = |longest| AgiCodec::with_limit(longest).decode(&mut BytesMut::from(&environment[..]));
         assert!(decode(environment.len()).unwrap().is_some());
         assert!(matches!(decode(environment.len() - 1), Err(SwitchError::TooLong)));
     }

@@ -1,12 +1,12 @@
-//! The AGI environment: what Asterisk tells of a call before it listens.
+//! The AGI environment: the lines about the call that Asterisk sends before it reads commands.
 //!
 //! ```text
 //! environment = "agi_network: yes" LF [ "agi_network_script: " value LF ] "agi_request: " value LF …
 //!               "agi_threadid: " value LF *( "agi_arg_" number ": " value LF )
 //! ```
-//! (`res/res_agi.c`, `launch_netscript` and `setup_env`.) Nothing is escaped: a caller whose number holds a line
-//! feed writes lines of its own. Hence the order is demanded exactly, each line once; what stands before
-//! `agi_callerid` can then not be a caller's.
+//! (`res/res_agi.c`, `launch_netscript` and `setup_env`.) Nothing is escaped: a caller whose number holds a
+//! line feed writes lines of its own. So the parser demands the exact order, each line once; the lines before
+//! `agi_callerid` cannot be a caller's then.
 
 use nom::bytes::complete::{tag, take_until};
 use nom::character::complete::{char, digit1};
@@ -15,21 +15,21 @@ use nom::multi::many0;
 use nom::sequence::{delimited, preceded, separated_pair, terminated};
 use nom::{IResult, Parser};
 
-/// The lines that say something about the call. The values are Asterisk's bytes.
+/// The lines about the call. The values are Asterisk's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Environment<'a> {
-    /// What follows host and first `/` of the address; empty where nothing follows.
+    /// The part of the address after the host and the first `/`; empty if there is none.
     pub(super) script: &'a [u8],
-    /// The address as the dialplan has it.
+    /// The whole address as the dialplan wrote it.
     pub(super) request: &'a [u8],
     pub(super) channel: &'a [u8],
     /// The channel's technology, such as `PJSIP`.
     pub(super) technology: &'a [u8],
     pub(super) unique_id: &'a [u8],
-    /// `unknown` where there is none, like the name and the dialled number.
+    /// [`UNKNOWN`] if there is none, like the name and the dialled number.
     pub(super) caller_number: &'a [u8],
     pub(super) caller_name: &'a [u8],
-    /// Whether number and name may be shown, in the bits of Q.951 (`include/asterisk/callerid.h`).
+    /// The presentation of number and name together, in the bits of Q.951 (`include/asterisk/callerid.h`).
     pub(super) presentation: &'a [u8],
     pub(super) dialled: &'a [u8],
     pub(super) context: &'a [u8],
@@ -39,13 +39,14 @@ pub(super) struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// Reads a whole block, without the empty line behind it.
+    /// Reads a whole block, without the empty line behind it. Returns `None` if Asterisk would not write it
+    /// so.
     pub(super) fn parse(block: &'a [u8]) -> Option<Self> {
         all_consuming(environment).parse(block).ok().map(|(_, environment)| environment)
     }
 }
 
-/// What Asterisk writes where it knows no number or name (`res/res_agi.c`, `setup_env`).
+/// The word that Asterisk writes for an unset number or name (`res/res_agi.c`, `setup_env`).
 pub(super) const UNKNOWN: &[u8] = b"unknown";
 
 fn environment(block: &[u8]) -> IResult<&[u8], Environment<'_>> {

@@ -1,4 +1,4 @@
-//! What Asterisk says after the environment.
+//! The messages that Asterisk sends after the environment.
 //!
 //! ```text
 //! message = "HANGUP" / reply
@@ -16,21 +16,21 @@ use nom::{IResult, Parser};
 /// One message of Asterisk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reply<'a> {
-    /// The caller is gone. Asterisk also says so after our half-close, whoever is there.
+    /// The caller hung up. Asterisk sends this after our half-close, too, whether the caller hung up or not.
     Hangup,
-    /// A command was understood.
+    /// Asterisk understood the command.
     Result {
-        /// What the command made of it; 1 for a variable that was set or read.
+        /// The result of the command; 1 for a variable that was set or read.
         code: i32,
-        /// What stands in the parentheses, up to the last `)`: it is not escaped.
+        /// The text between the parentheses. It is not escaped, so the last `)` ends it.
         text: Option<&'a [u8]>,
     },
-    /// A command was not carried out: 510, 511 or 520.
+    /// Asterisk did not run the command: 510, 511 or 520.
     Refused(u16),
 }
 
 impl<'a> Reply<'a> {
-    /// Reads a whole message, without its last line feed; nothing where Asterisk would never say so.
+    /// Reads a whole message, without its last line feed. Returns `None` if Asterisk would not write it so.
     pub(super) fn parse(message: &'a [u8]) -> Option<Self> {
         alt((value(Self::Hangup, terminated(tag(&b"HANGUP"[..]), eof)), result, refused))
             .parse(message)
@@ -44,7 +44,7 @@ fn result(message: &[u8]) -> IResult<&[u8], Reply<'_>> {
     map(opt(preceded(tag(&b" ("[..]), parenthesised)), move |text| Reply::Result { code, text }).parse(rest)
 }
 
-/// The text up to the last `)`.
+/// Takes the text up to the last `)`.
 fn parenthesised(text: &[u8]) -> IResult<&[u8], &[u8]> {
     let end = text.iter().rposition(|&byte| byte == b')').unwrap_or(0);
     terminated(take(end), (char(')'), rest)).parse(text)

@@ -1,4 +1,4 @@
-//! Where one event socket message ends and the next begins.
+//! The codec that cuts an event socket stream into messages.
 //!
 //! Knows the blank line behind the headers and `Content-Length`; does not know what any other header means.
 
@@ -7,36 +7,36 @@ use tokio_util::codec::Decoder;
 
 use crate::switch::SwitchError;
 
-/// Cuts the stream into messages: a header block, its blank line, and the body if there is one.
+/// The codec of one connection. A message is a header block, its blank line, and the body if there is one.
 ///
-/// Of a block that is too long the end is handed out: it tells how to give the call back
-/// (`Socket-Mode` is among the last headers).
+/// It cuts the beginning off a block that is too long, and returns the end. The last headers are needed to
+/// give the call back, `Socket-Mode` among them.
 #[derive(Debug)]
 pub struct EslCodec {
-    /// Bytes of the longest header block taken.
+    /// Bytes of the longest header block that is returned whole.
     longest: usize,
-    /// How many bytes at the front are known to hold no blank line: they are not read a second time.
+    /// Bytes at the front that are known to hold no blank line; they are not searched again.
     seen: usize,
-    /// The whole length of the message whose headers are there already.
+    /// Bytes of the message whose headers have come.
     length: Option<usize>,
-    /// Whether the beginning of this block is gone.
+    /// True if the beginning of this block was dropped.
     cut: bool,
 }
 
 impl Default for EslCodec {
     fn default() -> Self {
-        Self::taking(LONGEST_BLOCK)
+        Self::with_limit(LONGEST_BLOCK)
     }
 }
 
 impl EslCodec {
-    /// A codec for messages whose header blocks have so many bytes at most.
-    pub(super) fn taking(longest: usize) -> Self {
+    /// Returns a codec that returns header blocks of at most so many bytes whole.
+    pub(super) fn with_limit(longest: usize) -> Self {
         Self { longest, seen: 0, length: None, cut: false }
     }
 
-    /// Takes away what is too much of a block that ends here or later, and says where that place is now. No half line
-    /// is left at the front of a whole block: it could look like a header that nobody wrote.
+    /// Drops the beginning of a block that is too long, and returns the new offset of `end`. Drops whole
+    /// lines only: half a line could look like a header that nobody wrote.
     fn cut(&mut self, buffer: &mut BytesMut, end: usize) -> usize {
         self.cut |= end > self.longest;
         let surplus = if self.cut { end.saturating_sub(KEPT) } else { 0 };
@@ -51,17 +51,17 @@ impl EslCodec {
     }
 }
 
-/// Bytes of the longest header block taken where nothing else is said. `FreeSWITCH` knows no limit: channel data with a variable of 1 MiB of non-ASCII
-/// bytes is 3.1 MiB.
+/// Bytes of the longest header block by default. FreeSWITCH has no limit: channel data with a variable of 1
+/// MiB of non-ASCII bytes is 3.1 MiB.
 pub const LONGEST_BLOCK: usize = 4 * 1024 * 1024;
 
-/// The longest body taken; the only one that comes without being asked for has 67 bytes.
+/// Bytes of the longest body that is accepted. The body of the disconnect notice has 67 bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// The line feeds at the end of a block.
+/// Bytes of the line feeds at the end of a block.
 const BLANK_LINE: usize = 2;
 
-/// How much of a block that is too long is kept.
+/// Bytes that are kept of a block that is too long.
 const KEPT: usize = 4096;
 
 impl Decoder for EslCodec {
@@ -84,14 +84,14 @@ impl Decoder for EslCodec {
         }
         match self.length {
             Some(length) if buffer.len() >= length => {
-                *self = Self::taking(self.longest);
+                *self = Self::with_limit(self.longest);
                 Ok(Some(buffer.split_to(length)))
             }
             Some(_) | None => Ok(None),
         }
     }
 
-    /// What is cut off by the end of the stream is no message.
+    /// Drops a message that the end of the stream cut off.
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, SwitchError> {
         let message = self.decode(buffer)?;
         if message.is_none() {
@@ -101,7 +101,7 @@ impl Decoder for EslCodec {
     }
 }
 
-/// Behind the first blank line; looks at nothing twice but the last byte seen.
+/// Returns the offset behind the first blank line. Searches no byte twice except the last one seen.
 fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(1);
     let end = buffer.get(from..)?.windows(2).position(|pair| pair == b"\n\n")?;
@@ -109,7 +109,7 @@ fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
 }
 
 fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
-    // it has no body: a `Content-Length` stands in a value that we asked for
+    // a reply has no body: `Content-Length` is part of a value that we asked for
     if headers.starts_with(REPLY) {
         return Ok(0);
     }
@@ -125,7 +125,7 @@ fn body_length(headers: &[u8]) -> Result<usize, SwitchError> {
 
 const NAME: &[u8] = b"Content-Length:";
 
-/// How every reply to a command begins, but for that to `connect` (`mod_event_socket.c`, `listener_run`).
+/// The first line of every reply to a command except `connect` (`mod_event_socket.c`, `listener_run`).
 const REPLY: &[u8] = b"Content-Type: command/reply\n";
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_block_that_is_too_long_the_end_is_handed_out() {
+    fn the_end_of_a_block_that_is_too_long_is_a_message() {
         let (mut codec, mut buffer) = (EslCodec::default(), BytesMut::new());
         for _ in 0..40 {
             buffer.extend_from_slice(&vec![b'x'; LONGEST_BLOCK / 10]);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_was_cut_looks_like_a_header() {
+    fn no_half_line_of_a_block_that_was_cut_looks_like_a_header() {
         let line = [b"variable_x: ".repeat(LONGEST_BLOCK / 12), b"Content-Length: 9".repeat(600)].concat();
         let whole = [line.as_slice(), b"\nSocket-Mode: static\n\n"].concat();
         for size in [whole.len(), LONGEST_BLOCK + 1, 1_000_003] {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_a_readable_and_sensible_length() {
+    fn a_body_with_an_unreadable_or_huge_length_is_refused() {
         let decode = |text: &[u8]| EslCodec::default().decode(&mut BytesMut::from(text));
         assert!(matches!(decode(b"Content-Length: 99999999\n\n"), Err(SwitchError::TooLong)));
         assert!(matches!(decode(b"Content-Length: -1\n\n"), Err(SwitchError::Forged(_))));

@@ -1,11 +1,11 @@
-//! What a message of FreeSWITCH says: its headers, and the channel data as a call.
+//! The messages of FreeSWITCH: their headers, and the channel data as a call.
 //!
 //! ```text
 //! message = *( header LF ) LF [ body ]
 //! header  = name ": " value
 //! ```
-//! Names come as they are and may hold a colon; hence the first `": "` ends them. In the reply to `connect` values
-//! are percent-encoded (`src/switch_utils.c`, `switch_url_encode_opt`), in later replies they are not.
+//! Names are never encoded and may hold a colon, so the first `": "` ends them. Values are percent-encoded in
+//! the reply to `connect` (`src/switch_utils.c`, `switch_url_encode_opt`); in later replies they are not.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use nom::multi::fold_many0;
 use nom::sequence::{separated_pair, terminated};
 use nom::{IResult, Parser};
 
-use crate::call::{Call, SwitchKind, Withheld};
+use crate::call::{Call, Privacy, SwitchKind};
 use crate::variable::{FetchName, Value, Variables};
 
-/// The headers of one message, as they came.
+/// The headers of one message, still encoded.
 #[derive(Debug, Default)]
 pub(super) struct Headers<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Headers<'a> {
-    /// Reads the headers of a message; lines that are none are passed over.
+    /// Reads the headers of a message. Skips lines that are no headers.
     pub(super) fn parse(message: &'a [u8]) -> Self {
         let read = fold_many0(line, Vec::new, |mut headers, line| {
             headers.extend(header(line).ok().map(|(_, header)| header));
@@ -34,28 +34,43 @@ impl<'a> Headers<'a> {
         Self(read.map(|(_, headers)| headers).unwrap_or_default())
     }
 
-    /// A header's value; of several with this name, whatever its case, the first.
+    /// Returns the value of the first header with this name, in upper or lower case.
     pub(super) fn first(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// The same of the last one: what `FreeSWITCH` writes behind the variables cannot be one of them.
+    /// Returns the value of the last header with this name. The headers that FreeSWITCH writes after the
+    /// variables cannot be hidden by a variable.
     pub(super) fn last(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.0.iter().rfind(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// A decoded value of the channel data; empty where there is none.
+    /// Returns a decoded value of the channel data; empty if there is no such header.
     pub(super) fn text(&self, name: &str) -> Value {
         self.first(name.as_bytes()).map_or_else(Value::default, decoded)
     }
 
-    /// A channel variable, decoded; empty where it is not set.
+    /// Returns a decoded channel variable; empty if it is not set.
     pub(super) fn variable(&self, name: &str) -> Value {
         self.text(&format!("variable_{name}"))
     }
+
+    /// True if FreeSWITCH takes the value of a channel variable for true (`src/include/switch_utils.h`,
+    /// `switch_true`).
+    pub(super) fn is_true(&self, variable: &str) -> bool {
+        let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+        let value = self.variable(variable);
+        let text = value.lossy();
+        words.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_number_but_zero(&text)
+    }
+
+    /// True if the message is channel data whose beginning was not cut off.
+    pub(super) fn is_channel_data(&self) -> bool {
+        self.first(b"Event-Name") == Some(b"CHANNEL_DATA")
+    }
 }
 
-/// A line that is not the blank one.
+/// Reads a line that is not the blank one.
 fn line(message: &[u8]) -> IResult<&[u8], &[u8]> {
     let (behind, line) = terminated(take_until(&b"\n"[..]), char('\n')).parse(message)?;
     match line.is_empty() {
@@ -70,8 +85,8 @@ fn header(line: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
 
 /// Undoes the encoding of the channel data.
 ///
-/// A `%` before two of `0123456789ABCDEF` is not encoded, so that `%26` may have been `%26` or `&`. What
-/// the encoder would never have made of a single byte (`%41`) has been there before and stays.
+/// The encoder leaves a `%` before two of `0123456789ABCDEF` as it is, so that `%26` may have been `%26` or
+/// `&`. An escape that the encoder never makes of a single byte (`%41`) was in the value and stays.
 pub(super) fn decoded(value: &[u8]) -> Value {
     if value == UNDEFINED {
         return Value::default();
@@ -86,10 +101,22 @@ pub(super) fn decoded(value: &[u8]) -> Value {
     Value::from(bytes)
 }
 
-/// How an empty value comes (`src/switch_event.c`, `switch_event_serialize`).
+/// The text that FreeSWITCH writes for an empty value (`src/switch_event.c`, `switch_event_serialize`).
 const UNDEFINED: &[u8] = b"_undef_";
 
-/// The byte that two digits behind a `%` stand for, if the encoder writes it so.
+/// The variable that holds the argument of the application that runs.
+pub(super) const ARGUMENT: &str = "current_application_data";
+
+/// True for a number that is not zero: `switch_is_number` takes digits and points behind a sign, and `atoi`
+/// reads the digits in front (`src/switch_utils.c`).
+fn is_number_but_zero(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
+    let whole = digits.split(|byte| *byte == b'.').next().unwrap_or_default();
+    digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && whole.iter().any(|digit| *digit != b'0')
+}
+
+/// Returns the byte that two digits after a `%` mean, if the encoder writes that byte so.
 fn escape(digits: &[u8]) -> Option<u8> {
     let digit = |at: usize| match digits.get(at) {
         Some(byte @ b'0'..=b'9') => Some(byte - b'0'),
@@ -100,25 +127,30 @@ fn escape(digits: &[u8]) -> Option<u8> {
     (!is_plain(byte)).then_some(byte)
 }
 
-/// Whether the encoder leaves a byte as it is (`SWITCH_URL_UNSAFE` of `src/include/switch_utils.h`).
+/// True if the encoder leaves the byte as it is (`SWITCH_URL_UNSAFE` of `src/include/switch_utils.h`).
 pub(super) fn is_plain(byte: u8) -> bool {
     let unsafe_in_a_url = b"\r\n \"#%&+:;<=>?@[\\]^`{|}";
     (b' '..=b'~').contains(&byte) && !unsafe_in_a_url.contains(&byte)
 }
 
-/// The call that the channel data tells of, but for address and parameters, and without what the caller withholds.
+/// Returns the call of the channel data, without address and parameters. The caller's number and name are
+/// empty if the caller withholds them.
 ///
-/// The flags of the caller profile say what that is: `Privacy: id`, `privacy=` of a Remote-Party-ID, the application
-/// `privacy` (`mod_sofia/sofia.c`, `sofia_handle_sip_i_invite`; `mod_dptools.c`, `privacy_function`). The number stands in
-/// the profile all the same, and the user part of `From` where there is no name, in the name of the channel too.
+/// `Privacy: id`, `privacy=` of a Remote-Party-ID and the application `privacy` set flags in the caller
+/// profile (`mod_sofia/sofia.c`, `sofia_handle_sip_i_invite`; `mod_dptools.c`, `privacy_function`). The
+/// number is in the profile all the same. The name of the channel has the user part of `From`, and so has the
+/// caller's name if `From` has no name.
 pub(super) fn call(data: &Headers<'_>) -> Call {
     let hides = |header: &str| data.text(header).as_bytes() == b"true";
-    let withheld =
-        Withheld { number: hides("Caller-Privacy-Hide-Number"), name: hides("Caller-Privacy-Hide-Name") };
-    whole_call(data).without_withheld(withheld, &ALSO_THE_CALLER.map(|header| data.text(header)))
+    let privacy = Privacy {
+        hide_number: hides("Caller-Privacy-Hide-Number"),
+        hide_name: hides("Caller-Privacy-Hide-Name"),
+    };
+    whole_call(data).with_privacy(privacy, &ALSO_THE_CALLER.map(|header| data.text(header)))
 }
 
-/// Where the number of a caller stands besides `Caller-Caller-ID-Number`, in another notation perhaps.
+/// The headers that can hold the caller's number besides `Caller-Caller-ID-Number`, perhaps in another
+/// notation.
 const ALSO_THE_CALLER: [&str; 5] = [
     "Caller-Orig-Caller-ID-Number",
     "Caller-ANI",
@@ -135,7 +167,7 @@ fn whole_call(data: &Headers<'_>) -> Call {
         switch: SwitchKind::FreeSwitch,
         address: Value::default(),
         parameters: Vec::new(),
-        parameters_linger: true,
+        parameters_persist: true,
         account_code: data.variable("accountcode"),
         context: data.text("Caller-Context"),
         extension: destination.clone(),
@@ -160,73 +192,7 @@ fn microseconds(text: &Value) -> Option<Duration> {
         .map(Duration::from_micros)
 }
 
-/// The channel variables of these names.
+/// Returns the channel variables with these names.
 pub(super) fn variables(data: &Headers<'_>, wanted: &[FetchName]) -> Variables {
     wanted.iter().map(|name| (name.clone(), data.variable(name.as_str()))).collect()
 }
-
-/// The address of the step that is being made, behind host and first `/`.
-///
-/// `socket_path` cannot tell: it stays from an earlier step where this one has no path. So the application's own
-/// argument is taken apart as FreeSWITCH does (`mod_event_socket.c`, `socket_function`): hosts by `|`, the port behind
-/// a colon, the path behind the first slash after it. `connected` is the host, and `port` the one that we listen
-/// on, which tells hosts of the same name apart.
-pub(super) fn address(argument: &Value, connected: &Value, port: u16) -> Value {
-    let places = places(argument.as_bytes());
-    let of_host = |place: &&Place<'_>| place.host == connected.as_bytes();
-    let found = places.iter().filter(of_host).find(|place| place.port == port);
-    let found = found.or_else(|| places.iter().find(of_host)).or(places.first());
-    found.map(|place| Value::from(place.path)).unwrap_or_default()
-}
-
-/// Host, port and path of every place that an argument of the application `socket` names.
-pub(super) fn places_of(argument: &str) -> Vec<(String, u16, String)> {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let places = places(argument.as_bytes());
-    places.iter().map(|place| (text(place.host), place.port, text(place.path))).collect()
-}
-
-/// The hosts in the first word of an argument. One without a port has that of the host before.
-fn places(argument: &[u8]) -> Vec<Place<'_>> {
-    let first_word =
-        argument.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
-    let mut port = DEFAULT_PORT;
-    let place = |text| {
-        let place = place(text, port);
-        port = place.port;
-        place
-    };
-    first_word.split(|byte| *byte == b'|').map(place).collect()
-}
-
-struct Place<'a> {
-    host: &'a [u8],
-    port: u16,
-    path: &'a [u8],
-}
-
-/// FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a port stands behind that
-/// one; so the first behind which one stands is the same, whatever a URL in the query looks like by now.
-fn place(text: &[u8], port_before: u16) -> Place<'_> {
-    let behind = |at: usize| text.get(at + 1..).unwrap_or_default();
-    let mut colons = text.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
-    let (host, port, behind) = match colons.find_map(|at| Some((at, port(behind(at))?))) {
-        Some((at, port)) => (text.get(..at), port, behind(at)),
-        None => (text.split(|byte| *byte == b'/').next(), port_before, text),
-    };
-    let slash = behind.iter().position(|byte| *byte == b'/');
-    let path = slash.and_then(|at| behind.get(at + 1..)).unwrap_or_default();
-    Place { host: host.unwrap_or_default(), port, path }
-}
-
-/// A number of digits up to a slash or the end.
-fn port(text: &[u8]) -> Option<u16> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    match text.get(digits) {
-        None | Some(b'/') => std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok(),
-        Some(_) => None,
-    }
-}
-
-/// Where FreeSWITCH connects when the dialplan names no port.
-const DEFAULT_PORT: u16 = 8084;

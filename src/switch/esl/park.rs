@@ -1,42 +1,60 @@
-//! The park of a call in async mode, as channel data tells of it.
+//! The park of a call in async mode, as the channel data shows it.
 //!
-//! Knows what the end of a connection does to a call in each state; does not know when anybody asks.
+//! Knows the headers that show a move, a park and the execution of our commands; does not know what follows
+//! for a session.
 
 use super::message::Headers;
 
-/// The park of a call in async mode, as far as channel data tells of it.
+/// The execution of the final commands of a parked call, as far as the channel data shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Park {
-    /// The channel data does not tell, or something else than we may run on the call.
+pub(super) enum Execution {
+    /// The channel data does not show it, or another application may run on the call.
     Unknown,
     /// Nothing has run on the call since its `socket`.
-    Untouched,
-    /// One of our commands runs, or a command of somebody else that takes no time.
+    NotBegun,
+    /// One of the final commands runs, or a `set` of somebody else.
     Running,
-    /// Our commands have run, so the park has begun; and nothing else runs on the call.
-    Proved,
+    /// All final commands have run. So the park has begun, and nothing else runs on the call.
+    Done,
 }
 
-impl Park {
-    /// Reads the park of a call that is still in its step. The last of our commands sets the status.
+impl Execution {
+    /// Reads the execution on a call that is still in its step. The last of the final commands sets the
+    /// status.
     pub(super) fn of(data: &Headers<'_>) -> Self {
         let argument = data.first(b"variable_current_application_data").unwrap_or_default();
         match application(data) {
-            Some(b"socket") => Self::Untouched,
-            Some(b"set") if argument.to_ascii_lowercase().starts_with(b"webhook_status%3d") => Self::Proved,
+            Some(b"socket") => Self::NotBegun,
+            Some(b"set") if argument.to_ascii_lowercase().starts_with(b"webhook_status%3d") => Self::Done,
             Some(b"set") => Self::Running,
             Some(_) | None => Self::Unknown,
         }
     }
 }
 
-/// The application that runs on the call, or ran last. (One that somebody else lets it run meanwhile, such as music for a parked
-/// call, stands there as well: `src/switch_core_session.c`, `switch_core_session_exec`.)
+/// Returns the application that runs on the call, or ran last. An application that somebody else runs on the
+/// parked call, such as music, is shown as well (`src/switch_core_session.c`, `switch_core_session_exec`).
 pub(super) fn application<'d>(data: &Headers<'d>) -> Option<&'d [u8]> {
     data.first(b"variable_current_application")
 }
 
-/// True if a call that was moved is parked there, also by another step in async mode, or may be so in a moment.
+/// The values of the headers that change when a parked call moves: a transfer changes the first, `uuid_park`
+/// and a bridge change the second (`seen`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MoveMarkers {
+    profile_index: Vec<u8>,
+    channel_state: Vec<u8>,
+}
+
+impl MoveMarkers {
+    pub(super) fn of(data: &Headers<'_>) -> Self {
+        let value = |name: &[u8]| data.first(name).unwrap_or_default().to_vec();
+        Self { profile_index: value(b"Caller-Profile-Index"), channel_state: value(b"Channel-State") }
+    }
+}
+
+/// True if a call that has moved is parked there, also by another step in async mode, or may be so in a
+/// moment.
 pub(super) fn is_held(data: &Headers<'_>) -> bool {
     match data.first(b"Channel-State") {
         Some(b"CS_PARK" | b"CS_ROUTING") => true,
@@ -45,34 +63,31 @@ pub(super) fn is_held(data: &Headers<'_>) -> bool {
     }
 }
 
-/// The headers that change when a parked call is moved: a transfer changes the first one, `uuid_park` and a bridge the second
-/// (`seen`).
-const PLACE: [&[u8]; 2] = [b"Caller-Profile-Index", b"Channel-State"];
-
-pub(super) fn place(data: &Headers<'_>) -> Vec<u8> {
-    PLACE.map(|name| data.first(name).unwrap_or_default()).join(&b' ')
-}
-
 /// True if the channel is in the state in which a dialplan runs.
 pub(super) fn in_dialplan_state(data: &Headers<'_>) -> bool {
     data.first(b"Channel-State") == Some(b"CS_EXECUTE")
 }
 
-/// True if the dialplan of this call goes on behind `socket`. On a leg that was called there is none; `execute_on_pre_bridge`
-/// and `execute_on_post_originate` run in the dialplan's state, but another leg stands beside them (`seen`). A call whose
-/// earlier `bridge` ended may look the same: it takes no harm from `exit` without `resume`.
+/// True if the dialplan of this call goes on after `socket`. A leg that was called has no dialplan;
+/// `execute_on_pre_bridge` and `execute_on_post_originate` run in the dialplan's state, but their channel
+/// data names another leg (`seen`). A call whose earlier `bridge` ended may look the same: it takes no harm
+/// from `exit` without `resume`.
 pub(super) fn dialplan_goes_on(data: &Headers<'_>) -> bool {
     in_dialplan_state(data) && data.first(b"Other-Type") != Some(b"originatee")
 }
 
-/// True if the call was transferred so shortly before the channel data that this may have been after its `socket` began.
-/// FreeSWITCH's clock goes on in steps of 20 ms (`seen`).
-pub(super) fn is_fresh(data: &Headers<'_>) -> bool {
-    let time = |name: &[u8]| std::str::from_utf8(data.first(name)?).ok()?.parse::<u64>().ok();
-    let ages = time(b"Event-Date-Timestamp").zip(time(b"Caller-Profile-Created-Time"));
-    let transferred = time(b"Caller-Profile-Index").is_some_and(|index| index > 1);
-    transferred && ages.is_none_or(|(now, created)| now.saturating_sub(created) <= FRESH)
+/// True if the call was transferred so shortly before the channel data that this may have been after its
+/// `socket` began. FreeSWITCH's clock goes on in steps of 20 ms (`seen`).
+pub(super) fn is_just_transferred(data: &Headers<'_>) -> bool {
+    let number = |name: &[u8]| std::str::from_utf8(data.first(name)?).ok()?.parse::<u64>().ok();
+    if number(b"Caller-Profile-Index").is_none_or(|index| index <= 1) {
+        return false;
+    }
+    match (number(b"Event-Date-Timestamp"), number(b"Caller-Profile-Created-Time")) {
+        (Some(now), Some(created)) => now.saturating_sub(created) <= JUST_TRANSFERRED,
+        (None, _) | (_, None) => true,
+    }
 }
 
-/// Microseconds: two steps of the clock, and some for a daemon that is slow to say `connect`.
-const FRESH: u64 = 100_000;
+/// Microseconds: two steps of the clock, and some for a daemon that is slow to send `connect`.
+const JUST_TRANSFERRED: u64 = 100_000;

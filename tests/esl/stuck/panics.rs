@@ -6,27 +6,27 @@ use bytes::BytesMut;
 use dialhook::call::Call;
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
-use dialhook::switch::{Dialect, Greeting, Location, Switch, SwitchError, Told, Untold};
+use dialhook::switch::{Dialect, FetchFault, Fetched, Greeting, Location, Switch, SwitchError};
 use dialhook::variable::{Assignment, FetchName, Unfit};
 use tokio::io::duplex;
 
 use crate::util::{CallState, ChannelData, FakeFreeSwitch, GivenBack, Sessions, SocketMode};
 
-/// The method in which the dialect panics.
+/// The method that panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Question,
-    Answer,
+enum Method {
+    Challenge,
+    ReadChallengeReply,
     Farewell,
 }
 
 /// FreeSWITCH's dialect with a fault in it.
 #[derive(Debug, Clone)]
-struct Panicking(Esl, Place);
+struct Panicking(Esl, Method);
 
 impl Panicking {
-    fn at(&self, place: Place) {
-        assert_ne!(self.1, place, "this panic is wanted");
+    fn in_method(&self, method: Method) {
+        assert_ne!(self.1, method, "this panic is wanted");
     }
 }
 
@@ -37,7 +37,7 @@ impl Dialect for Panicking {
         self.0.codec()
     }
 
-    fn opening(&self) -> &'static [u8] {
+    fn opening(&self) -> Option<&'static [u8]> {
         self.0.opening()
     }
 
@@ -45,46 +45,55 @@ impl Dialect for Panicking {
         self.0.greeting(message)
     }
 
-    fn question(&mut self, wanted: &[FetchName]) -> Result<Vec<u8>, Untold> {
-        self.at(Place::Question);
-        self.0.question(wanted)
+    fn challenge(&self, wanted: &[FetchName]) -> Result<Option<Vec<u8>>, FetchFault> {
+        self.in_method(Method::Challenge);
+        self.0.challenge(wanted)
     }
 
-    fn answer(&self, message: &[u8], call: &mut Call, wanted: &[FetchName]) -> Result<Told, SwitchError> {
-        self.at(Place::Answer);
-        self.0.answer(message, call, wanted)
+    fn read_challenge_reply(
+        &self,
+        reply: Option<&[u8]>,
+        call: &mut Call,
+        wanted: &[FetchName],
+    ) -> Result<Fetched, SwitchError> {
+        self.in_method(Method::ReadChallengeReply);
+        self.0.read_challenge_reply(reply, call, wanted)
     }
 
-    fn interruption(&self, message: &[u8]) -> Option<SwitchError> {
-        self.0.interruption(message)
+    fn session_end(&self, message: &[u8]) -> Option<SwitchError> {
+        self.0.session_end(message)
     }
 
-    fn location_question(&self) -> &'static [u8] {
-        self.0.location_question()
+    fn location_query(&self) -> Option<&'static [u8]> {
+        self.0.location_query()
     }
 
-    fn location(&mut self, message: &[u8]) -> Location {
-        self.0.location(message)
+    fn read_location_reply(&mut self, message: &[u8]) -> Location {
+        self.0.read_location_reply(message)
     }
 
-    fn end_is_harmless(&self) -> bool {
-        self.0.end_is_harmless()
+    fn is_safe_to_close(&self) -> bool {
+        self.0.is_safe_to_close()
     }
 
-    fn disarming(&self) -> Vec<u8> {
-        self.0.disarming()
+    fn close_preparation(&self) -> Option<Vec<u8>> {
+        self.0.close_preparation()
     }
 
-    fn first_question(&self) -> Option<Duration> {
-        self.0.first_question()
+    fn first_location_query(&self) -> Option<Duration> {
+        self.0.first_location_query()
     }
 
-    fn shortest_wait(&self) -> Duration {
-        self.0.shortest_wait()
+    fn earliest_close(&self) -> Duration {
+        self.0.earliest_close()
+    }
+
+    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
+        self.0.can_carry(assignment)
     }
 
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {
-        self.at(Place::Farewell);
+        self.in_method(Method::Farewell);
         self.0.farewell(assignments)
     }
 
@@ -96,30 +105,26 @@ impl Dialect for Panicking {
         self.0.release()
     }
 
-    fn proves_end(&self) -> bool {
-        self.0.proves_end()
+    fn confirms_execution(&self) -> bool {
+        self.0.confirms_execution()
     }
 
-    fn proof_is_due(&self) -> bool {
-        self.0.proof_is_due()
+    fn execution_is_pending(&self) -> bool {
+        self.0.execution_is_pending()
     }
 
-    fn end_is_proved(&self) -> bool {
-        self.0.end_is_proved()
+    fn ends_with_half_close(&self) -> bool {
+        self.0.ends_with_half_close()
     }
 
-    fn half_closes(&self) -> bool {
-        self.0.half_closes()
-    }
-
-    fn confirms(&self, message: &[u8]) -> bool {
-        self.0.confirms(message)
+    fn is_confirmation(&self, message: &[u8]) -> bool {
+        self.0.is_confirmation(message)
     }
 }
 
-async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
+async fn with_a_panic(mode: SocketMode, method: Method) -> GivenBack {
     let (here, there) = duplex(64 * 1024);
-    let switch = Switch::new(there, Panicking(Esl::new(8084), place));
+    let switch = Switch::new(there, Panicking(Esl::new(8084), method));
     let end = Sessions::under("").start(switch);
     let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
     let given_back = FakeFreeSwitch::over(here, call).converse().await;
@@ -130,9 +135,9 @@ async fn with_a_panic(mode: SocketMode, place: Place) -> GivenBack {
 #[tokio::test]
 async fn a_call_whose_step_panics_goes_on() {
     for mode in SocketMode::ALL {
-        for place in [Place::Question, Place::Answer, Place::Farewell] {
-            let given_back = with_a_panic(mode, place).await;
-            assert_eq!(given_back.state, CallState::GoesOn, "{mode:?} {place:?}");
+        for method in [Method::Challenge, Method::ReadChallengeReply, Method::Farewell] {
+            let given_back = with_a_panic(mode, method).await;
+            assert_eq!(given_back.state, CallState::GoesOn, "{mode:?} {method:?}");
             assert_eq!(given_back.status(), "");
         }
     }

@@ -1,6 +1,7 @@
-//! What a caller withholds, and the places of a call that would tell it all the same.
+//! Withheld numbers and names: they are removed from every field of a call that contains them.
 //!
-//! Knows the words that trunks send in place of a number; does not know how a switch says that a number is withheld.
+//! Knows the words that trunks send in place of a number; does not know how a switch reports that a number is
+//! withheld.
 
 use std::mem;
 
@@ -9,33 +10,32 @@ use percent_encoding::percent_decode;
 use super::{Call, SwitchKind};
 use crate::variable::Value;
 
-/// What the switch says of a caller's presentation.
+/// The presentation of a caller, as the switch reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Withheld {
-    /// True if the number must not be shown.
-    pub number: bool,
-    /// True if the name must not be shown.
-    pub name: bool,
+pub struct Privacy {
+    pub hide_number: bool,
+    pub hide_name: bool,
 }
 
 /// The words that trunks send in place of a withheld number.
 const WORDS: [&str; 6] = ["anonymous", "restricted", "unavailable", "unknown", "private", "withheld"];
 
-/// The fewest digits of a number that is looked for in an id, where shorter runs of digits stand by chance.
+/// The fewest digits of a number that is looked for in an id. Shorter runs of digits occur there by chance.
 const SHORTEST_IN_ID: usize = 7;
 
-/// How many last digits two notations of one number share (`0612345678`, `+31612345678`).
+/// The last digits that two notations of one number share (`0612345678`, `+31612345678`).
 const SHARED: usize = 8;
 
 impl Call {
-    /// The call without what its caller withholds: by its presentation, or because the number is a word that stands for
-    /// a withheld one. `others` are further texts of the switch in which the same number or user stands.
+    /// Returns the call without the number and name that its caller withholds. A number is also withheld if
+    /// it is one of the words for a withheld number. `others` are further texts of the switch that hold the
+    /// same number or user.
     #[must_use]
-    pub fn without_withheld(mut self, withheld: Withheld, others: &[Value]) -> Self {
-        if withheld.name {
+    pub fn with_privacy(mut self, privacy: Privacy, others: &[Value]) -> Self {
+        if privacy.hide_name {
             self.caller_name = Value::default();
         }
-        if !withheld.number && !stands_for_withheld(&self.caller_number, self.switch) {
+        if !privacy.hide_number && !stands_for_withheld(&self.caller_number, self.switch) {
             return self;
         }
         let mut known = vec![mem::take(&mut self.caller_number)];
@@ -54,7 +54,7 @@ impl Call {
             if is_told_by(&removed, &known) { Value::default() } else { removed }
         };
         self.sip_call_id = without(&self.sip_call_id);
-        // a profile of FreeSWITCH may take the Call-ID for the unique id; Asterisk makes its ids of the time
+        // a profile of FreeSWITCH may use the Call-ID as the unique id; Asterisk makes its ids from the time
         if self.switch == SwitchKind::FreeSwitch {
             self.unique_id = without(&self.unique_id);
             self.linked_id = without(&self.linked_id);
@@ -63,7 +63,8 @@ impl Call {
     }
 }
 
-/// True if a number is one of [`WORDS`], or on FreeSWITCH nothing but zeros, which it sends for a caller without number.
+/// True if a number is one of [`WORDS`]. On FreeSWITCH also if it is all zeros, which stand for a caller
+/// without a number.
 fn stands_for_withheld(number: &Value, switch: SwitchKind) -> bool {
     let text = number.as_bytes().trim_ascii();
     let zeros = !text.is_empty() && text.iter().all(|&byte| byte == b'0');
@@ -74,7 +75,7 @@ fn is_word(text: &[u8]) -> bool {
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// True if a name tells one of these numbers, is written like a number, or says itself that the number is withheld.
+/// True if a name contains one of these numbers, is written like a number, or is one of [`WORDS`].
 fn names_the_number(name: &Value, known: &[Value]) -> bool {
     let text = name.as_bytes().trim_ascii();
     let equal = |number: &Value| text.eq_ignore_ascii_case(number.as_bytes().trim_ascii());
@@ -83,7 +84,7 @@ fn names_the_number(name: &Value, known: &[Value]) -> bool {
     is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).stand_in(text)
 }
 
-/// True if an id still tells one of these numbers or users, however it is punctuated or percent-encoded.
+/// True if an id still contains one of these numbers or users, in any punctuation or percent-encoding.
 fn is_told_by(id: &Value, known: &[Value]) -> bool {
     let id: Vec<u8> = percent_decode(id.as_bytes()).collect();
     let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
@@ -97,7 +98,7 @@ fn is_told_by(id: &Value, known: &[Value]) -> bool {
     })
 }
 
-/// The fewest letters and digits of a user that is looked for in an id.
+/// The fewest letters and digits of a user that is looked for in an id. Shorter ones occur there by chance.
 const SHORTEST_USER: usize = 4;
 
 fn plain(text: &[u8]) -> Vec<u8> {
@@ -108,9 +109,10 @@ fn digits(text: &[u8]) -> Vec<u8> {
     text.iter().copied().filter(u8::is_ascii_digit).collect()
 }
 
-/// The name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
+/// Returns the name of a channel without its user: `sofia/PROFILE/@HOST` for `sofia/PROFILE/USER@HOST`.
 ///
-/// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`, `sofia_glue_set_name`).
+/// FreeSWITCH cuts the name at a `;` of the user and then has no host (`mod_sofia/sofia_glue.c`,
+/// `sofia_glue_set_name`).
 fn without_user(channel: &Value) -> Value {
     let name = channel.as_bytes();
     let host = name.iter().rposition(|&byte| byte == b'@');
@@ -130,7 +132,7 @@ fn without_user(channel: &Value) -> Value {
 struct Numbers(Vec<Vec<u8>>);
 
 impl Numbers {
-    /// Those among these texts that have so many digits at least and no letters.
+    /// Takes the texts that have at least so many digits and no letters.
     fn of(known: &[Value], fewest: usize) -> Self {
         let digits = |text: &Value| -> Vec<u8> {
             let bytes = text.as_bytes();
@@ -153,7 +155,7 @@ impl Numbers {
         text.split(|byte| !byte.is_ascii_digit()).any(|run| self.hold(run))
     }
 
-    /// A text without the runs of digits that are one of these numbers.
+    /// Returns a text without the runs of digits that are one of these numbers.
     fn removed_from(&self, text: &Value) -> Value {
         if !self.stand_in(text.as_bytes()) {
             return text.clone();
@@ -169,20 +171,20 @@ mod tests {
     use super::*;
     use crate::call::tests::known_caller;
 
-    const NUMBER: Withheld = Withheld { number: true, name: false };
+    const NUMBER: Privacy = Privacy { hide_number: true, hide_name: false };
 
     fn caller(switch: SwitchKind, number: &str, name: &str, channel: &str) -> Call {
         let [caller_number, caller_name, channel] = [number, name, channel].map(Value::from);
         Call { switch, caller_number, caller_name, channel, ..known_caller() }
     }
 
-    fn told(call: Call, withheld: Withheld) -> [String; 3] {
-        let call = call.without_withheld(withheld, &[]);
+    fn shown(call: Call, privacy: Privacy) -> [String; 3] {
+        let call = call.with_privacy(privacy, &[]);
         [call.caller_number, call.caller_name, call.channel].map(|value| value.lossy().into_owned())
     }
 
     #[test]
-    fn an_id_that_tells_the_number_in_another_way_is_empty() {
+    fn an_id_that_contains_the_number_in_another_notation_is_removed() {
         for (user, id, kept) in [
             ("ada.lovelace", "ada.lovelace-1@x", ""),
             ("t31612345678", "t31612345678@x", "t@x"),
@@ -193,31 +195,31 @@ mod tests {
         ] {
             let call =
                 Call { sip_call_id: Value::from(id), switch: SwitchKind::FreeSwitch, ..known_caller() };
-            let withheld = Withheld { number: true, name: false };
-            let call = call.without_withheld(withheld, &[Value::from(user)]);
+            let privacy = Privacy { hide_number: true, hide_name: false };
+            let call = call.with_privacy(privacy, &[Value::from(user)]);
             assert_eq!(call.sip_call_id, Value::from(kept), "{user} {id}");
         }
     }
 
     #[test]
-    fn a_number_that_is_a_word_for_none_is_withheld() {
+    fn a_number_that_is_a_word_for_a_withheld_number_is_removed() {
         for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
             for word in
                 ["anonymous", "Anonymous", "RESTRICTED", "unavailable", "Unknown", " private ", "withheld"]
             {
                 let call = caller(switch, word, "Ada", "x");
-                assert_eq!(told(call, Withheld::default()), ["", "Ada", "x"], "{word}");
+                assert_eq!(shown(call, Privacy::default()), ["", "Ada", "x"], "{word}");
             }
             for number in ["31612345678", "anonymous1", "0031", "+0", "00 1", "Ada"] {
                 let call = caller(switch, number, "Ada", "x");
-                assert_eq!(told(call, Withheld::default()), [number, "Ada", "x"]);
+                assert_eq!(shown(call, Privacy::default()), [number, "Ada", "x"]);
             }
         }
     }
 
     #[test]
-    fn zeros_are_withheld_on_freeswitch_alone() {
-        let number = |switch, number| told(caller(switch, number, "", ""), Withheld::default())[0].clone();
+    fn a_number_of_zeros_is_withheld_only_on_freeswitch() {
+        let number = |switch, number| shown(caller(switch, number, "", ""), Privacy::default())[0].clone();
         for zeros in ["0", "0000000000"] {
             assert_eq!(number(SwitchKind::FreeSwitch, zeros), "");
             assert_eq!(number(SwitchKind::Asterisk, zeros), zeros);
@@ -225,27 +227,28 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_empty_where_it_is_withheld_or_tells_the_withheld_number() {
+    fn a_name_is_removed_if_it_is_withheld_or_contains_the_withheld_number() {
         let name = |number, name, withheld| {
-            told(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
+            shown(caller(SwitchKind::FreeSwitch, number, name, ""), withheld)[1].clone()
         };
-        let both = Withheld { number: true, name: true };
+        let both = Privacy { hide_number: true, hide_name: true };
         assert_eq!(name("31612345678", "Ada", both), "");
-        assert_eq!(name("31612345678", "Ada", Withheld { number: false, name: true }), "");
+        assert_eq!(name("31612345678", "Ada", Privacy { hide_number: false, hide_name: true }), "");
         for tells in ["31612345678", "+31612345678", "06-1234 5678", "Ada 0612345678", "Anonymous", "112"] {
             assert_eq!(name("31612345678", tells, NUMBER), "", "{tells}");
         }
         for harmless in ["Ada", "Ada 2", "Zoë", "日本 3", ""] {
             assert_eq!(name("31612345678", harmless, NUMBER), harmless);
         }
-        assert_eq!(name("anonymous", "Anonymous", Withheld::default()), "");
+        assert_eq!(name("anonymous", "Anonymous", Privacy::default()), "");
         assert_eq!(name("ada", "Ada", NUMBER), "");
-        assert_eq!(name("31612345678", "31612345678", Withheld::default()), "31612345678");
+        assert_eq!(name("31612345678", "31612345678", Privacy::default()), "31612345678");
     }
 
     #[test]
-    fn the_user_of_a_channel_goes_with_the_number() {
-        let channel = |name| told(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
+    fn the_user_is_removed_from_the_channel_name_with_the_number() {
+        let channel =
+            |name| shown(caller(SwitchKind::FreeSwitch, "31612345678", "", name), NUMBER)[2].clone();
         for (name, shown) in [
             ("sofia/ext/31612345678@192.0.2.1:5060", "sofia/ext/@192.0.2.1:5060"),
             ("sofia/ext/a/b@c@host", "sofia/ext/@host"),
@@ -259,13 +262,13 @@ mod tests {
         ] {
             assert_eq!(channel(name), shown);
         }
-        let shown = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
-        assert_eq!(told(shown, Withheld::default())[2], "sofia/ext/31612345678@host");
+        let call = caller(SwitchKind::FreeSwitch, "31612345678", "", "sofia/ext/31612345678@host");
+        assert_eq!(shown(call, Privacy::default())[2], "sofia/ext/31612345678@host");
     }
 
     #[test]
-    fn the_number_goes_from_a_channel_of_asterisk_too() {
-        let channel = |number, name| told(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
+    fn the_number_is_removed_from_the_channel_name_of_asterisk() {
+        let channel = |number, name| shown(caller(SwitchKind::Asterisk, number, "", name), NUMBER)[2].clone();
         assert_eq!(channel("31612345678", "PJSIP/trunk-00000002"), "PJSIP/trunk-00000002");
         assert_eq!(channel("31612345678", "DAHDI/i1/0612345678-2"), "DAHDI/i1/-2");
         assert_eq!(channel("201", "PJSIP/201-00000201"), "PJSIP/-00000201");
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_goes_from_ids_that_callers_choose() {
+    fn the_number_is_removed_from_ids_that_callers_choose() {
         let ids = |switch, number: &str| {
             let call = Call {
                 sip_call_id: Value::from("316123456789_31612345678_8665@192.0.2.1"),
@@ -281,10 +284,10 @@ mod tests {
                 linked_id: Value::from("y-31612345678"),
                 ..caller(switch, number, "", "")
             };
-            let call = call.without_withheld(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
+            let call = call.with_privacy(NUMBER, &[Value::from("Ada"), Value::from("8665")]);
             [call.sip_call_id, call.unique_id, call.linked_id].map(|id| id.lossy().into_owned())
         };
-        // what is left holds the number within a longer one, so nothing is told
+        // the rest contains the number within a longer one, so the whole id is removed
         let without = "";
         assert_eq!(ids(SwitchKind::FreeSwitch, "31612345678"), [without, "x-", "y-"]);
         assert_eq!(ids(SwitchKind::Asterisk, "31612345678"), [without, "x-31612345678", "y-31612345678"]);

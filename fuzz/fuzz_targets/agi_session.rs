@@ -1,4 +1,4 @@
-//! Any bytes in place of Asterisk's, through the codec and the dialect: no panic, and nothing but whole messages.
+//! Any bytes in place of Asterisk's, through codec and dialect: no panic, whatever the messages are.
 
 #![no_main]
 
@@ -16,13 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
 
     let Ok(Some(environment)) = codec.decode(&mut stream) else { return };
     let Ok(Greeting::Call(mut call)) = agi.greeting(environment) else { return };
-    if agi.question(&wanted).is_err() {
+    if agi.challenge(&wanted).is_err() {
         return;
     }
     while let Ok(Some(message)) = codec.decode(&mut stream) {
-        // whatever they mean, it must be said without a panic
-        let _told = agi.answer(&message, &mut call, &wanted);
-        let _gone = agi.interruption(&message);
-        let _well = agi.confirms(&message);
+        let _fetched = agi.read_challenge_reply(Some(&message), &mut call, &wanted);
+        let _end = agi.session_end(&message);
+        let _confirmed = agi.is_confirmation(&message);
     }
 });
