@@ -219,7 +219,12 @@ impl Shared {
     }
 
     /// Returns a step's request and its timeout.
-    fn request(&self, step: &Step, call: &Call, fetched: Fetched) -> Result<(Request, Duration), RequestFault> {
+    fn request(
+        &self,
+        step: &Step,
+        call: &Call,
+        fetched: Fetched,
+    ) -> Result<(Request, Duration), RequestFault> {
         if let Fetched::Incomplete(fault) = fetched {
             return Err(match fault {
                 FetchFault::TooManyNames => RequestFault::TooManyVariables,

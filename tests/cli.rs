@@ -48,5 +48,5 @@ async fn the_demo_shows_calls_of_both_switches_and_ends_by_itself() {
     assert_eq!(out.matches(sales).count(), 2, "{out}");
     assert!(out.contains("\n  dialhook sets      CRM=sales\n"), "{out}");
     assert!(out.contains("webhook_reason=the answer is not a word. a word has letters digits"), "{out}");
-    assert!(out.contains("What next, with a real switch:"), "{out}");
+    assert!(out.contains("The next steps, with a real switch:"), "{out}");
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::raw::{Entry, Table};
 use crate::call::{AD_HOC, UNKNOWN};
-use crate::switch;
 use crate::hook::{Hook, method};
+use crate::switch;
 use crate::variable::FetchName;
 
 /// Reads the hooks of the file, by name.

@@ -29,7 +29,7 @@ async fn check_prints_one_line_for_each_hook() {
         "{out}"
     );
     assert!(
-        out.contains("\nhook       told: GET http://h/; at most 1.5s; no variable (notify only"),
+        out.contains("\nhook       told: GET http://h/; at most 1.5s; no variable (only notifies"),
         "{out}"
     );
     assert!(!out.contains("geheim"));
@@ -50,8 +50,8 @@ async fn check_prints_a_missing_observer_and_unmasked_numbers() {
     let (_folder, file) = configured("[listen]\nobserver = false\n[log]\nnumbers = true\n");
     let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
     assert_eq!((status, err.as_str()), (0, ""));
-    assert!(out.contains("\nobserver   not at all\n"), "{out}");
-    assert!(out.contains("\nlog        telephone numbers whole\n"), "{out}");
+    assert!(out.contains("\nobserver   off\n"), "{out}");
+    assert!(out.contains("\nlog        shows telephone numbers whole\n"), "{out}");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (8, "limits.calls", "write a number from 1 to 1000000"),
     (11, "hook.crm.url", "placeholders are allowed in the path and the query only"),
     (12, "hook.crm.method", "write \"GET\" or \"POST\""),
-    (13, "hook.crm.timeout", "write \"1s\" to \"10s\""),
+    (13, "hook.crm.timeout", "write a value from 1s to 10s, such as \"2s\""),
     (14, "hook.crm.variable", "write a name of letters"),
     (15, "hook.crm.accept", "write \"word\" or \"text\""),
     (16, "hook.crm.answers", "write it without white space"),
@@ -95,7 +95,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (31, "hook.tls.ca", "begins with -----BEGIN CERTIFICATE-----"),
     (32, "hook.tls.certificate", "write key = \"FILE\""),
     (36, "hook.plain.insecure", "write https://"),
-    (40, "hook.answers.urls", "write one to 5 URLs"),
+    (40, "hook.answers.urls", "write 1 to 5"),
     (41, "hook.answers.fields", "write method = \"POST\""),
     (44, "hook.answers.set.A B", "write a name of letters"),
     (45, "hook.answers.set.NAME", "write a JSON pointer, such as \"/customer/name\""),
@@ -105,14 +105,14 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (47, "hook.answers.set.WEBHOOK_STATUS.status", "write true"),
     (51, "hook.delivery.idempotent", "write true or false"),
     (52, "hook.delivery.breaker.failures", "write a number from 1 to 1000"),
-    (52, "hook.delivery.breaker.probe", "from \"1s\" to \"1h\""),
+    (52, "hook.delivery.breaker.probe", "write a value from 1s to 1h, such as \"10s\""),
     (53, "hook.delivery.cache", "leave uuid, times, ids and channel out"),
     (54, "hook.delivery.redirects", "write a number from 0 to 3"),
-    (55, "hook.delivery.redirect_hosts", "write the whole name of a host"),
+    (55, "hook.delivery.redirect_hosts", "write a whole host name"),
     (59, "hook.detached.detach", "leave out variable, set, answers"),
     (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
     (63, "hook.webhook", "choose another one"),
-    (63, "hook.webhook.url", "write where the webhook is"),
+    (63, "hook.webhook.url", "write the URL of the webhook"),
 ];
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
         let found = said.iter().position(|said| said.starts_with(&start) && said.contains(remedy));
         said.remove(found.unwrap_or_else(|| panic!("{start}… {remedy}\nis not in\n{err}")));
     }
-    assert!(said.is_empty(), "faults that are none: {said:#?}");
+    assert!(said.is_empty(), "unexpected faults: {said:#?}");
     assert!(!err.contains("geheim"), "{err}");
 }
 
@@ -139,7 +139,7 @@ async fn check_says_that_it_does_not_read_included_files() {
     let (status, out, _) = run(&arguments).await;
     assert_eq!(status, 0);
     assert!(
-        out.contains("no fault, 0 webhook steps; what it includes was not looked at: name those files too\n"),
+        out.contains("no fault, 0 webhook steps; included files were not checked: name them too\n"),
         "{out}"
     );
 }
@@ -200,13 +200,16 @@ async fn check_counts_the_steps_for_other_servers() {
     let (status, out, _) = run(&["check", "--config", paths[0], paths[1]]).await;
     assert_eq!(status, 0);
     assert!(
-        out.ends_with(": no fault, 1 webhook step (1 step for other servers or ports not looked at)\n"),
+        out.ends_with(": no fault, 1 webhook step (1 step for other servers or ports not checked)\n"),
         "{out}"
     );
     fs::write(&file, "").unwrap();
     let (status, _, err) = run(&["check", "--config", paths[0], paths[1]]).await;
     assert_eq!(status, 1);
-    assert!(err.contains(":1: AGI(agi://127.0.0.1/crm): there is no such hook, nor any other; add"), "{err}");
+    assert!(
+        err.contains(":1: AGI(agi://127.0.0.1/crm): no such hook, and the configuration has no hooks; add"),
+        "{err}"
+    );
 }
 
 #[tokio::test]

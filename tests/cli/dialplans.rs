@@ -74,7 +74,7 @@ async fn a_byte_order_mark_hides_no_step() {
     let fault = "FILE:1: AGI(agi://127.0.0.1/cmr): no such hook; did you mean crm?";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", conf).faults().await, [fault]);
     let wide: Vec<u8> = "exten".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let fault = "FILE: it is in UTF-16; write it in UTF-8";
+    let fault = "FILE: it is in UTF-16; save it in UTF-8";
     assert_eq!(Checked::new(HOOKS, "extensions.conf", wide).faults().await, [fault]);
 }
 
@@ -90,8 +90,7 @@ async fn addresses_are_printed_and_required_in_the_form_of_each_switch() {
     assert!(out.ends_with("FILE: no fault, 1 webhook step\n"), "{out}");
     for wrong in ["[::1]:8084/crm", "[::1]/crm", "::1/crm"] {
         let dialplan = xml(&format!("<action application=\"socket\" data=\"{wrong}\"/>"));
-        let remedy =
-            "FreeSWITCH takes an IPv6 address without brackets and with its port; write ::1:8084/crm";
+        let remedy = "FreeSWITCH needs an IPv6 address without brackets and with a port; write ::1:8084/crm";
         let fault = format!("FILE:3: socket {wrong}: {remedy}");
         assert_eq!(Checked::new(&configuration, "x.xml", dialplan).faults().await, [fault]);
     }
@@ -119,7 +118,7 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
                 same => n,Set(CRM=${FILTER(a-z,${CRM})})\n same => n,Dial(PJSIP/${CRM})\n\
                 same => n,AGI(agi://127.0.0.1/crm?variable=OWN)\n same => n,Goto(${OWN},1)\n";
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
-    let harm = "and can become a command or another destination here; give";
+    let harm = "and could become a command or another destination here; give";
     let told = [
         format!(
             "FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""
@@ -205,7 +204,7 @@ async fn a_url_that_was_cut_or_split_is_a_fault() {
     assert_eq!(faults.len(), 2, "{faults:#?}");
     assert!(faults[0].starts_with("FILE:1: ") && faults[0].ends_with("write %23"), "{faults:#?}");
     assert!(
-        faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent as it stands"),
+        faults[1].contains(":2: ") && faults[1].contains("{caller_number} would be sent literally"),
         "{faults:#?}"
     );
     let actions = "<action application=\"set\" data=\"webhook_url=http://h/?to=#21#\"/>\n\

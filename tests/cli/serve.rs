@@ -13,7 +13,7 @@ async fn serve_does_not_start_with_a_faulty_configuration() {
     let (_folder, file) = configured("[hook.crm]\n");
     let (status, _, err) = run(&["serve", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 2);
-    assert!(err.contains(":1: hook.crm.url: missing; write where the webhook is"), "{err}");
+    assert!(err.contains(":1: hook.crm.url: missing; write the URL of the webhook"), "{err}");
     let (status, _, err) = run(&["serve", "--config", "/nonexistent/dialhook.toml"]).await;
     assert_eq!(status, 2);
     assert!(err.starts_with("dialhook: cannot read /nonexistent/dialhook.toml: No such file"), "{err}");

@@ -120,7 +120,7 @@ async fn try_fails_if_the_status_is_not_ok() {
     assert!(out.contains("WEBHOOK_STATUS = \"BAD_ANSWER\"") && out.contains("V = \"\""), "{out}");
     let (status, _, err) = run(&["try", "crm", "--config", file]).await;
     assert_eq!(status, 2);
-    assert!(err.ends_with("dialhook.toml: it has page, quote\n"), "{err}");
+    assert!(err.ends_with("dialhook.toml; write one of page, quote\n"), "{err}");
     let (_, _, err) = run(&["try", "quot", "--config", file]).await;
-    assert!(err.ends_with("dialhook.toml: did you mean quote?\n"), "{err}");
+    assert!(err.ends_with("dialhook.toml; did you mean quote?\n"), "{err}");
 }

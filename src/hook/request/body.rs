@@ -103,7 +103,8 @@ mod tests {
     fn rendered(body: &Body, name: &[u8]) -> String {
         let call = Call { caller_name: variable::Value::from(name.to_vec()), ..known_caller() };
         let fetched = ["ACCOUNT".parse().unwrap()];
-        let context = RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
+        let context =
+            RequestContext { call: &call, company: "", now: SystemTime::UNIX_EPOCH, fetched: &fetched };
         String::from_utf8(body.render(&context)).unwrap()
     }
 
