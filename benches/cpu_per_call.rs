@@ -39,12 +39,12 @@ async fn main() {
     let address = listening(&log);
 
     round(&daemon, address, 1000, 1).await;
-    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    let (mut sequential, mut concurrent) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        alone.push(round(&daemon, address, CALLS, 1).await);
-        together.push(round(&daemon, address, CALLS, 50).await);
+        sequential.push(round(&daemon, address, CALLS, 1).await);
+        concurrent.push(round(&daemon, address, CALLS, 50).await);
     }
-    for (kind, mut rounds) in [("one at a time", alone), ("50 at once", together)] {
+    for (kind, mut rounds) in [("one at a time", sequential), ("50 at once", concurrent)] {
         rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
         println!(

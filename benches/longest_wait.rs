@@ -36,14 +36,14 @@ use tokio_util::sync::CancellationToken;
 use crate::switch::{Environment, FakeSwitch};
 
 /// A way to treat a connection whose request has been read; it ends when the peer has gone.
-type Manner = fn(TcpStream) -> std::io::Result<()>;
+type Behaviour = fn(TcpStream) -> std::io::Result<()>;
 
 const CALLS: usize = 10;
 const TIMEOUT: Duration = Duration::from_secs(1);
 const BETWEEN_OTHERS: Duration = Duration::from_millis(20);
 
 /// A name, the scheme of the URL, what else the hook says, and what the webhook does.
-const MANNERS: [(&str, &str, &str, Manner); 11] = [
+const BEHAVIOURS: [(&str, &str, &str, Behaviour); 11] = [
     ("answers at once", "http", "variable = \"V\"", |mut peer| peer.write_all(GOOD)),
     ("says nothing", "http", "", hold),
     ("never shakes hands (TLS)", "https", "", hold),
@@ -76,7 +76,7 @@ async fn main() {
         .unwrap();
     let address = listening(&log);
     println!("{:<38} {:>20} {:>12} {:>14}", "the webhook", "median (status)", "most", "others, most");
-    for (number, (name, ..)) in MANNERS.iter().enumerate() {
+    for (number, (name, ..)) in BEHAVIOURS.iter().enumerate() {
         let stop = CancellationToken::new();
         let others = tokio::spawn(others(address, stop.clone()));
         let (mut waits, mut statuses) = (Vec::new(), BTreeSet::new());
@@ -123,9 +123,9 @@ fn configured() -> String {
     let mut text = String::from(
         "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\nanswer = \"1MiB\"\n",
     );
-    for (number, (_, scheme, more, manner)) in MANNERS.into_iter().enumerate() {
+    for (number, (_, scheme, more, behaviour)) in BEHAVIOURS.into_iter().enumerate() {
         let more = more.replace(PARTS, &format!("set = {{ {} }}", parts.join(", ")));
-        let url = format!("{scheme}://{}/", webhook(manner));
+        let url = format!("{scheme}://{}/", webhook(behaviour));
         text.push_str(&format!(
             "[hook.h{number}]\nurl = \"{url}\"\ntimeout = \"{}s\"\nbreaker = false\n{more}\n",
             TIMEOUT.as_secs()
@@ -135,7 +135,7 @@ fn configured() -> String {
 }
 
 /// A webhook that treats every connection so, each on a thread of its own.
-fn webhook(manner: Manner) -> SocketAddr {
+fn webhook(behaviour: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -145,7 +145,7 @@ fn webhook(manner: Manner) -> SocketAddr {
                 stream.set_nodelay(true).unwrap();
                 // a request of this daemon comes in one piece
                 let read = stream.read(&mut [0; 16 * 1024]);
-                let _gone = read.and_then(|_| manner(stream));
+                let _gone = read.and_then(|_| behaviour(stream));
             });
         }
     });

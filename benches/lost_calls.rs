@@ -144,7 +144,7 @@ async fn asterisk_call(address: SocketAddr) -> CallEnd {
         Err(error) => return CallEnd::Refused(error.kind()),
     };
     let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
-    fate(ended.status(), VARIABLES.map(|name| ended.get(name)))
+    end(ended.status(), VARIABLES.map(|name| ended.get(name)))
 }
 
 async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
@@ -159,7 +159,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
         std::str::from_utf8(value).ok()
     };
     match ended.state {
-        CallState::GoesOn => fate(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
+        CallState::GoesOn => end(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
         CallState::Parked
         | CallState::StuckInReset
         | CallState::Elsewhere
@@ -168,7 +168,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
     }
 }
 
-fn fate(status: &str, heard: [Option<&str>; 2]) -> CallEnd {
+fn end(status: &str, heard: [Option<&str>; 2]) -> CallEnd {
     match (status, heard) {
         ("", _) => CallEnd::NoStatus,
         (status, [Some(_), None] | [None, Some(_)]) => CallEnd::Status(status.to_owned()),
@@ -178,14 +178,14 @@ fn fate(status: &str, heard: [Option<&str>; 2]) -> CallEnd {
 
 fn report(ends: &[(CallEnd, Duration)], took: Duration) -> ExitCode {
     let mut counts = BTreeMap::<_, usize>::new();
-    for (fate, _) in ends {
-        *counts.entry(fate).or_default() += 1;
+    for (end, _) in ends {
+        *counts.entry(end).or_default() += 1;
     }
-    let count = |wanted: fn(&CallEnd) -> bool| ends.iter().filter(|(fate, _)| wanted(fate)).count();
-    let refused = count(|fate| matches!(fate, CallEnd::Refused(_)));
-    let no_status = count(|fate| matches!(fate, CallEnd::NoStatus));
-    let mixed = count(|fate| matches!(fate, CallEnd::Mixed));
-    let not_ok = count(|fate| matches!(fate, CallEnd::Status(status) if status != "OK"));
+    let count = |wanted: fn(&CallEnd) -> bool| ends.iter().filter(|(end, _)| wanted(end)).count();
+    let refused = count(|end| matches!(end, CallEnd::Refused(_)));
+    let no_status = count(|end| matches!(end, CallEnd::NoStatus));
+    let mixed = count(|end| matches!(end, CallEnd::Mixed));
+    let not_ok = count(|end| matches!(end, CallEnd::Status(status) if status != "OK"));
     let mut waits: Vec<_> = ends.iter().map(|(_, wait)| wait.as_millis()).collect();
     waits.sort_unstable();
     println!("machine            {} cores, {} MiB", std::thread::available_parallelism().unwrap(), memory());
@@ -194,8 +194,8 @@ fn report(ends: &[(CallEnd, Duration)], took: Duration) -> ExitCode {
     println!("refused            {refused}");
     println!("without a status   {no_status}");
     println!("two configurations {mixed}");
-    for (fate, count) in &counts {
-        println!("                   {count} {fate:?}");
+    for (end, count) in &counts {
+        println!("                   {count} {end:?}");
     }
     println!(
         "a call took        {} ms at the median, {} ms at most",

@@ -57,7 +57,7 @@ async fn a_daemon_that_is_stopped_under_load_loses_no_call() {
     webhook.requests(so_far + 100).await;
     let ends = load.stop().await;
 
-    let lost: Vec<_> = ends.iter().filter(|(_, fate)| *fate != ok()).collect();
+    let lost: Vec<_> = ends.iter().filter(|(_, end)| *end != ok()).collect();
     assert!(lost.is_empty(), "{lost:?} of {}: {log}", ends.len());
     let by_daemon = asked(&webhook, 0);
     assert!(by_daemon["/first"] > 0 && by_daemon["/second"] > 0, "{by_daemon:?}");
@@ -82,9 +82,9 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     let ends = load.stop().await;
 
     let (later, before): (Vec<_>, Vec<_>) = ends.iter().partition(|(began, _)| *began > ended);
-    assert!(later.len() >= 100 && later.iter().all(|(_, fate)| *fate == ok()), "{later:?}");
-    let lost = before.iter().filter(|(_, fate)| *fate == CallEnd::Lost).count();
-    assert_eq!(before.iter().filter(|(_, fate)| *fate == ok()).count(), before.len() - lost, "{before:?}");
+    assert!(later.len() >= 100 && later.iter().all(|(_, end)| *end == ok()), "{later:?}");
+    let lost = before.iter().filter(|(_, end)| *end == CallEnd::Lost).count();
+    assert_eq!(before.iter().filter(|(_, end)| *end == ok()).count(), before.len() - lost, "{before:?}");
     println!("killed under load: {lost} of {} calls lost, none of {} later ones", before.len(), later.len());
 }
 
@@ -261,7 +261,7 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd
         0 => {
             let Ok(stream) = TcpStream::connect(asterisk).await else { return CallEnd::Lost };
             let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
-            fate(ended.status())
+            end(ended.status())
         }
         _ => {
             let Ok(stream) = TcpStream::connect(freeswitch).await else { return CallEnd::Lost };
@@ -269,7 +269,7 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd
             let ended = FakeFreeSwitch::over(stream, channel).converse().await;
             let status = ended.variables.get("webhook_status").map(|status| String::from_utf8_lossy(status));
             match ended.state {
-                CallState::GoesOn => fate(&status.unwrap_or_default()),
+                CallState::GoesOn => end(&status.unwrap_or_default()),
                 CallState::Parked
                 | CallState::StuckInReset
                 | CallState::Elsewhere
@@ -280,6 +280,6 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd
     }
 }
 
-fn fate(status: &str) -> CallEnd {
+fn end(status: &str) -> CallEnd {
     if status.is_empty() { CallEnd::Lost } else { CallEnd::Status(status.to_owned()) }
 }

@@ -3,7 +3,7 @@
 use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
 
 /// The request for this call: its body, its URL and a header.
-async fn told(call: Environment) -> (serde_json::Value, String, String) {
+async fn request_of(call: Environment) -> (serde_json::Value, String, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/r?from={caller_number}&name={phonebook_caller_name}&channel={channel}");
     let hook =
@@ -22,13 +22,13 @@ fn caller(number: &str, name: &str) -> Environment {
 #[tokio::test]
 async fn a_word_for_a_withheld_number_leaves_the_number_empty() {
     for word in ["anonymous", "Restricted", "UNAVAILABLE", "unknown", "Private", "withheld"] {
-        let (body, target, header) = told(caller(word, word)).await;
+        let (body, target, header) = request_of(caller(word, word)).await;
         assert_eq!([&body["caller_number"], &body["phonebook_caller_name"]], ["", ""], "{word}");
         assert!(target.starts_with("/r?from=&name=&channel="), "{target}");
         assert!(!header.to_lowercase().contains(&word.to_lowercase()), "{header}");
     }
     for number in ["0000000000", "anonymous1", "+31612345678"] {
-        assert_eq!(told(caller(number, "Ada")).await.0["caller_number"], number);
+        assert_eq!(request_of(caller(number, "Ada")).await.0["caller_number"], number);
     }
 }
 
@@ -39,7 +39,7 @@ async fn a_withheld_number_is_in_no_part_of_the_request() {
         .line("agi_channel", "DAHDI/i1/0612345678-2")
         .variable("CALLERID(num-pres)", "prohib_passed_screen")
         .variable("CALLERID(name-pres)", "allowed");
-    let (body, target, header) = told(call).await;
+    let (body, target, header) = request_of(call).await;
     assert_eq!(body["channel"], "DAHDI/i1/-2");
     for text in [body.to_string(), target, header] {
         assert!(!text.contains("12345678"), "{text}");
@@ -57,7 +57,7 @@ async fn a_withheld_name_is_empty_and_its_number_stays() {
         ("prohib", "allowed", ["", "Ada"]),
         ("prohib_not_screened", "prohib_not_screened", ["", ""]),
     ] {
-        let (body, ..) = told(call(number, name)).await;
+        let (body, ..) = request_of(call(number, name)).await;
         assert_eq!([&body["caller_number"], &body["phonebook_caller_name"]], caller);
     }
 }

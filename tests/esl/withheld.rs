@@ -25,7 +25,7 @@ fn sip_call(daemon: &Daemon, name: &str) -> ChannelData {
 }
 
 /// The body and the other parts of the request for a call.
-async fn told(with: impl FnOnce(&Daemon) -> ChannelData) -> (serde_json::Value, String) {
+async fn request_of(with: impl FnOnce(&Daemon) -> ChannelData) -> (serde_json::Value, String) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let fields = ["caller_number", "phonebook_caller_name", "channel", "uuid", "rta_call_id", "sip_call_id"];
     let all = fields.map(|field| format!("{field}={{{field}}}")).join("&");
@@ -46,7 +46,7 @@ async fn a_withheld_number_is_in_no_part_of_the_request() {
     // FreeSWITCH takes the user of From for the name where From has none, in another notation perhaps
     for name in [NUMBER, "%2B31612345678", "0612345678", "Ada%200612345678"] {
         let (body, all) =
-            told(|daemon| sip_call(daemon, name).header("Caller-Privacy-Hide-Number", "true")).await;
+            request_of(|daemon| sip_call(daemon, name).header("Caller-Privacy-Hide-Number", "true")).await;
         assert_eq!([&body["caller_number"], &body["phonebook_caller_name"]], ["", ""], "{name}");
         assert_eq!(body["channel"], "sofia/rig/@192.0.2.7");
         assert!(!all.contains("12345678"), "{all}");
@@ -55,7 +55,7 @@ async fn a_withheld_number_is_in_no_part_of_the_request() {
 
 #[tokio::test]
 async fn a_withheld_number_is_in_no_id_that_the_caller_chose() {
-    let (body, all) = told(|daemon| {
+    let (body, all) = request_of(|daemon| {
         sip_call(daemon, "Ada")
             .header("Caller-Privacy-Hide-Number", "true")
             .header("Unique-ID", "1-31612345678@192.0.2.7")
@@ -71,7 +71,7 @@ async fn a_withheld_number_is_in_no_id_that_the_caller_chose() {
 #[tokio::test]
 async fn a_withheld_name_is_empty() {
     let hidden = |number: &'static str, name: &'static str| {
-        told(move |daemon: &Daemon| {
+        request_of(move |daemon: &Daemon| {
             sip_call(daemon, "Ada")
                 .header("Caller-Privacy-Hide-Number", number)
                 .header("Caller-Privacy-Hide-Name", name)
@@ -94,13 +94,13 @@ async fn a_number_of_zeros_or_a_word_counts_as_withheld() {
         ["anonymous", "Restricted", "UNAVAILABLE", "unknown", "Private", "withheld", "0", "0000000000"]
     {
         let (body, all) =
-            told(|daemon| sip_call(daemon, number).header("Caller-Caller-ID-Number", number)).await;
+            request_of(|daemon| sip_call(daemon, number).header("Caller-Caller-ID-Number", number)).await;
         assert_eq!([&body["caller_number"], &body["phonebook_caller_name"]], ["", ""], "{number}");
         assert!(!all.contains("12345678"), "{number}: {all}");
     }
     for number in ["00", "001", "anonymous1", "%2B0", "0x0"] {
         let (body, _) =
-            told(|daemon| sip_call(daemon, "Ada").header("Caller-Caller-ID-Number", number)).await;
+            request_of(|daemon| sip_call(daemon, "Ada").header("Caller-Caller-ID-Number", number)).await;
         let shown = if number == "00" { "" } else { number };
         assert_eq!(body["caller_number"], shown.replace("%2B", "+"));
     }

@@ -12,11 +12,11 @@ use crate::util::{
 };
 
 /// The reason of a call that finds the breaker open.
-const RESTS: &str =
+const BREAKER_IS_OPEN: &str =
     "the circuit breaker is open. the webhook did not answer 5 times in a row and is probed every 10s";
 
 /// True if the call made no request because the breaker is open.
-fn rests(ended: &Ended) -> bool {
+fn finds_open_breaker(ended: &Ended) -> bool {
     ended.reason().contains(" times in a row and is probed every ")
 }
 
@@ -25,7 +25,7 @@ async fn exhaust(daemon: &Daemon, hook: &str) {
     for _ in 0..5 {
         let ended = step(daemon, hook).await;
         assert_eq!(ended.status(), "UNREACHABLE");
-        assert!(!rests(&ended), "{}", ended.reason());
+        assert!(!finds_open_breaker(&ended), "{}", ended.reason());
     }
 }
 
@@ -38,7 +38,7 @@ async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
             if webhook.received().len() > before {
                 return ended;
             }
-            assert!(rests(&ended), "{}", ended.reason());
+            assert!(finds_open_breaker(&ended), "{}", ended.reason());
         }
     };
     within_patience("a probe", through).await
@@ -53,10 +53,10 @@ async fn after_five_failures_the_breaker_opens() {
     for _ in 0..20 {
         let ended = step(&daemon, "crm").await;
         assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("UNREACHABLE", "", Some("reception")));
-        assert_eq!(ended.reason(), RESTS);
+        assert_eq!(ended.reason(), BREAKER_IS_OPEN);
     }
     let given_back = step_of_freeswitch(&daemon, "crm").await;
-    assert_eq!((given_back.status(), given_back.reason()), ("UNREACHABLE", RESTS));
+    assert_eq!((given_back.status(), given_back.reason()), ("UNREACHABLE", BREAKER_IS_OPEN));
     assert_eq!((webhook.received().len(), webhook.connections()), (5, connections));
 }
 
@@ -135,7 +135,12 @@ async fn ad_hoc_urls_of_one_host_share_a_breaker() {
     for number in 0..7 {
         let url = format!("url=http://127.0.0.1:1/caller/{number}");
         let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook").argument(url)).await;
-        assert_eq!((ended.status(), rests(&ended)), ("UNREACHABLE", number >= 5), "{}", ended.reason());
+        assert_eq!(
+            (ended.status(), finds_open_breaker(&ended)),
+            ("UNREACHABLE", number >= 5),
+            "{}",
+            ended.reason()
+        );
     }
 }
 
@@ -168,7 +173,7 @@ async fn if_every_breaker_is_open_the_call_goes_on_at_once() {
     let dead = [FakeWebhook::start(|_| Reply::Close).await, FakeWebhook::start(|_| Reply::Close).await];
     let daemon = Daemon::start(&format!("[hook.crm]\n{}", urls(&[&dead[0], &dead[1]]))).await;
     exhaust(&daemon, "crm").await;
-    assert_eq!(step(&daemon, "crm").await.reason(), RESTS);
+    assert_eq!(step(&daemon, "crm").await.reason(), BREAKER_IS_OPEN);
     assert!(dead.iter().all(|webhook| webhook.received().len() == 5));
 }
 
@@ -179,9 +184,9 @@ async fn hooks_with_the_same_url_share_a_breaker() {
     let daemon =
         Daemon::start(&[hook("a", "/r?x=1"), hook("b", "/r?y={uuid}"), hook("c", "/other")].concat()).await;
     exhaust(&daemon, "a").await;
-    assert!(rests(&step(&daemon, "b").await));
+    assert!(finds_open_breaker(&step(&daemon, "b").await));
     assert_eq!(webhook.received().len(), 5);
-    assert!(!rests(&step(&daemon, "c").await));
+    assert!(!finds_open_breaker(&step(&daemon, "c").await));
     assert_eq!(webhook.received().len(), 6);
 }
 
@@ -201,7 +206,7 @@ async fn one_call_probes_and_the_others_do_not_wait() {
         }
         while calls.len() > webhook.received().len() - 5 {
             tokio::select! {
-                ended = calls.join_next() => assert!(rests(&ended.unwrap().unwrap())),
+                ended = calls.join_next() => assert!(finds_open_breaker(&ended.unwrap().unwrap())),
                 _probe = webhook.request(6) => {}
             }
         }
@@ -282,7 +287,7 @@ async fn an_ad_hoc_step_has_a_breaker_too() {
     for _ in 0..5 {
         FakeSwitch::call(daemon.address(), call()).await;
     }
-    assert_eq!(FakeSwitch::call(daemon.address(), call()).await.reason(), RESTS);
+    assert_eq!(FakeSwitch::call(daemon.address(), call()).await.reason(), BREAKER_IS_OPEN);
     assert_eq!(webhook.received().len(), 5);
 }
 

@@ -12,7 +12,7 @@ use crate::util::{
 };
 
 /// A hook with a cache. Two calls with the same caller make the same request.
-const KEPT: &str = "cache = \"60s\"\nfields = [\"caller_number\"]\n";
+const CACHED: &str = "cache = \"60s\"\nfields = [\"caller_number\"]\n";
 
 /// A webhook that numbers its answers.
 async fn counting() -> FakeWebhook {
@@ -22,7 +22,7 @@ async fn counting() -> FakeWebhook {
 #[tokio::test]
 async fn the_same_request_is_made_once() {
     let webhook = counting().await;
-    let daemon = daemon_for(&webhook, KEPT).await;
+    let daemon = daemon_for(&webhook, CACHED).await;
     for _ in 0..5 {
         let ended = step(&daemon, "crm").await;
         assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("OK", "200", Some("1")));
@@ -34,7 +34,7 @@ async fn the_same_request_is_made_once() {
 #[tokio::test]
 async fn another_caller_is_another_request() {
     let webhook = counting().await;
-    let daemon = daemon_for(&webhook, KEPT).await;
+    let daemon = daemon_for(&webhook, CACHED).await;
     let call = async |number: &str| {
         FakeSwitch::call(daemon.address(), Environment::new("crm").caller(number))
             .await
@@ -70,7 +70,7 @@ async fn url_headers_and_body_are_part_of_the_cache_key() {
 async fn a_cached_answer_serves_only_its_own_hook() {
     let webhook = counting().await;
     let hook =
-        |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{KEPT}", webhook.url("/"));
+        |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{CACHED}", webhook.url("/"));
     let daemon = Daemon::start(&[hook("a"), hook("b")].concat()).await;
     let mut heard = Vec::new();
     for name in ["a", "b", "a", "b"] {
@@ -84,7 +84,7 @@ async fn concurrent_calls_make_one_request() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
-    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let address = daemon.address();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -100,7 +100,7 @@ async fn concurrent_calls_make_one_request() {
 #[tokio::test]
 async fn a_hangup_of_the_leader_does_not_lose_the_answer() {
     let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
-    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut first = FakeSwitch::connect(daemon.address()).await;
     first.greet(&Environment::new("crm")).await.expect("a question");
     webhook.requested().await;
@@ -123,7 +123,7 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     let gate = Gate::default();
     let held = Reply::text("sales").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
-    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..300 {
         let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -152,7 +152,7 @@ async fn only_a_good_answer_is_cached() {
         (Reply::half_and(Reply::Reset), "UNREACHABLE"),
     ] {
         let webhook = FakeWebhook::answering([reply, Reply::text("sales")]).await;
-        let daemon = daemon_for(&webhook, &format!("timeout = 1\n{KEPT}")).await;
+        let daemon = daemon_for(&webhook, &format!("timeout = 1\n{CACHED}")).await;
         let statuses = [step(&daemon, "crm").await, step(&daemon, "crm").await, step(&daemon, "crm").await];
         let statuses = statuses.iter().map(|ended| ended.status()).collect::<Vec<_>>();
         assert_eq!((&*statuses, webhook.received().len()), (&[status, "OK", "OK"][..], 2));
@@ -162,7 +162,7 @@ async fn only_a_good_answer_is_cached() {
 #[tokio::test]
 async fn an_answer_that_the_switch_cannot_carry_is_not_cached() {
     let webhook = FakeWebhook::answering([Reply::text("say \"hi\""), Reply::text("sales")]).await;
-    let daemon = daemon_for(&webhook, KEPT).await;
+    let daemon = daemon_for(&webhook, CACHED).await;
     assert_eq!(step(&daemon, "crm").await.status(), "BAD_ANSWER");
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
 }
@@ -172,7 +172,7 @@ async fn every_waiter_gets_the_failure() {
     let gate = Gate::default();
     let held = Reply::status(500, "").after(&gate);
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
-    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{KEPT}")).await;
+    let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..20 {
         let mut switch = FakeSwitch::connect(daemon.address()).await;
@@ -259,7 +259,7 @@ async fn without_stale_if_error_a_stale_answer_does_not_serve() {
 #[tokio::test]
 async fn a_cached_answer_is_judged_for_each_call() {
     let webhook = counting().await;
-    let daemon = daemon_for(&webhook, KEPT).await;
+    let daemon = daemon_for(&webhook, CACHED).await;
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("1"));
     assert_eq!(step(&daemon, "crm?variable=OTHER").await.get("OTHER"), Some("1"));
     assert_eq!(webhook.received().len(), 1);
@@ -269,7 +269,7 @@ async fn a_cached_answer_is_judged_for_each_call() {
 async fn a_cached_answer_that_a_call_cannot_use_leads_to_one_new_request() {
     let replies = [Reply::text("two\nlines"), Reply::text("one"), Reply::text("again\ntwo")];
     let webhook = FakeWebhook::answering(replies).await;
-    let hook = format!("[hook.crm]\nurl = \"{}\"\n{KEPT}", webhook.url("/"));
+    let hook = format!("[hook.crm]\nurl = \"{}\"\n{CACHED}", webhook.url("/"));
     let daemon = Daemon::start(&hook).await;
     assert_eq!(step(&daemon, "crm").await.status(), "OK", "it only notifies");
     let ended = step(&daemon, "crm?variable=R").await;
@@ -291,7 +291,7 @@ async fn a_stale_answer_that_a_call_cannot_use_does_not_serve() {
 async fn a_secret_header_is_part_of_the_cache_key_and_a_request_id_is_not() {
     let webhook = counting().await;
     let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";
-    let daemon = daemon_for(&webhook, &format!("{KEPT}{sign}")).await;
+    let daemon = daemon_for(&webhook, &format!("{CACHED}{sign}")).await;
     let heard: Vec<_> =
         steps(&daemon, "crm", 10).await.iter().map(|ended| ended.get("CRM") == Some("1")).collect();
     assert!(heard.iter().all(|same| *same));
@@ -313,7 +313,7 @@ async fn a_hook_that_sends_an_id_of_the_call_cannot_cache() {
 #[tokio::test]
 async fn an_answer_that_one_switch_cannot_carry_can_serve_the_other() {
     let webhook = FakeWebhook::start(|_| Reply::text("a \"b\"")).await;
-    let keys = format!("variable = \"CRM\"\naccept = \"text\"\n{KEPT}");
+    let keys = format!("variable = \"CRM\"\naccept = \"text\"\n{CACHED}");
     let hook = format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
     // the leader makes the request, the waiter gets the same answer

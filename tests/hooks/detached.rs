@@ -7,7 +7,7 @@ use crate::util::{
 };
 
 /// A daemon with a detached hook for this webhook.
-async fn telling(webhook: &FakeWebhook, more: &str) -> Daemon {
+async fn daemon_with_detached_hook(webhook: &FakeWebhook, more: &str) -> Daemon {
     Daemon::start(&format!("[hook.told]\nurl = \"{}\"\ndetach = true\n{more}", webhook.url("/"))).await
 }
 
@@ -21,7 +21,7 @@ async fn gated() -> (Gate, FakeWebhook) {
 #[tokio::test]
 async fn the_dialplan_goes_on_while_the_request_has_no_answer() {
     let (_gate, webhook) = gated().await;
-    let daemon = telling(&webhook, "timeout = 10").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     let ended = step(&daemon, "told").await;
     assert_eq!(
         ended.heard,
@@ -35,7 +35,7 @@ async fn the_dialplan_goes_on_while_the_request_has_no_answer() {
 #[tokio::test]
 async fn a_detached_request_leaves_no_call_of_freeswitch_parked() {
     let (_gate, webhook) = gated().await;
-    let daemon = telling(&webhook, "timeout = 10").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     for (number, mode) in SocketMode::ALL.into_iter().enumerate() {
         let channel = ChannelData::new(mode, &format!("{}/told", daemon.freeswitch()));
         let given_back = FakeFreeSwitch::call(daemon.freeswitch(), channel).await;
@@ -48,7 +48,7 @@ async fn a_detached_request_leaves_no_call_of_freeswitch_parked() {
 async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
     for reply in [Reply::Close, Reply::Reset, Reply::status(500, ""), Reply::Stall, Reply::text("\0")] {
         let webhook = FakeWebhook::start(move |_| reply.clone()).await;
-        let daemon = telling(&webhook, "timeout = 1").await;
+        let daemon = daemon_with_detached_hook(&webhook, "timeout = 1").await;
         assert_eq!(step(&daemon, "told").await.status(), "OK");
         webhook.requested().await;
         within_patience("the end", daemon.stop()).await;
@@ -58,7 +58,7 @@ async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
 #[tokio::test]
 async fn a_hangup_does_not_cancel_a_detached_request() {
     let (gate, webhook) = gated().await;
-    let daemon = telling(&webhook, "timeout = 10").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     let mut switch = FakeSwitch::connect(daemon.address()).await;
     switch.greet(&Environment::new("told")).await.expect("a question");
     webhook.requested().await;
@@ -73,7 +73,7 @@ async fn a_hangup_does_not_cancel_a_detached_request() {
 #[tokio::test]
 async fn detached_requests_have_a_limit_with_its_own_reason() {
     let (gate, webhook) = gated().await;
-    let daemon = telling(&webhook, "timeout = 10\n[limits]\ndetached = 3").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 10\n[limits]\ndetached = 3").await;
     for number in 1..=3 {
         assert_eq!(step(&daemon, "told").await.status(), "OK");
         webhook.request(number).await;
@@ -109,7 +109,7 @@ async fn calls_that_wait_have_a_limit_apart_from_detached_requests() {
 #[tokio::test]
 async fn a_detached_request_is_finished_during_the_shutdown() {
     let (gate, webhook) = gated().await;
-    let daemon = telling(&webhook, "timeout = 10").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     let address = daemon.address();
     assert_eq!(step(&daemon, "told").await.status(), "OK");
     webhook.requested().await;
@@ -124,7 +124,7 @@ async fn a_detached_request_is_finished_during_the_shutdown() {
 #[tokio::test]
 async fn the_shutdown_waits_no_longer_than_the_timeout_of_a_detached_request() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
-    let daemon = telling(&webhook, "timeout = 1").await;
+    let daemon = daemon_with_detached_hook(&webhook, "timeout = 1").await;
     assert_eq!(step(&daemon, "told").await.status(), "OK");
     webhook.requested().await;
     let began = tokio::time::Instant::now();
@@ -148,7 +148,7 @@ async fn a_detached_request_tries_every_url_and_obeys_the_breaker() {
 #[tokio::test]
 async fn many_concurrent_detached_requests_all_arrive() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
-    let daemon = telling(&webhook, "").await;
+    let daemon = daemon_with_detached_hook(&webhook, "").await;
     assert!(steps(&daemon, "told", 100).await.iter().all(|ended| ended.status() == "OK"));
     within_patience("the end", daemon.stop()).await;
     assert_eq!(webhook.received().len(), 100);
@@ -185,7 +185,7 @@ async fn a_detached_hook_sets_no_variable() {
 #[tokio::test]
 async fn a_detached_step_with_a_variable_clears_it() {
     let webhook = FakeWebhook::start(|_| Reply::text("thanks")).await;
-    let daemon = telling(&webhook, "").await;
+    let daemon = daemon_with_detached_hook(&webhook, "").await;
     let ended = step(&daemon, "told?variable=CRM").await;
     assert!(matches!(ended.status(), "OK" | "BAD_REQUEST"));
     assert_eq!(ended.get("CRM"), Some(""));
