@@ -59,7 +59,7 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) fn required_file(error: &io::Error, longest: usize) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
-            Some(format!("a regular file of at longest {}", size_text(longest)))
+            Some(format!("a regular file of at most {}", size_text(longest)))
         }
         ErrorKind::InvalidData => Some("a file in UTF-8".to_owned()),
         _ => None,

@@ -6,7 +6,6 @@ mod report;
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,6 @@ use crate::hook::{Identity, Outcome, Request, RequestFault, Step};
 use crate::metrics::Refusal;
 use crate::nonce;
 use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
-use crate::variable::{Assignment, VariableName};
 use crate::webhook::{Ask, ErrorPage};
 
 /// The daemon, and the configuration that holds for this session to its end.
@@ -145,7 +143,7 @@ where
     let _in_flight = shared.daemon.metrics.call_started();
     shared.name_span(&call);
 
-    let step = shared.config.policy.step(&call);
+    let step = shared.config.policy.step(&call, D::can_carry);
     let wanted = step.needed_variables();
     // until it is authenticated, the call may be a stranger's who stays silent from here on
     let fetched = tokio::select! {
@@ -155,7 +153,6 @@ where
     };
     admission.told();
     shared.trace_call(&call);
-    let dialect = switch.dialect().clone();
     // no request for a caller who is gone by now
     if let Some(gone) = switch.hung_up().now_or_never() {
         shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
@@ -167,7 +164,7 @@ where
             shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
-        outcome = shared.outcome(&dialect, &step, &call, fetched, greeted, peer) => outcome,
+        outcome = shared.outcome(&step, &call, fetched, greeted, peer) => outcome,
     };
 
     if let Err(gone) = switch.locate().await {
@@ -187,9 +184,8 @@ where
 
 impl Shared {
     /// Returns the outcome of a step, and the origin that was asked last. The deadline is the step's timeout after `greeted`.
-    async fn outcome<D: Dialect>(
+    async fn outcome(
         &self,
-        dialect: &D,
         step: &Step,
         call: &Call,
         fetched: Fetched,
@@ -208,10 +204,9 @@ impl Shared {
         if step.is_detached() {
             return not_asked(self.detach(step, request, timeout, slots));
         }
-        let telling = |outcome| final_commands(dialect, step, outcome).0;
         let deadline = greeted + timeout;
         let page = ErrorPage::Skip;
-        let ask = Ask { step, request: &request, deadline, timeout, page, telling: &telling };
+        let ask = Ask { step, request: &request, deadline, timeout, page };
         let result = self.daemon.webhook.ask(ask).await;
         self.trace_answer(&result);
         let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
@@ -251,12 +246,10 @@ impl Shared {
         let detached = async move {
             let began = Instant::now();
             let (deadline, page) = (began + timeout, ErrorPage::Skip);
-            // no switch is told the outcome
-            let (step, request, telling) = (&step, &request, &|outcome| outcome);
-            let ask = Ask { step, request, deadline, timeout, page, telling };
+            let ask = Ask { step: &step, request: &request, deadline, timeout, page };
             let result = shared.daemon.webhook.ask(ask).await;
             shared.trace_answer(&result);
-            report_detached(step, &result, began.elapsed());
+            report_detached(&step, &result, began.elapsed());
             drop((slot, request_slot, in_flight));
         };
         self.daemon.detached_requests.spawn(detached.in_current_span());
@@ -273,26 +266,16 @@ pub fn identity() -> Identity {
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
-/// Returns the final commands for an outcome. If the switch cannot carry the answer, that is the outcome.
+/// Returns the outcome and its final commands. The step judged the answer, so that the dialect can carry it. Should it refuse
+/// a value even so, the call goes on without the answer.
 pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let commands = |outcome: &Outcome| dialect.farewell(&step.assignments(outcome));
-    match commands(&outcome) {
-        Ok(commands) => (outcome, commands),
-        Err(unfit) => {
-            let part = unfit_part(dialect, step, &outcome);
-            let outcome = outcome.into_unfit(unfit, part);
-            // the configuration refuses an `otherwise` that a switch cannot carry; without this the call would not go on
-            let commands = commands(&outcome).unwrap_or_else(|_unfit| dialect.refusal());
-            (outcome, commands)
-        }
-    }
-}
-
-/// Returns the variable of the part that the switch cannot carry; none if it is the text as a whole.
-fn unfit_part<D: Dialect>(dialect: &D, step: &Step, outcome: &Outcome) -> Option<VariableName> {
-    let unfit = |set: &&Assignment| dialect.farewell(slice::from_ref(*set)).is_err();
-    let name = outcome.set()?.iter().find(unfit).map(|set| &set.name);
-    name.filter(|name| !step.receives_text(name)).cloned()
+    let unfit = match dialect.farewell(&step.assignments(&outcome)) {
+        Ok(commands) => return (outcome, commands),
+        Err(unfit) => unfit,
+    };
+    let outcome = outcome.into_unfit(unfit);
+    let commands = dialect.farewell(&step.assignments(&outcome)).unwrap_or_else(|_unfit| dialect.refusal());
+    (outcome, commands)
 }
 
 fn whole_milliseconds(time: Duration) -> Duration {

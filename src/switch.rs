@@ -22,8 +22,17 @@ use tokio_util::codec::Framed;
 pub use self::dialect::{Dialect, FetchFault, Fetched, Greeting};
 pub use self::location::Location;
 use self::location::Tracking;
-use crate::call::Call;
-use crate::variable::FetchName;
+use crate::call::{Call, SwitchKind};
+use crate::variable::{CanCarry, FetchName};
+
+/// Returns the rule of this kind of switch about assignments.
+#[must_use]
+pub fn can_carry(switch: SwitchKind) -> CanCarry {
+    match switch {
+        SwitchKind::Asterisk => agi::Agi::can_carry,
+        SwitchKind::FreeSwitch => esl::Esl::can_carry,
+    }
+}
 
 /// True if the challenge of every switch has room for these names, whatever else it must ask for.
 #[must_use]

@@ -239,6 +239,9 @@ impl FromStr for Accept {
     }
 }
 
+/// The rule of one kind of switch about assignments: returns the reason if the switch cannot carry the value, or must not.
+pub type CanCarry = fn(&Assignment) -> Result<(), Unfit>;
+
 /// The reason why a switch cannot carry a value, or must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {

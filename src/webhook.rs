@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::ask::{Ask, ErrorPage, Telling};
+pub use self::ask::{Ask, ErrorPage};
 use self::ask_cached::ask_cached;
 use self::ask_endpoints::ask_endpoints;
 use self::cache::AnswerCache;
@@ -172,7 +172,8 @@ impl Webhook {
     /// Cancel safe: a request that is dropped is not continued.
     pub async fn ask(&self, ask: Ask<'_>) -> StepResult {
         match ask.hook().delivery.cache {
-            Some(times) => ask_cached(&self.shared, ask, times).await,
+            // boxed, so that a call of a hook without a cache does not hold the space for one
+            Some(times) => Box::pin(ask_cached(&self.shared, ask, times)).await,
             None => ask_endpoints(&self.shared, ask).await,
         }
     }

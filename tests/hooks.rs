@@ -54,10 +54,10 @@ use std::time::{Duration, SystemTime};
 
 use dialhook::call::{Call, SwitchKind};
 use dialhook::config::Config;
-use dialhook::hook::{Outcome, Request, Step};
+use dialhook::hook::Outcome;
 use dialhook::session::identity;
-use dialhook::variable::Value;
-use dialhook::webhook::{Ask, ErrorPage, Telling, Webhook};
+use dialhook::variable::{CanCarry, Value};
+use dialhook::webhook::{Ask, ErrorPage, Webhook};
 use tokio::time::Instant;
 
 use crate::util::{
@@ -91,28 +91,33 @@ fn urls(webhooks: &[&FakeWebhook]) -> String {
     format!("urls = [{}]\n", urls.join(", "))
 }
 
-/// A step at the hook `crm`, without a switch and without a daemon.
+/// A call at the hook `crm`, without a switch and without a daemon.
 struct Asking {
+    config: Config,
+    call: Call,
     webhook: Webhook,
-    step: Step,
-    request: Request,
 }
 
 impl Asking {
-    /// Makes the request of the hook `crm` in this configuration.
+    /// A call under this configuration.
     fn of(configuration: &str) -> Self {
         let config = Config::parse(configuration, Path::new("dialhook.toml")).expect("no faults");
         let call = Call::unknown(SwitchKind::Asterisk, Value::from("crm"), Vec::new());
-        let step = config.policy.step(&call);
-        let request = step.request(&call, "", SystemTime::now(), &identity()).expect("a request");
         let webhook = Webhook::new(config.every_hook(), Arc::default()).expect("a client");
-        Self { webhook, step, request }
+        Self { config, call, webhook }
     }
 
-    /// The outcome at the deadline at the latest.
-    async fn until(&self, deadline: Instant, telling: Telling<'_>) -> Outcome {
-        let (step, request, page) = (&self.step, &self.request, ErrorPage::Skip);
-        let ask = Ask { step, request, deadline, timeout: Duration::from_secs(2), page, telling };
+    /// The outcome at the deadline at the latest, for a switch that carries every value.
+    async fn until(&self, deadline: Instant) -> Outcome {
+        self.until_by(deadline, |_| Ok(())).await
+    }
+
+    /// The outcome for a switch with this rule.
+    async fn until_by(&self, deadline: Instant, can_carry: CanCarry) -> Outcome {
+        let step = self.config.policy.step(&self.call, can_carry);
+        let request = step.request(&self.call, "", SystemTime::now(), &identity()).expect("a request");
+        let (timeout, page) = (Duration::from_secs(2), ErrorPage::Skip);
+        let ask = Ask { step: &step, request: &request, deadline, timeout, page };
         self.webhook.ask(ask).await.outcome
     }
 }

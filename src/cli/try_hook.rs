@@ -17,9 +17,9 @@ use crate::config::Config;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
 use crate::session::{final_commands, identity};
-use crate::switch::Dialect;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
+use crate::switch::{self, Dialect};
 use crate::variable::{Assignment, FetchName, Value, Variables};
 use crate::webhook::{Ask, Attempt, ErrorPage, Webhook};
 
@@ -100,7 +100,7 @@ pub(crate) async fn run(arguments: &Try) -> ExitCode {
         Err(error) => return fail(WRONG, &error.to_string()),
     };
     let call = call(arguments);
-    let step = config.policy.step(&call);
+    let step = config.policy.step(&call, switch::can_carry(call.switch));
     if step.timeout() == Err(RequestFault::NoSuchHook) {
         return fail(WRONG, &no_such_hook(arguments, &config));
     }
@@ -171,9 +171,8 @@ async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> 
         Err(fault) => Outcome::BadRequest(fault),
         Ok((timeout, request)) => {
             let request = sent.insert(request);
-            let telling = |outcome| commands_for(call.switch, &step, outcome).0;
             let (deadline, page) = (began + timeout, ErrorPage::Read);
-            let ask = Ask { step: &step, request, deadline, timeout, page, telling: &telling };
+            let ask = Ask { step: &step, request, deadline, timeout, page };
             let asked = webhook.ask(ask).await;
             (heard, attempts) = (asked.answer, asked.attempts);
             asked.outcome

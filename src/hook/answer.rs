@@ -22,7 +22,7 @@ pub use self::pointer::{NotAPointer, Pointer};
 pub use self::text::text_fault;
 use self::text::word_fault;
 use super::{AnswerFault, Hook, Outcome};
-use crate::variable::{Accept, Assignment, Value, VariableName};
+use crate::variable::{Accept, Assignment, CanCarry, Unfit, Value, VariableName};
 
 /// The answer of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,20 +35,30 @@ pub struct Answer {
 }
 
 impl Hook {
-    /// Returns the outcome of a 2xx answer. `variable` receives the whole text.
-    pub(super) fn judge(&self, answer: &Answer, variable: Option<&VariableName>) -> Outcome {
+    /// Returns the outcome of a 2xx answer. `variable` receives the whole text, and `can_carry` is the rule of the switch.
+    pub(super) fn judge(
+        &self,
+        answer: &Answer,
+        variable: Option<&VariableName>,
+        can_carry: CanCarry,
+    ) -> Outcome {
         // nothing of the answer enters the channel
         if variable.is_none() && self.set.is_empty() && self.answers.is_empty() {
             return Outcome::Ok { code: answer.code, set: Vec::new(), nothing_found: false };
         }
-        match self.accepted(answer, variable) {
+        match self.accepted(answer, variable, can_carry) {
             Ok(outcome) => outcome,
             Err(Refused { fault, variable }) => Outcome::BadAnswer { code: answer.code, fault, variable },
         }
     }
 
     /// Returns a good outcome with the values of all variables.
-    fn accepted(&self, answer: &Answer, variable: Option<&VariableName>) -> Result<Outcome, Refused> {
+    fn accepted(
+        &self,
+        answer: &Answer,
+        variable: Option<&VariableName>,
+        can_carry: CanCarry,
+    ) -> Result<Outcome, Refused> {
         let needs_whole = variable.is_some() || self.set.is_empty();
         let needs_json = self.set.iter().any(|mapping| mapping.source.json_path().is_some());
         let text = if needs_whole || needs_json { answer.text()? } else { Cow::default() };
@@ -71,6 +81,9 @@ impl Hook {
                 found |= assignment.is_some();
             }
             set.push(assignment.unwrap_or_else(|| self.otherwise(mapping)));
+        }
+        for assignment in &set {
+            can_carry(assignment).map_err(|unfit| Refused::by_switch(assignment, variable, unfit))?;
         }
         Ok(Outcome::Ok { code: answer.code, set, nothing_found: sought && !found })
     }
@@ -108,6 +121,18 @@ impl Hook {
 struct Refused {
     fault: AnswerFault,
     variable: Option<VariableName>,
+}
+
+impl Refused {
+    /// The switch cannot carry an assignment. `whole` is the variable of the whole text.
+    fn by_switch(assignment: &Assignment, whole: Option<&VariableName>, unfit: Unfit) -> Self {
+        if whole != Some(&assignment.name) {
+            return Self { fault: AnswerFault::Unfit(unfit), variable: Some(assignment.name.clone()) };
+        }
+        // a quotation mark that the switch cannot carry is often one of JSON
+        let json = if unfit == Unfit::Quote { json_fault(assignment.value.as_bytes()) } else { None };
+        Self { fault: json.unwrap_or(AnswerFault::Unfit(unfit)), variable: None }
+    }
 }
 
 /// A fault of the whole answer.

@@ -13,7 +13,7 @@ use super::request::url_template::names_a_placeholder;
 use super::step::{Plan, Step, is_reserved};
 use super::{Hook, RequestFault, UrlTemplate, http_url};
 use crate::call::{AD_HOC, Call, SwitchKind};
-use crate::variable::VariableName;
+use crate::variable::{CanCarry, VariableName};
 
 /// The configured hooks, and the permissions of ad hoc steps.
 #[derive(Debug, Clone)]
@@ -42,12 +42,12 @@ pub enum AllowedUrls {
 }
 
 impl Policy {
-    /// Returns the step that a call means.
+    /// Returns the step that a call means. `can_carry` is the rule of the call's switch about the values of variables.
     #[must_use]
-    pub fn step(&self, call: &Call) -> Step {
+    pub fn step(&self, call: &Call, can_carry: CanCarry) -> Step {
         let parameters = CallParameters::read(call);
         if call.is_ad_hoc() {
-            return self.ad_hoc_step(parameters, call.switch);
+            return self.ad_hoc_step(parameters, call.switch, can_carry);
         }
         let (path, _) = call.path_and_query();
         let Ok(name) = std::str::from_utf8(path) else {
@@ -56,14 +56,14 @@ impl Policy {
         let Some(hook) = self.hooks.get(name) else {
             return Step::refused(name, call.switch, parameters.variable, RequestFault::NoSuchHook);
         };
-        configured_step(name, hook, parameters, call)
+        configured_step(name, hook, parameters, call, can_carry)
     }
 
-    fn ad_hoc_step(&self, parameters: CallParameters, switch: SwitchKind) -> Step {
+    fn ad_hoc_step(&self, parameters: CallParameters, switch: SwitchKind, can_carry: CanCarry) -> Step {
         let variable = parameters.variable.clone();
         match self.ad_hoc_hook(parameters) {
             Ok(hook) => {
-                let plan = Plan::Ask { timeout: hook.timeout, hook: Arc::new(hook) };
+                let plan = Plan::Ask { timeout: hook.timeout, hook: Arc::new(hook), can_carry };
                 Step { name: AD_HOC.to_owned(), switch, variable, plan }
             }
             Err(fault) => Step::refused(AD_HOC, switch, variable, fault),
@@ -112,14 +112,20 @@ fn ad_hoc_url(text: &str) -> Result<Url, RequestFault> {
     Ok(url)
 }
 
-fn configured_step(name: &str, hook: &Arc<Hook>, parameters: CallParameters, call: &Call) -> Step {
+fn configured_step(
+    name: &str,
+    hook: &Arc<Hook>,
+    parameters: CallParameters,
+    call: &Call,
+    can_carry: CanCarry,
+) -> Step {
     let fault = configured_fault(hook, &parameters, call);
     let own = |name: &VariableName| !is_reserved(name) && !is_in_set(name, hook, call.switch);
     let variable = parameters.variable.filter(own).or_else(|| hook.variable.clone());
     let hook = Arc::clone(hook);
     let plan = match fault {
         Some(fault) => Plan::Refuse { hook: Some(hook), fault },
-        None => Plan::Ask { timeout: parameters.timeout.unwrap_or(hook.timeout), hook },
+        None => Plan::Ask { timeout: parameters.timeout.unwrap_or(hook.timeout), hook, can_carry },
     };
     Step { name: name.to_owned(), switch: call.switch, variable, plan }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{Answer, Hook, Identity, Outcome, Request, RequestFault, Timeout};
 use crate::call::{Call, RequestContext, SwitchKind};
-use crate::variable::{Assignment, FetchName, Value, VariableName};
+use crate::variable::{Assignment, CanCarry, FetchName, Value, VariableName};
 
 /// The variables that tell the dialplan how a step ended.
 ///
@@ -34,8 +34,8 @@ pub struct Step {
 /// The decision about a step.
 #[derive(Debug, Clone)]
 pub(super) enum Plan {
-    /// The webhook is asked.
-    Ask { hook: Arc<Hook>, timeout: Timeout },
+    /// The webhook is asked. `can_carry` is the rule of the switch about the values in its answer.
+    Ask { hook: Arc<Hook>, timeout: Timeout, can_carry: CanCarry },
     /// No request is made. If the address names a hook, its variables receive their `otherwise`.
     Refuse { hook: Option<Arc<Hook>>, fault: RequestFault },
 }
@@ -106,22 +106,16 @@ impl Step {
         }
     }
 
-    /// Returns the outcome of the step with this answer.
+    /// Returns the outcome of the step with this answer. It is final: the switch can carry every assignment of a good outcome.
     #[must_use]
     pub fn judge(&self, answer: &Answer) -> Outcome {
         match &self.plan {
             Plan::Refuse { fault, .. } => Outcome::BadRequest(*fault),
-            Plan::Ask { hook, .. } if (200..300).contains(&answer.code) => {
-                hook.judge(answer, self.variable.as_ref())
+            Plan::Ask { hook, can_carry, .. } if (200..300).contains(&answer.code) => {
+                hook.judge(answer, self.variable.as_ref(), *can_carry)
             }
             Plan::Ask { .. } => Outcome::HttpError { code: answer.code, redirect: None },
         }
-    }
-
-    /// True if this channel variable receives the whole text of the answer.
-    #[must_use]
-    pub fn receives_text(&self, name: &VariableName) -> bool {
-        self.variable.as_ref() == Some(name)
     }
 
     /// Returns the assignments that follow from an outcome, in the order in which they are made.

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::listener::Bound;
 use super::open_files::Shares;
 use crate::call::SwitchKind;
 use crate::config::{Config, Limits};
@@ -100,10 +99,10 @@ impl Acceptor {
         }
     }
 
-    /// Starts the session of a new connection, if `listen.allow` names its peer.
+    /// Starts the session of a new connection at the port of this switch's listener, if `listen.allow` names its peer.
     pub(super) fn accept(
         &self,
-        at: &Bound,
+        (switch, port): (SwitchKind, u16),
         stream: TcpStream,
         peer: SocketAddr,
         mut slot: Option<ConnectionSlot>,
@@ -131,7 +130,6 @@ impl Acceptor {
         }
         let admission = Admission { shutdown, slot };
         let daemon = Arc::clone(&self.daemon);
-        let (switch, port) = (at.switch, at.address.port());
         self.sessions.spawn(async move {
             let Limits { environment, channel_data, .. } = config.limits;
             match switch {

@@ -41,6 +41,12 @@ pub(super) struct Bound {
     pub(super) owner: Owner,
 }
 
+impl Bound {
+    fn switch_and_port(&self) -> (SwitchKind, u16) {
+        (self.switch, self.address.port())
+    }
+}
+
 /// The owner of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -122,7 +128,7 @@ impl Listener {
         let accept_errors = RateLimited::default();
         while let Some(slot) = closing.run_until_cancelled(acceptor.slots.acquire()).await {
             match closing.run_until_cancelled(self.socket.accept()).await {
-                Some(Ok((stream, peer))) => acceptor.accept(&self.bound, stream, peer, Some(slot)),
+                Some(Ok((stream, peer))) => acceptor.accept(self.bound.switch_and_port(), stream, peer, Some(slot)),
                 Some(Err(error)) => {
                     acceptor.daemon.metrics.accept_failed();
                     accept_errors.warn(|unlogged| {
@@ -141,7 +147,7 @@ impl Listener {
         if self.bound.owner == Owner::Daemon {
             let accept_the_last = async {
                 while let Ok((stream, peer)) = self.socket.accept().await {
-                    acceptor.accept(&self.bound, stream, peer, None);
+                    acceptor.accept(self.bound.switch_and_port(), stream, peer, None);
                 }
             };
             let _over = timeout(LAST_ACCEPTS, accept_the_last).await;

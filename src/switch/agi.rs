@@ -125,9 +125,8 @@ impl Dialect for Agi {
         }
     }
 
-    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
-        command::set_variable(assignment)?;
-        Ok(())
+    fn can_carry(assignment: &Assignment) -> Result<(), Unfit> {
+        command::judge(assignment)
     }
 
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {

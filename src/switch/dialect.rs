@@ -90,7 +90,7 @@ pub trait Dialect: Clone + Sync {
     ///
     /// # Errors
     /// Returns the reason if the switch cannot carry the value, or must not.
-    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit>;
+    fn can_carry(assignment: &Assignment) -> Result<(), Unfit>;
 
     /// Returns the final commands, which set the variables in this order. [`Self::release`] must follow them.
     ///

@@ -198,7 +198,7 @@ impl Dialect for Esl {
         self.state.earliest_close()
     }
 
-    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
+    fn can_carry(assignment: &Assignment) -> Result<(), Unfit> {
         command::judge(assignment)
     }
 
@@ -208,7 +208,7 @@ impl Dialect for Esl {
             false => Vec::new(),
         };
         for assignment in assignments {
-            self.can_carry(assignment)?;
+            Self::can_carry(assignment)?;
             let name = assignment.name.as_str();
             commands.extend(command::set(name, assignment.value.as_bytes(), self.passes));
             // an answer may have set it

@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use crate::hook::{Hook, Outcome, Request, Stage, Step};
 
 /// The request of one step to its webhook.
-#[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "the closure has none")]
+#[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// The step, which judges the answer.
     pub step: &'a Step,
@@ -20,8 +19,6 @@ pub struct Ask<'a> {
     pub timeout: Duration,
     /// The use of an answer other than 2xx.
     pub page: ErrorPage,
-    /// Gives the outcome that the switch can carry.
-    pub telling: Telling<'a>,
 }
 
 /// The use of the body of an answer other than 2xx.
@@ -32,9 +29,6 @@ pub enum ErrorPage {
     /// As much of the body as comes in time is read, for a person.
     Read,
 }
-
-/// Returns the outcome itself, or `BAD_ANSWER` if the switch cannot carry its assignments.
-pub type Telling<'a> = &'a (dyn Fn(Outcome) -> Outcome + Sync);
 
 impl<'a> Ask<'a> {
     pub(super) fn hook(&self) -> &'a Hook {
@@ -53,10 +47,5 @@ impl<'a> Ask<'a> {
     /// The outcome if the deadline passes while this stage is not complete.
     pub(super) fn timed_out(&self, stage: Stage) -> Outcome {
         Outcome::Timeout { waited: self.timeout, stage }
-    }
-
-    /// True if the outcome is `OK` and the switch can carry it.
-    pub(super) fn accepts(&self, outcome: &Outcome) -> bool {
-        matches!((self.telling)(outcome.clone()), Outcome::Ok { .. })
     }
 }

@@ -28,27 +28,34 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes)
 
 async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepResult {
     let key = ask.request.fingerprint(ask.hook_name());
-    let mut attempts = Vec::new();
+    let (mut attempts, mut judged) = (Vec::new(), None);
     let mut rejected = None;
     // half of the time is for another call's request, so that some is left for a request of our own
     let now = Instant::now();
     let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
     let (outcome, answer) = loop {
-        let request = async {
+        // boxed, because the flights hold it in several states
+        let request = Box::pin(async {
             let result = ask_endpoints(shared, ask).await;
             attempts = result.attempts;
-            match ((ask.telling)(result.outcome), result.answer) {
-                (Outcome::Ok { .. }, Some(answer)) => Ok(answer),
+            match (result.outcome, result.answer) {
+                (good @ Outcome::Ok { .. }, Some(answer)) => {
+                    judged = Some(good);
+                    Ok(answer)
+                }
                 (outcome, answer) => Err((outcome, answer)),
             }
-        };
+        });
         let got = shared.cache.get(key, times, hedge_at, rejected.as_ref(), request);
         match timeout_at(ask.deadline, got).await {
             Ok(Ok((answer, origin))) => {
-                let outcome = ask.step.judge(&answer);
+                let outcome = match judged.take() {
+                    Some(outcome) if origin == Origin::Webhook => outcome,
+                    Some(_) | None => ask.step.judge(&answer),
+                };
                 // the answer was good for another call, or before a reload; the webhook may give another one
                 // now
-                if origin == Origin::Cache && rejected.is_none() && !ask.accepts(&outcome) {
+                if origin == Origin::Cache && rejected.is_none() && !is_good(&outcome) {
                     rejected = Some(answer);
                     continue;
                 }
@@ -58,7 +65,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
             Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !ask.is_late() => {}
             // judged for the call that made the request; another switch, or another variable, may accept the
             // answer
-            Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) => {
+            Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) if attempts.is_empty() => {
                 break (ask.step.judge(&answer), Some(answer));
             }
             Ok(Err(failed)) => break failed,
@@ -86,5 +93,9 @@ async fn stale_if_error(
     }
     let stale = shared.cache.stale(key).await?;
     let outcome = ask.step.judge(&stale);
-    if ask.accepts(&outcome) { Some((outcome, stale)) } else { None }
+    is_good(&outcome).then_some((outcome, stale))
+}
+
+fn is_good(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Ok { .. })
 }

@@ -23,7 +23,7 @@ async fn check_prints_one_line_for_each_hook() {
     );
     assert!(
         out.contains(
-            "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; the answer into CRM; \
+            "\nhook       crm: POST https://…@crm.example/r?did={callee_number}; at most 2s; answer into CRM; \
              accepted: sales, support; otherwise sales; fetches ACCOUNT; headers x-key\n"
         ),
         "{out}"
@@ -88,7 +88,7 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (24, "hook.requests.headers.Host", "leave it out"),
     (24, "hook.requests.headers.X-Key.file", "put it beside the configuration"),
     (24, "hook.requests.headers.X-Call", "did you mean `{uuid}`?"),
-    (24, "hook.requests.headers.X-Env.env", "set it (in the unit Environment="),
+    (24, "hook.requests.headers.X-Env.env", "set it (for the service: Environment= in its unit)"),
     (25, "hook.requests.bearer", "write the token alone"),
     (26, "hook.requests.basic", "leave the others out"),
     (27, "hook.requests.sign", "write whsec_ and 24 to 64 random bytes"),

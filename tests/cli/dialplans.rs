@@ -177,8 +177,8 @@ async fn a_value_of_the_caller_must_be_encoded_in_a_step() {
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
     let told = |line: u8, value: &str| {
         format!(
-            "FILE:{line}: AGI(agi://127.0.0.1/webhook): a stranger chooses {value}, and a comma, a quote or a line feed \
-             in it changes the step; write ${{URIENCODE({value})}}"
+            "FILE:{line}: AGI(agi://127.0.0.1/webhook): {value} comes from outside, and a comma, a quote or a line feed \
+             in it would change the step; write ${{URIENCODE({value})}}"
         )
     };
     assert_eq!(notices, [told(1, "${CALLERID(num)}"), told(3, "${EXTEN}"), told(4, "${CRM}")]);
@@ -189,8 +189,8 @@ async fn a_value_of_the_caller_must_be_encoded_in_a_step() {
     assert_eq!(
         notices,
         [
-            "FILE:3: set webhook_url=http://h/?n=${caller_id_number}: a stranger chooses ${caller_id_number}, and a & or # \
-          in it changes the url; write ${url_encode(${caller_id_number})}"
+            "FILE:3: set webhook_url=http://h/?n=${caller_id_number}: ${caller_id_number} comes from outside, and a & or # \
+          in it would change the url; write ${url_encode(${caller_id_number})}"
         ]
     );
 }

@@ -51,7 +51,7 @@ fn means_itself(value: &[u8]) -> bool {
 fn step() -> Step {
     let config =
         Config::parse("[hook.crm]\nurl = \"http://h/\"\nvariable = \"crm\"", Path::new("d.toml")).unwrap();
-    config.policy.step(&Call::unknown(SwitchKind::FreeSwitch, Value::from("crm"), Vec::new()))
+    config.policy.step(&Call::unknown(SwitchKind::FreeSwitch, Value::from("crm"), Vec::new()), |_| Ok(()))
 }
 
 fn is_accepted(step: &Step, text: &[u8]) -> bool {

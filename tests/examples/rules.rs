@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dialhook::call::{Call, Parameter, SwitchKind};
 use dialhook::hook::{Outcome, Overload, Policy, Status, Step};
+use dialhook::switch::can_carry;
 use roxmltree::{Document, Node};
 
 use super::xml::{Used, attribute, elements, expansions, is_action};
@@ -163,7 +164,7 @@ impl Example<'_> {
     }
 
     fn step(&mut self, socket: Node<'_, '_>, address: &str, parameters: &[Parameter]) {
-        let step = self.policy.step(&call(address, parameters));
+        let step = self.policy.step(&call(address, parameters), can_carry(SwitchKind::FreeSwitch));
         if let Err(fault) = step.timeout() {
             self.fault(socket, format!("{address}: {fault}"));
         }

@@ -317,9 +317,6 @@ async fn an_answer_that_one_switch_cannot_carry_can_serve_the_other() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\n{keys}", webhook.url("/"));
     let (asking, until) = (Asking::of(&hook), Instant::now() + Duration::from_secs(10));
     // the leader makes the request, the waiter gets the same answer
-    let (_, waited) = tokio::join!(
-        asking.until(until, &|outcome| outcome.into_unfit(Unfit::Quote, None)),
-        asking.until(until, &|outcome| outcome)
-    );
+    let (_, waited) = tokio::join!(asking.until_by(until, |_| Err(Unfit::Quote)), asking.until(until));
     assert_eq!((waited.status(), webhook.received().len()), (Status::Ok, 1));
 }

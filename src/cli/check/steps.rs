@@ -10,6 +10,7 @@ use crate::cli::ConfigFile;
 use crate::config::Config;
 use crate::dialplan::{DialplanStep, StepTarget};
 use crate::hook::{RequestFault, nearest};
+use crate::switch;
 
 /// Returns the fault of a step, if it has one. A step that no server can serve is a fault even if it is for
 /// another server.
@@ -66,7 +67,7 @@ fn call_fault(call: &Call, config: &Config, file: &ConfigFile) -> Option<String>
     if let Some(fault) = url.and_then(|url| ad_hoc_url_fault(&url)) {
         return Some(fault);
     }
-    let fault = config.policy.step(call).timeout().err()?;
+    let fault = config.policy.step(call, switch::can_carry(call.switch)).timeout().err()?;
     let names: Vec<_> = config.policy.hooks.keys().map(String::as_str).collect();
     let (path, _) = call.path_and_query();
     let near = nearest(&String::from_utf8_lossy(path), names.iter().copied());

@@ -7,7 +7,6 @@ use std::fmt;
 use std::time::Duration;
 
 use super::faults::{AnswerFault, RedirectFault, RequestFault, Unreachable};
-use super::json_fault;
 use super::status::Status;
 use crate::variable::{Assignment, Unfit, VariableName};
 
@@ -152,21 +151,12 @@ impl Outcome {
         self.is_unanswered() || matches!(self, Self::HttpError { code: 500..=599, .. })
     }
 
-    /// Turns a good outcome into BAD_ANSWER, because the switch cannot carry a value.
-    ///
-    /// `variable` is none if the value is the whole answer.
+    /// Turns a good outcome into BAD_ANSWER, because the switch cannot carry it.
     #[must_use]
-    pub fn into_unfit(self, unfit: Unfit, variable: Option<VariableName>) -> Self {
+    pub fn into_unfit(self, unfit: Unfit) -> Self {
         match self {
-            Self::Ok { code, set, .. } => {
-                let json = match set.first() {
-                    // a quotation mark that the switch cannot carry is often one of JSON
-                    Some(whole) if variable.is_none() && unfit == Unfit::Quote => {
-                        json_fault(whole.value.as_bytes())
-                    }
-                    Some(_) | None => None,
-                };
-                Self::BadAnswer { code, fault: json.unwrap_or(AnswerFault::Unfit(unfit)), variable }
+            Self::Ok { code, .. } => {
+                Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable: None }
             }
             other => other,
         }

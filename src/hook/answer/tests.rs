@@ -39,8 +39,13 @@ fn charset(label: &str, bytes: &[u8]) -> Answer {
     answer
 }
 
+/// The outcome for a switch that carries every value.
+fn outcome_of(hook: &Hook, answer: &Answer, variable: Option<&VariableName>) -> Outcome {
+    hook.judge(answer, variable, |_| Ok(()))
+}
+
 fn text(hook: &Hook, answer: &Answer) -> Result<String, AnswerFault> {
-    match hook.judge(answer, Some(&"V".parse().unwrap())) {
+    match outcome_of(&hook, answer, Some(&"V".parse().unwrap())) {
         Outcome::Ok { set, .. } => Ok(set[0].value.lossy().into_owned()),
         Outcome::BadAnswer { fault, .. } => Err(fault),
         other => panic!("{other:?}"),
@@ -48,7 +53,7 @@ fn text(hook: &Hook, answer: &Answer) -> Result<String, AnswerFault> {
 }
 
 fn parts(hook: &Hook, answer: &Answer) -> Result<Vec<String>, String> {
-    match hook.judge(answer, None) {
+    match outcome_of(&hook, answer, None) {
         Outcome::Ok { set, .. } => {
             Ok(set.iter().map(|a| format!("{}={}", a.name, a.value.lossy())).collect())
         }
@@ -91,7 +96,7 @@ fn one_variable_may_accept_a_text_and_the_others_words() {
     hook.set[1].accept = Some(Accept::Text);
     hook.set[2].accept = Some(Accept::Any);
     let good = body(r#"{"route": "sales", "name": "Ada Lovelace, Countess", "raw": "a\"b"}"#);
-    let Outcome::Ok { set, .. } = hook.judge(&good, None) else { panic!() };
+    let Outcome::Ok { set, .. } = outcome_of(&hook, &good, None) else { panic!() };
     assert_eq!(set.iter().map(|it| it.accept).collect::<Vec<_>>(), [Accept::Word, Accept::Text, Accept::Any]);
     let refused = |answer: &str| parts(&hook, &body(answer)).unwrap_err();
     assert!(refused(r#"{"route": "to sales"}"#).ends_with("it was for ROUTE"));
@@ -103,7 +108,9 @@ fn a_listed_answer_is_guarded_like_a_text_whatever_the_hook_accepts() {
     for accept in [Accept::Word, Accept::Text, Accept::Any] {
         let mut hook = Hook { accept, ..setting(&[("A", "/a"), ("B", "/b")]) };
         hook.set[0].answers = vec!["user/1000".to_owned()];
-        let Outcome::Ok { set, .. } = hook.judge(&body(r#"{"a": "user/1000"}"#), None) else { panic!() };
+        let Outcome::Ok { set, .. } = outcome_of(&hook, &body(r#"{"a": "user/1000"}"#), None) else {
+            panic!()
+        };
         assert_eq!([set[0].accept, set[1].accept], [Accept::Text; 2], "{accept:?}");
     }
 }
@@ -126,7 +133,7 @@ fn a_refused_text_that_is_json_has_a_fault_of_its_own() {
 #[test]
 fn an_answer_with_none_of_the_parts_is_good_and_marked() {
     let hook = setting(&[("ROUTE", "/route"), ("NAME", "/name")]);
-    let nothing = |hook: &Hook, answer: &Answer| match hook.judge(answer, None) {
+    let nothing = |hook: &Hook, answer: &Answer| match outcome_of(&hook, answer, None) {
         Outcome::Ok { nothing_found, set, .. } => {
             assert_eq!(set.len(), hook.set.len());
             nothing_found
@@ -171,7 +178,7 @@ fn a_part_is_trimmed_as_the_whole_text_is() {
 #[test]
 fn accept_any_leaves_the_judgement_to_the_switch() {
     let hook = accepting(Accept::Any);
-    let judged = hook.judge(&body(b"a\nb\xe9\0"), Some(&"V".parse().unwrap()));
+    let judged = outcome_of(&hook, &body(b"a\nb\xe9\0"), Some(&"V".parse().unwrap()));
     let Outcome::Ok { set, .. } = judged else { panic!("{judged:?}") };
     assert_eq!(set[0].value, Value::from(&b"a\nb\xe9\0"[..]));
 }
@@ -181,16 +188,19 @@ fn only_listed_answers_are_accepted_whether_a_variable_receives_them_or_not() {
     let hook = Hook { answers: vec!["sales".to_owned(), "support".to_owned()], ..hook() };
     let name = "V".parse().unwrap();
     for variable in [Some(&name), None] {
-        assert_eq!(hook.judge(&body("support\n"), variable).status(), Status::Ok);
+        assert_eq!(outcome_of(&hook, &body("support\n"), variable).status(), Status::Ok);
         for other in ["Sales", "sales support", "", "sale"] {
-            assert_eq!(hook.judge(&body(other), variable).status(), Status::BadAnswer);
+            assert_eq!(outcome_of(&hook, &body(other), variable).status(), Status::BadAnswer);
         }
     }
 }
 
 #[test]
 fn an_answer_that_no_variable_receives_is_not_judged() {
-    assert_eq!(hook().judge(&charset("charset=klingon", b"<html>\n\xff</html>"), None).status(), Status::Ok);
+    assert_eq!(
+        outcome_of(&hook(), &charset("charset=klingon", b"<html>\n\xff</html>"), None).status(),
+        Status::Ok
+    );
 }
 
 #[test]
@@ -296,4 +306,31 @@ fn variables_are_set_from_a_header_and_the_status() {
         parts(&hook, &answer).unwrap_err(),
         "the answer is longer than limits.answer allows. it was for ROUTE"
     );
+}
+
+/// Asterisk's rule about quotation marks.
+fn no_quotes(assignment: &Assignment) -> Result<(), Unfit> {
+    if assignment.value.as_bytes().contains(&b'"') { Err(Unfit::Quote) } else { Ok(()) }
+}
+
+#[test]
+fn a_value_that_the_switch_cannot_carry_refuses_the_answer_and_names_its_variable() {
+    let hook = setting(&[("A", "/a"), ("B", "/b"), ("C", "/c")]);
+    let answer = body(r#"{"a": "x", "b": "say \"y\"", "c": "\"z\""}"#);
+    assert_eq!(outcome_of(&hook, &answer, None).status(), Status::Ok);
+    let refused = hook.judge(&answer, None, no_quotes);
+    let variable = "B".parse().ok();
+    assert_eq!(refused, Outcome::BadAnswer { code: 200, fault: AnswerFault::Unfit(Unfit::Quote), variable });
+}
+
+#[test]
+fn a_whole_answer_that_the_switch_cannot_carry_is_refused_as_json_if_it_is_json() {
+    let (hook, name) = (accepting(Accept::Text), "V".parse().unwrap());
+    let fault = |text: &str| match hook.judge(&body(text), Some(&name), no_quotes) {
+        Outcome::BadAnswer { fault, variable: None, .. } => fault,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fault("say \"y\""), AnswerFault::Unfit(Unfit::Quote));
+    assert_eq!(fault("\"y\""), AnswerFault::JsonString);
+    assert_eq!(fault("{\"a\": 1}"), AnswerFault::JsonDocument);
 }

@@ -42,7 +42,7 @@ fn identity() -> Identity {
 
 fn request(address: &str, arguments: &[(&str, &str)]) -> Result<Request, RequestFault> {
     let call = call(address, arguments);
-    policy().step(&call).request(&call, "kwik", SystemTime::UNIX_EPOCH, &identity())
+    policy().step(&call, |_| Ok(())).request(&call, "kwik", SystemTime::UNIX_EPOCH, &identity())
 }
 
 fn set(step: &Step, outcome: &Outcome) -> Vec<String> {
@@ -67,7 +67,7 @@ fn a_configured_hook_makes_its_request() {
 
 #[test]
 fn the_call_chooses_timeout_and_variable_in_the_query() {
-    let step = policy().step(&call("crm?timeout=3&variable=OTHER", &[]));
+    let step = policy().step(&call("crm?timeout=3&variable=OTHER", &[]), |_| Ok(()));
     assert_eq!(step.timeout().map(|t| t.get().as_secs()), Ok(3));
     assert_eq!(set(&step, &Outcome::HttpError { code: 404, redirect: None })[0], "OTHER=reception");
 }
@@ -89,7 +89,7 @@ fn an_ad_hoc_step_takes_its_parameters_from_query_or_arguments() {
 fn an_ad_hoc_step_accepts_a_word_or_on_request_a_text() {
     let judged = |accept: &[(&str, &str)], switch| {
         let arguments = [&[("url", "http://h/"), ("variable", "R")], accept].concat();
-        let step = policy().step(&Call { switch, ..call("webhook", &arguments) });
+        let step = policy().step(&Call { switch, ..call("webhook", &arguments) }, |_| Ok(()));
         let answer = Answer { code: 200, body: b"Ada Lovelace".to_vec(), ..Answer::default() };
         step.judge(&answer).status().as_str()
     };
@@ -103,7 +103,7 @@ fn an_ad_hoc_step_accepts_a_word_or_on_request_a_text() {
 #[test]
 fn a_note_says_what_to_write_and_never_quotes_the_answer() {
     let note = |address: &str, arguments: &[(&str, &str)], answer: &str| {
-        let step = policy().step(&call(address, arguments));
+        let step = policy().step(&call(address, arguments), |_| Ok(()));
         let answer = Answer { code: 200, body: answer.into(), ..Answer::default() };
         step.note(&step.judge(&answer))
     };
@@ -133,8 +133,9 @@ fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
     };
     let hook = policy.hooks.get_mut("crm").map(Arc::make_mut).unwrap();
     hook.set.push(part("ROUTE"));
-    let chosen =
-        |name: &str, switch| policy.step(&Call { switch, ..call(&format!("crm?variable={name}"), &[]) });
+    let chosen = |name: &str, switch| {
+        policy.step(&Call { switch, ..call(&format!("crm?variable={name}"), &[]) }, |_| Ok(()))
+    };
     let bad = Outcome::BadRequest(RequestFault::VariableOfSet);
     for (name, switch) in [
         ("ROUTE", SwitchKind::Asterisk),
@@ -152,7 +153,7 @@ fn a_call_cannot_choose_a_variable_that_the_hook_sets_from_a_part() {
 
 #[test]
 fn a_result_variable_is_set_once_whatever_the_call_chooses() {
-    let step = policy().step(&call("crm?variable=WEBHOOK_STATUS", &[]));
+    let step = policy().step(&call("crm?variable=WEBHOOK_STATUS", &[]), |_| Ok(()));
     let set = step.assignments(&Outcome::BadRequest(RequestFault::ReservedVariable));
     let names: Vec<_> = set.iter().map(|assignment| assignment.name.as_str()).collect();
     assert_eq!(names, ["CRM", "WEBHOOK_CODE", "WEBHOOK_REASON", "WEBHOOK_STATUS"]);
@@ -203,7 +204,7 @@ fn every_faulty_call_is_refused_with_its_fault() {
 #[test]
 fn a_refused_step_still_clears_its_variable() {
     let refused = |address: &str| {
-        let step = policy().step(&call(address, &[]));
+        let step = policy().step(&call(address, &[]), |_| Ok(()));
         let outcome = Outcome::BadRequest(step.timeout().unwrap_err());
         set(&step, &outcome)
     };
@@ -216,7 +217,7 @@ fn a_refused_step_still_clears_its_variable() {
 
 #[test]
 fn the_status_is_set_last_and_the_code_only_with_an_answer() {
-    let step = policy().step(&call("crm", &[]));
+    let step = policy().step(&call("crm", &[]), |_| Ok(()));
     assert_eq!(
         set(&step, &step.judge(&Answer { code: 201, body: b"sales".to_vec(), ..Answer::default() })),
         ["CRM=sales", "WEBHOOK_CODE=201", "WEBHOOK_REASON=", "WEBHOOK_STATUS=OK"]
@@ -239,7 +240,7 @@ fn the_status_is_set_last_and_the_code_only_with_an_answer() {
 fn only_allowed_urls_are_asked_ad_hoc() {
     let prefixes = ["https://crm.example.com", "http://h/api/"].map(|url| Url::parse(url).unwrap());
     let policy = Policy { urls: AllowedUrls::Prefixes(prefixes.into()), ..policy() };
-    let allowed = |url: &str| policy.step(&call("webhook", &[("url", url)])).timeout().is_ok();
+    let allowed = |url: &str| policy.step(&call("webhook", &[("url", url)]), |_| Ok(())).timeout().is_ok();
     for url in ["https://crm.example.com/x?y", "HTTPS://CRM.example.com:443/", "http://h/api/../api/x"] {
         assert!(allowed(url), "{url}");
     }

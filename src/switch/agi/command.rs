@@ -21,23 +21,32 @@ pub(super) const LONGEST_LINE: usize = 2046;
 /// Within quotes a backslash makes the next byte literal, whatever it is (`res/res_agi.c`, `parse_args`). So
 /// every byte arrives except LF, which ends the command, and NUL, which ends the string.
 pub(super) fn set_variable(assignment: &Assignment) -> Result<Vec<u8>, Unfit> {
+    judge(assignment)?;
     let mut line = format!("SET VARIABLE {} \"", assignment.name).into_bytes();
+    for &byte in assignment.value.as_bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            line.push(b'\\');
+        }
+        line.push(byte);
+    }
+    line.extend(b"\"\n");
+    Ok(line)
+}
+
+/// Returns the reason if a value does not fit into a command, or must not become a channel variable.
+pub(super) fn judge(assignment: &Assignment) -> Result<(), Unfit> {
+    let mut length = "SET VARIABLE  \"\"".len() + assignment.name.as_str().len();
     for &byte in assignment.value.as_bytes() {
         match (byte, assignment.accept) {
             (b'\n', _) => return Err(Unfit::Newline),
             (0, _) => return Err(Unfit::Nul),
             // it would end the quotes of `$["${ROUTE}" = "sales"]`
             (b'"', Accept::Word | Accept::Text) => return Err(Unfit::Quote),
-            (b'"' | b'\\', _) => line.extend([b'\\', byte]),
-            _ => line.push(byte),
+            (b'"' | b'\\', _) => length += 2,
+            _ => length += 1,
         }
     }
-    line.push(b'"');
-    if line.len() > LONGEST_LINE {
-        return Err(Unfit::TooLong);
-    }
-    line.push(b'\n');
-    Ok(line)
+    if length > LONGEST_LINE { Err(Unfit::TooLong) } else { Ok(()) }
 }
 
 /// Writes the challenge, as a whole line. Asterisk expands each expression and returns all of them behind the

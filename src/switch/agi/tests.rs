@@ -221,7 +221,7 @@ fn one_assignment_is_judged_by_the_rules_of_the_final_commands() {
         ("a\nb", Accept::Any, Err(Unfit::Newline)),
     ] {
         let both = [set("x\"", Accept::Any), set(value, accept)];
-        assert_eq!(agi.can_carry(&both[1]), expected, "{value:?}");
+        assert_eq!(Agi::can_carry(&both[1]), expected, "{value:?}");
         assert_eq!(agi.farewell(&both).map(drop), expected, "{value:?}");
     }
 }

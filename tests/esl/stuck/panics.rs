@@ -88,8 +88,8 @@ impl Dialect for Panicking {
         self.0.earliest_close()
     }
 
-    fn can_carry(&self, assignment: &Assignment) -> Result<(), Unfit> {
-        self.0.can_carry(assignment)
+    fn can_carry(assignment: &Assignment) -> Result<(), Unfit> {
+        Esl::can_carry(assignment)
     }
 
     fn farewell(&self, assignments: &[Assignment]) -> Result<Vec<u8>, Unfit> {

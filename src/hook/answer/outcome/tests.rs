@@ -168,7 +168,7 @@ fn a_lack_of_descriptors_is_not_counted_against_the_webhook() {
 #[test]
 fn a_value_that_the_switch_cannot_carry_is_a_bad_answer() {
     let ok = Outcome::Ok { code: 200, set: Vec::new(), nothing_found: false };
-    let refused = ok.into_unfit(Unfit::Quote, None);
+    let refused = ok.into_unfit(Unfit::Quote);
     assert_eq!((refused.status(), refused.code()), (Status::BadAnswer, Some(200)));
     assert_eq!(refused.set(), None);
 }
