@@ -64,7 +64,7 @@ async fn an_ad_hoc_step_that_cannot_be_says_what_would_be_right() {
 async fn a_url_that_is_split_is_to_be_quoted() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://127.0.0.1:9/\"").await;
     let (comma, ampersand) =
-        (". quote the url if a comma split it", ". an ampersand split the url. write the url");
+        (". quote the url if a comma split it", ". an ampersand split the url. quote the url");
     let url = "url=http://127.0.0.1:9/r?a=1";
     for (script, arguments, name, remedy) in [
         ("webhook", &["method=GET", url, "2&b=3", "variable=R"][..], "unknown parameter", comma),
