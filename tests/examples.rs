@@ -102,7 +102,7 @@ const BROKEN: [(&str, &str, &str); 31] = [
     ("timeout=3", "timeout=30", "not within 1s to 10s"),
     ("timeout=3", "tiemout=3", "unknown parameter"),
     ("8084/webhook?timeout=3&amp;method=GET async", "8084/route?url=http async", "has its own url"),
-    ("http://127.0.0.1:8090/r", "http://192.0.2.1/r", "the url is not one"),
+    ("http://127.0.0.1:8090/r", "http://192.0.2.1/r", "the url is not allowed"),
     ("webhook_url=", "webhook_uri=", "webhook_uri is no name"),
     ("webhook_variable=Answer", "webhook_variable=my answer", "variable is not a name"),
     ("webhook_variable=Answer", "webhook_variable=other", "nobody sets ${answer}"),

@@ -19,7 +19,7 @@ pub enum RequestFault {
     )]
     UnquotedUrl(ShownName),
     /// An unknown name behind a `url` in the query of the address, which an ampersand has split.
-    #[error("unknown parameter{0}. an ampersand split the url. write the url with percent encoding")]
+    #[error("unknown parameter{0}. an ampersand split the url. quote the url with percent encoding")]
     UnencodedUrl(ShownName),
     /// A name that no parameter of a configured hook has.
     #[error("unknown parameter{0}. the call may choose variable and timeout")]
