@@ -55,7 +55,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "session",
-        &["daemon", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce", "call", "variable"],
+        &[
+            "daemon", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce", "call",
+            "variable",
+        ],
     ),
     ("daemon", &["webhook", "metrics", "config", "hook", "log", "slots"]),
     ("observer", &["metrics", "config", "log"]),
@@ -64,7 +67,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("webhook/endpoint", &["metrics", "hook"]),
     ("webhook/cache", &["hook"]),
     ("metrics", &["hook", "call"]),
-    ("config", &["switch", "switch/agi", "switch/esl", "hook", "duration", "files", "tls", "call", "variable"]),
+    (
+        "config",
+        &["switch", "switch/agi", "switch/esl", "hook", "duration", "files", "tls", "call", "variable"],
+    ),
     ("config/raw", &["hook"]),
     ("dialplan", &["switch/esl", "call", "variable", "redact"]),
     ("switch", &["call", "variable"]),

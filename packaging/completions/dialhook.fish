@@ -27,29 +27,29 @@ end
 complete -c dialhook -n "__fish_dialhook_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dialhook -n "__fish_dialhook_needs_command" -s V -l version -d 'Print version'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "serve" -d 'Listen for Asterisk and FreeSWITCH, and ask webhooks'
-complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "check" -d 'Say what a configuration means, or everything that is wrong with it'
-complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "try" -d 'Ask a hook\'s webhook without a PBX, and show what a call would hear of it'
-complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "demo" -d 'See it work in a few seconds: no PBX, no configuration, nothing outside this machine'
+complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "check" -d 'Check a configuration, and show its meaning or all of its faults'
+complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "try" -d 'Ask the webhook of a hook without a PBX, and show the result that a call would get'
+complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "demo" -d 'Show example calls in a few seconds, without a PBX, a configuration or any other machine'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]' -r -F
-complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -l log-format -d 'How to log [default: journald if systemd connected standard error to it, else text]' -r -f -a "text\t''
+complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
+complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -l log-format -d 'The format of the log [default: journald if systemd connected standard error to it, else text]' -r -f -a "text\t''
 json\t''
 journald\t''"
 complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dialhook -n "__fish_dialhook_using_subcommand check" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]' -r -F
+complete -c dialhook -n "__fish_dialhook_using_subcommand check" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
 complete -c dialhook -n "__fish_dialhook_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l caller -d 'The number of the caller' -r
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l name -d 'The name of the caller' -r
-complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l callee -d 'The number that was called' -r
-complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l switch -d 'The switch that the call would be on: what it would be told is shown' -r -f -a "asterisk\t''
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l callee -d 'The called number' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l switch -d 'The switch of the call, whose commands are shown' -r -f -a "asterisk\t''
 freeswitch\t''"
-complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l variable -d 'A channel variable of the call, for hooks that fetch it; may be repeated' -r
-complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if there is one]' -r -F
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l variable -d 'A channel variable of the call, for hooks that fetch it; can be repeated' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l json -d 'Print one JSON object'
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -s h -l help -d 'Print help'
 complete -c dialhook -n "__fish_dialhook_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "serve" -d 'Listen for Asterisk and FreeSWITCH, and ask webhooks'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "check" -d 'Say what a configuration means, or everything that is wrong with it'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "try" -d 'Ask a hook\'s webhook without a PBX, and show what a call would hear of it'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "demo" -d 'See it work in a few seconds: no PBX, no configuration, nothing outside this machine'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "check" -d 'Check a configuration, and show its meaning or all of its faults'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "try" -d 'Ask the webhook of a hook without a PBX, and show the result that a call would get'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "demo" -d 'Show example calls in a few seconds, without a PBX, a configuration or any other machine'
 complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -128,7 +128,9 @@ impl Listener {
         let accept_errors = RateLimited::default();
         while let Some(slot) = closing.run_until_cancelled(acceptor.slots.acquire()).await {
             match closing.run_until_cancelled(self.socket.accept()).await {
-                Some(Ok((stream, peer))) => acceptor.accept(self.bound.switch_and_port(), stream, peer, Some(slot)),
+                Some(Ok((stream, peer))) => {
+                    acceptor.accept(self.bound.switch_and_port(), stream, peer, Some(slot))
+                }
                 Some(Err(error)) => {
                     acceptor.daemon.metrics.accept_failed();
                     accept_errors.warn(|unlogged| {

@@ -201,7 +201,10 @@ async fn try_waits_for_a_detached_request_and_says_that_no_call_would() {
     let (status, out, _) = run(&["try", "told", "--config", file]).await;
     assert_eq!(status, 0, "{out}");
     assert!(out.contains("\nanswer    200 after ") && out.contains("\n          thanks\n"), "{out}");
-    assert!(out.contains("\ndetached  the dialplan does not wait for it; it ended with OK\n"), "{out}");
+    assert!(
+        out.contains("\ndetached  the dialplan does not wait for the answer; the request ended with OK\n"),
+        "{out}"
+    );
     assert!(out.contains("\nchannel   WEBHOOK_CODE = \"\"\n"), "{out}");
     let (status, out, _) = run(&["try", "told", "--json", "--config", file]).await;
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();

@@ -113,5 +113,5 @@ async fn check_prints_the_limit_of_calls_for_each_address() {
     let open = "[listen]\nasterisk = \"0.0.0.0:4573\"\nallow = [\"10.1.0.0/16\", \"127.0.0.1\"]\n";
     let (_folder, file) = configured(open);
     let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
-    assert!(status == 0 && said.contains("10000 calls at once, 5000 of one address"), "{said}");
+    assert!(status == 0 && said.contains("10000 calls at once, 5000 from one address"), "{said}");
 }

@@ -56,7 +56,7 @@ async fn long_values_at_trace_are_cut_and_not_lost() {
     let call = wordy("%01", 40_000).socket(SocketMode::Full, "127.0.0.1:8084/crm");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), call).await.status(), "OK");
     let heard = tokio::task::spawn_blocking(|| reading.join()).await.unwrap().unwrap();
-    for shown in ["the environment is proved", "the webhook was asked"] {
+    for shown in ["the call is authenticated", "the webhook was asked"] {
         let entry = heard.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
         assert!(entry.expect(shown).contains("…\n"), "{shown}");
     }

@@ -9,8 +9,8 @@ const LISTEN: &str =
 
 /// The listeners for Asterisk and FreeSWITCH in the status of a notice.
 pub(super) fn addresses(notice: &str) -> [std::net::SocketAddr; 2] {
-    let status = notice.lines().find_map(|line| line.strip_prefix("STATUS=Asterisk at ")).expect("a status");
-    let (asterisk, rest) = status.split_once(", FreeSWITCH at ").expect("two addresses");
+    let status = notice.lines().find_map(|line| line.strip_prefix("STATUS=Asterisk: ")).expect("a status");
+    let (asterisk, rest) = status.split_once(", FreeSWITCH: ").expect("two addresses");
     let freeswitch = rest.split(';').next().unwrap();
     [asterisk, freeswitch].map(|address| address.parse().expect("an address"))
 }
@@ -109,7 +109,7 @@ async fn a_service_manager_that_does_not_read_delays_no_call_and_gets_every_noti
     daemon.logs("reloaded").await;
     assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
     let begun = manager.hears("READY=1").await;
-    assert!(begun.contains("STATUS=Asterisk at "), "{begun}");
+    assert!(begun.contains("STATUS=Asterisk: "), "{begun}");
     manager.hears("RELOADING=1").await;
     manager.hears("READY=1").await;
     manager.hears("WATCHDOG=1").await;
