@@ -95,10 +95,10 @@ impl<'d> Table<'d> {
     }
 
     fn unknown_key_remedy(&self, entry: &Entry<'d>) -> String {
-        if self.name.is_empty() {
-            if let Some(hook) = entry.likely_hook() {
-                return format!("did you mean [hook.{hook}]?");
-            }
+        if self.name.is_empty()
+            && let Some(hook) = entry.likely_hook()
+        {
+            return format!("did you mean [hook.{hook}]?");
         }
         if let Some(near) = nearest(&entry.name, self.known.iter().copied()) {
             return format!("did you mean `{near}`?");

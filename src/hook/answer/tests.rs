@@ -45,7 +45,7 @@ fn outcome_of(hook: &Hook, answer: &Answer, variable: Option<&VariableName>) -> 
 }
 
 fn text(hook: &Hook, answer: &Answer) -> Result<String, AnswerFault> {
-    match outcome_of(&hook, answer, Some(&"V".parse().unwrap())) {
+    match outcome_of(hook, answer, Some(&"V".parse().unwrap())) {
         Outcome::Ok { set, .. } => Ok(set[0].value.lossy().into_owned()),
         Outcome::BadAnswer { fault, .. } => Err(fault),
         other => panic!("{other:?}"),
@@ -53,7 +53,7 @@ fn text(hook: &Hook, answer: &Answer) -> Result<String, AnswerFault> {
 }
 
 fn parts(hook: &Hook, answer: &Answer) -> Result<Vec<String>, String> {
-    match outcome_of(&hook, answer, None) {
+    match outcome_of(hook, answer, None) {
         Outcome::Ok { set, .. } => {
             Ok(set.iter().map(|a| format!("{}={}", a.name, a.value.lossy())).collect())
         }
@@ -133,7 +133,7 @@ fn a_refused_text_that_is_json_has_a_fault_of_its_own() {
 #[test]
 fn an_answer_with_none_of_the_parts_is_good_and_marked() {
     let hook = setting(&[("ROUTE", "/route"), ("NAME", "/name")]);
-    let nothing = |hook: &Hook, answer: &Answer| match outcome_of(&hook, answer, None) {
+    let nothing = |hook: &Hook, answer: &Answer| match outcome_of(hook, answer, None) {
         Outcome::Ok { nothing_found, set, .. } => {
             assert_eq!(set.len(), hook.set.len());
             nothing_found
