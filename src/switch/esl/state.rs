@@ -102,7 +102,7 @@ impl State {
             leg: Leg::of(data),
             resumes,
             execution: Execution::Unknown,
-            may_have_moved: is_just_transferred(data),
+            may_have_moved: data.is_channel_data() && is_just_transferred(data),
         })
     }
 
