@@ -4,12 +4,17 @@
 //! process's own CPU time from `/proc`, so that the driver's work does not count. Rounds of two kinds
 //! alternate (calls one after another, and 50 at once); the median and the range of each are printed. For
 //! comparison only: a machine under other load gives other numbers.
+//!
+//! `DIALHOOK_BASELINE=FILE` names another build of the program. Its rounds alternate with those of this build,
+//! and the ratio of the medians is printed.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -20,6 +25,15 @@ use tokio::task::JoinSet;
 const CALLS: usize = 5000;
 const ROUNDS: usize = 7;
 
+/// A daemon, and the results of its rounds: CPU microseconds a call, and calls a second.
+struct Daemon {
+    name: String,
+    child: Child,
+    address: SocketAddr,
+    sequential: Vec<(f64, f64)>,
+    concurrent: Vec<(f64, f64)>,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let webhook = webhook().await;
@@ -29,37 +43,75 @@ async fn main() {
         "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"CRM\"\n"
     );
     fs::write(&configuration, text).unwrap();
-    let log = folder.path().join("log");
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_dialhook"))
-        .args(["serve", "--config"])
-        .arg(&configuration)
-        .stderr(Stdio::from(File::create(&log).unwrap()))
-        .spawn()
-        .unwrap();
-    let address = listening(&log);
-
-    round(&daemon, address, 1000, 1).await;
-    let (mut sequential, mut concurrent) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        sequential.push(round(&daemon, address, CALLS, 1).await);
-        concurrent.push(round(&daemon, address, CALLS, 50).await);
+    // the observer has port 0, so that several daemons can run
+    let mut daemons = vec![Daemon::start(env!("CARGO_BIN_EXE_dialhook"), &configuration, "new")];
+    if let Ok(baseline) = env::var("DIALHOOK_BASELINE") {
+        daemons.push(Daemon::start(&baseline, &configuration, "baseline"));
     }
-    for (kind, mut rounds) in [("one at a time", sequential), ("50 at once", concurrent)] {
-        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
+
+    for daemon in &daemons {
+        round(daemon, 1000, 1).await;
+    }
+    for _ in 0..ROUNDS {
+        for daemon in &mut daemons {
+            let sequential = round(daemon, CALLS, 1).await;
+            let concurrent = round(daemon, CALLS, 50).await;
+            daemon.sequential.push(sequential);
+            daemon.concurrent.push(concurrent);
+        }
+    }
+    for daemon in &mut daemons {
+        daemon.print();
+    }
+    if let [new, baseline] = &daemons[..] {
+        let ratio = |of: fn(&Daemon) -> &[(f64, f64)]| of(new)[ROUNDS / 2].0 / of(baseline)[ROUNDS / 2].0;
         println!(
-            "{kind:<14} {:>6.1} µs CPU a call (of {ROUNDS} rounds of {CALLS}: {:.1} to {:.1}), {:.0} calls/s",
-            median.0, least.0, most.0, median.1
+            "CPU a call, new : baseline (medians): {:.2} one at a time, {:.2} with 50 at once",
+            ratio(|daemon| &daemon.sequential),
+            ratio(|daemon| &daemon.concurrent)
         );
     }
-    println!("resident       {} KiB", status(&daemon, "VmRSS"));
-    daemon.kill().unwrap();
-    daemon.wait().unwrap();
+}
+
+impl Daemon {
+    fn start(program: &str, configuration: &Path, name: &str) -> Self {
+        let log = configuration.with_extension(name);
+        let child = Command::new(program)
+            .args(["serve", "--config"])
+            .arg(configuration)
+            .stderr(Stdio::from(File::create(&log).unwrap()))
+            .spawn()
+            .unwrap();
+        let address = listening(&log);
+        Self { name: name.to_owned(), child, address, sequential: Vec::new(), concurrent: Vec::new() }
+    }
+
+    /// Sorts the rounds, and prints the median and the range of each kind.
+    fn print(&mut self) {
+        println!("{}", self.name);
+        for (kind, rounds) in [("one at a time", &mut self.sequential), ("50 at once", &mut self.concurrent)]
+        {
+            rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
+            println!(
+                "  {kind:<14} {:>6.1} µs CPU a call (of {ROUNDS} rounds of {CALLS}: {:.1} to {:.1}), {:.0} calls/s",
+                median.0, least.0, most.0, median.1
+            );
+        }
+        println!("  resident       {} KiB", status(&self.child, "VmRSS"));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 /// CPU microseconds of the daemon per call, and calls per second.
-async fn round(daemon: &Child, address: SocketAddr, calls: usize, at_once: usize) -> (f64, f64) {
-    let (before, began) = (cpu_seconds(daemon), Instant::now());
+async fn round(daemon: &Daemon, calls: usize, at_once: usize) -> (f64, f64) {
+    let (before, began, address) = (cpu_seconds(&daemon.child), Instant::now(), daemon.address);
     let mut lines = JoinSet::new();
     for _ in 0..at_once {
         lines.spawn(async move {
@@ -69,7 +121,7 @@ async fn round(daemon: &Child, address: SocketAddr, calls: usize, at_once: usize
         });
     }
     lines.join_all().await;
-    let used = cpu_seconds(daemon) - before;
+    let used = cpu_seconds(&daemon.child) - before;
     (used * 1e6 / calls as f64, calls as f64 / began.elapsed().as_secs_f64())
 }
 
