@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::open_files::Shares;
+use super::open_files::{CONNECTIONS_PER_CALL, Shares};
 use crate::call::SwitchKind;
 use crate::config::{Config, Limits};
 use crate::daemon::Daemon;
@@ -37,13 +37,6 @@ pub(super) struct Acceptor {
     pub(super) listeners: TaskTracker,
     pub(super) sessions: TaskTracker,
 }
-
-/// Connections for each call that may ask its webhook. Calls beyond the limit are still told `OVERLOADED`; connections beyond
-/// that wait in the kernel.
-pub(super) const CONNECTIONS_PER_CALL: usize = 2;
-
-/// Connections besides, so that a few silent peers cannot keep a call waiting where the limit is low.
-pub(super) const SPARE_CONNECTIONS: usize = 100;
 
 /// Connections besides of one peer, if `limits.calls_per_peer` is set. Those beyond have less time for their greeting, so that
 /// silent connections of one peer do not take all slots.
@@ -145,11 +138,6 @@ impl Acceptor {
             drop(patient);
         });
     }
-}
-
-/// The number of connections of switches that this configuration wants at once.
-pub(super) fn connections(limits: &Limits) -> usize {
-    limits.calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS
 }
 
 /// The number of connections of one peer that have the whole of `limits.patience`; none without a limit.

@@ -3,7 +3,6 @@
 
 use rlimit::Resource;
 
-use super::acceptor::connections;
 use crate::config::{Config, Limits};
 use crate::observer;
 use crate::slots::OpenFiles;
@@ -23,6 +22,18 @@ pub(super) struct Shares {
 /// Open files of a daemon that has no calls (19 with all three listeners, the journal and a service manager), and of what comes now and then: a
 /// configuration and secrets that are read, and a few questions to name servers.
 const RUNNING: usize = 26;
+
+/// Connections for each call that may ask its webhook. Calls beyond the limit are still told `OVERLOADED`; connections beyond
+/// that wait in the kernel.
+pub(super) const CONNECTIONS_PER_CALL: usize = 2;
+
+/// Connections besides, so that a few silent peers cannot keep a call waiting where the limit is low.
+const SPARE_CONNECTIONS: usize = 100;
+
+/// The number of connections of switches that this configuration wants at once.
+fn connections(limits: &Limits) -> usize {
+    limits.calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS
+}
 
 /// The number of file descriptors that a daemon may need under this configuration: for every connection of a switch, for the
 /// request of each call and each detached one, for the observer, and for the rest.

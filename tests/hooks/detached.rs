@@ -211,7 +211,10 @@ async fn try_waits_for_a_detached_request_and_says_that_no_call_would() {
     assert_eq!((status, &told["detached"], &told["set"]["WEBHOOK_STATUS"]), (0, &true.into(), &"OK".into()));
     let (status, out, _) = run(&["try", "told", "--config", file]).await;
     assert_eq!(status, 1, "{out}");
-    assert!(out.contains("it ended with HTTP_ERROR") && out.contains("WEBHOOK_STATUS = \"OK\""), "{out}");
+    assert!(
+        out.contains("the request ended with HTTP_ERROR") && out.contains("WEBHOOK_STATUS = \"OK\""),
+        "{out}"
+    );
 }
 
 #[tokio::test]

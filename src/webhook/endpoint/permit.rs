@@ -5,20 +5,20 @@ use std::time::Instant;
 
 use super::circuit_breaker::Probe;
 use super::registry::Endpoints;
-use crate::hook::Breaker;
+use crate::hook::{Breaker, Unreachable};
 
 /// The permit to ask an endpoint, given by [`Endpoints::admit`]. It is finished with the result of the
 /// request. A permit that is dropped without a result gives its probe to the next caller: a caller who hung
 /// up has learned nothing about the endpoint.
 #[derive(Debug)]
 pub(in crate::webhook) struct Permit<'a> {
-    pub(super) endpoints: &'a Endpoints,
-    pub(super) endpoint: &'a Arc<str>,
+    endpoints: &'a Endpoints,
+    endpoint: &'a Arc<str>,
     /// The name of the hook, for the log.
-    pub(super) hook: &'a str,
-    pub(super) breaker: Option<&'a Breaker>,
+    hook: &'a str,
+    breaker: Option<&'a Breaker>,
     /// Present if the breaker is half-open.
-    pub(super) probe: Option<Probe>,
+    probe: Option<Probe>,
 }
 
 /// The part of a request's result that concerns the endpoint.
@@ -34,6 +34,26 @@ pub(in crate::webhook) enum EndpointResult {
     /// The result says nothing about the endpoint: this machine was at fault, or a reused connection was
     /// closed.
     Unknown,
+}
+
+impl Endpoints {
+    /// Gives a permit for a request of this hook to an endpoint.
+    ///
+    /// # Errors
+    /// Returns the reason if the circuit breaker is open.
+    pub(in crate::webhook) fn admit<'a>(
+        &'a self,
+        endpoint: &'a Arc<str>,
+        hook: &'a str,
+        breaker: Option<&'a Breaker>,
+        now: Instant,
+    ) -> Result<Permit<'a>, Unreachable> {
+        let probe = match breaker {
+            Some(settings) => self.pass_breaker(endpoint, settings, now)?,
+            None => None,
+        };
+        Ok(Permit { endpoints: self, endpoint, hook, breaker, probe })
+    }
 }
 
 impl Permit<'_> {

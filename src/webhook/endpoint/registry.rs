@@ -9,7 +9,6 @@ use tracing::{info, warn};
 
 use super::circuit_breaker::{Admission, Probe, Transition};
 use super::connection_reuse::NO_REUSE;
-use super::permit::Permit;
 use super::{ConnectionRules, Endpoint, origin};
 use crate::hook::{Breaker, Unreachable};
 use crate::metrics::Metrics;
@@ -88,24 +87,21 @@ impl Endpoints {
         self.publish(&records);
     }
 
-    /// Gives a permit for a request of this hook to an endpoint.
+    /// Asks the circuit breaker of an endpoint to let a request pass. Returns the probe if the request is one.
     ///
     /// # Errors
     /// Returns the reason if the circuit breaker is open.
-    pub(in crate::webhook) fn admit<'a>(
-        &'a self,
-        endpoint: &'a Arc<str>,
-        hook: &'a str,
-        breaker: Option<&'a Breaker>,
+    pub(super) fn pass_breaker(
+        &self,
+        endpoint: &str,
+        settings: &Breaker,
         now: Instant,
-    ) -> Result<Permit<'a>, Unreachable> {
-        let permit = |probe| Permit { endpoints: self, endpoint, hook, breaker, probe };
-        let Some(settings) = breaker else { return Ok(permit(None)) };
+    ) -> Result<Option<Probe>, Unreachable> {
         let mut records = self.lock();
-        let Some(record) = records.by_url.get_mut(endpoint) else { return Ok(permit(None)) };
+        let Some(record) = records.by_url.get_mut(endpoint) else { return Ok(None) };
         match record.breaker.admit(settings, now) {
-            Admission::Closed => Ok(permit(None)),
-            Admission::HalfOpen(probe) => Ok(permit(Some(probe))),
+            Admission::Closed => Ok(None),
+            Admission::HalfOpen(probe) => Ok(Some(probe)),
             Admission::Open => {
                 let failures = record.breaker.failures();
                 Err(Unreachable::BreakerOpen { failures, probe: settings.probe })
