@@ -205,7 +205,7 @@ mod of_listeners {
             told.starts_with(&format!("cannot listen on {taken_address}: Address already in use")),
             "{told}"
         );
-        assert!(told.ends_with("where dialhook itself listens there, restart it instead"), "{told}");
+        assert!(told.ends_with("if dialhook itself listens there, restart it instead"), "{told}");
         assert_eq!(both(&daemon), before);
         let ended = call_crm(daemon.address()).await;
         assert_eq!((ended.get("OLD"), ended.get("NEW")), (Some("sales"), None));
