@@ -43,7 +43,7 @@ enum Command {
     ///
     /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH),
     /// serves ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reloads the
-    /// configuration. SIGTERM stops the daemon as soon as the calls in progress have ended; a second SIGTERM
+    /// configuration. SIGTERM stops the daemon as soon as the calls in flight have ended; a second SIGTERM
     /// stops it at once.
     Serve(Serve),
     /// Check a configuration, and show its meaning or all of its faults.

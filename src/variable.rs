@@ -264,7 +264,7 @@ pub enum Unfit {
     #[error("a dollar sign in it could open an expansion")]
     Expansion,
     /// An application would set variables from it, if it is the whole argument.
-    #[error("it begins like variables of an application")]
+    #[error("it begins like a list of variables for an application")]
     Scope,
     /// The switch would store it as a list of its parts.
     #[error("it begins like an array of the switch")]

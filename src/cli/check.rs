@@ -60,6 +60,7 @@ fn read_dialplan(file: &Path) -> Result<Dialplan, String> {
     let bytes = files::read_any(file, LONGEST).map_err(|error| match error.kind() {
         ErrorKind::IsADirectory => format!("{name}: a folder; name the files in it"),
         ErrorKind::InvalidData => format!("{name}: {error}; save it in UTF-8"),
+        ErrorKind::NotFound => format!("cannot read {name}: {error}; correct its name"),
         _ => format!("cannot read {name}: {error}"),
     })?;
     let read = dialplan::read(file, &String::from_utf8_lossy(&bytes));

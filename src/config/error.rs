@@ -47,6 +47,7 @@ fn remedy(error: &io::Error) -> String {
         None if error.kind() == io::ErrorKind::NotFound => {
             "create it, or name another file with --config".to_owned()
         }
+        None if error.kind() == io::ErrorKind::IsADirectory => "name a file in it with --config".to_owned(),
         None => "make it readable, or name another file with --config".to_owned(),
     }
 }

@@ -125,7 +125,8 @@ fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
     if !switch::fits_challenge(&hook.needed_variables()) {
         table.fault(
             "fetch",
-            "more channel variables than one request to Asterisk can hold; name about 30 at most",
+            "more channel variables than fit in one question to Asterisk (30 names of three letters, fewer of longer ones); \
+             leave some out, or shorten their names",
         );
     }
     if hook.delivery.cache.is_some() && body_is_known && hook.is_unique_per_call() {

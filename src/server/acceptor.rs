@@ -86,7 +86,7 @@ impl Acceptor {
         if !drain_notice.is_zero() {
             info!(
                 seconds = drain_notice.as_secs_f64(),
-                "stopping; calls are still taken for so long, and /health/ready says no (limits.drain_notice)"
+                "stopping; calls are still taken for limits.drain_notice, and /health/ready returns 503"
             );
             sleep(drain_notice).await;
         }

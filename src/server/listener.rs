@@ -136,7 +136,7 @@ impl Listener {
                     accept_errors.warn(|unlogged| {
                         warn!(
                             unlogged,
-                            "cannot accept a connection: {error}; calls wait; see LimitNOFILE or ulimit -n"
+                            "cannot accept a connection: {error}; calls wait; raise LimitNOFILE= (in a shell: ulimit -n)"
                         );
                     });
                     // this frees one descriptor at least

@@ -23,7 +23,7 @@ pub enum ReloadError {
     Gone(PathBuf),
     /// The file is empty, as a file is while a program begins to write it.
     #[error(
-        "{} is empty, as a file is that is being written; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
+        "{} is empty, like a file that somebody is writing; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
     )]
     Empty(PathBuf),
     /// The file may be half-written.
@@ -51,7 +51,7 @@ pub enum ReloadError {
 fn own_conflict(error: &StartError) -> &'static str {
     match error {
         StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
-            "; where dialhook itself listens there, restart it instead"
+            "; if dialhook itself listens there, restart it instead"
         }
         StartError::Listen { .. }
         | StartError::NoListener

@@ -29,7 +29,7 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes)
 async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepResult {
     let key = ask.request.fingerprint(ask.hook_name());
     let (mut attempts, mut judged) = (Vec::new(), None);
-    let mut rejected = None;
+    let mut refused = None;
     // half of the time is for another call's request, so that some is left for a request of our own
     let now = Instant::now();
     let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
@@ -46,7 +46,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 (outcome, answer) => Err((outcome, answer)),
             }
         });
-        let got = shared.cache.get(key, times, hedge_at, rejected.as_ref(), request);
+        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request);
         match timeout_at(ask.deadline, got).await {
             Ok(Ok((answer, origin))) => {
                 let outcome = match judged.take() {
@@ -55,8 +55,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 };
                 // the answer was good for another call, or before a reload; the webhook may give another one
                 // now
-                if origin == Origin::Cache && rejected.is_none() && !is_good(&outcome) {
-                    rejected = Some(answer);
+                if origin == Origin::Cache && refused.is_none() && !is_good(&outcome) {
+                    refused = Some(answer);
                     continue;
                 }
                 return StepResult { outcome, answer: Some(answer), origin, attempts };

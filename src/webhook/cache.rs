@@ -74,7 +74,7 @@ impl Expiry<Key, CachedAnswer> for OwnLifetime {
 
 impl<E: Clone> AnswerCache<E> {
     /// Returns the fresh answer, or the one that `request` brings. Callers of the same key share one request;
-    /// from `hedge_at` on, one of those who wait makes a hedged request. `rejected` is an answer that the
+    /// from `hedge_at` on, one of those who wait makes a hedged request. `refused` is an answer that the
     /// caller has seen and does not accept.
     ///
     /// Cancel safe: if the caller who makes the request leaves, the next one makes it.
@@ -86,10 +86,10 @@ impl<E: Clone> AnswerCache<E> {
         key: Key,
         times: CacheTimes,
         hedge_at: Instant,
-        rejected: Option<&Arc<Answer>>,
+        refused: Option<&Arc<Answer>>,
         request: impl Future<Output = Result<Arc<Answer>, E>>,
     ) -> Result<(Arc<Answer>, Origin), E> {
-        if let Some(answer) = self.fresh(key, rejected).await {
+        if let Some(answer) = self.fresh(key, refused).await {
             return Ok((answer, Origin::Cache));
         }
         let request = async {
@@ -97,7 +97,7 @@ impl<E: Clone> AnswerCache<E> {
             self.insert(key, times, &answer).await;
             Ok(answer)
         };
-        let (answer, flown) = self.flights.run(key, hedge_at, self.fresh(key, rejected), request).await?;
+        let (answer, flown) = self.flights.run(key, hedge_at, self.fresh(key, refused), request).await?;
         let origin = match flown {
             Flown::Led => Origin::Webhook,
             Flown::Waited => Origin::Shared,
@@ -106,10 +106,10 @@ impl<E: Clone> AnswerCache<E> {
         Ok((answer, origin))
     }
 
-    async fn fresh(&self, key: Key, rejected: Option<&Arc<Answer>>) -> Option<Arc<Answer>> {
+    async fn fresh(&self, key: Key, refused: Option<&Arc<Answer>>) -> Option<Arc<Answer>> {
         let answer = self.fresh.get(&key).await?.answer;
-        let is_rejected = rejected.is_some_and(|rejected| Arc::ptr_eq(rejected, &answer));
-        if is_rejected { None } else { Some(answer) }
+        let is_refused = refused.is_some_and(|refused| Arc::ptr_eq(refused, &answer));
+        if is_refused { None } else { Some(answer) }
     }
 
     async fn insert(&self, key: Key, times: CacheTimes, answer: &Arc<Answer>) {
@@ -149,11 +149,11 @@ mod tests {
     /// Asks for the key `[1; 32]`, and makes a request with this result if there is no fresh answer.
     async fn get<E: Clone>(
         cache: &AnswerCache<E>,
-        rejected: Option<&Arc<Answer>>,
+        refused: Option<&Arc<Answer>>,
         result: Result<Arc<Answer>, E>,
     ) -> Got<E> {
         let hedge_at = Instant::now() + Duration::from_secs(86_400);
-        cache.get([1; 32], TIMES, hedge_at, rejected, async { result }).await
+        cache.get([1; 32], TIMES, hedge_at, refused, async { result }).await
     }
 
     #[tokio::test]
@@ -166,12 +166,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rejected_answer_is_not_returned_again_and_stays_cached_for_others() {
+    async fn a_refused_answer_is_not_returned_again_and_stays_cached_for_others() {
         let cache = AnswerCache::default();
-        let (rejected, _) = get(&cache, None, Ok(answer(1))).await.unwrap();
-        assert!(get(&cache, Some(&rejected), Err(())).await.is_err());
+        let (refused, _) = get(&cache, None, Ok(answer(1))).await.unwrap();
+        assert!(get(&cache, Some(&refused), Err(())).await.is_err());
         let (answer, origin) = get(&cache, None, Err(())).await.unwrap();
-        assert!(Arc::ptr_eq(&answer, &rejected) && origin == Origin::Cache);
+        assert!(Arc::ptr_eq(&answer, &refused) && origin == Origin::Cache);
     }
 
     #[tokio::test]

@@ -113,8 +113,12 @@ async fn a_call_beyond_the_limit_is_overloaded_and_goes_on() {
         let asterisk = asterisk(release, &daemon, DIALPLAN).await;
         let first = asterisk.begin("fine@test").await;
         webhook.requested().await;
-        assert_leaves(&asterisk, "fine", ["OVERLOADED", "", "more calls at once than the limit of 1", ""])
-            .await;
+        assert_leaves(
+            &asterisk,
+            "fine",
+            ["OVERLOADED", "", "more calls at once than limits.calls of 1 allows", ""],
+        )
+        .await;
         opened.open();
         assert_eq!(first.ended().await.last("WEBHOOK_STATUS"), Some("OK"));
         assert_leaves(&asterisk, "fine", ["OK", "200", "", "sales"]).await;

@@ -112,7 +112,7 @@ async fn each_variable_of_set_has_its_own_accept() {
     assert_eq!((asterisk.status(), asterisk.get("NAME")), ("OK", Some("%[a=b]x")));
     assert_eq!(
         freeswitch.reason(),
-        "the answer does not fit. it begins like variables of an application. it was for NAME"
+        "the answer does not fit. it begins like a list of variables for an application. it was for NAME"
     );
 }
 

@@ -17,7 +17,7 @@ async fn accepted(answer: impl AsRef<[u8]>, hook: &str) -> String {
 }
 
 /// The reason of a refused answer.
-async fn rejected(answer: impl AsRef<[u8]>, hook: &str) -> String {
+async fn refused(answer: impl AsRef<[u8]>, hook: &str) -> String {
     let ended = answered(Reply::text(answer), hook).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("BAD_ANSWER", "200", Some("reception")));
     ended.reason().to_owned()
@@ -51,9 +51,9 @@ async fn a_text_that_could_change_a_condition_is_refused() {
         (b"\0", "the answer holds a line break or another control byte"),
         (b"a\x7f", "the answer holds a line break or another control byte"),
         (b"caf\xe9", "the answer is not UTF 8"),
-        (&[b'x'; 1025], "the answer is longer than 1024 bytes"),
+        (&[b'x'; 1025], "the answer is longer than the 1024 bytes of a text"),
     ] {
-        assert_eq!(rejected(answer, TEXT).await, reason);
+        assert_eq!(refused(answer, TEXT).await, reason);
     }
     assert_eq!(accepted([b'x'; 1024], TEXT).await.len(), 1024);
 }
@@ -66,7 +66,7 @@ async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
         (b"a\nSET VARIABLE EVIL yes", "the answer does not fit. a line break cannot be carried"),
         (b"a\0b", "the answer does not fit. a NUL byte cannot be carried"),
     ] {
-        assert_eq!(rejected(answer, any).await, reason);
+        assert_eq!(refused(answer, any).await, reason);
     }
     for answer in ["{\"a\":\"C:\\\\x\"}", "\"", "\\", "a\tb\rc\u{7f}\u{1}"] {
         assert_eq!(accepted(answer, any).await, answer);
@@ -86,8 +86,8 @@ async fn any_accepts_the_longest_value_that_every_asterisk_reads() {
     let too_long = "the answer does not fit. it is too long for a command of the switch";
     assert_eq!(accepted(vec![b'x'; room], any).await.len(), room);
     assert_eq!(accepted(vec![b'"'; room / 2], any).await.len(), room / 2);
-    assert_eq!(rejected(vec![b'x'; room + 1], any).await, too_long);
-    assert_eq!(rejected(vec![b'"'; room / 2 + 1], any).await, too_long);
+    assert_eq!(refused(vec![b'x'; room + 1], any).await, too_long);
+    assert_eq!(refused(vec![b'"'; room / 2 + 1], any).await, too_long);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn only_the_words_that_are_listed_are_accepted() {
     let listed = "answers = [\"sales\", \"support\"]";
     assert_eq!(accepted("support\n", listed).await, "support");
     for answer in ["Sales", "sales support", "sale", "", "sales\"", "sales\0"] {
-        assert_eq!(rejected(answer, listed).await, "the answer is not one of the configured answers");
+        assert_eq!(refused(answer, listed).await, "the answer is not one of the configured answers");
     }
 }
 

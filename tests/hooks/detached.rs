@@ -81,7 +81,7 @@ async fn detached_requests_have_a_limit_with_its_own_reason() {
     let ended = step(&daemon, "told").await;
     assert_eq!(
         (ended.status(), ended.code(), ended.reason()),
-        ("OVERLOADED", "", "more detached requests at once than the limit of 3")
+        ("OVERLOADED", "", "more detached requests at once than limits.detached of 3 allows")
     );
     gate.open();
     let room_again = async { while step(&daemon, "told").await.status() != "OK" {} };

@@ -47,7 +47,7 @@ async fn calls_beyond_the_limit_are_overloaded_at_once_and_the_others_finish() {
         let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
         assert_eq!(
             (ended.status(), ended.reason()),
-            ("OVERLOADED", "more calls at once than the limit of 2")
+            ("OVERLOADED", "more calls at once than limits.calls of 2 allows")
         );
         assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
     }
@@ -68,7 +68,7 @@ async fn a_peer_at_its_own_limit_leaves_slots_for_others() {
     let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(
         (ended.status(), ended.reason()),
-        ("OVERLOADED", "more calls at once from one address than the limit of 2")
+        ("OVERLOADED", "more calls at once from one address than limits.calls_per_peer of 2 allows")
     );
     let other = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
     let other = tokio::spawn(async move { other.converse(&Environment::new("crm")).await });

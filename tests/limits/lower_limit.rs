@@ -31,7 +31,7 @@ async fn a_new_call_is_overloaded_at_once_and_earlier_calls_finish() {
         let ended = call_crm(address).await;
         assert_eq!(
             (ended.status(), ended.reason()),
-            ("OVERLOADED", "more calls at once than the limit of 1")
+            ("OVERLOADED", "more calls at once than limits.calls of 1 allows")
         );
     }
     gate.open();

@@ -205,7 +205,7 @@ mod of_listeners {
             told.starts_with(&format!("cannot listen on {taken_address}: Address already in use")),
             "{told}"
         );
-        assert!(told.ends_with("where dialhook itself listens there, restart it instead"), "{told}");
+        assert!(told.ends_with("if dialhook itself listens there, restart it instead"), "{told}");
         assert_eq!(both(&daemon), before);
         let ended = call_crm(daemon.address()).await;
         assert_eq!((ended.get("OLD"), ended.get("NEW")), (Some("sales"), None));
@@ -241,7 +241,7 @@ mod of_limits {
         let ended = call_crm(daemon.address()).await;
         assert_eq!(
             (ended.status(), ended.reason()),
-            ("OVERLOADED", "more calls at once than the limit of 1")
+            ("OVERLOADED", "more calls at once than limits.calls of 1 allows")
         );
         gate.open();
         assert_eq!(in_flight.await.unwrap().status(), "OK");
@@ -258,7 +258,7 @@ mod of_limits {
         webhook.requested().await;
         daemon.server().reload(configuration(&tables)).unwrap();
         let ended = call_crm(daemon.address()).await;
-        assert_eq!(ended.reason(), "more detached requests at once than the limit of 1");
+        assert_eq!(ended.reason(), "more detached requests at once than limits.detached of 1 allows");
         let stopped = tokio::spawn(daemon.stop());
         tokio::task::yield_now().await;
         assert!(!stopped.is_finished());

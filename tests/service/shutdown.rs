@@ -46,7 +46,7 @@ async fn giving_notice(then: impl AsyncFnOnce(&mut Service)) {
     let mut daemon = manager.start();
     daemon.logs("listening").await;
     daemon.signal("TERM").await;
-    daemon.logs("calls are still taken for so long").await;
+    daemon.logs("calls are still taken for limits.drain_notice").await;
     then(&mut daemon).await;
     ends_at_once(daemon).await;
 }

@@ -39,7 +39,7 @@ impl Reloader {
                     asterisk,
                     freeswitch,
                     hooks = config.policy.hooks.len(),
-                    "reloaded; calls in progress keep the old configuration"
+                    "reloaded; calls in flight keep the old configuration"
                 );
                 self.service_manager.ready(&status(&self.server, &config));
             }

@@ -15,14 +15,17 @@ use crate::webhook::Attempt;
 /// Returns the request, the attempts, the answer and the variables of the channel, each under a title.
 pub(super) fn as_text(result: &TryResult) -> String {
     let mut text = String::new();
-    if let Some(request) = &result.request {
-        write_request(&mut text, request);
+    match &result.request {
+        Some(request) => write_request(&mut text, request),
+        None => write_titled(&mut text, "request", "none"),
     }
     // the outcome of a single attempt is the outcome of the step
     if result.attempts.len() > 1 {
         write_attempts(&mut text, result);
     }
-    write_answer(&mut text, result);
+    if result.request.is_some() {
+        write_answer(&mut text, result);
+    }
     if result.detached {
         let status = result.outcome.status().as_str();
         let detached = format!("the dialplan does not wait for the answer; the request ended with {status}");

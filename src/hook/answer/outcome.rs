@@ -75,13 +75,13 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Overload {
     /// `limits.calls`.
-    #[error("more calls at once than the limit of {0}")]
+    #[error("more calls at once than limits.calls of {0} allows")]
     Calls(usize),
     /// `limits.calls_per_peer`.
-    #[error("more calls at once from one address than the limit of {0}")]
+    #[error("more calls at once from one address than limits.calls_per_peer of {0} allows")]
     CallsOfPeer(usize),
     /// `limits.detached`.
-    #[error("more detached requests at once than the limit of {0}")]
+    #[error("more detached requests at once than limits.detached of {0} allows")]
     Detached(usize),
     /// The system's limit of open files.
     #[error("more calls at once than the limit of {0} open files allows")]

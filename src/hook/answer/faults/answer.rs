@@ -9,7 +9,7 @@ pub enum AnswerFault {
     #[error("the answer is longer than limits.answer allows")]
     TooLong,
     /// The answer is too long for `accept = "text"`.
-    #[error("the answer is longer than 1024 bytes")]
+    #[error("the answer is longer than the 1024 bytes of a text")]
     TextTooLong,
     /// The answer is too long for `accept = "word"`.
     #[error("the answer is longer than the 128 bytes of a word")]

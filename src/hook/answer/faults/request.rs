@@ -79,6 +79,6 @@ pub enum RequestFault {
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"
     )]
     VariableNotWhole,
-    #[error("the hook asks for more channel variables than fit in one question to the switch")]
+    #[error("the hook fetches more channel variables than fit in one question to the switch. leave some out")]
     TooManyVariables,
 }
