@@ -71,8 +71,8 @@ impl Server {
     #[must_use]
     pub fn address(&self, switch: SwitchKind) -> Option<SocketAddr> {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bound = listeners.iter().flatten().map(|listener| &listener.bound);
-        bound.find(|bound| bound.switch == switch).map(|bound| bound.address)
+        let mut addresses = listeners.iter().flatten().map(|listener| &listener.address);
+        addresses.find(|address| address.switch == switch).map(|address| address.local)
     }
 
     /// The address of the observer.

@@ -133,14 +133,14 @@ fn is_complete(before: &Config, config: &Config) -> Result<(), ReloadError> {
 /// Returns the listeners of the configuration that are not open yet, all of them listening.
 fn missing(open: &[OpenListener], listen: &Listen) -> Result<Vec<Listener>, StartError> {
     for listener in open {
-        if listener.bound.owner == Owner::ServiceManager && !listener.is_configured(listen) {
-            return Err(StartError::not_wanted(listener.bound.address));
+        if listener.address.owner == Owner::ServiceManager && !listener.is_configured(listen) {
+            return Err(StartError::not_wanted(listener.address.local));
         }
     }
     let mut missing = Vec::new();
     for (switch, configured) in listen.switches() {
         let is_open =
-            |open: &OpenListener| (open.bound.switch, open.bound.configured) == (switch, configured);
+            |open: &OpenListener| (open.address.switch, open.address.configured) == (switch, configured);
         if !open.iter().any(is_open) {
             missing.push(Listener::listen(switch, configured)?);
         }
