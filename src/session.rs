@@ -84,19 +84,19 @@ async fn end_early<S, D>(
     shared.refused(&error, switch.peer());
     match error {
         // such a switch has had all its time
-        SwitchError::Silent(_) | SwitchError::Displaced(_) => {
+        SwitchError::Silent(_) | SwitchError::Evicted(_) => {
             let refused = within(SHORTEST_PATIENCE, switch.refuse()).await;
             refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
         }
         SwitchError::Moved => {
-            admission.told();
+            admission.call_received();
             match switch.wait_until_safe_to_close().await {
                 Ok(()) => give_back(switch, patience, admission).await,
                 Err(ended) => debug!("the call that was moved: {ended}"),
             }
         }
         SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnauthenticated => {
-            admission.refused();
+            admission.mark_refused();
             give_back(switch, patience, admission).await;
         }
         SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
@@ -112,7 +112,7 @@ where
     let refused = tokio::select! {
         biased;
         refused = until_shutdown(patience, &admission.shutdown, switch.refuse()) => refused,
-        () = admission.gives_way() => Ok(()),
+        () = admission.evicted() => Ok(()),
     };
     refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
 }
@@ -133,11 +133,11 @@ where
     let (patience, peer) = (shared.config.limits.patience, switch.peer().map(|peer| peer.ip()));
     // the duration that is logged includes greeting and final commands
     let arrived = Instant::now();
-    let displaced = || SwitchError::Displaced(whole_milliseconds(arrived.elapsed()));
+    let evicted = || SwitchError::Evicted(whole_milliseconds(arrived.elapsed()));
     let mut call = tokio::select! {
         biased;
         greeted = until_shutdown(patience, &admission.shutdown, switch.greet()) => greeted?,
-        () = admission.gives_way() => return Err(displaced()),
+        () = admission.evicted() => return Err(evicted()),
     };
     let greeted = Instant::now();
     let _in_flight = shared.daemon.metrics.call_started();
@@ -149,9 +149,9 @@ where
     let fetched = tokio::select! {
         biased;
         fetched = within(patience, switch.authenticate(&mut call, &wanted)) => fetched?,
-        () = admission.gives_way() => return Err(displaced()),
+        () = admission.evicted() => return Err(evicted()),
     };
-    admission.told();
+    admission.call_received();
     shared.trace_call(&call);
     // no request for a caller who is gone by now
     if let Some(gone) = switch.hung_up().now_or_never() {

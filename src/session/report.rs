@@ -39,7 +39,7 @@ impl Shared {
             SwitchError::Forged(_) => (Refusal::Forged, &self.daemon.rate_limits.forged),
             SwitchError::TooLong => (Refusal::TooLong, &self.daemon.rate_limits.too_long),
             SwitchError::Silent(_) => (Refusal::Silent, &self.daemon.rate_limits.silent),
-            SwitchError::Displaced(_) => (Refusal::Silent, &self.daemon.rate_limits.displaced),
+            SwitchError::Evicted(_) => (Refusal::Silent, &self.daemon.rate_limits.evicted),
             SwitchError::HungUpUnauthenticated => {
                 self.daemon.metrics.refused(Refusal::Unauthenticated);
                 return debug!("call refused: {error}");
