@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::circuit_breaker::{Admission, Probe, Transition};
+use super::circuit_breaker::{Decision, Probe, Transition};
 use super::connection_reuse::NO_REUSE;
 use super::permit::Permit;
 use super::{ConnectionRules, Endpoint, origin};
@@ -104,9 +104,9 @@ impl Endpoints {
         let mut records = self.lock();
         let Some(record) = records.by_url.get_mut(endpoint) else { return Ok(permit(None)) };
         match record.breaker.admit(settings, now) {
-            Admission::Closed => Ok(permit(None)),
-            Admission::HalfOpen(probe) => Ok(permit(Some(probe))),
-            Admission::Open => {
+            Decision::Closed => Ok(permit(None)),
+            Decision::HalfOpen(probe) => Ok(permit(Some(probe))),
+            Decision::Open => {
                 let failures = record.breaker.failures();
                 Err(Unreachable::BreakerOpen { failures, probe: settings.probe })
             }
