@@ -33,12 +33,13 @@ struct Shared {
     config: Arc<Config>,
 }
 
-/// The time that a switch has for its greeting while others wait for it: it needs milliseconds. A call of FreeSWITCH that is
-/// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
-const SHORT_PATIENCE: Duration = Duration::from_millis(500);
+/// The time that a silent switch has from the shutdown signal on, and from the start if its peer has more
+/// connections than its share. A greeting needs milliseconds. A FreeSWITCH call that is given back so long
+/// after its beginning is not parked (`docs/protocols.md`).
+const WAIT_AT_SHUTDOWN: Duration = Duration::from_millis(500);
 
-/// The time that a silent switch has to read that its call is given back.
-const SHORTEST_PATIENCE: Duration = Duration::from_millis(20);
+/// The time that a switch whose time is over has to read that its call is given back.
+const REFUSAL_WAIT: Duration = Duration::from_millis(20);
 
 /// Serves one connection of a switch to its end, under one configuration.
 pub async fn run<S, D>(
@@ -85,7 +86,7 @@ async fn end_early<S, D>(
     match error {
         // such a switch has had all its time
         SwitchError::Silent(_) | SwitchError::Evicted(_) => {
-            let refused = within(SHORTEST_PATIENCE, switch.refuse()).await;
+            let refused = within(REFUSAL_WAIT, switch.refuse()).await;
             refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
         }
         SwitchError::Moved => {
@@ -290,7 +291,7 @@ async fn within<T>(
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
 }
 
-/// The same, but only [`SHORT_PATIENCE`] from the shutdown signal on.
+/// The same, but only [`WAIT_AT_SHUTDOWN`] from the shutdown signal on.
 async fn until_shutdown<T>(
     patience: Duration,
     shutdown: &CancellationToken,
@@ -298,11 +299,11 @@ async fn until_shutdown<T>(
 ) -> Result<T, SwitchError> {
     let too_late = async {
         shutdown.cancelled().await;
-        sleep(SHORT_PATIENCE).await;
+        sleep(WAIT_AT_SHUTDOWN).await;
     };
     tokio::select! {
         biased;
         done = within(patience, doing) => done,
-        () = too_late => Err(SwitchError::Silent(SHORT_PATIENCE)),
+        () = too_late => Err(SwitchError::Silent(WAIT_AT_SHUTDOWN)),
     }
 }
