@@ -64,10 +64,13 @@ fn variable(entry: &Entry<'_>) -> Option<VariableName> {
 }
 
 /// The number of variables that `set` may name.
-const MAX_RECEIVERS: usize = 50;
+const MAX_MAPPINGS: usize = 50;
 
 /// ```toml
-/// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
+/// set = {
+///     CRM_NAME = "/customer/name",
+///     ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" },
+/// }
 /// ```
 fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Mapping>> {
     let position = entry.position();
@@ -78,11 +81,11 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
         return None;
     }
     let entries = entry.table()?.into_entries();
-    if !(1..=MAX_RECEIVERS).contains(&entries.len()) {
+    if !(1..=MAX_MAPPINGS).contains(&entries.len()) {
         position
-            .fault(format!("{} variables; write 1 to {MAX_RECEIVERS}, or leave the key out", entries.len()));
+            .fault(format!("{} variables; write 1 to {MAX_MAPPINGS}, or leave the key out", entries.len()));
     }
-    let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
+    let (mut names, mut mappings) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
         if let Ok(name) = entry.name.parse::<VariableName>() {
             // FreeSWITCH ignores the case of names, and `_ROUTE` sets ROUTE on Asterisk
@@ -92,26 +95,26 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
             names.push(name);
         }
         let position = entry.position();
-        let receiver = receiver(entry);
-        if receiver.as_ref().is_some_and(|receiver| status_never_matches(receiver, answers)) {
+        let mapping = self::mapping(entry);
+        if mapping.as_ref().is_some_and(|mapping| status_never_matches(mapping, answers)) {
             position.fault(
                 "a good answer has a status from 200 to 299, and answers lists none of these; \
                  write answers = [\"200\"] for this variable",
             );
         }
-        receivers.extend(receiver);
+        mappings.extend(mapping);
     }
-    Some(receivers)
+    Some(mappings)
 }
 
 /// True if a variable receives the status, and its list of answers has no status of a good answer.
-fn status_never_matches(receiver: &Mapping, of_the_hook: &[String]) -> bool {
-    let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
+fn status_never_matches(mapping: &Mapping, of_the_hook: &[String]) -> bool {
+    let answers = if mapping.answers.is_empty() { of_the_hook } else { &mapping.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
-    receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
+    mapping.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
-fn receiver(entry: Entry<'_>) -> Option<Mapping> {
+fn mapping(entry: Entry<'_>) -> Option<Mapping> {
     let position = entry.position();
     let name = match entry.name.parse() {
         Ok(name) => not_reserved(name, &position),
