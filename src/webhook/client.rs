@@ -169,7 +169,7 @@ fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<Client
     if let Some(config) = tls.client_config() {
         return Ok(builder.tls_backend_preconfigured(config));
     }
-    let builder = match tls.identity() {
+    let builder = match tls.client_certificate() {
         Some(pem) => builder.identity(Identity::from_pem(pem)?),
         None => builder,
     };
