@@ -27,11 +27,11 @@ pub struct Daemon {
     /// The detached requests under way.
     pub(crate) detached_requests: TaskTracker,
     /// The slots of the calls that ask a webhook.
-    calls: Slots,
+    call_slots: Slots,
     /// The slots of detached requests.
-    detached: Slots,
+    detached_slots: Slots,
     /// The slots of all requests together. Each request needs an open file.
-    requests: Slots,
+    request_slots: Slots,
     open_files: Mutex<OpenFiles>,
 }
 
@@ -84,9 +84,9 @@ impl Daemon {
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),
-            calls: Slots::default(),
-            detached: Slots::default(),
-            requests: Slots::default(),
+            call_slots: Slots::default(),
+            detached_slots: Slots::default(),
+            request_slots: Slots::default(),
             open_files: Mutex::default(),
         }
     }
@@ -106,13 +106,15 @@ impl Daemon {
     /// Returns the limit that the call would exceed.
     pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Overload> {
         let call =
-            self.calls.acquire(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
-                Full::Total(limit) => Overload::Calls(limit),
-                Full::PerPeer(limit) => Overload::CallsOfPeer(limit),
-            })?;
+            self.call_slots.acquire(peer, limits.calls, limits.calls_per_peer).map_err(
+                |full| match full {
+                    Full::Total(limit) => Overload::Calls(limit),
+                    Full::PerPeer(limit) => Overload::CallsOfPeer(limit),
+                },
+            )?;
         let OpenFiles { requests, limit } = self.open_files();
         let request =
-            self.requests.acquire(None, requests, None).map_err(|_full| Overload::OpenFiles(limit))?;
+            self.request_slots.acquire(None, requests, None).map_err(|_full| Overload::OpenFiles(limit))?;
         Ok(CallSlots { _call: call, request })
     }
 
@@ -122,12 +124,12 @@ impl Daemon {
     /// Returns the limit that the request would exceed.
     pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Slot, Overload> {
         let most = limits.detached;
-        self.detached.acquire(None, most, None).map_err(|_full| Overload::Detached(most))
+        self.detached_slots.acquire(None, most, None).map_err(|_full| Overload::Detached(most))
     }
 
     /// Returns the outcome that the dialplan is told. If this machine had no open file left for a request, there were too many
     /// calls, and the webhook is not to blame.
-    pub(crate) fn with_own_faults(&self, outcome: Outcome) -> Outcome {
+    pub(crate) fn local_failure_as_overload(&self, outcome: Outcome) -> Outcome {
         let OpenFiles { limit, .. } = self.open_files();
         match outcome.is_local_failure() && limit < u64::MAX {
             true => Outcome::Overloaded(Overload::OpenFiles(limit)),

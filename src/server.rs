@@ -84,7 +84,7 @@ impl Server {
 
     /// The number of connections of switches, most of which are calls in flight.
     #[must_use]
-    pub fn calls(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.acceptor.sessions.len()
     }
 

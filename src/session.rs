@@ -211,7 +211,7 @@ impl Shared {
         let result = self.daemon.webhook.ask(ask).await;
         self.trace_answer(&result);
         let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.daemon.with_own_faults(result.outcome), to)
+        (self.daemon.local_failure_as_overload(result.outcome), to)
     }
 
     /// Returns a step's request and its timeout.

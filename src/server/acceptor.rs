@@ -33,7 +33,7 @@ pub(super) struct Acceptor {
     pub(super) closing: CancellationToken,
     pub(super) slots: ConnectionSlots,
     /// The connections that have the whole of `limits.patience`, by peer.
-    patient: Slots,
+    full_patience: Slots,
     pub(super) listeners: TaskTracker,
     pub(super) sessions: TaskTracker,
 }
@@ -60,7 +60,7 @@ impl Acceptor {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             slots: ConnectionSlots::new(shares.connections, shares.most_connections),
-            patient: Slots::default(),
+            full_patience: Slots::default(),
             listeners: TaskTracker::new(),
             sessions: TaskTracker::new(),
         }
@@ -123,7 +123,8 @@ impl Acceptor {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let patient = self.patient.acquire(Some(peer.ip()), usize::MAX, patient_of_peer(&config.limits));
+        let patient =
+            self.full_patience.acquire(Some(peer.ip()), usize::MAX, full_patience_per_peer(&config.limits));
         let shutdown = if patient.is_ok() { self.closing.clone() } else { cancelled() };
         if let Some(slot) = &mut slot {
             slot.mark_connected(patient.is_err());
@@ -153,7 +154,7 @@ pub(super) fn connections(limits: &Limits) -> usize {
 }
 
 /// The number of connections of one peer that have the whole of `limits.patience`; none without a limit.
-fn patient_of_peer(limits: &Limits) -> Option<usize> {
+fn full_patience_per_peer(limits: &Limits) -> Option<usize> {
     limits.calls_per_peer.map(|calls| calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS_OF_PEER)
 }
 

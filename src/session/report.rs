@@ -98,7 +98,7 @@ impl Shared {
     }
 
     fn numbers(&self) -> TelephoneNumbers {
-        if self.config.numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
+        if self.config.log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {

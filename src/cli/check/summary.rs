@@ -46,7 +46,7 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
         }
     });
     lines.extend(limit_lines(&config.limits));
-    if config.numbers {
+    if config.log_numbers {
         lines.push("log        shows telephone numbers whole".to_owned());
     }
     lines.extend(
