@@ -56,8 +56,8 @@ const PROCESS: &str = "LISTEN_PID";
 
 /// The service manager, if there is one.
 ///
-/// It gets the notifications in their order, and the daemon never waits for it: a manager that is busy gets them
-/// later.
+/// It gets the notifications in their order, and the daemon never waits for it: a manager that is busy gets
+/// them later.
 #[derive(Debug, Clone)]
 pub struct ServiceManager(Option<Connection>);
 

@@ -1,4 +1,4 @@
-//! The life of one connection of a switch, from its first byte to its last, and the time limits on it.
+//! One connection of a switch from its first byte to its last, and the time limits on it.
 
 mod admission;
 mod report;
@@ -26,7 +26,7 @@ use crate::nonce;
 use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
 use crate::webhook::{Ask, ErrorPage};
 
-/// The daemon, and the configuration that holds for this session to its end.
+/// The daemon, and the configuration that this session keeps to its end.
 #[derive(Debug, Clone)]
 struct Shared {
     daemon: Arc<Daemon>,
@@ -55,7 +55,7 @@ pub async fn run<S, D>(
     // an error span, so that a log of warnings names the call too
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
-        // whatever happens in here, the call must be given back
+        // the call must be given back, also after a panic
         let served = AssertUnwindSafe(serve(&mut switch, &shared, &mut admission)).catch_unwind().await;
         match served {
             Ok(Ok(())) => {}
@@ -84,7 +84,7 @@ async fn end_early<S, D>(
     let patience = shared.config.limits.patience;
     shared.refused(&error, switch.peer());
     match error {
-        // such a switch has had all its time
+        // the time of such a switch is over
         SwitchError::Silent(_) | SwitchError::Evicted(_) => {
             let refused = within(REFUSAL_WAIT, switch.refuse()).await;
             refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
@@ -120,8 +120,8 @@ where
 
 /// Serves one call: greeting, authentication, webhook, final commands.
 ///
-/// Each arm of its `select!`s is cancel safe: the arm of the switch wins before bytes are lost, and a dropped request is
-/// cancelled.
+/// Each arm of its `select!`s is cancel safe: the arm of the switch is polled first, so that no byte is lost,
+/// and a dropped request is cancelled.
 async fn serve<S, D>(
     switch: &mut Switch<S, D>,
     shared: &Shared,
@@ -146,7 +146,7 @@ where
 
     let step = shared.config.policy.step(&call, D::can_carry);
     let wanted = step.needed_variables();
-    // until it is authenticated, the call may be a stranger's who stays silent from here on
+    // until the call is authenticated, the peer may be a stranger who stays silent from now on
     let fetched = tokio::select! {
         biased;
         fetched = within(patience, switch.authenticate(&mut call, &wanted)) => fetched?,
@@ -154,7 +154,7 @@ where
     };
     admission.call_received();
     shared.trace_call(&call);
-    // no request for a caller who is gone by now
+    // no request for a caller who has hung up meanwhile
     if let Some(gone) = switch.hung_up().now_or_never() {
         shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
@@ -184,7 +184,8 @@ where
 }
 
 impl Shared {
-    /// Returns the outcome of a step, and the origin that was asked last. The deadline is the step's timeout after `greeted`.
+    /// Returns the outcome of a step, and the origin that was asked last. The deadline is `greeted` plus the
+    /// step's timeout.
     async fn outcome(
         &self,
         step: &Step,
@@ -236,7 +237,8 @@ impl Shared {
         Ok((request, timeout))
     }
 
-    /// Makes a detached request: the call goes on at once. The request keeps its slots, the call's slot is freed.
+    /// Makes a detached request: the call goes on at once. The request keeps its slots; the call's slot is
+    /// free again.
     fn detach(&self, step: &Step, request: Request, timeout: Duration, slots: CallSlots) -> Outcome {
         let slot = match self.daemon.admit_detached(&self.config.limits) {
             Ok(slot) => slot,
@@ -267,8 +269,8 @@ pub fn identity() -> Identity {
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
-/// Returns the outcome and its final commands. The step judged the answer, so that the dialect can carry it. Should it refuse
-/// a value even so, the call goes on without the answer.
+/// Returns the outcome and its final commands. The step has judged the answer by the rules of the dialect. If
+/// the dialect refuses a value even so, the call goes on without the answer.
 pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
     let unfit = match dialect.farewell(&step.assignments(&outcome)) {
         Ok(commands) => return (outcome, commands),
@@ -291,7 +293,7 @@ async fn within<T>(
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
 }
 
-/// The same, but only [`WAIT_AT_SHUTDOWN`] from the shutdown signal on.
+/// The same as [`within`], but with only [`WAIT_AT_SHUTDOWN`] from the shutdown signal on.
 async fn until_shutdown<T>(
     patience: Duration,
     shutdown: &CancellationToken,

@@ -1,4 +1,4 @@
-//! One listening socket with its switch: from the kernel or the service manager, to its end.
+//! One listening socket with its switch. The daemon opens the socket, or the service manager passes it on.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,13 +30,13 @@ pub(super) struct OpenListener {
     _closing: DropGuard,
 }
 
-/// The switch, the addresses and the owner of a listener.
+/// The address of a listener, with its switch and its owner.
 #[derive(Debug, Clone)]
 pub(super) struct ListenerAddress {
     pub(super) switch: SwitchKind,
-    /// The address of the configuration.
+    /// The address in the configuration.
     pub(super) configured: SocketAddr,
-    /// The address of the socket, with its port also if the configuration left that open.
+    /// The address of the socket. Its port is the real one, also if the configuration says port 0.
     pub(super) local: SocketAddr,
     pub(super) owner: Owner,
 }
@@ -59,13 +59,14 @@ pub(super) enum Owner {
 /// The number of connections that may wait in the kernel: a burst of calls must not be lost.
 const BACKLOG: u32 = 4096;
 
-/// The pause before the next `accept` if there was no file descriptor.
+/// The pause before the next `accept` if no file descriptor was free.
 const RECOVERY: Duration = Duration::from_millis(50);
 
 /// The time for which a listener that closes still accepts connections that wait there.
 const LAST_ACCEPTS: Duration = Duration::from_millis(20);
 
-/// Returns a listener for each switch of the configuration: those that the service manager passed on, and new ones.
+/// Returns a listener for each switch of the configuration: those that the service manager passed on, and new
+/// ones.
 pub(super) fn all(
     passed: Vec<(String, std::net::TcpListener)>,
     listen: &Listen,
@@ -95,8 +96,8 @@ impl Listener {
         }
     }
 
-    /// Takes over a listener of the service manager. It belongs to the switch that has its address in the configuration. If
-    /// its name is a switch's, it must be the same switch's.
+    /// Takes over a listener of the service manager. It belongs to the switch that has its address in the
+    /// configuration. If its name is the name of a switch, it must be that switch.
     fn inherit(name: &str, socket: std::net::TcpListener, listen: &Listen) -> Result<Self, StartError> {
         let unusable = |error| StartError::Unusable { name: name.to_owned(), error };
         let local = socket.local_addr().map_err(unusable)?;
@@ -123,9 +124,9 @@ impl Listener {
         open
     }
 
-    /// Accepts connections until the listener closes. Connections that wait at a listener of our own then are accepted too: one
-    /// that is just dropped can leave a call of FreeSWITCH parked. At a listener of the service manager none is accepted any
-    /// more: it would hold up the end, and the next daemon serves it.
+    /// Accepts connections until the listener closes. Connections that then wait at a listener of our own are
+    /// accepted too: a connection that is dropped can leave a call of FreeSWITCH parked. At a listener of the
+    /// service manager no further connection is accepted, because the next daemon serves it.
     async fn serve(self, acceptor: Arc<Acceptor>, closing: CancellationToken) {
         let accept_errors = RateLimited::default();
         while let Some(slot) = closing.run_until_cancelled(acceptor.slots.acquire()).await {
