@@ -57,7 +57,8 @@ async fn main() {
     daemon.wait().unwrap();
 }
 
-/// CPU microseconds of the daemon per call, and calls per second.
+/// Makes this number of calls. Returns the CPU time of the daemon per call in microseconds, and the calls per
+/// second.
 async fn round(daemon: &Child, address: SocketAddr, calls: usize, at_once: usize) -> (f64, f64) {
     let (before, began) = (cpu_seconds(daemon), Instant::now());
     let mut lines = JoinSet::new();

@@ -153,8 +153,8 @@ fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Reads the body of an answer. The body of an error page is read if a person wants it, as much of it as
-/// comes.
+/// Reads the body of an answer. The body of an answer other than 2xx is read only for a person, as much of it
+/// as comes in time.
 async fn read_body(response: reqwest::Response, ask: Ask<'_>, slice: TimeSlice) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     let longest = ask.hook().longest_answer;

@@ -95,7 +95,7 @@ impl ConnectionPools {
         self.trusts_no_authority.load(Ordering::Relaxed)
     }
 
-    /// Returns the client for requests that have this time to connect, and makes it if it is missing. reqwest
+    /// Returns the client for requests that may take `time` to connect, and makes it if it is missing. reqwest
     /// divides the connect timeout among the addresses of a host, so that a dead address leaves some time for
     /// the next one.
     pub(super) fn client(&self, tls: Option<&Tls>, time: Duration, pool: Pool) -> reqwest::Result<Client> {

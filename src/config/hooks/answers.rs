@@ -107,7 +107,7 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
     Some(mappings)
 }
 
-/// True if a variable receives the status, and its list of answers has no status of a good answer.
+/// True if a variable receives the HTTP status, and its list of answers has no status of a good answer.
 fn status_never_matches(mapping: &Mapping, of_the_hook: &[String]) -> bool {
     let answers = if mapping.answers.is_empty() { of_the_hook } else { &mapping.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);

@@ -32,7 +32,7 @@ pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file:
     }
 }
 
-/// Refuses the keys for the answer, because the dialplan does not wait for the answer of a detached request.
+/// Rejects the keys for the answer, because the dialplan does not wait for the answer to a detached request.
 fn reject_answer_keys(table: &mut Table<'_>) {
     if table.contains_any(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
         table.fault(
