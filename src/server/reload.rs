@@ -18,12 +18,12 @@ pub enum ReloadError {
     Config(#[from] ConfigError),
     /// The file of the running configuration is gone. Without a file there would be no hooks.
     #[error(
-        "{} is gone; put it back, or restart dialhook if it shall go on without a configuration", .0.display()
+        "{} is gone; put it back, or restart dialhook if it is to run without a configuration", .0.display()
     )]
     Gone(PathBuf),
-    /// The file is empty, as a file is while a program begins to write it.
+    /// The file is empty: a program may just have begun to write it.
     #[error(
-        "{} is empty, as a file is that is being written; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
+        "{} is empty and may be half-written; write the configuration into it and reload again, or restart dialhook if it is to run without one", .0.display()
     )]
     Empty(PathBuf),
     /// The file may be half-written.
@@ -33,7 +33,7 @@ pub enum ReloadError {
     NoLineFeed(PathBuf),
     /// There were hooks, and now there are none: the file may be half-written.
     #[error(
-        "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it shall go on without hooks", file.display()
+        "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it is to run without hooks", file.display()
     )]
     NoHooks {
         file: PathBuf,

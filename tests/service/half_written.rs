@@ -30,7 +30,7 @@ async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
     for empty in ["", "\n", " \r\n\t\n"] {
         let told = refused(&daemon, empty);
         assert!(
-            told.starts_with("dialhook.toml is empty, as a file is that is being written; write"),
+            told.starts_with("dialhook.toml is empty and may be half-written; write"),
             "{told}"
         );
     }

@@ -140,8 +140,8 @@ impl Endpoints {
                 hook,
                 to = origin(endpoint),
                 "the webhook closed a reused connection without notice: for {} minutes each request gets a \
-                 new connection; if this happens again, write keep_alive = false in the hook: without it, one \
-                 call fails each time",
+                 new connection; if this happens again, write keep_alive = false in the hook, or one call \
+                 fails each time",
                 NO_REUSE.as_secs() / 60
             );
         }
