@@ -39,7 +39,7 @@ fn accept(entry: &Entry<'_>) -> Option<Accept> {
             None
         }
         Err(fault @ NotAnAccept::Unknown) => {
-            entry.reject(&fault.to_string());
+            entry.fault_with_value(&fault.to_string());
             None
         }
     }
@@ -168,13 +168,13 @@ fn source(table: &mut Table<'_>, position: &Position<'_>) -> Option<Source> {
 fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
     let answers = entry.texts()?;
     if answers.is_empty() {
-        entry.reject("write the accepted values, or leave the key out");
+        entry.fault_with_value("write the accepted values, or leave the key out");
     }
     for answer in &answers {
         if let Err(fault) = check_text(answer) {
-            entry.reject(fault);
+            entry.fault_with_value(fault);
         } else if answer.trim_ascii() != answer {
-            entry.reject(
+            entry.fault_with_value(
                 "write it without white space at its ends, because an answer is trimmed before it is compared",
             );
         }
@@ -184,7 +184,7 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
 
 fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     let text = entry.text()?;
-    check_text(&text).map_err(|fault| entry.reject(fault)).ok().map(|()| Value::from(text))
+    check_text(&text).map_err(|fault| entry.fault_with_value(fault)).ok().map(|()| Value::from(text))
 }
 
 /// Checks that every switch can carry a text of the configuration, and that the text cannot change a
