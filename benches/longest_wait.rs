@@ -3,8 +3,8 @@
 //! `cargo bench --bench longest_wait` plays calls of Asterisk against the release build. For each way to
 //! misbehave there is a webhook, and a hook with a timeout of 1 s and no breaker; ten calls ask it one after
 //! the other, while fifty calls a second ask a webhook that answers at once. The contract (timeout + 50 ms)
-//! is about the first two columns; the third says what one bad webhook costs everybody else. For comparison
-//! only: the webhooks work on the same machine.
+//! is about the first two columns; the third shows the cost of one bad webhook for all other calls. For
+//! comparison only: the webhooks work on the same machine.
 
 #![expect(
     clippy::unwrap_used,

@@ -84,7 +84,7 @@ impl ServiceManager {
 
     /// Reports that a configuration is being read. A call of [`ServiceManager::ready`] must follow.
     pub fn reloading(&self) {
-        // the time tells a manager that waits for a reload that this is the reload that it asked for
+        // the time shows the manager that this is the reload that it asked for
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.notify(&[NotifyState::Reloading, now]),
             Err(error) => warn!("cannot notify the service manager of the reload: {error}"),

@@ -37,7 +37,7 @@ pub fn descriptors(config: &Config) -> usize {
 const OTHER_DESCRIPTORS: usize = 50;
 
 impl Shares {
-    /// Returns the shares in what the system allows now.
+    /// Returns the shares in the open files that the system allows now.
     pub(super) fn now(config: &Config) -> Self {
         Self::of(config, Resource::NOFILE.get_soft().unwrap_or(u64::MAX))
     }

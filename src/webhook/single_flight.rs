@@ -1,8 +1,8 @@
 //! One request for many callers who would send the same at the same time.
 //!
-//! The first caller is the leader and makes the request; the others wait for its result. A flight that takes
-//! long may be lost, so one of its waiters leads a second one, the hedged request, and the first good result
-//! serves all.
+//! The first caller is the leader and makes the request; the others wait for its result. A request that takes
+//! long may be lost, so one of the waiters makes a second one, the hedged request. The first good result of
+//! the two serves all.
 //!
 //! Does not know what the value is, or how long it is cached.
 
