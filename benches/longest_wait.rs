@@ -1,11 +1,10 @@
-//! The wait of a call for a webhook that misbehaves, and the wait of calls of another hook
-//! meanwhile.
+//! The wait of a call for a webhook that misbehaves, and the wait of calls of another hook meanwhile.
 //!
 //! `cargo bench --bench longest_wait` plays calls of Asterisk against the release build. For each way to
 //! misbehave there is a webhook, and a hook with a timeout of 1 s and no breaker; ten calls ask it one after
 //! the other, while fifty calls a second ask a webhook that answers at once. The contract (timeout + 50 ms)
-//! is about the first two columns; the third says what one bad webhook costs everybody else. For comparison
-//! only: the webhooks work on the same machine.
+//! is about the first two columns; the third shows the cost of one bad webhook for all other calls. For
+//! comparison only: the webhooks work on the same machine.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,14 +34,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::switch::{Environment, FakeSwitch};
 
-/// A way to treat a connection whose request has been read; it ends when the peer has gone.
+/// The behaviour of a webhook on a connection after it has read the request. It ends when the peer closes.
 type Behaviour = fn(TcpStream) -> std::io::Result<()>;
 
 const CALLS: usize = 10;
 const TIMEOUT: Duration = Duration::from_secs(1);
 const BETWEEN_OTHERS: Duration = Duration::from_millis(20);
 
-/// A name, the scheme of the URL, what else the hook says, and what the webhook does.
+/// Each behaviour: its name, the scheme of the URL, further keys of the hook, and the behaviour itself.
 const BEHAVIOURS: [(&str, &str, &str, Behaviour); 11] = [
     ("answers at once", "http", "variable = \"V\"", |mut peer| peer.write_all(GOOD)),
     ("says nothing", "http", "", hold),
@@ -60,7 +59,7 @@ const BEHAVIOURS: [(&str, &str, &str, Behaviour); 11] = [
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsales";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// Here stand the parts of the JSON answer.
+/// Stands for the key `set` with all parts of the JSON answer.
 const PARTS: &str = "PARTS";
 
 #[tokio::main(flavor = "current_thread")]
@@ -100,14 +99,14 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// The wait of a call, and its status.
+/// Makes a call. Returns its wait and its status.
 async fn call(address: SocketAddr, hook: &str) -> (Duration, String) {
     let began = Instant::now();
     let ended = FakeSwitch::call(address, Environment::new(hook)).await;
     (began.elapsed(), ended.status().to_owned())
 }
 
-/// The longest wait of the calls of a hook whose webhook is well, until it is stopped.
+/// Returns the longest wait of the calls of a hook whose webhook answers at once. Calls until `stop`.
 async fn others(address: SocketAddr, stop: CancellationToken) -> Duration {
     let (mut most, mut pace) = (Duration::ZERO, interval(BETWEEN_OTHERS));
     while stop.run_until_cancelled(pace.tick()).await.is_some() {
@@ -134,7 +133,7 @@ fn configured() -> String {
     text
 }
 
-/// A webhook that treats every connection so, each on a thread of its own.
+/// A webhook with this behaviour on every connection. Each connection has a thread of its own.
 fn webhook(behaviour: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -193,7 +192,7 @@ fn listening(log: &Path) -> SocketAddr {
     }
 }
 
-/// Awaits what must come; how long it took is told elsewhere.
+/// Waits for a future that must end within a minute.
 async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
         .await

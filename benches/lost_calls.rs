@@ -3,9 +3,9 @@
 //! `cargo bench --bench lost_calls` plays 200 calls a second, of both switches, against listeners that are
 //! passed on as systemd does with `dialhook.socket`, and meanwhile stops and starts the release build 100
 //! times and reloads it 100 times, the configuration changing each time. It counts the calls that were
-//! refused, those that ended without a status, and those that heard of two configurations, and those that did
-//! not hear `OK`, and ends with status 1 if there are any. The longest wait says what a restart costs a call:
-//! the time until the calls in flight are finished, and that of a start.
+//! refused, those that ended without a status, those that got variables of two configurations or of none, and
+//! those whose status is not `OK`. It ends with status 1 if there are any. The longest wait is the cost of a
+//! restart for a call: the time until the calls in flight have ended, and the time of a start.
 
 #![expect(
     clippy::unwrap_used,
@@ -53,19 +53,19 @@ const RESTARTS: usize = 100;
 const RELOADS: usize = 100;
 const BETWEEN_CALLS: Duration = Duration::from_millis(5);
 
-/// The time until the webhook answers: every tenth time, and otherwise.
-const THINKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(5)];
+/// The time until the webhook answers: to every tenth request, and to the others.
+const DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(5)];
 
-/// The two names of the hook's variable: each call must set one of them.
+/// The two names of the hook's variable. Each configuration has one of them, and so must each call.
 const VARIABLES: [&str; 2] = ["CRM", "ROUTE"];
 
 /// The end of one call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum CallEnd {
     Refused(io::ErrorKind),
-    /// The stream ended, or FreeSWITCH's call is stuck.
+    /// The stream ended before the status, or the call of FreeSWITCH is stuck.
     NoStatus,
-    /// Not one of the two variables, or both.
+    /// The call got both variables, or neither.
     Mixed,
     Status(String),
 }
@@ -113,7 +113,7 @@ async fn main() -> ExitCode {
     report(&ends, took)
 }
 
-/// Calls at an even pace, whatever becomes of those before, until it is stopped.
+/// Makes calls at an even pace until `stop`, and does not wait for those before.
 async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) -> Vec<(CallEnd, Duration)> {
     let (mut calls, mut pace) = (JoinSet::new(), interval(BETWEEN_CALLS));
     let mut number = 0;
@@ -127,7 +127,7 @@ async fn play([asterisk, freeswitch]: [SocketAddr; 2], stop: CancellationToken) 
     }
     let mut ends = Vec::new();
     while let Some(ended) = calls.join_next().await {
-        // a switch panics where it does not hear what it must
+        // a fake switch panics if the message that it expects does not come
         ends.push(ended.unwrap_or((CallEnd::NoStatus, Duration::ZERO)));
     }
     ends
@@ -205,14 +205,14 @@ fn report(ends: &[(CallEnd, Duration)], took: Duration) -> ExitCode {
     ExitCode::from(u8::from(refused + no_status + mixed + not_ok > 0))
 }
 
-/// MiB.
+/// Returns the memory of this machine in MiB.
 fn memory() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap();
     let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap();
     kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
-/// A webhook that thinks, as [`THINKS`] says, and keeps its connections.
+/// A webhook that answers after [`DELAYS`] and keeps its connections.
 async fn webhook() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -226,7 +226,7 @@ async fn webhook() -> SocketAddr {
                 // a request of this daemon comes in one piece
                 while stream.read(&mut request).await.is_ok_and(|size| size > 0) {
                     let tenth = requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(10);
-                    sleep(THINKS[usize::from(!tenth)]).await;
+                    sleep(DELAYS[usize::from(!tenth)]).await;
                     if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales").await.is_err() {
                         return;
                     }
@@ -237,7 +237,7 @@ async fn webhook() -> SocketAddr {
     address
 }
 
-/// Awaits what must come; how long it took is told elsewhere.
+/// Waits for a future that must end within a minute.
 async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
         .await

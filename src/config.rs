@@ -40,7 +40,7 @@ pub struct Config {
     /// True if the file sets the number of calls or of detached requests.
     pub sets_limits: bool,
     /// True if the log shows telephone numbers whole.
-    pub numbers: bool,
+    pub log_numbers: bool,
     /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
     /// An estimate from the text whether the file was written to its end.
@@ -69,7 +69,7 @@ impl Default for Config {
             },
             limits: Limits::default(),
             sets_limits: false,
-            numbers: false,
+            log_numbers: false,
             notices: Vec::new(),
             completeness: Completeness::default(),
         }
@@ -133,7 +133,7 @@ impl Config {
         let limits_table = root.table("limits");
         let sets_limits = limits_table.contains_any(&["calls", "detached"]);
         let limits = limits::read(limits_table, &listen);
-        let numbers = read_log(root.table("log"));
+        let log_numbers = read_log(root.table("log"));
         let hooks = hooks::read(root.table("hook"), file, limits.answer);
         root.finish();
         let policy =
@@ -144,7 +144,7 @@ impl Config {
             listen,
             limits,
             sets_limits,
-            numbers,
+            log_numbers,
             notices: document.notices(),
             completeness: Completeness::default(),
         }

@@ -1,6 +1,7 @@
-//! The running program, as far as it outlives a configuration: what the calls before and after a reload share.
+//! The state of the running program that outlives a configuration: the calls before and after a reload share
+//! it.
 //!
-//! Knows how many calls and requests there are; does not know what a call is.
+//! Counts calls and requests; does not know what a call is.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,10 @@ use crate::metrics::Metrics;
 use crate::slots::{Full, OpenFiles, Slot, Slots};
 use crate::webhook::Webhook;
 
-/// Everything that is shared by the calls of all configurations.
+/// The state that the calls of all configurations share.
 #[derive(Debug)]
 pub struct Daemon {
-    /// The client for webhooks, with its connections, its cache and the state of each endpoint.
+    /// Asks webhooks; has their connections, the cache and the state of each endpoint.
     pub webhook: Webhook,
     /// The counters that the observer shows.
     pub metrics: Arc<Metrics>,
@@ -27,23 +28,23 @@ pub struct Daemon {
     /// The detached requests under way.
     pub(crate) detached_requests: TaskTracker,
     /// The slots of the calls that ask a webhook.
-    calls: Slots,
+    call_slots: Slots,
     /// The slots of detached requests.
-    detached: Slots,
+    detached_slots: Slots,
     /// The slots of all requests together. Each request needs an open file.
-    requests: Slots,
+    request_slots: Slots,
     open_files: Mutex<OpenFiles>,
 }
 
-/// The rate limits of log lines that whoever can connect may cause. Each kind of line has a limit of its own, so that none
-/// hides another. The metrics count all of them.
+/// The rate limits of log lines that any peer can cause. Each kind of line has a limit of its own, so that no
+/// kind hides another. The metrics count all of them.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
     pub(crate) not_allowed: RateLimited,
     pub(crate) forged: RateLimited,
     pub(crate) too_long: RateLimited,
     pub(crate) silent: RateLimited,
-    pub(crate) displaced: RateLimited,
+    pub(crate) evicted: RateLimited,
     pub(crate) bad_request: RateLimited,
     pub(crate) overloaded: RateLimited,
     pub(crate) gone_early: RateLimited,
@@ -59,7 +60,7 @@ impl Default for RateLimits {
             forged: RateLimited::default(),
             too_long: RateLimited::default(),
             silent: RateLimited::default(),
-            displaced: RateLimited::default(),
+            evicted: RateLimited::default(),
             bad_request: step(),
             overloaded: step(),
             gone_early: step(),
@@ -76,7 +77,7 @@ pub(crate) struct CallSlots {
 }
 
 impl Daemon {
-    /// A daemon that has no calls yet.
+    /// Returns a daemon that has no calls yet.
     #[must_use]
     pub fn new(webhook: Webhook, metrics: Arc<Metrics>) -> Self {
         Self {
@@ -84,14 +85,14 @@ impl Daemon {
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),
-            calls: Slots::default(),
-            detached: Slots::default(),
-            requests: Slots::default(),
+            call_slots: Slots::default(),
+            detached_slots: Slots::default(),
+            request_slots: Slots::default(),
             open_files: Mutex::default(),
         }
     }
 
-    /// Bounds the requests from now on by the open files that the system allows.
+    /// Limits the requests from now on by the open files that the system allows.
     pub fn limit_requests(&self, open_files: OpenFiles) {
         *self.open_files.lock().unwrap_or_else(PoisonError::into_inner) = open_files;
     }
@@ -106,13 +107,15 @@ impl Daemon {
     /// Returns the limit that the call would exceed.
     pub(crate) fn admit_call(&self, peer: Option<IpAddr>, limits: &Limits) -> Result<CallSlots, Overload> {
         let call =
-            self.calls.acquire(peer, limits.calls, limits.calls_per_peer).map_err(|full| match full {
-                Full::Total(limit) => Overload::Calls(limit),
-                Full::PerPeer(limit) => Overload::CallsOfPeer(limit),
-            })?;
+            self.call_slots.acquire(peer, limits.calls, limits.calls_per_peer).map_err(
+                |full| match full {
+                    Full::Total(limit) => Overload::Calls(limit),
+                    Full::PerPeer(limit) => Overload::CallsOfPeer(limit),
+                },
+            )?;
         let OpenFiles { requests, limit } = self.open_files();
         let request =
-            self.requests.acquire(None, requests, None).map_err(|_full| Overload::OpenFiles(limit))?;
+            self.request_slots.acquire(None, requests, None).map_err(|_full| Overload::OpenFiles(limit))?;
         Ok(CallSlots { _call: call, request })
     }
 
@@ -122,12 +125,12 @@ impl Daemon {
     /// Returns the limit that the request would exceed.
     pub(crate) fn admit_detached(&self, limits: &Limits) -> Result<Slot, Overload> {
         let most = limits.detached;
-        self.detached.acquire(None, most, None).map_err(|_full| Overload::Detached(most))
+        self.detached_slots.acquire(None, most, None).map_err(|_full| Overload::Detached(most))
     }
 
-    /// Returns the outcome that the dialplan is told. If this machine had no open file left for a request, there were too many
-    /// calls, and the webhook is not to blame.
-    pub(crate) fn with_own_faults(&self, outcome: Outcome) -> Outcome {
+    /// Returns the outcome, or `OVERLOADED` if this machine had no open file left for the request: then there
+    /// were too many calls, and the webhook has not failed.
+    pub(crate) fn local_failure_as_overload(&self, outcome: Outcome) -> Outcome {
         let OpenFiles { limit, .. } = self.open_files();
         match outcome.is_local_failure() && limit < u64::MAX {
             true => Outcome::Overloaded(Overload::OpenFiles(limit)),
@@ -135,13 +138,13 @@ impl Daemon {
         }
     }
 
-    /// The number of detached requests under way.
+    /// Returns the number of detached requests under way.
     #[must_use]
     pub fn detached_requests(&self) -> usize {
         self.detached_requests.len()
     }
 
-    /// Waits for the detached requests. None begins any more once the last call has ended.
+    /// Waits until every detached request has ended. No new one begins, because the last call has ended.
     pub async fn detached_requests_done(&self) {
         self.detached_requests.close();
         self.detached_requests.wait().await;

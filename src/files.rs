@@ -39,7 +39,8 @@ pub(crate) fn read_any(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
 /// files that were joined can hold one at the beginning of a later line.
 ///
 /// # Errors
-/// Returns an error if the text is in UTF-16: it begins with the mark of UTF-16, or has a NUL in its first character.
+/// Returns an error if the text is in UTF-16: it begins with the mark of UTF-16, or has a NUL in its first
+/// character.
 pub(crate) fn without_byte_order_marks(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is in UTF-16"));

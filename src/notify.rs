@@ -56,8 +56,8 @@ const PROCESS: &str = "LISTEN_PID";
 
 /// The service manager, if there is one.
 ///
-/// It gets the notices in their order, and the daemon never waits for it: a manager that is busy gets them
-/// later.
+/// It gets the notifications in their order, and the daemon never waits for it: a manager that is busy gets
+/// them later.
 #[derive(Debug, Clone)]
 pub struct ServiceManager(Option<Connection>);
 
@@ -68,12 +68,12 @@ struct Connection {
 }
 
 impl ServiceManager {
-    /// Returns the manager that `NOTIFY_SOCKET` names. Spawns the task that sends the notices.
+    /// Returns the manager that `NOTIFY_SOCKET` names. Spawns the task that sends the notifications.
     #[must_use]
     pub fn connect() -> Self {
         let Some(socket) = env::var_os(SOCKET).map(PathBuf::from) else { return Self(None) };
-        let (queue, notices) = unbounded_channel();
-        tokio::spawn(deliver(socket.clone(), notices));
+        let (queue, notifications) = unbounded_channel();
+        tokio::spawn(deliver(socket.clone(), notifications));
         Self(Some(Connection { socket, queue }))
     }
 
@@ -84,7 +84,7 @@ impl ServiceManager {
 
     /// Reports that a configuration is being read. A call of [`ServiceManager::ready`] must follow.
     pub fn reloading(&self) {
-        // the time tells a manager that waits for a reload that this is the reload that it asked for
+        // the time shows the manager that this is the reload that it asked for
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.notify(&[NotifyState::Reloading, now]),
             Err(error) => warn!("cannot notify the service manager of the reload: {error}"),
@@ -130,18 +130,18 @@ impl ServiceManager {
 /// The socket of the service manager (`sd_notify(3)`).
 const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The pause before a notice is sent again to a manager whose socket is full.
+/// The pause before a notification is sent again to a manager whose socket is full.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-async fn deliver(socket: PathBuf, mut notices: UnboundedReceiver<String>) {
-    while let Some(notice) = notices.recv().await {
-        let mut sent = send(&socket, &notice);
+async fn deliver(socket: PathBuf, mut notifications: UnboundedReceiver<String>) {
+    while let Some(notification) = notifications.recv().await {
+        let mut sent = send(&socket, &notification);
         if let Err(error) = &sent {
             warn_undelivered(error);
         }
         while sent.is_err_and(|error| is_busy(&error)) {
             sleep(RETRY_DELAY).await;
-            sent = send(&socket, &notice);
+            sent = send(&socket, &notification);
         }
     }
 }
@@ -150,11 +150,11 @@ fn encode(state: &[NotifyState<'_>]) -> String {
     state.iter().map(|state| format!("{state}\n")).collect()
 }
 
-/// Sends a notice without waiting. `sd_notify::notify` would wait while the manager's socket is full.
-fn send(socket: &Path, notice: &str) -> io::Result<()> {
+/// Sends a notification without waiting. `sd_notify::notify` would wait while the manager's socket is full.
+fn send(socket: &Path, notification: &str) -> io::Result<()> {
     let sender = UnixDatagram::unbound()?;
     sender.set_nonblocking(true)?;
-    sender.send_to(notice.as_bytes(), socket).map(drop)
+    sender.send_to(notification.as_bytes(), socket).map(drop)
 }
 
 fn is_busy(error: &io::Error) -> bool {
@@ -163,7 +163,9 @@ fn is_busy(error: &io::Error) -> bool {
 
 fn warn_undelivered(error: &io::Error) {
     if is_busy(error) {
-        warn!("the service manager is busy and does not read its notices; they are sent again until it does");
+        warn!(
+            "the service manager is busy and does not read its notifications; they are sent again until it does"
+        );
     } else {
         warn!("cannot notify the service manager: {error}; it may stop the daemon; check NOTIFY_SOCKET");
     }

@@ -1,4 +1,4 @@
-//! The listeners, and the daemon behind them: from the start over reloads to the end.
+//! The listeners and their connections, from the start of the daemon to its end.
 
 mod acceptor;
 mod error;
@@ -27,31 +27,35 @@ use crate::daemon::Daemon;
 use crate::metrics::Metrics;
 use crate::webhook::Webhook;
 
-/// A daemon that serves until it is dropped. [`Server::run`] waits for its end and makes that a graceful one.
+/// The listeners of a daemon and their connections. They are served until this is dropped; [`Server::run`]
+/// ends them gracefully.
 #[derive(Debug)]
 pub struct Server {
     acceptor: Arc<Acceptor>,
-    /// None once the daemon stops.
+    /// None after the daemon has begun to stop.
     listeners: Mutex<Option<Vec<OpenListener>>>,
     observer: Mutex<Option<OpenObserver>>,
 }
 
-/// The time that calls in flight have when the daemon ends: the longest timeout, and a second for the final commands.
+/// The time that calls in flight have when the daemon ends: the longest timeout, and a second for the final
+/// commands.
 const DRAIN: Duration = Duration::from_secs(11);
 
 impl Server {
     /// Listens, and serves every connection.
     ///
     /// # Errors
-    /// Returns an error if an address cannot be had, or the client for webhooks cannot be made.
+    /// Returns an error if it cannot listen on an address, or if the HTTP client cannot be made.
     pub fn start(config: Arc<Config>) -> Result<Self, StartError> {
         Self::start_with(config, Vec::new())
     }
 
-    /// Starts with the listeners that the service manager passed on, each with its name, and opens the missing ones.
+    /// Starts with the listeners that the service manager passed on, each with its name, and opens the
+    /// missing ones.
     ///
     /// # Errors
-    /// Returns an error also if a listener that was passed on is not one of the configuration.
+    /// Returns the errors of [`Server::start`], and an error if a listener that was passed on is not in the
+    /// configuration.
     pub fn start_with(config: Arc<Config>, passed: Vec<(String, TcpListener)>) -> Result<Self, StartError> {
         let listeners = listener::all(passed, &config.listen)?;
         let observer = config.listen.observer.map(observer_listener::listen).transpose()?;
@@ -67,28 +71,30 @@ impl Server {
         Ok(Self { acceptor, listeners: Mutex::new(Some(listeners)), observer: Mutex::new(observer) })
     }
 
-    /// The address of the listener for a switch, with its port also if the configuration left that open.
+    /// Returns the address of the listener for a switch. Its port is the real one, also if the configuration
+    /// says port 0.
     #[must_use]
     pub fn address(&self, switch: SwitchKind) -> Option<SocketAddr> {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bound = listeners.iter().flatten().map(|listener| &listener.bound);
-        bound.find(|bound| bound.switch == switch).map(|bound| bound.address)
+        let mut addresses = listeners.iter().flatten().map(|listener| &listener.address);
+        addresses.find(|address| address.switch == switch).map(|address| address.local)
     }
 
-    /// The address of the observer.
+    /// Returns the address of the observer.
     #[must_use]
     pub fn observer(&self) -> Option<SocketAddr> {
         let observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.as_ref().map(|observer| observer.address)
     }
 
-    /// The number of connections of switches, most of which are calls in flight.
+    /// Returns the number of connections of switches. Most of them are calls in flight.
     #[must_use]
-    pub fn calls(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.acceptor.sessions.len()
     }
 
-    /// Waits until the daemon is stopped, lets load balancers notice, then lets the calls in flight end.
+    /// Waits for `stop`, gives load balancers the drain notice, then waits until the calls in flight have
+    /// ended.
     pub async fn run(&self, stop: CancellationToken) {
         stop.cancelled().await;
         let Acceptor { daemon, listeners, sessions, .. } = &*self.acceptor;

@@ -1,4 +1,4 @@
-//! The life of one connection of a switch, from its first byte to its last, and the time limits on it.
+//! One connection of a switch from its first byte to its last, and the time limits on it.
 
 mod admission;
 mod report;
@@ -26,19 +26,20 @@ use crate::nonce;
 use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
 use crate::webhook::{Ask, ErrorPage};
 
-/// The daemon, and the configuration that holds for this session to its end.
+/// The daemon, and the configuration that this session keeps to its end.
 #[derive(Debug, Clone)]
 struct Shared {
     daemon: Arc<Daemon>,
     config: Arc<Config>,
 }
 
-/// The time that a switch has for its greeting while others wait for it: it needs milliseconds. A call of FreeSWITCH that is
-/// given back so late after its beginning is parked no more by that (`docs/protocols.md`).
-const SHORT_PATIENCE: Duration = Duration::from_millis(500);
+/// The time that a silent switch has from the shutdown signal on, and from the start if its peer has more
+/// connections than its share. A greeting needs milliseconds. A FreeSWITCH call that is given back so long
+/// after its beginning is not parked (`docs/protocols.md`).
+const WAIT_AT_SHUTDOWN: Duration = Duration::from_millis(500);
 
-/// The time that a silent switch has to read that its call is given back.
-const SHORTEST_PATIENCE: Duration = Duration::from_millis(20);
+/// The time that a switch whose time is over has to read that its call is given back.
+const REFUSAL_WAIT: Duration = Duration::from_millis(20);
 
 /// Serves one connection of a switch to its end, under one configuration.
 pub async fn run<S, D>(
@@ -54,7 +55,7 @@ pub async fn run<S, D>(
     // an error span, so that a log of warnings names the call too
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
-        // whatever happens in here, the call must be given back
+        // the call must be given back, also after a panic
         let served = AssertUnwindSafe(serve(&mut switch, &shared, &mut admission)).catch_unwind().await;
         match served {
             Ok(Ok(())) => {}
@@ -83,20 +84,20 @@ async fn end_early<S, D>(
     let patience = shared.config.limits.patience;
     shared.refused(&error, switch.peer());
     match error {
-        // such a switch has had all its time
-        SwitchError::Silent(_) | SwitchError::Displaced(_) => {
-            let refused = within(SHORTEST_PATIENCE, switch.refuse()).await;
+        // the time of such a switch is over
+        SwitchError::Silent(_) | SwitchError::Evicted(_) => {
+            let refused = within(REFUSAL_WAIT, switch.refuse()).await;
             refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
         }
         SwitchError::Moved => {
-            admission.told();
+            admission.call_received();
             match switch.wait_until_safe_to_close().await {
                 Ok(()) => give_back(switch, patience, admission).await,
                 Err(ended) => debug!("the call that was moved: {ended}"),
             }
         }
         SwitchError::Forged(_) | SwitchError::TooLong | SwitchError::HungUpUnauthenticated => {
-            admission.refused();
+            admission.mark_refused();
             give_back(switch, patience, admission).await;
         }
         SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_) => {}
@@ -112,15 +113,15 @@ where
     let refused = tokio::select! {
         biased;
         refused = until_shutdown(patience, &admission.shutdown, switch.refuse()) => refused,
-        () = admission.gives_way() => Ok(()),
+        () = admission.evicted() => Ok(()),
     };
     refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
 }
 
 /// Serves one call: greeting, authentication, webhook, final commands.
 ///
-/// Each arm of its `select!`s is cancel safe: the arm of the switch wins before bytes are lost, and a dropped request is
-/// cancelled.
+/// Each arm of its `select!`s is cancel safe: the arm of the switch is polled first, so that no byte is lost,
+/// and a dropped request is cancelled.
 async fn serve<S, D>(
     switch: &mut Switch<S, D>,
     shared: &Shared,
@@ -133,11 +134,11 @@ where
     let (patience, peer) = (shared.config.limits.patience, switch.peer().map(|peer| peer.ip()));
     // the duration that is logged includes greeting and final commands
     let arrived = Instant::now();
-    let displaced = || SwitchError::Displaced(whole_milliseconds(arrived.elapsed()));
+    let evicted = || SwitchError::Evicted(whole_milliseconds(arrived.elapsed()));
     let mut call = tokio::select! {
         biased;
         greeted = until_shutdown(patience, &admission.shutdown, switch.greet()) => greeted?,
-        () = admission.gives_way() => return Err(displaced()),
+        () = admission.evicted() => return Err(evicted()),
     };
     let greeted = Instant::now();
     let _in_flight = shared.daemon.metrics.call_started();
@@ -145,15 +146,15 @@ where
 
     let step = shared.config.policy.step(&call, D::can_carry);
     let wanted = step.needed_variables();
-    // until it is authenticated, the call may be a stranger's who stays silent from here on
+    // until the call is authenticated, the peer may be a stranger who stays silent from now on
     let fetched = tokio::select! {
         biased;
         fetched = within(patience, switch.authenticate(&mut call, &wanted)) => fetched?,
-        () = admission.gives_way() => return Err(displaced()),
+        () = admission.evicted() => return Err(evicted()),
     };
-    admission.told();
+    admission.call_received();
     shared.trace_call(&call);
-    // no request for a caller who is gone by now
+    // no request for a caller who has hung up meanwhile
     if let Some(gone) = switch.hung_up().now_or_never() {
         shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
@@ -183,7 +184,8 @@ where
 }
 
 impl Shared {
-    /// Returns the outcome of a step, and the origin that was asked last. The deadline is the step's timeout after `greeted`.
+    /// Returns the outcome of a step, and the origin that was asked last. The deadline is `greeted` plus the
+    /// step's timeout.
     async fn outcome(
         &self,
         step: &Step,
@@ -210,7 +212,7 @@ impl Shared {
         let result = self.daemon.webhook.ask(ask).await;
         self.trace_answer(&result);
         let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.daemon.with_own_faults(result.outcome), to)
+        (self.daemon.local_failure_as_overload(result.outcome), to)
     }
 
     /// Returns a step's request and its timeout.
@@ -235,7 +237,8 @@ impl Shared {
         Ok((request, timeout))
     }
 
-    /// Makes a detached request: the call goes on at once. The request keeps its slots, the call's slot is freed.
+    /// Makes a detached request: the call goes on at once. The request keeps its slots; the call's slot is
+    /// free again.
     fn detach(&self, step: &Step, request: Request, timeout: Duration, slots: CallSlots) -> Outcome {
         let slot = match self.daemon.admit_detached(&self.config.limits) {
             Ok(slot) => slot,
@@ -266,8 +269,8 @@ pub fn identity() -> Identity {
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
-/// Returns the outcome and its final commands. The step judged the answer, so that the dialect can carry it. Should it refuse
-/// a value even so, the call goes on without the answer.
+/// Returns the outcome and its final commands. The step has judged the answer by the rules of the dialect. If
+/// the dialect refuses a value even so, the call goes on without the answer.
 pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
     let unfit = match dialect.farewell(&step.assignments(&outcome)) {
         Ok(commands) => return (outcome, commands),
@@ -290,7 +293,7 @@ async fn within<T>(
     timeout(patience, doing).await.unwrap_or(Err(SwitchError::Silent(patience)))
 }
 
-/// The same, but only [`SHORT_PATIENCE`] from the shutdown signal on.
+/// The same as [`within`], but with only [`WAIT_AT_SHUTDOWN`] from the shutdown signal on.
 async fn until_shutdown<T>(
     patience: Duration,
     shutdown: &CancellationToken,
@@ -298,11 +301,11 @@ async fn until_shutdown<T>(
 ) -> Result<T, SwitchError> {
     let too_late = async {
         shutdown.cancelled().await;
-        sleep(SHORT_PATIENCE).await;
+        sleep(WAIT_AT_SHUTDOWN).await;
     };
     tokio::select! {
         biased;
         done = within(patience, doing) => done,
-        () = too_late => Err(SwitchError::Silent(SHORT_PATIENCE)),
+        () = too_late => Err(SwitchError::Silent(WAIT_AT_SHUTDOWN)),
     }
 }

@@ -70,9 +70,9 @@ pub enum SwitchError {
     /// A message did not come in time.
     #[error("the switch said nothing for {0:?}")]
     Silent(Duration),
-    /// The switch sent no greeting while others waited for a connection.
+    /// The switch was silent before its call was authenticated, and others needed its connection.
     #[error("the switch said nothing for {0:?}, and its connection was needed for others; see limits.calls")]
-    Displaced(Duration),
+    Evicted(Duration),
 }
 
 /// One connection of a switch.

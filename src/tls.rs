@@ -24,7 +24,7 @@ use self::verifier::CaFileVerifier;
 pub struct Tls {
     authorities: Option<Vec<u8>>,
     verifier: Option<Arc<CaFileVerifier>>,
-    identity: Option<Vec<u8>>,
+    client_certificate: Option<Vec<u8>>,
     certified: Option<Arc<SingleCertAndKey>>,
     insecure: bool,
     fingerprint: Vec<u8>,
@@ -76,9 +76,9 @@ impl Tls {
             Err(rustls::Error::InconsistentKeys(_)) => return Err(PemFault::KeyMismatch),
             Err(_) => return Err(PemFault::NoKey),
         };
-        let identity = [certificate, b"\n", key].concat();
-        let (identity, certified) = (Some(identity), Some(Arc::new(certified)));
-        Ok(Self { identity, certified, ..self }.with_fingerprint())
+        let pem = [certificate, b"\n", key].concat();
+        let (client_certificate, certified) = (Some(pem), Some(Arc::new(certified)));
+        Ok(Self { client_certificate, certified, ..self }.with_fingerprint())
     }
 
     /// Accepts any certificate.
@@ -90,7 +90,7 @@ impl Tls {
     /// Returns the same settings without the client certificate.
     #[must_use]
     pub fn without_client_certificate(&self) -> Self {
-        Self { identity: None, certified: None, ..self.clone() }.with_fingerprint()
+        Self { client_certificate: None, certified: None, ..self.clone() }.with_fingerprint()
     }
 
     /// Returns the settings of a client that trusts the given authorities. None if it trusts the machine's
@@ -115,8 +115,8 @@ impl Tls {
 
     /// Returns the PEM text of the client certificate and its key.
     #[must_use]
-    pub fn identity(&self) -> Option<&[u8]> {
-        self.identity.as_deref()
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.client_certificate.as_deref()
     }
 
     /// True if any certificate is accepted.
@@ -133,7 +133,7 @@ impl Tls {
 
     fn with_fingerprint(self) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
-        for part in [&self.authorities, &self.identity] {
+        for part in [&self.authorities, &self.client_certificate] {
             let length = part.as_ref().map_or(0, |part| part.len() + 1);
             context.update(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
             context.update(part.as_deref().unwrap_or_default());

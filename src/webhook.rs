@@ -190,6 +190,6 @@ impl Attempt {
 /// Returns the TLS settings for requests that follow a redirect, if they differ: they show no client
 /// certificate.
 fn anonymous(hook: &Hook) -> Option<Tls> {
-    let tls = hook.delivery.tls.as_deref().filter(|tls| tls.identity().is_some());
+    let tls = hook.delivery.tls.as_deref().filter(|tls| tls.client_certificate().is_some());
     tls.filter(|_| hook.delivery.redirects.most > 0).map(Tls::without_client_certificate)
 }

@@ -4,7 +4,7 @@
 mod half_written;
 /// Listeners that the service manager keeps.
 mod inherited;
-/// The notices to the service manager.
+/// The notifications to the service manager.
 mod notices;
 /// A reload: the whole of the new configuration for new calls, or nothing of it.
 mod reload;

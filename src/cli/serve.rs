@@ -81,7 +81,7 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
             info!("stopped");
         }
         () = signals.handle(&reloader, &stop) => {
-            warn!(calls = server.calls(), "stopped at once, at a second signal; calls in flight were cut off");
+            warn!(calls = server.connections(), "stopped at once, at a second signal; calls in flight were cut off");
         }
     }
     Ok(())

@@ -160,7 +160,7 @@ fn fetch(entry: &Entry<'_>) -> Option<Vec<FetchName>> {
     let mut names: Vec<FetchName> = Vec::new();
     for text in entry.texts()? {
         match text.parse() {
-            Ok(name) if names.contains(&name) => entry.reject(&format!("write {name} only once")),
+            Ok(name) if names.contains(&name) => entry.fault_with_value(&format!("write {name} only once")),
             Ok(name) => names.push(name),
             // a function of Asterisk's dialplan, such as CALLERID(num)
             Err(fault) if text.contains('(') => {

@@ -74,7 +74,7 @@ pub(super) fn read(mut table: Table<'_>) -> Listen {
         let fault = "no listener for a switch; write an address for listen.asterisk or listen.freeswitch";
         table.fault("asterisk", fault);
     }
-    reject_shared_addresses(&table, &listeners);
+    check_shared_addresses(&table, &listeners);
     for listener in &listeners {
         note_unreachable_listener(&table, &listen, listener);
     }
@@ -92,12 +92,14 @@ fn require_allow(listeners: &[Listener<'_>]) {
     for listener in listeners {
         let is_open = listener.address.is_some_and(|address| !address.ip().is_loopback());
         if let (Some(entry), true) = (&listener.entry, is_open) {
-            entry.reject("set listen.allow for an address that is not loopback, such as [\"10.1.0.0/16\"]");
+            entry.fault_with_value(
+                "set listen.allow for an address that is not loopback, such as [\"10.1.0.0/16\"]",
+            );
         }
     }
 }
 
-fn reject_shared_addresses(table: &Table<'_>, listeners: &[Listener<'_>]) {
+fn check_shared_addresses(table: &Table<'_>, listeners: &[Listener<'_>]) {
     for (number, later) in listeners.iter().enumerate() {
         let Some(address) = later.address.filter(|address| address.port() != 0) else { continue };
         if let Some(earlier) = listeners.iter().take(number).find(|other| other.address == Some(address)) {
@@ -136,7 +138,7 @@ fn address(entry: &Entry<'_>, default: Option<SocketAddr>) -> Option<SocketAddr>
 fn networks(entry: &Entry<'_>) -> Option<Vec<IpNet>> {
     let networks: Option<Vec<_>> = entry.texts()?.iter().map(|text| network(text)).collect();
     if networks.is_none() {
-        entry.reject("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
+        entry.fault_with_value("write networks or addresses, such as [\"10.1.0.0/16\", \"127.0.0.1\"]");
     }
     networks
 }

@@ -241,8 +241,8 @@ fn allow_limits_an_observer_only_if_it_is_not_on_loopback() {
 
 #[test]
 fn telephone_numbers_are_masked_by_default() {
-    assert!(!parse("").unwrap().numbers);
-    assert!(parse("[log]\nnumbers = true\n").unwrap().numbers);
+    assert!(!parse("").unwrap().log_numbers);
+    assert!(parse("[log]\nnumbers = true\n").unwrap().log_numbers);
     let faults = parse("[log]\nnumbers = \"yes\"\nnumber = true\n").unwrap_err();
     assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].starts_with("2: log.numbers: found") && faults[0].ends_with("write true or false"));

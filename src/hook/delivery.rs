@@ -8,7 +8,7 @@ use crate::tls::Tls;
 /// The settings of a hook for its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Trust and identity over https, if they differ from those of the machine.
+    /// The TLS settings, if they differ from those of the machine.
     pub tls: Option<Arc<Tls>>,
     /// True if the webhook may receive the same request twice.
     pub idempotent: bool,

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes a line for each permit that it receives, and fails when the sender is gone.
+    /// Writes a line for each message that it receives, and fails when the sender is dropped.
     struct StallingWriter(Receiver<()>);
 
     impl Write for StallingWriter {

@@ -17,7 +17,7 @@ struct State {
     /// The start of the current period.
     began: Option<Instant>,
     logged: u32,
-    suppressed: u64,
+    unlogged: u64,
 }
 
 impl Default for RateLimited {
@@ -34,10 +34,10 @@ impl RateLimited {
         Self { lines, period, state: Mutex::default() }
     }
 
-    /// Calls `line` with the number of suppressed lines, unless the limit is reached.
+    /// Calls `line` with the number of lines that were not written, unless the limit is reached.
     pub fn warn(&self, line: impl FnOnce(u64)) {
-        if let Some(suppressed) = self.due(Instant::now()) {
-            line(suppressed);
+        if let Some(unlogged) = self.due(Instant::now()) {
+            line(unlogged);
         }
     }
 
@@ -47,11 +47,11 @@ impl RateLimited {
             (state.began, state.logged) = (Some(now), 0);
         }
         if state.logged >= self.lines {
-            state.suppressed += 1;
+            state.unlogged += 1;
             return None;
         }
         state.logged += 1;
-        Some(std::mem::take(&mut state.suppressed))
+        Some(std::mem::take(&mut state.unlogged))
     }
 }
 

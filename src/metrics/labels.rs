@@ -1,17 +1,17 @@
 //! The values of labels.
 
-/// The status of a step that ended with a hangup, or whose call was transferred. The dialplan
-/// does not see it.
+/// The status of a step that ended with a hangup, or whose call was transferred. The dialplan does not see
+/// it.
 pub const CANCELLED: &str = "CANCELLED";
 
 /// The result of a lookup in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheResult {
-    /// The cache had a fresh answer.
+    /// The call got a fresh answer from the cache, or the answer to the request of another call.
     Hit,
-    /// The cache had no answer.
+    /// The call made a request, because the cache had no fresh answer.
     Miss,
-    /// The cache had a stale answer, and it was used.
+    /// The call got a stale answer, because the webhook failed.
     Stale,
 }
 
@@ -32,7 +32,7 @@ pub enum Refusal {
     NotAllowed,
     /// The peer sent something that no switch sends.
     Forged,
-    /// The peer sent nothing for too long.
+    /// The peer sent nothing for too long, or was evicted.
     Silent,
     /// The peer sent more than the limits allow.
     TooLong,

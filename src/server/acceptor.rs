@@ -22,44 +22,45 @@ use crate::switch::Switch;
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 
-/// Starts a session for each connection of a switch, under the configuration that holds then.
+/// Starts a session for each connection of a switch, under the configuration that is in use at that time.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     pub(super) daemon: Arc<Daemon>,
     config: watch::Sender<Arc<Config>>,
-    /// Cancelled when the daemon ends and only finishes its calls.
+    /// Cancelled when the daemon begins to drain.
     pub(super) draining: CancellationToken,
-    /// Cancelled when no connection is accepted any more, and the next daemon waits for the sessions.
+    /// The shutdown signal: cancelled when no connection is accepted any more, and the next daemon waits
+    /// until the sessions have ended.
     pub(super) closing: CancellationToken,
     pub(super) slots: ConnectionSlots,
-    /// The connections that have the whole of `limits.patience`, by peer.
-    patient: Slots,
+    /// The slots of the connections that have all of `limits.patience`, by peer.
+    full_patience: Slots,
     pub(super) listeners: TaskTracker,
     pub(super) sessions: TaskTracker,
 }
 
-/// Connections besides of one peer, if `limits.calls_per_peer` is set. Those beyond have less time for their greeting, so that
-/// silent connections of one peer do not take all slots.
+/// The number of further connections of one peer, if `limits.calls_per_peer` is set. Connections beyond it
+/// have less time for their greeting, so that silent connections of one peer do not take all slots.
 const SPARE_CONNECTIONS_OF_PEER: usize = 20;
 
 impl Acceptor {
     pub(super) fn new(daemon: Daemon, config: Arc<Config>) -> Self {
         let shares = Shares::now(&config);
         daemon.limit_requests(shares.requests);
-        expect_calls(&daemon.metrics, &config);
+        init_counters(&daemon.metrics, &config);
         Self {
             daemon: Arc::new(daemon),
             config: watch::Sender::new(config),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             slots: ConnectionSlots::new(shares.connections, shares.most_connections),
-            patient: Slots::default(),
+            full_patience: Slots::default(),
             listeners: TaskTracker::new(),
             sessions: TaskTracker::new(),
         }
     }
 
-    /// The configuration for a session that begins now.
+    /// Returns the configuration for a session that begins now.
     pub(super) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.borrow())
     }
@@ -69,17 +70,18 @@ impl Acceptor {
         self.config.subscribe()
     }
 
-    /// Takes this configuration for every session that begins from now on.
-    pub(super) fn swap_config(&self, config: Arc<Config>) {
+    /// Makes this the configuration of every session that begins from now on.
+    pub(super) fn set_config(&self, config: Arc<Config>) {
         let shares = Shares::now(&config);
-        expect_calls(&self.daemon.metrics, &config);
+        init_counters(&self.daemon.metrics, &config);
         self.slots.set_limit(shares.connections, shares.most_connections);
         self.daemon.limit_requests(shares.requests);
         self.config.send_replace(config);
     }
 
-    /// Starts to drain. Serves connections for `limits.drain_notice` more, while the observer says that none should come: a
-    /// connection that is on its way when its listener closes would be reset, and a load balancer takes that for an answer.
+    /// Begins to drain. Accepts connections for `limits.drain_notice` more, while the observer reports that
+    /// the daemon drains. A connection that arrives while its listener closes would be reset, and a load
+    /// balancer does not try it again.
     pub(super) async fn give_notice(&self) {
         self.draining.cancel();
         let drain_notice = self.config().limits.drain_notice;
@@ -92,7 +94,8 @@ impl Acceptor {
         }
     }
 
-    /// Starts the session of a new connection at the port of this switch's listener, if `listen.allow` names its peer.
+    /// Starts the session of a new connection if `listen.allow` names its peer. `switch` and `port` are those
+    /// of the listener.
     pub(super) fn accept(
         &self,
         (switch, port): (SwitchKind, u16),
@@ -100,7 +103,7 @@ impl Acceptor {
         peer: SocketAddr,
         mut slot: Option<ConnectionSlot>,
     ) {
-        // an IPv4 peer as listen.allow has it
+        // in the notation of listen.allow
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let config = self.config();
         if !config.listen.allows(peer.ip()) {
@@ -111,12 +114,13 @@ impl Acceptor {
             return;
         }
         debug!(%peer, "connected");
-        // else the final commands wait for an acknowledgement: 40 ms and more
+        // without it, the final commands would wait for an acknowledgement: 40 ms and more
         if let Err(error) = stream.set_nodelay(true) {
             debug!("the connection ended at once: {error}");
             return;
         }
-        let patient = self.patient.acquire(Some(peer.ip()), usize::MAX, patient_of_peer(&config.limits));
+        let patient =
+            self.full_patience.acquire(Some(peer.ip()), usize::MAX, full_patience_per_peer(&config.limits));
         let shutdown = if patient.is_ok() { self.closing.clone() } else { cancelled() };
         if let Some(slot) = &mut slot {
             slot.mark_connected(patient.is_err());
@@ -140,13 +144,13 @@ impl Acceptor {
     }
 }
 
-/// The number of connections of one peer that have the whole of `limits.patience`; none without a limit.
-fn patient_of_peer(limits: &Limits) -> Option<usize> {
+/// Returns the number of connections of one peer that have all of `limits.patience`; none without a limit.
+fn full_patience_per_peer(limits: &Limits) -> Option<usize> {
     limits.calls_per_peer.map(|calls| calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS_OF_PEER)
 }
 
-/// Makes the metrics of these listeners and hooks, so that each is there before the first call.
-fn expect_calls(metrics: &Metrics, config: &Config) {
+/// Creates the counters of these listeners and hooks before the first call.
+fn init_counters(metrics: &Metrics, config: &Config) {
     let switches = config.listen.switches().map(|(switch, _)| switch);
     metrics.init_calls(switches, config.policy.hooks.keys().map(String::as_str));
 }

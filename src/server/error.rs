@@ -12,7 +12,7 @@ pub enum StartError {
         "nothing to listen on: listen.asterisk and listen.freeswitch are both false; give one an address"
     )]
     NoListener,
-    /// The address is taken or not ours.
+    /// The address is in use, or not one of this machine.
     #[error(
         "cannot listen on {address}: {error}; {remedy} listen.{listener} (false: not at all)",
         remedy = listen_remedy(error)
@@ -23,7 +23,8 @@ pub enum StartError {
         address: SocketAddr,
         error: io::Error,
     },
-    /// The service manager listens on an address that is not in the configuration. Calls there would wait for ever.
+    /// The service manager listens on an address that is not in the configuration. Calls there would wait for
+    /// ever.
     #[error(
         "the service manager listens on {address}, which is neither listen.asterisk nor listen.freeswitch (or has the \
          other's name); make dialhook.socket and the configuration say the same, and restart both"
@@ -42,7 +43,7 @@ pub enum StartError {
     Client(#[from] NoClient),
 }
 
-/// Returns the beginning of the remedy; another address is its end.
+/// Returns the beginning of the remedy, up to the verb. The key of the address follows.
 fn listen_remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "a port below 1024 needs CAP_NET_BIND_SERVICE, so change",

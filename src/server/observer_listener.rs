@@ -1,4 +1,4 @@
-//! The observer's listener. It answers while the daemon drains, too, because load balancers ask it then.
+//! The observer's listener. It stays open while the daemon drains, because load balancers ask it then.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ pub(super) struct ObserverListener {
 /// An observer that answers until this is dropped.
 #[derive(Debug)]
 pub(super) struct OpenObserver {
-    /// The address of the configuration.
+    /// The address in the configuration.
     pub(super) configured: SocketAddr,
-    /// The address of the socket, with its port also if the configuration left that open.
+    /// The address of the socket. Its port is the real one, also if the configuration says port 0.
     pub(super) address: SocketAddr,
     _answering: AbortOnDropHandle<()>,
 }
 
-/// Listens for requests of health and metrics.
+/// Listens for requests for health and metrics.
 pub(super) fn listen(configured: SocketAddr) -> Result<ObserverListener, StartError> {
     let listening = listener::listen(configured).and_then(|socket| Ok((socket.local_addr()?, socket)));
     match listening {

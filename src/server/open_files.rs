@@ -1,5 +1,5 @@
-//! The shares of connections of switches, requests to webhooks and the observer in the open files that the system allows, if
-//! these are fewer than the configuration may need.
+//! Divides the open files that the system allows among connections of switches, requests to webhooks and the
+//! observer, if they are fewer than the configuration may need.
 
 use rlimit::Resource;
 
@@ -7,36 +7,36 @@ use crate::config::{Config, Limits};
 use crate::observer;
 use crate::slots::OpenFiles;
 
-/// The most open files of each kind at once.
+/// The highest number of open files of each kind at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shares {
     /// Connections of switches.
     pub(super) connections: usize,
-    /// The most connections of switches while the limit has just been lowered.
+    /// The highest number of connections of switches after a reduction of the limit.
     pub(super) most_connections: usize,
     pub(super) requests: OpenFiles,
     /// Connections of the observer.
     pub(super) observer: usize,
 }
 
-/// Open files of a daemon that has no calls (19 with all three listeners, the journal and a service manager), and of what comes now and then: a
-/// configuration and secrets that are read, and a few questions to name servers.
+/// The open files of a daemon that has no calls: 19 with all three listeners, the journal and a service
+/// manager, and a few more for a reload and for questions to name servers.
 const RUNNING: usize = 26;
 
-/// Connections for each call that may ask its webhook. Calls beyond the limit are still told `OVERLOADED`; connections beyond
-/// that wait in the kernel.
+/// The number of connections for each call that may ask its webhook. A call beyond the limit gets
+/// `OVERLOADED` at once; a connection beyond this number waits in the kernel.
 pub(super) const CONNECTIONS_PER_CALL: usize = 2;
 
-/// Connections besides, so that a few silent peers cannot keep a call waiting where the limit is low.
+/// The number of further connections. With them, a few silent peers cannot delay a call if the limit is low.
 const SPARE_CONNECTIONS: usize = 100;
 
-/// The number of connections of switches that this configuration wants at once.
+/// Returns the number of connections of switches that this configuration allows at once.
 fn connections(limits: &Limits) -> usize {
     limits.calls * CONNECTIONS_PER_CALL + SPARE_CONNECTIONS
 }
 
-/// The number of file descriptors that a daemon may need under this configuration: for every connection of a switch, for the
-/// request of each call and each detached one, for the observer, and for the rest.
+/// Returns the number of open files that a daemon may need under this configuration: for every connection of
+/// a switch, for the request of each call, for each detached request, for the observer, and for the rest.
 #[must_use]
 pub fn descriptors(config: &Config) -> usize {
     let Limits { calls, detached, .. } = config.limits;
@@ -48,14 +48,14 @@ pub fn descriptors(config: &Config) -> usize {
 const OTHER_DESCRIPTORS: usize = 50;
 
 impl Shares {
-    /// Returns the shares in what the system allows now.
+    /// Returns the shares in the open files that the system allows now.
     pub(super) fn now(config: &Config) -> Self {
         Self::of(config, Resource::NOFILE.get_soft().unwrap_or(u64::MAX))
     }
 
-    /// Calls are admitted only as far as there are open files for their requests. Half of the files are for connections of
-    /// switches, an eighth for idle connections to webhooks, and the rest for requests. A call beyond that still finds a
-    /// connection, on which it is told `OVERLOADED`.
+    /// Returns the shares in this number of open files. Half of the files are for connections of switches, an
+    /// eighth for idle connections to webhooks, and the rest for requests. A call for whose request no file
+    /// is left still has a connection, on which it gets `OVERLOADED`.
     fn of(config: &Config, limit: u64) -> Self {
         let files = usize::try_from(limit).unwrap_or(usize::MAX);
         let wanted = connections(&config.limits);
@@ -105,7 +105,10 @@ mod tests {
             let given = most_connections.max(connections) + requests.requests + observer + RUNNING;
             let least = RUNNING + 2 + 2 + 1;
             assert!(given <= usize::try_from(limit).unwrap().max(least), "{limit}: {shares:?}");
-            assert!(connections > requests.requests || limit < 64, "who hears OVERLOADED has no connection");
+            assert!(
+                connections > requests.requests || limit < 64,
+                "a call that gets OVERLOADED has no connection"
+            );
         }
     }
 

@@ -1,4 +1,4 @@
-//! The reload: a daemon takes another configuration whole, or keeps the one that it has.
+//! The reload: a daemon replaces its configuration as a whole, or keeps the one that it has.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,19 +11,19 @@ use super::listener::{Listener, OpenListener, Owner};
 use super::{Server, StartError, observer_listener};
 use crate::config::{Completeness, Config, ConfigError, Listen};
 
-/// The daemon goes on with the configuration that it had.
+/// A reload failed. The daemon keeps the configuration that it has.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The file of the running configuration is gone. Without a file there would be no hooks.
     #[error(
-        "{} is gone; put it back, or restart dialhook if it shall go on without a configuration", .0.display()
+        "{} is gone; put it back, or restart dialhook if it is to run without a configuration", .0.display()
     )]
     Gone(PathBuf),
-    /// The file is empty, as a file is while a program begins to write it.
+    /// The file is empty: a program may just have begun to write it.
     #[error(
-        "{} is empty, like a file that somebody is writing; write the configuration into it and reload again, or restart dialhook if it shall go on without one", .0.display()
+        "{} is empty and may be half-written; write the configuration into it and reload again, or restart dialhook if it is to run without one", .0.display()
     )]
     Empty(PathBuf),
     /// The file may be half-written.
@@ -33,7 +33,7 @@ pub enum ReloadError {
     NoLineFeed(PathBuf),
     /// There were hooks, and now there are none: the file may be half-written.
     #[error(
-        "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it shall go on without hooks", file.display()
+        "{} has no hook, and there were {before}; put one back and reload again, or restart dialhook if it is to run without hooks", file.display()
     )]
     NoHooks {
         file: PathBuf,
@@ -46,8 +46,8 @@ pub enum ReloadError {
     Stopping,
 }
 
-/// Returns the remedy for two listeners of one daemon that exclude each other: one on an address, one on all addresses with
-/// the same port.
+/// Returns a further remedy if the address is in use: the daemon itself may listen there, on one address or
+/// on all addresses of the same port.
 fn own_conflict(error: &StartError) -> &'static str {
     match error {
         StartError::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
@@ -62,17 +62,18 @@ fn own_conflict(error: &StartError) -> &'static str {
 }
 
 impl Server {
-    /// Makes the clients for webhooks that this configuration needs: on a thread that serves no calls, because it takes
-    /// milliseconds. [`Server::reload`] returns the error if one cannot be made.
+    /// Makes the HTTP clients that this configuration needs. It takes milliseconds: call it on a thread that
+    /// serves no calls. [`Server::reload`] returns the error if a client cannot be made.
     pub fn prepare(&self, config: &Config) {
         let _returned_by_reload = self.acceptor.daemon.webhook.make_clients(config.every_hook());
     }
 
-    /// Takes this configuration for every connection from now on. Calls in flight keep the one that they began with. A listener
-    /// whose address did not change is not touched.
+    /// Uses this configuration for every connection from now on. Calls in flight keep the one with which they
+    /// began. A listener whose address did not change stays open.
     ///
     /// # Errors
-    /// Returns an error, and changes nothing, if the configuration is wrong or one of its listeners cannot be had.
+    /// Returns an error, and changes nothing, if the configuration has faults or one of its listeners cannot
+    /// be opened.
     pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Arc<Config>, ReloadError> {
         let taken = config.map_err(ReloadError::from).and_then(|config| self.take(Arc::new(config)));
         self.acceptor.daemon.metrics.config_read(taken.is_ok(), SystemTime::now());
@@ -93,7 +94,7 @@ impl Server {
         };
         self.acceptor.daemon.webhook.prepare(config.every_hook()).map_err(StartError::from)?;
         // nothing can fail from here on
-        self.acceptor.swap_config(Arc::clone(&config));
+        self.acceptor.set_config(Arc::clone(&config));
         listeners.retain(|listener| listener.is_configured(&config.listen));
         if !observer_stays {
             *observer = new_observer.map(|listener| listener.open(&self.acceptor));
@@ -113,8 +114,8 @@ fn warn_of_lost_hooks(before: &Config, config: &Config) {
     }
 }
 
-/// Refuses a file that may be half-written. A file that lacks its last lines, and still has a hook, cannot be told from one that
-/// somebody has shortened.
+/// Refuses a file that may be half-written. A file that lacks its last lines and still has a hook is
+/// accepted, because somebody may have shortened it.
 fn is_complete(before: &Config, config: &Config) -> Result<(), ReloadError> {
     let Some(file) = config.file.clone() else {
         return before.file.clone().map_or(Ok(()), |file| Err(ReloadError::Gone(file)));
@@ -133,14 +134,14 @@ fn is_complete(before: &Config, config: &Config) -> Result<(), ReloadError> {
 /// Returns the listeners of the configuration that are not open yet, all of them listening.
 fn missing(open: &[OpenListener], listen: &Listen) -> Result<Vec<Listener>, StartError> {
     for listener in open {
-        if listener.bound.owner == Owner::ServiceManager && !listener.is_configured(listen) {
-            return Err(StartError::not_wanted(listener.bound.address));
+        if listener.address.owner == Owner::ServiceManager && !listener.is_configured(listen) {
+            return Err(StartError::not_wanted(listener.address.local));
         }
     }
     let mut missing = Vec::new();
     for (switch, configured) in listen.switches() {
         let is_open =
-            |open: &OpenListener| (open.bound.switch, open.bound.configured) == (switch, configured);
+            |open: &OpenListener| (open.address.switch, open.address.configured) == (switch, configured);
         if !open.iter().any(is_open) {
             missing.push(Listener::listen(switch, configured)?);
         }

@@ -1,4 +1,4 @@
-//! The permission of a connection to wait: its slot, and the signals that shorten the wait.
+//! The slot of a connection, and the events that end the wait for a silent switch early.
 
 use std::future::pending;
 
@@ -6,12 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::slots::ConnectionSlot;
 
-/// Everything that may end the wait for a switch that has not told of a call yet, besides `limits.patience`.
+/// The events that end the wait for a silent switch before the end of `limits.patience`.
 #[derive(Debug)]
 pub struct Admission {
-    /// Once it is cancelled, such a switch has little time left.
+    /// The shutdown signal. Once it is cancelled, such a switch has half a second left.
     pub shutdown: CancellationToken,
-    /// The connection's slot. The connection may have to give it away until it has told of its call.
+    /// The connection's slot. The connection may be evicted from it until its call is received.
     pub slot: Option<ConnectionSlot>,
 }
 
@@ -22,22 +22,22 @@ impl From<CancellationToken> for Admission {
 }
 
 impl Admission {
-    /// Notes that the switch has told of its call, which has all its time from now on.
-    pub(super) fn told(&mut self) {
+    /// Notes that the call is received and authenticated. The connection keeps its slot from now on.
+    pub(super) fn call_received(&mut self) {
         if let Some(slot) = &mut self.slot {
             slot.call_received();
         }
     }
 
-    /// Notes that the switch was refused, and that only its last bytes are read.
-    pub(super) fn refused(&mut self) {
+    /// Notes that the call was refused, and that only the last bytes of the switch are read.
+    pub(super) fn mark_refused(&mut self) {
         if let Some(slot) = &mut self.slot {
             slot.mark_refused();
         }
     }
 
-    /// Waits until the slot is to be given away. Cancel safe.
-    pub(super) async fn gives_way(&self) {
+    /// Waits until the connection is evicted. Cancel safe.
+    pub(super) async fn evicted(&self) {
         match &self.slot {
             Some(slot) => slot.evicted().await,
             None => pending().await,

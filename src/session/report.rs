@@ -15,7 +15,7 @@ use crate::switch::SwitchError;
 use crate::webhook::StepResult;
 
 impl Shared {
-    /// Names the call and its channel in every later line of this session.
+    /// Adds the call and its channel to every later line of this session.
     pub(super) fn name_span(&self, call: &Call) {
         let channel = call.channel.lossy();
         let channel = self.numbers().show_channel(&channel, call.switch);
@@ -32,14 +32,14 @@ impl Shared {
         trace!(answer = %self.numbers().show_text(&described(result)), "the webhook was asked");
     }
 
-    /// Logs and counts a session that ended before its final commands. It is a warning unless the caller or the network ended
-    /// it.
+    /// Logs and counts a session that ended before its final commands. The line is a warning unless the
+    /// caller or the network ended the session.
     pub(super) fn refused(&self, error: &SwitchError, peer: Option<SocketAddr>) {
         let (refusal, rate_limit) = match error {
             SwitchError::Forged(_) => (Refusal::Forged, &self.daemon.rate_limits.forged),
             SwitchError::TooLong => (Refusal::TooLong, &self.daemon.rate_limits.too_long),
             SwitchError::Silent(_) => (Refusal::Silent, &self.daemon.rate_limits.silent),
-            SwitchError::Displaced(_) => (Refusal::Silent, &self.daemon.rate_limits.displaced),
+            SwitchError::Evicted(_) => (Refusal::Silent, &self.daemon.rate_limits.evicted),
             SwitchError::HungUpUnauthenticated => {
                 self.daemon.metrics.refused(Refusal::Unauthenticated);
                 return debug!("call refused: {error}");
@@ -98,7 +98,7 @@ impl Shared {
     }
 
     fn numbers(&self) -> TelephoneNumbers {
-        if self.config.numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
+        if self.config.log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
     }
 
     fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
@@ -119,7 +119,8 @@ impl Shared {
         }
     }
 
-    /// Returns the hook's name for a metric: `unknown` if no configuration has it, because a caller may have chosen it.
+    /// Returns the hook's name for a metric: `unknown` if the configuration does not have it, because a
+    /// caller may have chosen it.
     fn metric_name<'s>(&self, step: &'s Step) -> &'s str {
         let known = step.name == AD_HOC || self.config.policy.hooks.contains_key(&step.name);
         if known { &step.name } else { UNKNOWN }
@@ -145,12 +146,12 @@ pub(super) fn report_detached(step: &Step, result: &StepResult, took: Duration) 
     }
 }
 
-/// Returns the origin that a step asks, cut to a bound: a caller may have chosen the URL of an ad hoc step.
+/// Returns the origin that a step asks, truncated: a caller may have chosen the URL of an ad hoc step.
 fn short_origin(origin: Option<&str>) -> Option<Cow<'_, str>> {
     origin.map(|origin| truncate_name(origin.into()))
 }
 
-/// Returns the number of lines that were left out, or none instead of 0.
+/// Returns the number of lines that were not written, or none instead of 0.
 fn nonzero(unlogged: u64) -> Option<u64> {
     Some(unlogged).filter(|unlogged| *unlogged > 0)
 }

@@ -18,9 +18,9 @@ use self::silent::{Class, SilentConnections};
 /// The slots of connections. They outlive every configuration: a connection keeps its slot until it ends,
 /// even if a reload lowers the limit.
 ///
-/// A connection is silent until its call is received, and again after its call was refused. When few slots
-/// are free, the connection that has been silent longest is evicted. Refused connections are evicted first,
-/// then the connections of a peer that has more than its share.
+/// A connection is silent until its call is received and authenticated, and again after its call was refused.
+/// When few slots are free, the connection that has been silent longest is evicted. Refused connections are
+/// evicted first, then the connections of a peer that has more than its share.
 #[derive(Debug, Clone)]
 pub struct ConnectionSlots(Arc<Shared>);
 

@@ -15,18 +15,18 @@ pub struct Ask<'a> {
     pub request: &'a Request,
     /// The end of the caller's wait.
     pub deadline: Instant,
-    /// The whole time of that wait, as a `TIMEOUT` says it.
+    /// The whole time of that wait. The reason of a `TIMEOUT` names it.
     pub timeout: Duration,
-    /// The use of an answer other than 2xx.
+    /// Says if the body of an answer other than 2xx is read.
     pub page: ErrorPage,
 }
 
-/// The use of the body of an answer other than 2xx.
+/// Says if the body of an answer other than 2xx is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorPage {
-    /// The body is not read: a call needs only the HTTP status.
+    /// It is not read: a call needs only the HTTP status.
     Skip,
-    /// As much of the body as comes in time is read, for a person.
+    /// It is read for a person, as much of it as comes in time.
     Read,
 }
 

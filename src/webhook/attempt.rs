@@ -127,8 +127,8 @@ impl HttpRequest {
     ) -> reqwest::Result<reqwest::Response> {
         let tls = ask.hook().delivery.tls.as_deref();
         // the client certificate is for the configured endpoint only
-        let with_identity = tls.filter(|tls| self.followed > 0 && tls.identity().is_some());
-        let anonymous = with_identity.map(|tls| tls.without_client_certificate());
+        let with_certificate = tls.filter(|tls| self.followed > 0 && tls.client_certificate().is_some());
+        let anonymous = with_certificate.map(|tls| tls.without_client_certificate());
         let client = shared.pools.client(anonymous.as_ref().or(tls), slice.connect_timeout, pool)?;
         let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
         if let Some(body) = ask.request.body.clone().filter(|_| self.with_body) {
@@ -153,8 +153,8 @@ fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Reads the body of an answer. The body of an error page is read if a person wants it, as much of it as
-/// comes.
+/// Reads the body of an answer. The body of an answer other than 2xx is read only for a person, as much of it
+/// as comes in time.
 async fn read_body(response: reqwest::Response, ask: Ask<'_>, slice: TimeSlice) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     let longest = ask.hook().longest_answer;

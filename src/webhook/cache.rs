@@ -9,7 +9,7 @@ use moka::future::Cache;
 use tokio::time::Instant;
 
 use super::Origin;
-use super::single_flight::{Flown, Key, SingleFlight};
+use super::single_flight::{Key, SingleFlight, ValueOrigin};
 use crate::hook::{Answer, CacheTimes};
 
 /// The fresh and the stale answers, and the requests under way for them. `E` is what a caller gets instead of
@@ -97,11 +97,11 @@ impl<E: Clone> AnswerCache<E> {
             self.insert(key, times, &answer).await;
             Ok(answer)
         };
-        let (answer, flown) = self.flights.run(key, hedge_at, self.fresh(key, refused), request).await?;
-        let origin = match flown {
-            Flown::Led => Origin::Webhook,
-            Flown::Waited => Origin::Shared,
-            Flown::Known => Origin::Cache,
+        let (answer, origin) = self.flights.run(key, hedge_at, self.fresh(key, refused), request).await?;
+        let origin = match origin {
+            ValueOrigin::OwnRequest => Origin::Webhook,
+            ValueOrigin::OtherRequest => Origin::Shared,
+            ValueOrigin::Known => Origin::Cache,
         };
         Ok((answer, origin))
     }

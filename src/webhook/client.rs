@@ -95,9 +95,9 @@ impl ConnectionPools {
         self.trusts_no_authority.load(Ordering::Relaxed)
     }
 
-    /// Returns the client for requests that have this time to connect, and makes it if it is missing. reqwest
-    /// divides the connect timeout among the addresses of a host, so that a dead address leaves some time for
-    /// the next one.
+    /// Returns the client for requests that may take `time` to connect, and makes it if it is missing.
+    /// reqwest divides the connect timeout among the addresses of a host, so that a dead address leaves some
+    /// time for the next one.
     pub(super) fn client(&self, tls: Option<&Tls>, time: Duration, pool: Pool) -> reqwest::Result<Client> {
         // whole seconds, because each connect timeout has a pool of its own; a quarter more than the time, so
         // that the deadline ends the wait for a single address, as a TIMEOUT
@@ -169,7 +169,7 @@ fn with_tls(builder: ClientBuilder, tls: Option<&Tls>) -> reqwest::Result<Client
     if let Some(config) = tls.client_config() {
         return Ok(builder.tls_backend_preconfigured(config));
     }
-    let builder = match tls.identity() {
+    let builder = match tls.client_certificate() {
         Some(pem) => builder.identity(Identity::from_pem(pem)?),
         None => builder,
     };

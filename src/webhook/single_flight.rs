@@ -1,8 +1,8 @@
 //! One request for many callers who would send the same at the same time.
 //!
-//! The first caller is the leader and makes the request; the others wait for its result. A flight that takes
-//! long may be lost, so one of its waiters leads a second one, the hedged request, and the first good result
-//! serves all.
+//! The first caller is the leader and makes the request; the others wait for its result. A request that takes
+//! long may be lost, so one of the waiters makes a second one, the hedged request. The first good result of
+//! the two serves all.
 //!
 //! Does not know what the value is, or how long it is cached.
 
@@ -43,13 +43,13 @@ struct Waiter<'a, T, E> {
     flight: Arc<Flight<T, E>>,
 }
 
-/// The way by which a caller came to its value.
+/// The origin of the value that a caller gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flown {
-    /// The caller made the request itself.
-    Led,
-    /// Another caller made the request.
-    Waited,
+pub(super) enum ValueOrigin {
+    /// The request of this caller.
+    OwnRequest,
+    /// The request of another caller.
+    OtherRequest,
     /// The value was known before the caller could make the request.
     Known,
 }
@@ -76,26 +76,26 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
         hedge_at: Instant,
         known: impl Future<Output = Option<T>>,
         request: impl Future<Output = Result<T, E>>,
-    ) -> Result<(T, Flown), E> {
+    ) -> Result<(T, ValueOrigin), E> {
         let first = self.join(key, FlightKind::First);
         if let Ok(result) = timeout_at(hedge_at, first.flight.lock()).await {
-            return first.land(result, known, request).await;
+            return first.result_or_lead(result, known, request).await;
         }
         let mut first_result = pin!(async { first.flight.lock().await.clone().and_then(Result::ok) });
         let mut hedged = pin!(async {
             let hedge = self.join(key, FlightKind::Hedge);
             let result = hedge.flight.lock().await;
-            hedge.land(result, known, request).await
+            hedge.result_or_lead(result, known, request).await
         });
         tokio::select! {
             biased;
             value = &mut first_result => match value {
-                Some(value) => Ok((value, Flown::Waited)),
+                Some(value) => Ok((value, ValueOrigin::OtherRequest)),
                 None => hedged.await,
             },
             result = &mut hedged => match result {
                 Ok(value) => Ok(value),
-                Err(error) => first_result.await.map(|value| (value, Flown::Waited)).ok_or(error),
+                Err(error) => first_result.await.map(|value| (value, ValueOrigin::OtherRequest)).ok_or(error),
             },
         }
     }
@@ -111,23 +111,23 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
 impl<T: Clone, E: Clone> Waiter<'_, T, E> {
     /// Returns the result of the flight whose lock the caller has got. If there is none yet, the caller is
     /// the leader.
-    async fn land(
+    async fn result_or_lead(
         &self,
         mut result: MutexGuard<'_, Option<Result<T, E>>>,
         known: impl Future<Output = Option<T>>,
         request: impl Future<Output = Result<T, E>>,
-    ) -> Result<(T, Flown), E> {
+    ) -> Result<(T, ValueOrigin), E> {
         if let Some(result) = &*result {
-            return result.clone().map(|value| (value, Flown::Waited));
+            return result.clone().map(|value| (value, ValueOrigin::OtherRequest));
         }
         if let Some(value) = known.await {
-            return Ok((value, Flown::Known));
+            return Ok((value, ValueOrigin::Known));
         }
         let requested = request.await;
         // a caller who comes from now on is none of the waiters
         self.close();
         *result = Some(requested.clone());
-        requested.map(|value| (value, Flown::Led))
+        requested.map(|value| (value, ValueOrigin::OwnRequest))
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
         };
         let results: Vec<_> = join_all((0..50).map(|_| call())).await;
         assert_eq!(requests.load(Ordering::Relaxed), 1);
-        assert_eq!(results.iter().filter(|result| **result == Ok((1, Flown::Led))).count(), 1);
+        assert_eq!(results.iter().filter(|result| **result == Ok((1, ValueOrigin::OwnRequest))).count(), 1);
         assert!(flights.flights.lock().unwrap().is_empty());
     }
 
@@ -210,7 +210,7 @@ mod tests {
             callers.pop_front().unwrap().abort();
         }
         let result = callers.pop_front().unwrap().await.unwrap();
-        assert_eq!((result, requests.load(Ordering::Relaxed)), (Ok((1, Flown::Led)), 300));
+        assert_eq!((result, requests.load(Ordering::Relaxed)), (Ok((1, ValueOrigin::OwnRequest)), 300));
         assert!(flights.flights.lock().unwrap().is_empty());
     }
 
@@ -238,11 +238,11 @@ mod tests {
                 if is_first { Err(()) } else { Ok(1) }
             };
             let result = flights.run(KEY, Instant::now() + number * SECOND, ready(None), request).await;
-            result.map(|(_, flown)| flown)
+            result.map(|(_, origin)| origin)
         };
         let results = join_all((1..=9).map(call)).await;
         assert_eq!(requests.load(Ordering::Relaxed), 2);
-        let good = [Flown::Led].into_iter().chain([Flown::Waited; 7]).map(Ok);
+        let good = [ValueOrigin::OwnRequest].into_iter().chain([ValueOrigin::OtherRequest; 7]).map(Ok);
         assert_eq!(results, [Err(())].into_iter().chain(good).collect::<Vec<_>>());
         assert!(flights.flights.lock().unwrap().is_empty());
     }

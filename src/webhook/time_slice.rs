@@ -25,7 +25,7 @@ pub(super) struct TimeSlice {
 }
 
 impl TimeSlice {
-    /// Returns the slice of an endpoint that is asked now, with so many endpoints after it.
+    /// Returns the slice of an endpoint that is asked now. `later` is the number of endpoints after it.
     pub(super) fn new(ask: &Ask<'_>, now: Instant, later: usize) -> Self {
         let slice = slice_of(ask.deadline.saturating_duration_since(now), later);
         let is_long_enough = slice >= slice_of(ask.hook().timeout.get(), later) / 2;
@@ -47,7 +47,7 @@ fn rounded(time: Duration) -> Duration {
     Duration::from_millis(100 * ((time.as_millis() as u64 + 50) / 100))
 }
 
-/// Divides a time equally among an endpoint and so many after it. Returns the part of one.
+/// Divides a time equally among an endpoint and the `later` endpoints after it. Returns the part of one.
 pub(super) fn slice_of(time: Duration, later: usize) -> Duration {
     time / u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -96,8 +96,8 @@ async fn the_log_says_once_that_connections_are_closed_without_notice() {
     }
     let log = program.stop().await;
     let said = "the webhook closed a reused connection without notice: for 10 minutes each request gets a new \
-                connection; if this happens again, write keep_alive = false in the hook: without it, one call \
-                fails each time";
+                connection; if this happens again, write keep_alive = false in the hook, or one call fails \
+                each time";
     assert_eq!(log.matches(said).count(), 1, "{log}");
 }
 

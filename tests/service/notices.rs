@@ -1,4 +1,4 @@
-//! Owner: notify. The notices to the service manager.
+//! Owner: notify. The notifications to the service manager.
 
 use tokio::net::TcpStream;
 

@@ -46,7 +46,7 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
         }
     });
     lines.extend(limit_lines(&config.limits));
-    if config.numbers {
+    if config.log_numbers {
         lines.push("log        shows telephone numbers whole".to_owned());
     }
     lines.extend(
@@ -190,7 +190,7 @@ fn delivery_texts(manner: &Delivery) -> Vec<String> {
     if let Some(tls) = &manner.tls {
         parts.extend(tls.is_insecure().then(|| "INSECURE: certificates are not verified".to_owned()));
         parts.extend(tls.authorities().map(|_| "trusts only the certificates of ca".to_owned()));
-        parts.extend(tls.identity().map(|_| "sends a client certificate".to_owned()));
+        parts.extend(tls.client_certificate().map(|_| "sends a client certificate".to_owned()));
     }
     if manner.idempotent {
         parts.push("idempotent: a request may be sent twice".to_owned());

@@ -39,7 +39,7 @@ fn accept(entry: &Entry<'_>) -> Option<Accept> {
             None
         }
         Err(fault @ NotAnAccept::Unknown) => {
-            entry.reject(&fault.to_string());
+            entry.fault_with_value(&fault.to_string());
             None
         }
     }
@@ -64,10 +64,13 @@ fn variable(entry: &Entry<'_>) -> Option<VariableName> {
 }
 
 /// The number of variables that `set` may name.
-const MAX_RECEIVERS: usize = 50;
+const MAX_MAPPINGS: usize = 50;
 
 /// ```toml
-/// set = { CRM_NAME = "/customer/name", ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" } }
+/// set = {
+///     CRM_NAME = "/customer/name",
+///     ROUTE = { header = "X-Route", answers = ["sales"], otherwise = "reception" },
+/// }
 /// ```
 fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) -> Option<Vec<Mapping>> {
     let position = entry.position();
@@ -78,11 +81,11 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
         return None;
     }
     let entries = entry.table()?.into_entries();
-    if !(1..=MAX_RECEIVERS).contains(&entries.len()) {
+    if !(1..=MAX_MAPPINGS).contains(&entries.len()) {
         position
-            .fault(format!("{} variables; write 1 to {MAX_RECEIVERS}, or leave the key out", entries.len()));
+            .fault(format!("{} variables; write 1 to {MAX_MAPPINGS}, or leave the key out", entries.len()));
     }
-    let (mut names, mut receivers) = (Vec::from_iter(variable.cloned()), Vec::new());
+    let (mut names, mut mappings) = (Vec::from_iter(variable.cloned()), Vec::new());
     for entry in entries {
         if let Ok(name) = entry.name.parse::<VariableName>() {
             // FreeSWITCH ignores the case of names, and `_ROUTE` sets ROUTE on Asterisk
@@ -92,26 +95,26 @@ fn set(entry: Entry<'_>, variable: Option<&VariableName>, answers: &[String]) ->
             names.push(name);
         }
         let position = entry.position();
-        let receiver = receiver(entry);
-        if receiver.as_ref().is_some_and(|receiver| status_never_matches(receiver, answers)) {
+        let mapping = self::mapping(entry);
+        if mapping.as_ref().is_some_and(|mapping| status_never_matches(mapping, answers)) {
             position.fault(
                 "a good answer has a status from 200 to 299, and answers lists none of these; \
                  write answers = [\"200\"] for this variable",
             );
         }
-        receivers.extend(receiver);
+        mappings.extend(mapping);
     }
-    Some(receivers)
+    Some(mappings)
 }
 
-/// True if a variable receives the status, and its list of answers has no status of a good answer.
-fn status_never_matches(receiver: &Mapping, of_the_hook: &[String]) -> bool {
-    let answers = if receiver.answers.is_empty() { of_the_hook } else { &receiver.answers };
+/// True if a variable receives the HTTP status, and its list of answers has no status of a good answer.
+fn status_never_matches(mapping: &Mapping, of_the_hook: &[String]) -> bool {
+    let answers = if mapping.answers.is_empty() { of_the_hook } else { &mapping.answers };
     let good = |answer: &String| (200..300).any(|code| code.to_string() == *answer);
-    receiver.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
+    mapping.source == Source::Status && !answers.is_empty() && !answers.iter().any(good)
 }
 
-fn receiver(entry: Entry<'_>) -> Option<Mapping> {
+fn mapping(entry: Entry<'_>) -> Option<Mapping> {
     let position = entry.position();
     let name = match entry.name.parse() {
         Ok(name) => not_reserved(name, &position),
@@ -165,13 +168,13 @@ fn source(table: &mut Table<'_>, position: &Position<'_>) -> Option<Source> {
 fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
     let answers = entry.texts()?;
     if answers.is_empty() {
-        entry.reject("write the accepted values, or leave the key out");
+        entry.fault_with_value("write the accepted values, or leave the key out");
     }
     for answer in &answers {
         if let Err(fault) = check_text(answer) {
-            entry.reject(fault);
+            entry.fault_with_value(fault);
         } else if answer.trim_ascii() != answer {
-            entry.reject(
+            entry.fault_with_value(
                 "write it without white space at its ends, because an answer is trimmed before it is compared",
             );
         }
@@ -181,7 +184,7 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
 
 fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     let text = entry.text()?;
-    check_text(&text).map_err(|fault| entry.reject(fault)).ok().map(|()| Value::from(text))
+    check_text(&text).map_err(|fault| entry.fault_with_value(fault)).ok().map(|()| Value::from(text))
 }
 
 /// Checks that every switch can carry a text of the configuration, and that the text cannot change a

@@ -17,7 +17,7 @@ use crate::tls::Tls;
 pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file: &Path) -> Delivery {
     let detach = table.take("detach").and_then(|entry| entry.boolean()).unwrap_or_default();
     if detach {
-        reject_answer_keys(table);
+        check_answer_keys(table);
     }
     let default = Delivery::default();
     let breaker = table.take("breaker");
@@ -32,8 +32,9 @@ pub(super) fn read(table: &mut Table<'_>, urls: Option<Vec<&UrlTemplate>>, file:
     }
 }
 
-/// Refuses the keys for the answer, because the dialplan does not wait for the answer of a detached request.
-fn reject_answer_keys(table: &mut Table<'_>) {
+/// Finds keys for the answer, which have no effect because the dialplan does not wait for the answer to a
+/// detached request.
+fn check_answer_keys(table: &mut Table<'_>) {
     if table.contains_any(&["variable", "set", "answers", "otherwise", "accept", "cache"]) {
         table.fault(
             "detach",

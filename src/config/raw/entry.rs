@@ -30,7 +30,7 @@ impl<'d> Entry<'d> {
     ) -> Option<T> {
         let value = read(&self.value);
         if value.is_none() {
-            self.reject(right);
+            self.fault_with_value(right);
         }
         value
     }
@@ -69,7 +69,7 @@ impl<'d> Entry<'d> {
             // no notation of a duration: the fault shows the value
             other => other.as_str().unwrap_or_default().to_owned(),
         };
-        parse(&text).map_err(|right| self.reject(&right.to_string())).ok()
+        parse(&text).map_err(|right| self.fault_with_value(&right.to_string())).ok()
     }
 
     /// Returns the items of a list, or adds a fault.
@@ -115,8 +115,8 @@ impl<'d> Entry<'d> {
     pub(in crate::config) fn table(self) -> Option<Table<'d>> {
         if !self.is_table() {
             match &*self.key {
-                "hook" => self.reject("write a table for each hook, [hook.NAME]"),
-                key => self.reject(&format!("write a table, [{key}]")),
+                "hook" => self.fault_with_value("write a table for each hook, [hook.NAME]"),
+                key => self.fault_with_value(&format!("write a table, [{key}]")),
             }
             return None;
         }
@@ -142,7 +142,7 @@ impl<'d> Entry<'d> {
     }
 
     /// Adds a fault with what was found and what would be right.
-    pub(in crate::config) fn reject(&self, right: &str) {
+    pub(in crate::config) fn fault_with_value(&self, right: &str) {
         self.fault(format!("found {}; {right}", self.shown_value()));
     }
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 /// The digits of the shortest number. Fewer are an extension, a port or a part of an address.
 const MIN_DIGITS: usize = 6;
 
-/// The same if points or spaces are between the digits: a version such as 22.10.11 has six.
+/// The same if dots or spaces are between the digits: a version such as 22.10.11 has six.
 const MIN_DIGITS_LOOSE: usize = 7;
 
 /// Returns the position of the first digit that is not part of an encoded separator.
@@ -34,7 +34,7 @@ pub(super) struct Run {
     pub(super) length: usize,
     /// Digits that can be a telephone number; 0 for an address or a date.
     pub(super) digits: usize,
-    /// True if one of the separators is a point or a space.
+    /// True if one of the separators is a dot or a space.
     loose: bool,
 }
 

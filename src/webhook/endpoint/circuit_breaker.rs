@@ -31,9 +31,9 @@ enum State {
     Open { last_try: Instant },
 }
 
-/// The answer of the breaker to a request that wants to go out.
+/// The decision of the breaker about one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(super) enum Decision {
     /// Every request may go out.
     Closed,
     /// This one request may go out as a probe.
@@ -60,13 +60,13 @@ pub(super) enum Transition {
 impl CircuitBreaker {
     /// Decides about one request. A half-open breaker admits it as a probe, and no other until the probe time
     /// has passed again.
-    pub(super) fn admit(&mut self, settings: &Breaker, now: Instant) -> Admission {
-        let State::Open { last_try } = self.state else { return Admission::Closed };
+    pub(super) fn admit(&mut self, settings: &Breaker, now: Instant) -> Decision {
+        let State::Open { last_try } = self.state else { return Decision::Closed };
         if self.is_open_for(settings, now) {
-            return Admission::Open;
+            return Decision::Open;
         }
         self.state = State::Open { last_try: now };
-        Admission::HalfOpen(Probe { began: now, previous_try: last_try })
+        Decision::HalfOpen(Probe { began: now, previous_try: last_try })
     }
 
     /// True if [`CircuitBreaker::admit`] would refuse a request now. Reserves no probe.
@@ -128,7 +128,7 @@ mod tests {
         let transitions: Vec<_> = (0..4).map(|_| breaker.failed(Some(&settings), start)).collect();
         assert_eq!(transitions, [None, None, Some(Transition::Opened), None]);
         let admits = |breaker: &mut CircuitBreaker, seconds| {
-            breaker.admit(&settings, start + seconds * SECOND) != Admission::Open
+            breaker.admit(&settings, start + seconds * SECOND) != Decision::Open
         };
         let admitted: Vec<_> =
             [0, 9, 10, 10, 19, 20, 21].into_iter().map(|seconds| admits(&mut breaker, seconds)).collect();
@@ -147,11 +147,11 @@ mod tests {
         );
         let mut breaker = CircuitBreaker::default();
         breaker.failed(Some(&seldom), start);
-        assert_eq!(breaker.admit(&seldom, start + 2 * SECOND), Admission::Open);
-        assert!(matches!(breaker.admit(&often, start + 2 * SECOND), Admission::HalfOpen(_)));
+        assert_eq!(breaker.admit(&seldom, start + 2 * SECOND), Decision::Open);
+        assert!(matches!(breaker.admit(&often, start + 2 * SECOND), Decision::HalfOpen(_)));
         assert!(breaker.is_open_for(&often, start + 2 * SECOND));
         assert!(!breaker.is_open_for(&often, start + 3 * SECOND));
-        assert!(matches!(breaker.admit(&seldom, start + 3602 * SECOND), Admission::HalfOpen(_)));
+        assert!(matches!(breaker.admit(&seldom, start + 3602 * SECOND), Decision::HalfOpen(_)));
     }
 
     #[test]
@@ -160,16 +160,16 @@ mod tests {
         let mut breaker = CircuitBreaker::default();
         breaker.failed(Some(&settings), start);
         let mut admitted = |seconds| match breaker.admit(&settings, start + seconds * SECOND) {
-            Admission::HalfOpen(probe) => Some(probe),
-            Admission::Closed | Admission::Open => None,
+            Decision::HalfOpen(probe) => Some(probe),
+            Decision::Closed | Decision::Open => None,
         };
         let (first, too_early) = (admitted(10).unwrap(), admitted(11));
         assert_eq!(too_early, None);
         breaker.give_back(first);
-        assert!(matches!(breaker.admit(&settings, start + 11 * SECOND), Admission::HalfOpen(_)));
+        assert!(matches!(breaker.admit(&settings, start + 11 * SECOND), Decision::HalfOpen(_)));
         breaker.give_back(first);
-        let admission = breaker.admit(&settings, start + 12 * SECOND);
-        assert_eq!(admission, Admission::Open, "another probe has begun since");
+        let decision = breaker.admit(&settings, start + 12 * SECOND);
+        assert_eq!(decision, Decision::Open, "another probe has begun since");
     }
 
     #[test]
@@ -190,6 +190,6 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(breaker.failed(None, Instant::now()), None);
         }
-        assert_eq!(breaker.admit(&Breaker::default(), Instant::now()), Admission::Closed);
+        assert_eq!(breaker.admit(&Breaker::default(), Instant::now()), Decision::Closed);
     }
 }

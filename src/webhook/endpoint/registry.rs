@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::circuit_breaker::{Admission, Probe, Transition};
+use super::circuit_breaker::{Decision, Probe, Transition};
 use super::connection_reuse::NO_REUSE;
 use super::{ConnectionRules, Endpoint, origin};
 use crate::hook::{Breaker, Unreachable};
@@ -100,9 +100,9 @@ impl Endpoints {
         let mut records = self.lock();
         let Some(record) = records.by_url.get_mut(endpoint) else { return Ok(None) };
         match record.breaker.admit(settings, now) {
-            Admission::Closed => Ok(None),
-            Admission::HalfOpen(probe) => Ok(Some(probe)),
-            Admission::Open => {
+            Decision::Closed => Ok(None),
+            Decision::HalfOpen(probe) => Ok(Some(probe)),
+            Decision::Open => {
                 let failures = record.breaker.failures();
                 Err(Unreachable::BreakerOpen { failures, probe: settings.probe })
             }
@@ -136,8 +136,8 @@ impl Endpoints {
                 hook,
                 to = origin(endpoint),
                 "the webhook closed a reused connection without notice: for {} minutes each request gets a \
-                 new connection; if this happens again, write keep_alive = false in the hook: without it, one \
-                 call fails each time",
+                 new connection; if this happens again, write keep_alive = false in the hook, or one call \
+                 fails each time",
                 NO_REUSE.as_secs() / 60
             );
         }

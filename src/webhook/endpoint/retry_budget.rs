@@ -1,8 +1,8 @@
 //! The retry budget of one endpoint: when every request fails, only a part of them is sent again.
 
 /// The retry budget of one endpoint, in hundredths of a request. Each request makes a deposit, each retry
-/// withdraws from it. Fewer than a fifth of the requests can be retried, however long they all fail; two
-/// retries are saved.
+/// withdraws from it. If all requests fail, fewer than a fifth of them are retried. At most two retries
+/// are saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RetryBudget(u32);
 

@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// The reply of a name server, after so many milliseconds or never.
+    /// The reply of a name server, after this number of milliseconds or never.
     struct Reply(Option<u64>, Addresses);
 
     fn one(address: &str) -> Addresses {
