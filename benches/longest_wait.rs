@@ -18,8 +18,8 @@
 )]
 #![expect(dead_code, unused_imports, reason = "the tests need more of their switch, and test it")]
 
-#[path = "../tests/util/switch.rs"]
-mod switch;
+#[path = "../tests/util/asterisk.rs"]
+mod asterisk;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use crate::switch::{Environment, FakeSwitch};
+use crate::asterisk::{Environment, FakeAsterisk};
 
 /// A way to treat a connection whose request has been read; it ends when the peer has gone.
 type Behaviour = fn(TcpStream) -> std::io::Result<()>;
@@ -103,7 +103,7 @@ fn milliseconds(time: Duration) -> String {
 /// The wait of a call, and its status.
 async fn call(address: SocketAddr, hook: &str) -> (Duration, String) {
     let began = Instant::now();
-    let ended = FakeSwitch::call(address, Environment::new(hook)).await;
+    let ended = FakeAsterisk::call(address, Environment::new(hook)).await;
     (began.elapsed(), ended.status().to_owned())
 }
 

@@ -1,6 +1,7 @@
 //! Owner: the tests. Helpers that more than two test files need: a daemon, fake switches and a fake webhook,
 //! all on port 0.
 
+mod asterisk;
 mod channel_data;
 mod daemon;
 /// One pass in which FreeSWITCH expands the variables in a text.
@@ -15,7 +16,6 @@ pub mod network_namespace;
 mod observer;
 mod program;
 mod service_manager;
-mod switch;
 mod tls;
 mod webhook;
 
@@ -29,13 +29,13 @@ use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 
+pub use self::asterisk::{Ended, Environment, FakeAsterisk, as_asterisk_reads};
 pub use self::channel_data::{ChannelData, SocketMode, recording};
 pub use self::daemon::{Daemon, Sessions, daemon_for};
 pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
-pub use self::observer::{Asked, metrics};
-pub use self::program::{Program, configured, dialhook, listening, run, told};
+pub use self::observer::{ObserverResponse, metrics};
+pub use self::program::{Program, configured, dialhook, exit_and_output, listening, run};
 pub use self::service_manager::{FakeServiceManager, Service};
-pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
@@ -49,7 +49,7 @@ pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> 
 
 /// One call of Asterisk at the hook `crm`.
 pub async fn call_crm(address: SocketAddr) -> Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
+    FakeAsterisk::call(address, Environment::new("crm")).await
 }
 
 /// A connection from this address of the machine, such as `127.0.0.2`.

@@ -27,7 +27,7 @@ async fn a_call_that_was_moved_during_the_request_stays_there() {
     ] {
         let (_they, mut freeswitch) = waiting(mode, resume).await;
         freeswitch.taken_elsewhere();
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!(
             (given_back.state, given_back.commands),
             (CallState::Elsewhere, commands.iter().map(|&it| it.to_owned()).collect())
@@ -44,7 +44,7 @@ async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
         let channel = freeswitch.channel();
         let music = channel.clone().variable("current_application", "playback");
         *channel = music.variable("current_application_data", "local_stream://moh");
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
     }
 }
@@ -60,7 +60,7 @@ async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
         webhook.requested().await;
         freeswitch.taken_elsewhere();
         gate.open();
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!(given_back.state, CallState::Elsewhere, "{mode:?}");
         assert_eq!(given_back.get("webhook_status"), None, "nothing is set where it is now");
         assert_eq!(given_back.get("crm"), None);
@@ -99,7 +99,7 @@ async fn a_call_that_is_moved_while_its_variables_are_set_stays_where_it_is() {
         freeswitch.locate().await;
         // the reply said that it was still there
         freeswitch.taken_elsewhere();
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!(given_back.state, CallState::Elsewhere, "socket_resume={resume}");
     }
 }
@@ -113,7 +113,7 @@ async fn a_call_whose_thread_is_busy_goes_on_with_its_answer() {
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.greet().await;
         freeswitch.busy = true;
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
         assert!(given_back.orders().contains(&"resume"), "nothing showed that the park had begun");
     }
@@ -138,7 +138,7 @@ async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume(
         // either the call was moved to this application, or somebody plays music to it
         let channel = freeswitch.channel();
         *channel = channel.clone().variable("current_application", "playback");
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!(given_back.orders().contains(&"resume"), resumes, "transferred {before} µs before");
     }
 }
@@ -157,7 +157,7 @@ async fn a_call_that_was_transferred_to_its_step_goes_on() {
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "playback");
     gate.open();
-    let given_back = freeswitch.obey().await;
+    let given_back = freeswitch.run_commands().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
     assert!(given_back.orders().contains(&"resume"), "resume ends the music");
 }
@@ -180,7 +180,7 @@ async fn until_released(
     }
     let channel = freeswitch.channel();
     *channel = release(channel.clone());
-    freeswitch.obey().await
+    freeswitch.run_commands().await
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
     let channel = freeswitch.channel();
     *channel = channel.clone().header("Channel-State", "CS_EXCHANGE_MEDIA");
     gate.open();
-    let given_back = freeswitch.obey().await;
+    let given_back = freeswitch.run_commands().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
 }
 
@@ -297,7 +297,7 @@ async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
 async fn a_call_that_waited_long_and_is_still_there_goes_on() {
     for mode in SocketMode::ALL {
         let (_they, freeswitch) = waiting(mode, "false").await;
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
         assert_eq!(given_back.commands[0] == "connect", mode.is_async(), "a parked call is looked for");
     }
@@ -308,8 +308,8 @@ async fn a_switch_that_does_not_tell_the_location_gets_the_answer() {
     for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.expect_connect().await;
-        freeswitch.say(reply.as_bytes()).await;
-        let given_back = freeswitch.obey().await;
+        freeswitch.send(reply.as_bytes()).await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"), "{reply:?}");
     }
 }
@@ -324,7 +324,7 @@ async fn a_call_that_was_moved_before_the_channel_data_stays_there() {
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.taken_elsewhere();
         freeswitch.greet().await;
-        assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
+        assert_eq!(freeswitch.run_commands().await.state, CallState::Elsewhere);
     }
     assert!(webhook.received().is_empty());
 }

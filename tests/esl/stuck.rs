@@ -162,7 +162,7 @@ async fn a_peer_that_is_no_freeswitch_is_released() {
         let mut other =
             FakeFreeSwitch::connect(daemon.freeswitch(), call(&daemon, SocketMode::None, "")).await;
         other.expect_connect().await;
-        other.say(words.as_bytes()).await;
+        other.send(words.as_bytes()).await;
         assert_eq!(other.command().await.as_deref(), Some(&b"exit"[..]), "{words:?}");
     }
 }

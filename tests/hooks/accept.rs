@@ -3,7 +3,7 @@
 
 use super::{step, step_of_freeswitch};
 use crate::util::{
-    CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
+    CallState, ChannelData, Daemon, Ended, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, GivenBack,
     Reply, SocketMode, daemon_for,
 };
 
@@ -149,7 +149,7 @@ async fn a_json_answer_in_the_place_of_a_text_is_noted_without_advice_for_less_s
 async fn ad_hoc(daemon: &Daemon, arguments: &[&str]) -> Ended {
     let with = |call: Environment, argument: &&str| call.argument(*argument);
     let call = arguments.iter().fold(Environment::new("webhook"), with);
-    FakeSwitch::call(daemon.address(), call).await
+    FakeAsterisk::call(daemon.address(), call).await
 }
 
 /// The same of FreeSWITCH.

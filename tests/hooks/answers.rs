@@ -1,12 +1,12 @@
 //! Owner: hook/answer. Each kind of answer, and the status and reason that the dialplan receives.
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, refusing};
+use crate::util::{Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Reply, daemon_for, refusing};
 
 /// One call to a webhook that sends this reply.
 async fn answered(reply: Reply, hook: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, &format!("otherwise = \"reception\"\n{hook}")).await;
-    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+    FakeAsterisk::call(daemon.address(), Environment::new("crm")).await
 }
 
 /// The value of the accepted answer.
@@ -76,7 +76,7 @@ async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
 #[tokio::test]
 async fn any_accepts_bytes_that_are_no_text() {
     let ended = answered(Reply::text(b"caf\xe9\xff"), "accept = \"any\"").await;
-    assert!(ended.heard.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
+    assert!(ended.received.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn only_the_words_that_are_listed_are_accepted() {
 async fn notified(reply: Reply) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
-    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+    FakeAsterisk::call(daemon.address(), Environment::new("crm")).await
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn the_configuration_limits_the_length_of_an_answer() {
         };
         let limits = format!("[limits]\nanswer = \"{size}\"\n[calls]\nurls = [\"{}\"]\n", webhook.url("/"));
         let daemon = Daemon::start(&[limits, hook("most", most), hook("more", most + 1)].concat()).await;
-        let call = |environment| FakeSwitch::call(daemon.address(), environment);
+        let call = |environment| FakeAsterisk::call(daemon.address(), environment);
         let ended = call(Environment::new("most")).await;
         assert_eq!((ended.status(), ended.get("N")), ("OK", Some("x")), "{size}");
         let ended = call(Environment::new("more")).await;
@@ -154,7 +154,7 @@ async fn an_endless_answer_is_a_bad_answer() {
 async fn a_step_that_only_notifies_sets_status_code_and_reason_only() {
     let ended = notified(Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
     assert_eq!(
-        ended.heard,
+        ended.received,
         b"SET VARIABLE WEBHOOK_CODE \"204\"\nSET VARIABLE WEBHOOK_REASON \"\"\nSET VARIABLE WEBHOOK_STATUS \"OK\"\n"
     );
 }
@@ -180,7 +180,7 @@ async fn an_error_page_is_not_waited_for() {
 async fn a_redirect_is_not_followed() {
     let webhook = FakeWebhook::start(|_| Reply::redirect(302, "/other")).await;
     let daemon = daemon_for(&webhook, "").await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("HTTP_ERROR", "302", Some("")));
     assert_eq!(webhook.received().len(), 1);
 }
@@ -210,7 +210,7 @@ async fn unreachable(reply: Reply) -> String {
 
 #[tokio::test]
 async fn a_webhook_that_closes_too_early_is_unreachable() {
-    let leaves = |said: &str, how| Reply::Then(said.into(), Box::new(how));
+    let leaves = |sent: &str, how| Reply::Then(sent.into(), Box::new(how));
     for reply in [
         Reply::Close,
         Reply::Reset,
@@ -227,7 +227,7 @@ async fn a_webhook_that_closes_too_early_is_unreachable() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_http_is_unreachable() {
-    for said in [
+    for sent in [
         "220 mail.example ESMTP\r\n",
         "SSH-2.0-OpenSSH_9.9\r\n",
         "\0\x01\x02\x03\r\n\r\n",
@@ -235,8 +235,8 @@ async fn an_answer_that_is_no_http_is_unreachable() {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nsales",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ] {
-        let reason = unreachable(Reply::Bytes(said.into())).await;
-        assert_eq!(reason, "the answer of the webhook is not HTTP", "{}", said.get(..60).unwrap_or(said));
+        let reason = unreachable(Reply::Bytes(sent.into())).await;
+        assert_eq!(reason, "the answer of the webhook is not HTTP", "{}", sent.get(..60).unwrap_or(sent));
     }
 }
 
@@ -244,14 +244,14 @@ async fn an_answer_that_is_no_http_is_unreachable() {
 async fn a_port_without_a_listener_is_unreachable() {
     let (address, _held) = refusing();
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", "the webhook refused the connection"));
 }
 
 #[tokio::test]
 async fn a_name_with_an_empty_label_is_unreachable() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "UNREACHABLE");
     assert_eq!(ended.reason(), "the host name of the url is not valid. no name server was asked");
 }
@@ -261,5 +261,5 @@ async fn a_name_in_etc_hosts_is_found() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/").replace("127.0.0.1", "localhost");
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"")).await;
-    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Asking, step, step_of_freeswitch, steps};
 use crate::util::{
-    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
 };
 
 /// A hook with a cache. Two calls with the same caller make the same request.
@@ -36,7 +36,7 @@ async fn another_caller_is_another_request() {
     let webhook = counting().await;
     let daemon = daemon_for(&webhook, CACHED).await;
     let call = async |number: &str| {
-        FakeSwitch::call(daemon.address(), Environment::new("crm").caller(number))
+        FakeAsterisk::call(daemon.address(), Environment::new("crm").caller(number))
             .await
             .get("CRM")
             .unwrap()
@@ -61,7 +61,7 @@ async fn url_headers_and_body_are_part_of_the_cache_key() {
         let daemon = Daemon::start(&format!("[hook.crm]\n{keys}\nvariable = \"CRM\"\ncache = \"60s\"")).await;
         for (value, answer) in [("a", "1"), ("b", "2"), ("a", "1")] {
             let call = Environment::new("crm").variable("V", value);
-            assert_eq!(FakeSwitch::call(daemon.address(), call).await.get("CRM"), Some(answer), "{keys}");
+            assert_eq!(FakeAsterisk::call(daemon.address(), call).await.get("CRM"), Some(answer), "{keys}");
         }
     }
 }
@@ -72,11 +72,11 @@ async fn a_cached_answer_serves_only_its_own_hook() {
     let hook =
         |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{CACHED}", webhook.url("/"));
     let daemon = Daemon::start(&[hook("a"), hook("b")].concat()).await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for name in ["a", "b", "a", "b"] {
-        heard.push(step(&daemon, name).await.get("CRM").unwrap().to_owned());
+        received.push(step(&daemon, name).await.get("CRM").unwrap().to_owned());
     }
-    assert_eq!(heard, ["1", "2", "1", "2"]);
+    assert_eq!(received, ["1", "2", "1", "2"]);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn concurrent_calls_make_one_request() {
     let address = daemon.address();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..50 {
-        calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
+        calls.spawn(FakeAsterisk::call(address, Environment::new("crm")));
     }
     webhook.requested().await;
     gate.open();
@@ -101,19 +101,19 @@ async fn concurrent_calls_make_one_request() {
 async fn a_hangup_of_the_leader_does_not_lose_the_answer() {
     let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
-    let mut first = FakeSwitch::connect(daemon.address()).await;
+    let mut first = FakeAsterisk::connect(daemon.address()).await;
     first.greet(&Environment::new("crm")).await.expect("a question");
     webhook.requested().await;
     let mut waiting = Vec::new();
     for _ in 0..10 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
         switch.greet(&Environment::new("crm")).await.expect("a question");
         waiting.push(switch);
     }
     first.reset();
     webhook.closed().await;
     for switch in waiting {
-        assert_eq!(switch.obey().await.get("CRM"), Some("sales"));
+        assert_eq!(switch.run_commands().await.get("CRM"), Some("sales"));
     }
     assert_eq!(webhook.received().len(), 2);
 }
@@ -126,7 +126,7 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..300 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
         switch.greet(&Environment::new("crm")).await.expect("a question");
         waiting.push(switch);
     }
@@ -137,7 +137,7 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     }
     webhook.closed().await;
     gate.open();
-    let ended = last.obey().await;
+    let ended = last.run_commands().await;
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")));
 }
 
@@ -175,14 +175,14 @@ async fn every_waiter_gets_the_failure() {
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..20 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
         switch.greet(&Environment::new("crm")).await.expect("a question");
         waiting.push(switch);
     }
     webhook.requested().await;
     gate.open();
     for switch in waiting {
-        assert_eq!(switch.obey().await.code(), "500");
+        assert_eq!(switch.run_commands().await.code(), "500");
     }
 }
 
@@ -292,9 +292,9 @@ async fn a_secret_header_is_part_of_the_cache_key_and_a_request_id_is_not() {
     let webhook = counting().await;
     let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";
     let daemon = daemon_for(&webhook, &format!("{CACHED}{sign}")).await;
-    let heard: Vec<_> =
+    let received: Vec<_> =
         steps(&daemon, "crm", 10).await.iter().map(|ended| ended.get("CRM") == Some("1")).collect();
-    assert!(heard.iter().all(|same| *same));
+    assert!(received.iter().all(|same| *same));
     assert_eq!(webhook.received().len(), 1);
 }
 

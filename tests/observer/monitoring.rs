@@ -39,9 +39,9 @@ async fn promtool(arguments: &[&str], input: &str) {
     standard_input.write_all(input.as_bytes()).await.unwrap();
     drop(standard_input);
     let output = within_patience("promtool", promtool.wait_with_output()).await.unwrap();
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
-    assert!(output.status.success(), "promtool {}: {said}", arguments.join(" "));
-    assert!(arguments != ["check", "metrics"] || said.is_empty(), "{said}");
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(output.status.success(), "promtool {}: {text}", arguments.join(" "));
+    assert!(arguments != ["check", "metrics"] || text.is_empty(), "{text}");
 }
 
 /// Panics if promtool finds a fault in this text.

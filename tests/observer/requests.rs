@@ -2,11 +2,12 @@
 
 use super::samples;
 use crate::util::{
-    Asked, Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, metrics, refusing, within_patience,
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, ObserverResponse, Reply, metrics, refusing,
+    within_patience,
 };
 
 async fn called(daemon: &Daemon, hook: &str) -> crate::util::Ended {
-    FakeSwitch::call(daemon.address(), Environment::new(hook).caller("31612345678")).await
+    FakeAsterisk::call(daemon.address(), Environment::new(hook).caller("31612345678")).await
 }
 
 #[tokio::test]
@@ -88,7 +89,7 @@ async fn detached_requests_are_counted_while_they_last() {
     assert_eq!(called(&daemon, "tell").await.status(), "OK");
     webhook.requested().await;
     let under_way = async || {
-        let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
+        let metrics = ObserverResponse::get(daemon.observer(), "/metrics").await.body;
         samples(&metrics, "dialhook_detached_in_flight")[0].to_owned()
     };
     assert_eq!(under_way().await, "dialhook_detached_in_flight 1");

@@ -163,7 +163,7 @@ fn bash_completes_commands_and_options() {
     for (words, wanted) in [(vec!["se"], "serve"), (vec!["try", "crm", "--cal"], "--caller --callee")] {
         let output =
             Command::new("bash").current_dir(root()).args(["-c", script, "bash"]).args(&words).output();
-        let said = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert_eq!(said.trim(), wanted, "{words:?}");
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(output.trim(), wanted, "{words:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and obeys commands.
+//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and runs the commands of the daemon.
 //!
 //! It does what the real one was seen to do (`mod_event_socket.c`), to the call too: after a wrong command
 //! the call is stuck.
@@ -73,7 +73,7 @@ impl FakeFreeSwitch {
 
     /// One whole call.
     pub async fn call(address: SocketAddr, channel: ChannelData) -> GivenBack {
-        Self::connect(address, channel).await.converse().await
+        Self::connect(address, channel).await.run().await
     }
 }
 
@@ -96,16 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Plays one call from its greeting to its end.
-    pub async fn converse(mut self) -> GivenBack {
+    pub async fn run(mut self) -> GivenBack {
         self.greet().await;
-        self.obey().await
+        self.run_commands().await
     }
 
     /// Waits for `connect`, and sends the channel data.
     pub async fn greet(&mut self) {
         self.expect_connect().await;
         self.connected = Some(Instant::now());
-        self.say(&self.channel.bytes()).await;
+        self.send(&self.channel.bytes()).await;
     }
 
     /// Waits for `connect`.
@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// Hangs up, and sends the disconnect notice byte by byte.
     pub async fn hang_up_slowly(&mut self) {
         for byte in self.notice() {
-            self.say(&[byte]).await;
+            self.send(&[byte]).await;
             tokio::task::yield_now().await;
         }
     }
@@ -135,16 +135,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Obeys the daemon up to `exit` or the end of the connection, and returns the state of the call.
-    pub async fn obey(mut self) -> GivenBack {
+    pub async fn run_commands(mut self) -> GivenBack {
         while let Some(command) = self.command().await {
             if command == b"connect" {
                 self.locate().await;
                 continue;
             }
             let reply = self.execute(&command);
-            self.say(format!("Content-Type: command/reply\nReply-Text: {reply}\n\n").as_bytes()).await;
+            self.send(format!("Content-Type: command/reply\nReply-Text: {reply}\n\n").as_bytes()).await;
             if command == b"exit" {
-                self.say(&self.notice()).await;
+                self.send(&self.notice()).await;
                 break;
             }
         }
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             self.park_began |= !self.queued.is_empty();
             self.run_queue();
         }
-        self.say(&self.channel.bytes()).await;
+        self.send(&self.channel.bytes()).await;
     }
 
     fn run_queue(&mut self) {
@@ -168,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     fn notice(&self) -> Vec<u8> {
-        let uuid = String::from_utf8_lossy(self.channel.says(b"Unique-ID")).into_owned();
+        let uuid = String::from_utf8_lossy(self.channel.value_of(b"Unique-ID")).into_owned();
         format!(
             "Content-Type: text/disconnect-notice\nControlled-Session-UUID: {uuid}\n\
              Content-Disposition: disconnect\nContent-Length: 67\n\n\
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Sends these bytes. An error is ignored: it shows in the next read.
-    pub async fn say(&mut self, bytes: &[u8]) {
+    pub async fn send(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
@@ -306,7 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Reads up to the end of the stream.
-    pub async fn hear_all(&mut self) -> Vec<u8> {
+    pub async fn receive_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
     }

@@ -98,19 +98,19 @@ impl FakeServiceManager {
         Service { child, log }
     }
 
-    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was
-    /// said.
-    pub fn turn_away(&self) {
-        let said = || {
+    /// Fills its queue with notices of others, so that no further notice can be sent until
+    /// [`wait_for_notice`](Self::wait_for_notice) has read them.
+    pub fn fill_notice_queue(&self) {
+        let sent = || {
             let sender =
                 StdDatagram::unbound().and_then(|sender| sender.set_nonblocking(true).map(|()| sender));
             sender.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
         };
-        while said().is_ok() {}
+        while sent().is_ok() {}
     }
 
     /// The next notice of a daemon, with all of its lines.
-    pub async fn heard(&self) -> String {
+    pub async fn next_notice(&self) -> String {
         let mut notice = vec![0; 4096];
         let length = within_patience("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
         notice.truncate(length);
@@ -118,18 +118,18 @@ impl FakeServiceManager {
     }
 
     /// A notice that has arrived already, if there is one.
-    pub fn heard_already(&self) -> Option<String> {
+    pub fn already_received_notice(&self) -> Option<String> {
         let mut notice = vec![0; 4096];
         let length = self.notices.try_recv(&mut notice).ok()?;
         Some(String::from_utf8_lossy(&notice[..length]).into_owned())
     }
 
     /// Waits for a notice with this line, and returns the whole notice.
-    pub async fn hears(&self, what: &str) -> String {
+    pub async fn wait_for_notice(&self, what: &str) -> String {
         loop {
-            let heard = self.heard().await;
-            if heard.lines().any(|line| line == what) {
-                return heard;
+            let notice = self.next_notice().await;
+            if notice.lines().any(|line| line == what) {
+                return notice;
             }
         }
     }
