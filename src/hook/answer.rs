@@ -35,7 +35,8 @@ pub struct Answer {
 }
 
 impl Hook {
-    /// Returns the outcome of a 2xx answer. `variable` receives the whole text, and `can_carry` is the rule of the switch.
+    /// Returns the outcome of a 2xx answer. `variable` receives the whole text, and `can_carry` is the rule of
+    /// the switch about assignments.
     pub(super) fn judge(
         &self,
         answer: &Answer,

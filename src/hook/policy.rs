@@ -42,7 +42,7 @@ pub enum AllowedUrls {
 }
 
 impl Policy {
-    /// Returns the step that a call means. `can_carry` is the rule of the call's switch about the values of variables.
+    /// Returns the step that a call means. `can_carry` is the rule of the call's switch about assignments.
     #[must_use]
     pub fn step(&self, call: &Call, can_carry: CanCarry) -> Step {
         let parameters = CallParameters::read(call);

@@ -123,15 +123,19 @@ async fn a_value_that_could_expand_or_be_split_is_refused_whole() {
         ("a $\\'\\{x}", "a dollar sign in it could open an expansion"),
         ("100$", "a dollar sign in it could open an expansion"),
         ("100$\\'", "a dollar sign in it could open an expansion"),
-        ("ARRAY::a|:b", "it begins like an array of the switch"),
-        ("a\0b", "a NUL byte cannot be carried"),
+        ("ARRAY::a|:b", "ARRAY and two colons at its beginning would make it a list"),
+        ("a\0b", "a NUL byte in it would end the value"),
     ] {
         let webhook = FakeWebhook::start(move |_| Reply::text(answer)).await;
         let daemon = daemon_for(&webhook, "accept = \"any\"\notherwise = \"reception\"").await;
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
             assert_eq!(given_back.status(), "BAD_ANSWER", "{answer}");
-            assert_eq!(given_back.reason(), format!("the answer does not fit. {reason}"), "{answer}");
+            assert_eq!(
+                given_back.reason(),
+                format!("the switch cannot carry the answer. {reason}"),
+                "{answer}"
+            );
             assert_eq!(given_back.get("crm"), Some("reception"));
             assert_eq!(given_back.state, CallState::GoesOn);
         }

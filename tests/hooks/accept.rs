@@ -104,15 +104,14 @@ async fn each_variable_of_set_has_its_own_accept() {
 
     // values that one of the switches cannot carry in a text
     let (asterisk, freeswitch) = answered(Reply::json(json("say \\\"hi\\\"", "sales")), keys).await;
-    let reason =
-        "the answer does not fit. a double quote in it would end the quotes of a condition. it was for NAME";
+    let reason = "the switch cannot carry the answer. a double quote in it would end the quotes of a condition. it was for NAME";
     assert_eq!((asterisk.reason(), asterisk.get("CRM")), (reason, Some("none")));
     assert_eq!((freeswitch.status(), freeswitch.get("name")), ("OK", Some("say \"hi\"")));
     let (asterisk, freeswitch) = answered(Reply::json(json("%[a=b]x", "sales")), keys).await;
     assert_eq!((asterisk.status(), asterisk.get("NAME")), ("OK", Some("%[a=b]x")));
     assert_eq!(
         freeswitch.reason(),
-        "the answer does not fit. it begins like variables of an application. it was for NAME"
+        "the switch cannot carry the answer. a percent sign and a bracket at its beginning would set scoped variables of FreeSWITCH. it was for NAME"
     );
 }
 

@@ -44,7 +44,10 @@ const TEXT: &str = "accept = \"text\"";
 #[tokio::test]
 async fn a_text_that_could_change_a_condition_is_refused() {
     for (answer, reason) in [
-        (&b"x\""[..], "the answer does not fit. a double quote in it would end the quotes of a condition"),
+        (
+            &b"x\""[..],
+            "the switch cannot carry the answer. a double quote in it would end the quotes of a condition",
+        ),
         (b"a\nb", "the answer holds a line break or another control byte"),
         (b"a\tb", "the answer holds a line break or another control byte"),
         (b"a\0b", "the answer holds a line break or another control byte"),
@@ -62,9 +65,12 @@ async fn a_text_that_could_change_a_condition_is_refused() {
 async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
     let any = "accept = \"any\"";
     for (answer, reason) in [
-        (&b"a\nb"[..], "the answer does not fit. a line break cannot be carried"),
-        (b"a\nSET VARIABLE EVIL yes", "the answer does not fit. a line break cannot be carried"),
-        (b"a\0b", "the answer does not fit. a NUL byte cannot be carried"),
+        (&b"a\nb"[..], "the switch cannot carry the answer. a line break in it would end the command"),
+        (
+            b"a\nSET VARIABLE EVIL yes",
+            "the switch cannot carry the answer. a line break in it would end the command",
+        ),
+        (b"a\0b", "the switch cannot carry the answer. a NUL byte in it would end the value"),
     ] {
         assert_eq!(rejected(answer, any).await, reason);
     }
@@ -83,7 +89,7 @@ async fn any_accepts_bytes_that_are_no_text() {
 async fn any_accepts_the_longest_value_that_every_asterisk_reads() {
     let any = "accept = \"any\"";
     let room = 2046 - "SET VARIABLE CRM \"\"".len();
-    let too_long = "the answer does not fit. it is too long for a command of the switch";
+    let too_long = "the switch cannot carry the answer. it is too long for a command of the switch";
     assert_eq!(accepted(vec![b'x'; room], any).await.len(), room);
     assert_eq!(accepted(vec![b'"'; room / 2], any).await.len(), room / 2);
     assert_eq!(rejected(vec![b'x'; room + 1], any).await, too_long);

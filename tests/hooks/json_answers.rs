@@ -187,7 +187,7 @@ async fn one_bad_part_makes_the_whole_answer_bad() {
         ),
         (
             r#"{"a": "good", "b": "say \"hi\""}"#,
-            "the answer does not fit. a double quote in it would end the quotes of a condition. it was for B",
+            "the switch cannot carry the answer. a double quote in it would end the quotes of a condition. it was for B",
         ),
     ] {
         let ended = answered(
