@@ -165,7 +165,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
         CallState::GoesOn => end(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
         CallState::Parked
         | CallState::StuckInReset
-        | CallState::Elsewhere
+        | CallState::Moved
         | CallState::Unparked
         | CallState::HungUp => CallEnd::NoStatus,
     }

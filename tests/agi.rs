@@ -59,13 +59,13 @@ async fn a_forged_environment_that_hangs_up_is_refused() {
 }
 
 #[tokio::test]
-async fn a_true_reply_behind_another_line_does_not_authenticate_the_call() {
+async fn a_right_reply_after_another_line_does_not_authenticate_the_call() {
     let daemon = Daemon::start("").await;
     let environment = Environment::new("webhook");
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
     switch.send(&environment.bytes()).await;
-    let question = String::from_utf8(switch.receive_line().await.unwrap()).unwrap();
-    switch.send(&[b"agi_accountcode: \n", environment.reply(&question).as_slice()].concat()).await;
+    let challenge = String::from_utf8(switch.receive_line().await.unwrap()).unwrap();
+    switch.send(&[b"agi_accountcode: \n", environment.reply(&challenge).as_slice()].concat()).await;
     assert_eq!(switch.receive_all().await, b"failure\n");
 }
 
@@ -148,7 +148,7 @@ async fn a_hangup_during_the_challenge_leads_to_no_request() {
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
     switch.send(&Environment::new("crm").bytes()).await;
-    switch.receive_line().await.expect("a question");
+    switch.receive_line().await.expect("a challenge");
     switch.send(b"HANGUP\n").await;
     // the daemon cannot distinguish this call from a forged one
     assert_eq!(switch.receive_all().await, b"failure\n");
@@ -161,7 +161,7 @@ async fn an_unexpected_message_during_the_request_ends_the_call() {
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"))).await;
     for word in ["200 result=1\n", "agi_arg_1: x\n", "\n"] {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         switch.send(word.as_bytes()).await;
         assert_eq!(switch.receive_all().await, b"failure\n", "{word}");
     }
@@ -174,7 +174,7 @@ async fn half_a_line_during_the_request_does_not_end_the_call() {
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("crm")).await.expect("a question");
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
     switch.send(b"HANG").await;
     webhook.requested().await;
     gate.open();

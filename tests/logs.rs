@@ -132,7 +132,7 @@ fn fields(entry: &str) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_value_of_a_stranger_adds_no_line_and_no_field() {
+async fn a_value_of_a_peer_adds_no_line_and_no_field() {
     for format in EVERY_FORMAT {
         let lines = logged(format, "dialhook=trace", "", async |daemon| {
             let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/x")

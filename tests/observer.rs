@@ -103,7 +103,7 @@ async fn a_reachable_observer_answers_only_peers_in_allow() {
 }
 
 #[tokio::test]
-async fn allow_does_not_restrict_an_observer_on_loopback() {
+async fn listen_allow_does_not_restrict_an_observer_on_loopback() {
     let daemon = Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"10.0.0.0/8\"]").await;
     assert_eq!(ObserverResponse::get(daemon.observer(), "/health/ready").await.code, 200);
 }

@@ -117,7 +117,7 @@ async fn a_hangup_cancels_the_request_through_haproxy_too() {
         match switch {
             SwitchKind::Asterisk => {
                 let mut call = FakeAsterisk::connect(deployment.switches[0]).await;
-                call.greet(&Environment::new("crm")).await.expect("a question");
+                call.greet(&Environment::new("crm")).await.expect("a challenge");
                 webhook.requested().await;
                 // the stream stays open
                 call.send(b"HANGUP\n").await;
@@ -175,7 +175,7 @@ async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
+async fn a_daemon_in_its_drain_notice_is_not_ready_and_takes_calls() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", crm_hook(&webhook, "/", "CRM"));
     let daemon = Daemon::start(&tables).await;
@@ -274,7 +274,7 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd
                 CallState::GoesOn => end(&status.unwrap_or_default()),
                 CallState::Parked
                 | CallState::StuckInReset
-                | CallState::Elsewhere
+                | CallState::Moved
                 | CallState::Unparked
                 | CallState::HungUp => CallEnd::Lost,
             }

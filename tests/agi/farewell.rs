@@ -9,7 +9,7 @@ use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Reply, as_aste
 /// A call that has the final commands, and has not replied to them yet.
 async fn receive_final_commands(daemon: &Daemon) -> (FakeAsterisk, Vec<u8>) {
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("crm")).await.expect("a question");
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
     let received = switch.receive_all().await;
     (switch, received)
 }
@@ -56,7 +56,7 @@ async fn the_switch_ends_the_connection_whatever_it_replied_to_the_final_command
 }
 
 #[test]
-fn asterisk_reads_back_the_value_we_meant() {
+fn asterisk_parses_each_command_to_the_value_that_was_sent() {
     let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
     every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
     for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {

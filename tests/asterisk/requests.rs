@@ -133,7 +133,7 @@ async fn every_key_is_sent() {
 }
 
 #[tokio::test]
-async fn a_value_that_the_call_lacks_is_empty_or_has_its_second_source() {
+async fn a_value_that_the_call_lacks_is_empty_or_replaced_by_its_documented_substitute() {
     on_each_release(async |release| {
         let withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];

@@ -73,7 +73,7 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
         tokio::task::yield_now().await;
     }
     if name.contains("async") {
-        // the question for the location of the call, to which somebody plays music by then
+        // the location query of the call, to which somebody plays music by then
         freeswitch.expect_connect().await;
         freeswitch.send(&recorded(name).variable("current_application", "playback").bytes()).await;
     }

@@ -69,7 +69,7 @@ async fn no_call_is_stuck_if_the_webhook_is_late() {
 }
 
 #[tokio::test]
-async fn no_call_with_an_impossible_step_is_stuck() {
+async fn no_call_with_a_fault_in_its_step_is_stuck() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/nope", "/crm?timeout=99", "/crm?variable=webhook_status", "", "/webhook?url=x"] {

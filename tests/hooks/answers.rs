@@ -62,7 +62,7 @@ async fn a_text_that_could_change_a_condition_is_refused() {
 }
 
 #[tokio::test]
-async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
+async fn with_accept_any_an_answer_that_no_command_can_carry_is_refused() {
     let any = "accept = \"any\"";
     for (answer, reason) in [
         (&b"a\nb"[..], "the switch cannot carry the answer. a line break in it would end the command"),
@@ -80,13 +80,13 @@ async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
 }
 
 #[tokio::test]
-async fn any_accepts_bytes_that_are_no_text() {
+async fn with_accept_any_bytes_that_are_no_text_are_accepted() {
     let ended = answered(Reply::text(b"caf\xe9\xff"), "accept = \"any\"").await;
     assert!(ended.received.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn any_accepts_the_longest_value_that_every_asterisk_reads() {
+async fn with_accept_any_the_longest_value_that_every_asterisk_reads_is_accepted() {
     let any = "accept = \"any\"";
     let room = 2046 - "SET VARIABLE CRM \"\"".len();
     let too_long = "the switch cannot carry the answer. it is too long for a command of the switch";

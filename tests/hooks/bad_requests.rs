@@ -18,7 +18,7 @@ const BRACES: &str =
     "placeholders in braces need a configured hook. let the dialplan put the value into the url";
 
 #[tokio::test]
-async fn an_impossible_ad_hoc_step_gets_a_reason_with_the_remedy() {
+async fn a_fault_in_an_ad_hoc_step_has_a_reason_with_the_remedy() {
     let daemon = Daemon::start("").await;
     let url = "url=http://127.0.0.1:9/";
     for (arguments, reason) in [
@@ -89,7 +89,7 @@ async fn the_reason_for_a_split_url_says_to_quote_it() {
 }
 
 #[tokio::test]
-async fn an_impossible_configured_step_gets_a_reason_with_the_remedy() {
+async fn a_fault_in_a_configured_step_has_a_reason_with_the_remedy() {
     let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
     let daemon = Daemon::start(hook).await;
     for (script, arguments, reason) in [
@@ -127,7 +127,7 @@ async fn an_impossible_configured_step_gets_a_reason_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn an_impossible_ad_hoc_url_of_freeswitch_leads_to_no_request() {
+async fn a_fault_in_an_ad_hoc_url_of_freeswitch_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start("").await;
     for (query, status, reason) in [

@@ -171,7 +171,7 @@ async fn a_placeholder_in_scheme_host_or_port_is_a_fault() {
 }
 
 #[tokio::test]
-async fn an_impossible_body_is_a_fault_of_the_configuration() {
+async fn a_body_that_no_request_can_have_is_a_fault_of_the_configuration() {
     let url = "url = \"http://h/\"\n";
     for (hook, word) in [
         ("body = '{\"n\": {caller_number}}'", "inside of a string"),

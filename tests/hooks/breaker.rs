@@ -250,7 +250,7 @@ async fn a_hangup_does_not_count_as_a_failure() {
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     for number in 1..=10 {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         webhook.request(number).await;
         switch.reset();
     }
@@ -268,7 +268,7 @@ async fn a_hangup_during_a_probe_lets_the_next_call_probe() {
     let leaving = async {
         loop {
             let mut switch = FakeAsterisk::connect(daemon.address()).await;
-            switch.greet(&Environment::new("crm")).await.expect("a question");
+            switch.greet(&Environment::new("crm")).await.expect("a challenge");
             tokio::select! {
                 _ = webhook.request(6) => return switch.reset(),
                 _heard = switch.receive_line() => {}

@@ -102,12 +102,12 @@ async fn a_hangup_of_the_leader_does_not_lose_the_answer() {
     let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut first = FakeAsterisk::connect(daemon.address()).await;
-    first.greet(&Environment::new("crm")).await.expect("a question");
+    first.greet(&Environment::new("crm")).await.expect("a challenge");
     webhook.requested().await;
     let mut waiting = Vec::new();
     for _ in 0..10 {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     first.reset();
@@ -127,7 +127,7 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     let mut waiting = Vec::new();
     for _ in 0..300 {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     webhook.requested().await;
@@ -176,7 +176,7 @@ async fn every_waiter_gets_the_failure() {
     let mut waiting = Vec::new();
     for _ in 0..20 {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     webhook.requested().await;

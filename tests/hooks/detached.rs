@@ -60,7 +60,7 @@ async fn a_hangup_does_not_cancel_a_detached_request() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("told")).await.expect("a question");
+    switch.greet(&Environment::new("told")).await.expect("a challenge");
     webhook.requested().await;
     switch.reset();
     // another call has ended since then, so the daemon has read the hangup

@@ -13,7 +13,7 @@ async fn cancelled(leave: impl AsyncFnOnce(FakeAsterisk) -> Option<FakeAsterisk>
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("crm")).await.expect("a question");
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
     webhook.requested().await;
     let left = leave(switch).await;
     webhook.closed().await;
@@ -80,7 +80,7 @@ async fn the_daemon_goes_on_serving_others() {
     );
     let daemon = Daemon::start(&hooks).await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("slow")).await.expect("a question");
+    switch.greet(&Environment::new("slow")).await.expect("a challenge");
     webhook.requested().await;
     switch.reset();
     webhook.closed().await;
@@ -92,7 +92,7 @@ async fn a_hangup_before_the_connection_is_made_cancels_the_request() {
     let (address, _full) = full_backlog().await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"\ntimeout = 10")).await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
-    switch.greet(&Environment::new("crm")).await.expect("a question");
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
     switch.send(b"HANGUP\n").await;
     let began = Instant::now();
     assert_eq!(switch.receive_all().await, b"");

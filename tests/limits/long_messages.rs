@@ -56,7 +56,7 @@ async fn an_endless_reply_is_refused() {
     let daemon = Daemon::start("").await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
     switch.send(&Environment::new("webhook").bytes()).await;
-    switch.receive_line().await.expect("a question");
+    switch.receive_line().await.expect("a challenge");
     switch.send(&vec![b'x'; LONGEST_REPLY + 1]).await;
     assert_eq!(switch.receive_all().await, b"failure\n");
 }
@@ -66,7 +66,7 @@ async fn an_endless_reply_of_many_lines_is_refused() {
     let daemon = Daemon::start("").await;
     let mut switch = FakeAsterisk::connect(daemon.address()).await;
     switch.send(&Environment::new("webhook").bytes()).await;
-    switch.receive_line().await.expect("a question");
+    switch.receive_line().await.expect("a challenge");
     switch.send(&[&b"520-x\n"[..], &b"\n".repeat(LONGEST_REPLY)].concat()).await;
     assert_eq!(switch.receive_all().await, b"failure\n");
 }

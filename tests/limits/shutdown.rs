@@ -52,7 +52,7 @@ async fn a_call_in_flight_keeps_its_whole_timeout_during_the_shutdown() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
     let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     Sessions::under(&hook).start_until(agi, shutdown.clone());
-    switch.greet(&Environment::new("crm")).await.expect("a question");
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
     shutdown.cancel();
     assert_eq!(switch.run_commands().await.status(), "TIMEOUT");
 }

@@ -67,7 +67,7 @@ async fn a_connection_that_sent_only_an_environment_is_closed_for_a_call() {
     for _ in 0..ALL {
         let mut stranger = FakeAsterisk::connect(daemon.address()).await;
         stranger.send(&Environment::new("crm").bytes()).await;
-        stranger.receive_line().await.expect("a question");
+        stranger.receive_line().await.expect("a challenge");
         strangers.push(stranger);
     }
     assert_eq!(FakeAsterisk::call(daemon.address(), Environment::new("crm")).await.status(), "OK");

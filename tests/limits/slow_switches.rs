@@ -64,16 +64,16 @@ async fn a_slow_environment_has_five_seconds_in_all() {
 async fn a_switch_that_never_answers_the_challenge_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     switch.send(&Environment::new("webhook").bytes()).await;
-    switch.receive_line().await.expect("a question");
+    switch.receive_line().await.expect("a challenge");
     let began = Instant::now();
     assert_eq!(switch.receive_all().await, b"failure\n");
     assert_five_seconds(began);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_disconnected_after_five_seconds() {
     let (mut switch, end) = conversation();
-    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    switch.greet(&Environment::new("webhook")).await.expect("a challenge");
     let began = Instant::now();
     assert!(switch.receive_all().await.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"BAD_REQUEST\"\n"));
     end.await.unwrap();
@@ -81,9 +81,9 @@ async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_aft
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_commands() {
+async fn a_switch_that_replies_for_ever_is_disconnected_five_seconds_after_the_final_commands() {
     let (mut switch, end) = conversation();
-    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    switch.greet(&Environment::new("webhook")).await.expect("a challenge");
     let began = Instant::now();
     let FakeAsterisk { stream, .. } = &mut switch;
     while stream.write_all(b"200 result=1\n").await.is_ok() {
@@ -94,7 +94,7 @@ async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_com
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_switch_that_stays_is_left_after_five_seconds() {
+async fn a_refused_switch_that_stays_is_disconnected_after_five_seconds() {
     let (mut switch, end) = conversation();
     let began = Instant::now();
     switch.send(b"nonsense\n\n").await;
@@ -104,7 +104,7 @@ async fn a_refused_switch_that_stays_is_left_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_never_reads_is_left() {
+async fn a_switch_that_never_reads_is_disconnected() {
     let (here, there) = duplex(1);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let end = Sessions::under("").start(switch);

@@ -108,7 +108,7 @@ async fn a_switch_that_sets_no_variable_is_logged_once() {
     let lines = logged(TEXT, "info", &tables, async |daemon| {
         for _ in 0..3 {
             let mut switch = FakeAsterisk::connect(daemon.address()).await;
-            switch.greet(&Environment::new("crm")).await.expect("a question");
+            switch.greet(&Environment::new("crm")).await.expect("a challenge");
             switch.receive_all().await;
             switch.send(b"510 Invalid or unknown command\n").await;
         }

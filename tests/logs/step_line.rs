@@ -96,7 +96,7 @@ async fn a_hangup_leaves_one_line_too() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
     let lines = logged(TEXT, "info", &hook, async |daemon| {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
-        switch.greet(&call("crm")).await.expect("a question");
+        switch.greet(&call("crm")).await.expect("a challenge");
         webhook.requested().await;
         switch.send(b"HANGUP\n").await;
         switch.receive_all().await;

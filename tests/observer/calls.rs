@@ -41,7 +41,7 @@ fn tables(webhook: &FakeWebhook) -> String {
 /// A caller who hangs up while the webhook is asked.
 async fn one_who_leaves(daemon: &Daemon, webhook: &FakeWebhook) {
     let mut caller = FakeAsterisk::connect(daemon.address()).await;
-    caller.greet(&Environment::new("left")).await.expect("a question");
+    caller.greet(&Environment::new("left")).await.expect("a challenge");
     within_patience("the request", async {
         while webhook.received().iter().all(|request| request.target != "/left") {
             tokio::task::yield_now().await;
@@ -165,7 +165,7 @@ async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
     let silent = counted(async |_| ()).await;
     let left = counted(async |switch| {
         switch.send(&Environment::new("webhook").bytes()).await;
-        switch.receive_line().await.expect("a question");
+        switch.receive_line().await.expect("a challenge");
         switch.send(b"HANGUP\n").await;
     })
     .await;
@@ -180,7 +180,7 @@ async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
 async fn the_duration_of_a_step_is_from_the_connection_to_the_end_of_the_final_commands() {
     let metrics = counted(async |switch| {
         sleep(Duration::from_secs(3)).await;
-        switch.greet(&Environment::new("nobody")).await.expect("a question");
+        switch.greet(&Environment::new("nobody")).await.expect("a challenge");
         switch.receive_all().await;
         sleep(Duration::from_secs(1)).await;
     })

@@ -34,8 +34,8 @@ async fn connections_from_before_the_start_are_served() {
     let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
     let other = FakeFreeSwitch::connect(freeswitch, channel).await;
     let _daemon = manager.start();
-    let question = String::from_utf8(waiting.receive_line().await.expect("a question")).unwrap();
-    waiting.send(&Environment::new("crm").reply(&question)).await;
+    let challenge = String::from_utf8(waiting.receive_line().await.expect("a challenge")).unwrap();
+    waiting.send(&Environment::new("crm").reply(&challenge)).await;
     assert_eq!(waiting.run_commands().await.status(), "OK");
     let given_back = other.run().await;
     assert_eq!(
@@ -45,7 +45,7 @@ async fn connections_from_before_the_start_are_served() {
 }
 
 #[tokio::test]
-async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
+async fn connections_during_the_shutdown_wait_for_the_next_daemon() {
     let (gate, webhook) = gated_webhook().await;
     let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
@@ -63,7 +63,7 @@ async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
 }
 
 #[tokio::test]
-async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
+async fn connections_without_a_slot_wait_for_the_next_daemon_at_the_shutdown() {
     const MORE_THAN_ARE_LET_IN: usize = 110;
     let webhook = good_webhook().await;
     let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", crm_hook(&webhook, "/", "CRM"));

@@ -31,7 +31,7 @@ async fn silent_at_the_challenge(daemon: &Daemon, count: usize) -> Vec<FakeAster
     for _ in 0..count {
         let mut switch = FakeAsterisk::connect(daemon.address()).await;
         switch.send(&Environment::new("crm").bytes()).await;
-        switch.receive_line().await.expect("a question");
+        switch.receive_line().await.expect("a challenge");
         switches.push(switch);
     }
     switches

@@ -29,8 +29,8 @@ async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
         let asterisk = crate::util::listening(&daemon.logs("listening").await).unwrap();
         let mut switch = FakeAsterisk::connect(asterisk).await;
         switch.send(&Environment::new("crm").bytes()).await;
-        let question = String::from_utf8(switch.receive_line().await.expect("a question")).unwrap();
-        switch.send(&Environment::new("crm").reply(&question)).await;
+        let challenge = String::from_utf8(switch.receive_line().await.expect("a challenge")).unwrap();
+        switch.send(&Environment::new("crm").reply(&challenge)).await;
         webhook.requested().await;
         daemon.signal(first).await;
         daemon.logs("calls in flight are finished").await;

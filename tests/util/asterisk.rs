@@ -27,7 +27,7 @@ pub struct FakeAsterisk<S = TcpStream> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
     /// The challenge; empty if there was none.
-    pub question: String,
+    pub challenge: String,
     /// Every variable that was set, in its order, as Asterisk would read it.
     pub set: Vec<(String, String)>,
     /// True if the daemon sent `failure`.
@@ -123,9 +123,9 @@ impl Environment {
 
     /// The reply of Asterisk to a challenge: its text with every `${URIENCODE(((((((((${NAME}WORD)}`
     /// expanded.
-    pub fn reply(&self, question: &str) -> Vec<u8> {
-        let quoted = question.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
-        let mut expressions = quoted.expect("a question").split("|${URIENCODE(((((((((${");
+    pub fn reply(&self, challenge: &str) -> Vec<u8> {
+        let quoted = challenge.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
+        let mut expressions = quoted.expect("a challenge").split("|${URIENCODE(((((((((${");
         let mut reply = format!("200 result=1 ({}", expressions.next().unwrap_or_default()).into_bytes();
         for expression in expressions {
             let (name, word) = expression.split_once('}').expect("the end of a name");
@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
     /// Plays one call from its greeting to its end.
     pub async fn run(mut self, environment: &Environment) -> Ended {
         match self.greet(environment).await {
-            Ok(question) => Ended { question, ..self.run_commands().await },
+            Ok(challenge) => Ended { challenge, ..self.run_commands().await },
             Err(ended) => ended,
         }
     }
@@ -199,9 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
         self.send(&environment.bytes()).await;
         match self.receive_line().await {
             Some(line) if line.starts_with(b"GET FULL VARIABLE ") => {
-                let question = String::from_utf8(line).expect("a question in ASCII");
-                self.send(&environment.reply(&question)).await;
-                Ok(question)
+                let challenge = String::from_utf8(line).expect("a challenge in ASCII");
+                self.send(&environment.reply(&challenge)).await;
+                Ok(challenge)
             }
             other => {
                 let mut received = other.map(|line| [line.as_slice(), b"\n"].concat()).unwrap_or_default();

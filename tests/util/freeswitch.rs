@@ -23,7 +23,7 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     /// The `set` commands that an async call runs after the connection has ended, each with its number.
     queued: Vec<(usize, Vec<u8>)>,
     resumes: bool,
-    elsewhere: bool,
+    moved: bool,
     commands: Vec<String>,
     /// The time of the first reply to `connect`.
     connected: Option<Instant>,
@@ -43,7 +43,7 @@ pub enum CallState {
     /// Stuck for ever: a static socket ended with `resume`, or the socket of a call that had been moved.
     StuckInReset,
     /// It was moved, and the step has not changed it.
-    Elsewhere,
+    Moved,
     /// It was moved to a park, and the end of the connection ended that park.
     Unparked,
     /// Both legs are hung up: `resume` sent a leg into a dialplan that it does not have.
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             channel,
             queued,
             resumes: false,
-            elsewhere: false,
+            moved: false,
             commands,
             connected: None,
             park_began: false,
@@ -122,11 +122,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Moves the parked call to an extension that plays a tone. The daemon gets no message about it.
-    pub fn taken_elsewhere(&mut self) {
+    pub fn move_call(&mut self) {
         let channel = self.channel.clone().header("Caller-Profile-Index", "2");
         let channel = channel.variable("current_application", "playback");
         self.channel = channel.variable("current_application_data", "tone_stream://%(3500,0,425)");
-        self.elsewhere = true;
+        self.moved = true;
     }
 
     /// The channel as it is now.
@@ -196,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             let number = self.commands.len();
             self.commands.push(String::new());
             // a call that was moved runs it at its next frame; here it runs at once
-            match self.channel.is_async() && !self.elsewhere {
+            match self.channel.is_async() && !self.moved {
                 true => self.queued.push((number, argument)),
                 false => self.set(number, &argument),
             }
@@ -258,10 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         let resumes = self.resumes || self.channel.is_true("socket_resume");
         let parked = self.connected.is_some_and(|connected| connected.elapsed() >= PARKING);
         let state = match (self.channel.is_async(), resumes) {
-            (_, resumes) if self.elsewhere => match (resumes, self.channel.is_parked()) {
+            (_, resumes) if self.moved => match (resumes, self.channel.is_parked()) {
                 (true, _) => CallState::StuckInReset,
                 (false, true) => CallState::Unparked,
-                (false, false) => CallState::Elsewhere,
+                (false, false) => CallState::Moved,
             },
             (true, _) if !self.channel.has_dialplan() => match (resumes_now, parked) {
                 (true, _) => CallState::HungUp,
@@ -318,8 +318,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
 }
 
 impl GivenBack {
-    /// The commands without `connect`: the number of questions for the location depends on time.
-    pub fn orders(&self) -> Vec<&str> {
+    /// The commands without `connect`: the number of location queries depends on time.
+    pub fn commands_without_connect(&self) -> Vec<&str> {
         self.commands.iter().map(String::as_str).filter(|command| *command != "connect").collect()
     }
 

@@ -148,7 +148,7 @@ mod tests {
     ];
 
     #[test]
-    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+    fn messages_are_the_same_if_the_stream_is_cut_anywhere() {
         for size in 1..=STREAM.len() {
             let (mut codec, mut buffer, mut all) = (AgiCodec::default(), BytesMut::new(), Vec::new());
             for piece in STREAM.chunks(size) {

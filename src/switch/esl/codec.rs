@@ -137,7 +137,7 @@ mod tests {
         Content-Type: text/disconnect-notice\nContent-Length: 12\n\none\n\ntwo\n\n\n\nContent-Type: x\n\n";
 
     #[test]
-    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+    fn messages_are_the_same_if_the_stream_is_cut_anywhere() {
         for size in 1..=STREAM.len() {
             let (mut codec, mut buffer, mut all) = (EslCodec::default(), BytesMut::new(), Vec::new());
             for piece in STREAM.chunks(size) {
