@@ -51,7 +51,7 @@ pub enum SwitchError {
     #[error("the caller hung up before the call was authenticated")]
     HungUpUnauthenticated,
     /// Somebody else, or a timer, transferred, parked or bridged the call, which goes on there.
-    #[error("the call was taken elsewhere")]
+    #[error("the call was moved: transferred, parked or bridged")]
     Moved,
     /// The stream ended.
     #[error("the switch closed the connection")]

@@ -153,7 +153,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Returns the text before the first `://`, and the text after the last `@` behind it.
+/// Returns the text before the first `://`, and the text after the last `@` that follows.
 fn around_credentials(text: &str) -> Option<(&str, &str)> {
     let (before, inside) = text.char_indices().find_map(|(at, _)| {
         let (before, from) = text.split_at_checked(at)?;
@@ -164,7 +164,7 @@ fn around_credentials(text: &str) -> Option<(&str, &str)> {
     Some((before, behind))
 }
 
-/// Returns the text behind this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
+/// Returns the text after this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
 /// Returns `None` if the text begins with another one.
 fn without(text: &str, first: char) -> Option<&str> {
     let code = text.strip_prefix('%').map(|code| code.trim_start_matches("25"));
@@ -188,12 +188,12 @@ pub struct Assignment {
     pub name: VariableName,
     /// The new value. An empty one means "nothing" on every switch.
     pub value: Value,
-    /// The kind of text that was accepted. A dialect refuses values accordingly.
+    /// The kind of text that was accepted. The rules of a switch about the value depend on it.
     pub accept: Accept,
 }
 
 impl Assignment {
-    /// Returns an assignment of a value that no stranger wrote: our own, or one of the configuration. It is
+    /// Returns an assignment of a value that dialhook or the configuration wrote, and no webhook. It is
     /// judged like a text.
     #[must_use]
     pub fn own(name: VariableName, value: Value) -> Self {

@@ -1,7 +1,7 @@
 //! Judges the answer of a webhook, and takes from it the values for channel variables.
 //!
-//! An answer is the text of a stranger: if it is not as the hook wants it, all of it is refused. It is never
-//! cut and never repaired.
+//! The text of an answer comes from outside. If it is not as the hook demands, all of it is rejected. dialhook
+//! never cuts it and never repairs it.
 
 mod decode;
 pub(super) mod faults;
@@ -35,8 +35,8 @@ pub struct Answer {
 }
 
 impl Hook {
-    /// Returns the outcome of a 2xx answer. `variable` receives the whole text, and `can_carry` is the rule of
-    /// the switch about assignments.
+    /// Returns the outcome of a 2xx answer. `variable` receives the whole text; `can_carry` is the rule of the
+    /// switch about assignments.
     pub(super) fn judge(
         &self,
         answer: &Answer,
@@ -118,7 +118,7 @@ impl Hook {
     }
 }
 
-/// A refused answer: its fault, and the variable of `set` whose part has the fault.
+/// A rejected answer: its fault, and the variable of `set` whose part has the fault.
 struct Refused {
     fault: AnswerFault,
     variable: Option<VariableName>,
@@ -163,7 +163,7 @@ fn guard(text: &[u8], answers: &[String], accept: Accept) -> Result<Accept, Answ
     }
 }
 
-/// Returns a clearer fault for a refused text that is JSON, which `set` could read.
+/// Returns a clearer fault for a rejected text that is JSON, which `set` could read.
 pub(super) fn json_fault(text: &[u8]) -> Option<AnswerFault> {
     let fault = match text.first() {
         Some(b'"') => AnswerFault::JsonString,

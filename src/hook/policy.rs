@@ -35,7 +35,7 @@ pub enum AllowedUrls {
     Any,
     /// URLs that begin with one of these.
     ///
-    /// Both are compared as the URL parser writes them. A prefix ends at least behind the `/` of its host, so
+    /// Both are compared as the URL parser writes them. A prefix includes at least the `/` after its host, so
     /// that `https://crm.example` does not allow `https://crm.example.evil.net`. A path with `..` is not
     /// allowed.
     Prefixes(Vec<Url>),

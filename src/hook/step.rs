@@ -106,8 +106,8 @@ impl Step {
         }
     }
 
-    /// Returns the final outcome of the step with this answer. The switch can carry every assignment of a good
-    /// outcome.
+    /// Returns the final outcome of the step with this answer. The switch can carry every assignment of a
+    /// good outcome.
     #[must_use]
     pub fn judge(&self, answer: &Answer) -> Outcome {
         match &self.plan {

@@ -1,4 +1,5 @@
-//! Owner: the tests. A fake Asterisk: it sends an environment, answers the challenge and runs the commands of the daemon.
+//! Owner: the tests. A fake Asterisk: it sends an environment, replies to the challenge and runs the commands
+//! of the daemon.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -191,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
         }
     }
 
-    /// Sends the environment, answers the challenge and returns the challenge.
+    /// Sends the environment, replies to the challenge and returns the challenge.
     ///
     /// # Errors
     /// Returns everything that the daemon sent if that was no challenge.

@@ -90,22 +90,22 @@ impl FakeWebhook {
         tls: TlsAcceptor,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::start_tls_shy(0, tls, answer).await
+        Self::start_tls_after_resets(0, tls, answer).await
     }
 
     /// The same, but the first connections are reset before the TLS handshake.
-    pub async fn start_tls_shy(
+    pub async fn start_tls_after_resets(
         resets: usize,
         tls: TlsAcceptor,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let accepted = AtomicUsize::new(0);
         let accept = move |stream: TcpStream| {
-            let shy = accepted.fetch_add(1, Ordering::Relaxed) < resets;
-            if shy {
+            let is_reset = accepted.fetch_add(1, Ordering::Relaxed) < resets;
+            if is_reset {
                 stream.break_at_end();
             }
-            let stream = if shy {
+            let stream = if is_reset {
                 Err(io::Error::from(io::ErrorKind::ConnectionReset))
             } else {
                 Ok(tls.accept(stream))

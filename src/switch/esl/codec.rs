@@ -1,6 +1,6 @@
 //! The codec that cuts an event socket stream into messages.
 //!
-//! Knows the blank line behind the headers and `Content-Length`; does not know what any other header means.
+//! Knows the blank line after the headers and `Content-Length`; does not know what any other header means.
 
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::Decoder;
@@ -101,7 +101,7 @@ impl Decoder for EslCodec {
     }
 }
 
-/// Returns the offset behind the first blank line. Searches no byte twice except the last one seen.
+/// Returns the offset after the first blank line. Searches no byte twice except the last one seen.
 fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(1);
     let end = buffer.get(from..)?.windows(2).position(|pair| pair == b"\n\n")?;

@@ -73,7 +73,7 @@ pub(super) fn judge(assignment: &Assignment) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// True if a `$` can come to stand before a `{`, in this value or behind it.
+/// True if a `$` can come to stand before a `{`, in this value or after it.
 fn may_expand(value: &[u8]) -> bool {
     let mut dollar = false;
     for byte in value {
