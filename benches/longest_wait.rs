@@ -194,7 +194,7 @@ fn listening(log: &Path) -> SocketAddr {
 }
 
 /// Awaits what must come; how long it took is told elsewhere.
-async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
+async fn within_time_limit<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
         .await
         .unwrap_or_else(|_| panic!("{what}: not within a minute"))

@@ -62,7 +62,7 @@ use tokio::time::Instant;
 
 use crate::util::{
     CallState, ChannelData, Daemon, Ended, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, GivenBack,
-    SocketMode, within_patience,
+    SocketMode, within_time_limit,
 };
 
 /// One call at this hook, from Asterisk.
@@ -82,7 +82,7 @@ async fn step_of_freeswitch(daemon: &Daemon, hook: &str) -> GivenBack {
 async fn steps(daemon: &Daemon, script: &str, count: usize) -> Vec<Ended> {
     let call = |_| FakeAsterisk::call(daemon.address(), Environment::new(script));
     let calls: tokio::task::JoinSet<Ended> = (0..count).map(call).collect();
-    within_patience("every call", calls.join_all()).await
+    within_time_limit("every call", calls.join_all()).await
 }
 
 /// The key `urls` for these webhooks.

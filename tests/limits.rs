@@ -16,7 +16,7 @@ mod lower_limit;
 mod open_files;
 /// The shutdown of the daemon while connections are open.
 mod shutdown;
-/// Connections on which nothing is said.
+/// Connections on which nothing is sent.
 mod silent_peers;
 /// Connections of an Asterisk that is slow or silent.
 mod slow_switches;

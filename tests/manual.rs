@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::asterisk::program::{Program, Stream};
-use crate::util::{Daemon, Environment, FakeAsterisk, exit_and_output, within_patience};
+use crate::util::{Daemon, Environment, FakeAsterisk, exit_and_output, within_time_limit};
 
 const PAGES: [&str; 8] = [
     "README.md",
@@ -145,7 +145,7 @@ async fn the_example_server_answers_an_invalid_content_length() {
         let request = format!("POST /route HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut output = String::new();
-        within_patience("an answer, and the end", connection.read_to_string(&mut output)).await.unwrap();
+        within_time_limit("an answer, and the end", connection.read_to_string(&mut output)).await.unwrap();
         assert!(output.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {output}");
     }
 }
@@ -155,7 +155,7 @@ async fn the_example_server_processes_concurrent_copies_of_a_message_once() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
     let (status, out, err) =
-        exit_and_output(&within_patience("both copies", command.output()).await.unwrap());
+        exit_and_output(&within_time_limit("both copies", command.output()).await.unwrap());
     assert_eq!((status, out.as_str()), (0, "done by the first\nsales sales\n"), "{err}");
 }
 
@@ -202,7 +202,8 @@ print(*said)
 async fn the_example_server_allows_a_retry_of_a_failed_message() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
-    let (status, out, err) = exit_and_output(&within_patience("the copies", command.output()).await.unwrap());
+    let (status, out, err) =
+        exit_and_output(&within_time_limit("the copies", command.output()).await.unwrap());
     assert_eq!((status, out.as_str()), (0, "ZeroDivisionError\nsales\nsales\n"), "{err}");
 }
 

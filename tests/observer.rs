@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::util::{
     Daemon, Environment, FakeAsterisk, ObserverResponse, connect_from, gated_webhook, nobody_listens,
-    within_patience,
+    within_time_limit,
 };
 
 /// The samples of a family, in their order.
@@ -118,7 +118,7 @@ async fn slow_or_broken_readers_do_not_harm_the_observer() {
             stream.set_zero_linger().unwrap();
         } else {
             let mut first = [0];
-            within_patience("a byte", stream.read_exact(&mut first)).await.unwrap();
+            within_time_limit("a byte", stream.read_exact(&mut first)).await.unwrap();
         }
     }
     assert_eq!(ObserverResponse::get(daemon.observer(), "/health/ready").await.code, 200);

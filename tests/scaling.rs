@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::haproxy::{Checks, Deployment};
 use crate::util::{
     CallState, ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Gate,
-    ObserverResponse, Reply, SocketMode, crm_hook, gated_webhook, within_patience,
+    ObserverResponse, Reply, SocketMode, crm_hook, gated_webhook, within_time_limit,
 };
 
 /// The number of calls that are started at once, for each switch.
@@ -183,7 +183,7 @@ async fn a_daemon_in_its_drain_notice_is_not_ready_and_takes_calls() {
     let freeswitch = daemon.freeswitch();
     // nobody waits for its end, which is that of this test
     let _stopping = AbortOnDropHandle::new(spawn(daemon.stop()));
-    within_patience("the notice", async {
+    within_time_limit("the notice", async {
         while ObserverResponse::get(observer, "/health/ready").await.code != 503 {}
     })
     .await;
@@ -241,7 +241,7 @@ impl Load {
     /// Stops, and returns the beginning and the end of each call.
     async fn stop(self) -> Vec<(Instant, CallEnd)> {
         self.stop.cancel();
-        within_patience("the end of the calls", self.play).await.unwrap()
+        within_time_limit("the end of the calls", self.play).await.unwrap()
     }
 }
 

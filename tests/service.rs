@@ -21,7 +21,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::util::{skipped, within_patience};
+use crate::util::{skipped, within_time_limit};
 
 /// A regular file that blocks a process that opens it, like a file on a dead network share.
 struct SilentFile {
@@ -67,6 +67,6 @@ impl SilentFile {
     }
 
     async fn next(&mut self) -> Option<String> {
-        within_patience("the holder of the file", self.output.next_line()).await.unwrap()
+        within_time_limit("the holder of the file", self.output.next_line()).await.unwrap()
     }
 }

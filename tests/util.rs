@@ -40,11 +40,13 @@ pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
 /// The longest wait for an event that must come. No test measures it; it only ends a failed test.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits for an event that must come. Panics with `what` if it does not.
-pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+pub async fn within_time_limit<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TIME_LIMIT, coming)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {TIME_LIMIT:?}"))
 }
 
 /// One call of Asterisk at the hook `crm`.
@@ -68,7 +70,7 @@ pub fn refusing() -> (SocketAddr, TcpSocket) {
 
 /// Waits until nobody listens at this address any more.
 pub async fn nobody_listens(address: SocketAddr) {
-    within_patience("the end of the listener", async {
+    within_time_limit("the end of the listener", async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }

@@ -7,7 +7,7 @@ use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
 
-use crate::util::{Daemon, FakeAsterisk, FakeWebhook, Received, Reply, Sessions, within_patience};
+use crate::util::{Daemon, FakeAsterisk, FakeWebhook, Received, Reply, Sessions, within_time_limit};
 
 /// One file.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl Setup {
         let conversation = self.sessions.start(conversation);
         let switch = FakeAsterisk::over(join(here, there));
         Player { switch, setup: self, transcript, cut, nonce: String::new() }.play().await;
-        within_patience("the end of the conversation", conversation).await.unwrap();
+        within_time_limit("the end of the conversation", conversation).await.unwrap();
     }
 }
 

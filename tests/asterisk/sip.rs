@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use super::instance::{Asterisk, Release};
 use super::on_each_release;
 use crate::util::network_namespace::isolated;
-use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
+use crate::util::{Daemon, FakeWebhook, Reply, within_time_limit};
 
 /// The SIP response shows the end of the step: 486 if the dialplan went on, 404 after AGISTATUS=FAILURE.
 const DIALPLAN: &str = "[test]
@@ -61,7 +61,7 @@ async fn invite_with(release: Release, from: &str, call_id: &str, more: &str) ->
     socket.send_to(request.as_bytes(), (switch, 5060)).await.unwrap();
     let mut datagram = [0; 65_536];
     loop {
-        let length = within_patience("a SIP response", socket.recv(&mut datagram)).await.unwrap();
+        let length = within_time_limit("a SIP response", socket.recv(&mut datagram)).await.unwrap();
         let response = String::from_utf8_lossy(&datagram[..length]);
         let status = response.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
         match status {

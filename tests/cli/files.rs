@@ -8,7 +8,7 @@ use dialhook::config::DEFAULT_PATH;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::util::{configured, dialhook, exit_and_output, run, skipped, within_patience};
+use crate::util::{configured, dialhook, exit_and_output, run, skipped, within_time_limit};
 
 /// `check` with a configuration from a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
@@ -18,7 +18,8 @@ async fn piped(text: &str) -> (i32, String, String) {
     let mut pipe = program.stdin.take().unwrap();
     let text = text.to_owned();
     let writing = tokio::spawn(async move { pipe.write_all(text.as_bytes()).await });
-    let result = exit_and_output(&within_patience("the program", program.wait_with_output()).await.unwrap());
+    let result =
+        exit_and_output(&within_time_limit("the program", program.wait_with_output()).await.unwrap());
     let _who_has_enough_closes_it = writing.await.unwrap();
     result
 }

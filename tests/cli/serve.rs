@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::util::{
-    Environment, FakeAsterisk, FakeWebhook, Reply, configured, dialhook, run, within_patience,
+    Environment, FakeAsterisk, FakeWebhook, Reply, configured, dialhook, run, within_time_limit,
 };
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) 
         dialhook(&["serve", "--config", file.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(daemon.stderr.as_mut().unwrap()).lines();
     let address = loop {
-        let line = within_patience("the daemon's log", log.next_line()).await.unwrap().unwrap();
+        let line = within_time_limit("the daemon's log", log.next_line()).await.unwrap().unwrap();
         if let Some((_, address)) = line.split_once("asterisk=") {
             break address.split(' ').next().unwrap().parse().unwrap();
         }
@@ -81,7 +81,7 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
     assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
     gate.open();
     assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
-    let status = within_patience("the end of the daemon", daemon.wait()).await.unwrap();
+    let status = within_time_limit("the end of the daemon", daemon.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
@@ -91,7 +91,7 @@ async fn a_log_that_nobody_reads_delays_no_call() {
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     // far more than fits into a pipe
     for _ in 0..1000 {
-        let ended = within_patience("a call", FakeAsterisk::call(address, Environment::new("nope"))).await;
+        let ended = within_time_limit("a call", FakeAsterisk::call(address, Environment::new("nope"))).await;
         assert_eq!(ended.status(), "BAD_REQUEST");
     }
     daemon.kill().await.unwrap();

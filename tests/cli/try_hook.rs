@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::util::{FakeWebhook, Reply, configured, dialhook, exit_and_output, run, within_patience};
+use crate::util::{FakeWebhook, Reply, configured, dialhook, exit_and_output, run, within_time_limit};
 
 #[tokio::test]
 async fn try_shows_request_answer_and_channel_and_hides_secrets() {
@@ -66,7 +66,7 @@ async fn a_credential_of_the_service_comes_before_a_secret_file_beside_the_confi
         let mut command = dialhook(&["try", "crm", "--config", file.to_str().unwrap()]);
         command.env("CREDENTIALS_DIRECTORY", credentials.path()).env("CRM_KEY", "from the environment");
         let (status, out, _) =
-            exit_and_output(&within_patience("the program", command.output()).await.unwrap());
+            exit_and_output(&within_time_limit("the program", command.output()).await.unwrap());
         assert_eq!(status, 0, "{out}");
         let received = webhook.received();
         let received = received.last().unwrap();

@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 use super::daemon_for;
 use crate::util::{
     CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, good_webhook,
-    recording, within_patience,
+    recording, within_time_limit,
 };
 
 const RECORDINGS: [&str; 11] = [
@@ -81,14 +81,14 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
     let mut received = Vec::new();
     while received.len() < expected.len() {
         let read = tokio::io::AsyncReadExt::read_buf(&mut freeswitch.stream, &mut received);
-        assert!(within_patience("the farewell", read).await.unwrap() > 0, "{name}");
+        assert!(within_time_limit("the farewell", read).await.unwrap() > 0, "{name}");
     }
     assert_eq!(String::from_utf8_lossy(&received), String::from_utf8_lossy(&expected), "{name}");
     let replies = recording(&format!("{}-pipelined.session", mode_of(name)));
     freeswitch.send(&sent_by_freeswitch(&replies).1).await;
     freeswitch.stream.shutdown().await.unwrap();
     assert_eq!(freeswitch.receive_all().await, b"", "{name}");
-    within_patience("the end of the conversation", end).await.unwrap();
+    within_time_limit("the end of the conversation", end).await.unwrap();
 }
 
 fn mode_of(name: &str) -> &'static str {
@@ -161,7 +161,7 @@ async fn replies_are_understood_if_they_are_cut_anywhere() {
         tokio::task::yield_now().await;
         freeswitch.send(behind).await;
         freeswitch.stream.shutdown().await.unwrap();
-        within_patience("the end of the conversation", end).await.unwrap();
+        within_time_limit("the end of the conversation", end).await.unwrap();
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{Asking, step, step_of_freeswitch, steps, urls};
 use crate::util::{
-    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Gate, Program, Reply, daemon_for, within_patience,
+    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Gate, Program, Reply, daemon_for,
+    within_time_limit,
 };
 
 /// The reason of a call that finds the breaker open.
@@ -41,7 +42,7 @@ async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
             assert!(finds_open_breaker(&ended), "{}", ended.reason());
         }
     };
-    within_patience("a probe", through).await
+    within_time_limit("a probe", through).await
 }
 
 #[tokio::test]
@@ -213,7 +214,7 @@ async fn one_call_probes_and_the_others_do_not_wait() {
     }
     assert_eq!(webhook.received().len(), 6);
     gate.open();
-    let ended = within_patience("the probe", calls.join_next()).await.unwrap().unwrap();
+    let ended = within_time_limit("the probe", calls.join_next()).await.unwrap().unwrap();
     assert_eq!(ended.get("CRM"), Some("sales"));
     assert!(steps(&daemon, "crm", 5).await.iter().all(|ended| ended.status() == "OK"));
 }
@@ -275,7 +276,7 @@ async fn a_hangup_during_a_probe_lets_the_next_call_probe() {
             }
         }
     };
-    within_patience("a probe", leaving).await;
+    within_time_limit("a probe", leaving).await;
     assert_eq!(probe(&daemon, "crm", &webhook).await.get("CRM"), Some("sales"));
 }
 
@@ -299,7 +300,7 @@ async fn the_log_has_one_line_when_the_breaker_opens_and_one_when_it_closes() {
     let back = async {
         while FakeAsterisk::call(program.address(), Environment::new("crm")).await.status() != "OK" {}
     };
-    within_patience("recovery", back).await;
+    within_time_limit("recovery", back).await;
     let log = program.stop().await;
     assert_eq!(log.matches("its circuit breaker is open").count(), 1, "{log}");
     assert_eq!(log.matches("the webhook answers again").count(), 1, "{log}");

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{Asking, step, step_of_freeswitch, steps};
 use crate::util::{
-    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, Reply, configured, daemon_for, run,
+    within_time_limit,
 };
 
 /// A hook with a cache. Two calls with the same caller make the same request.
@@ -92,7 +93,7 @@ async fn concurrent_calls_make_one_request() {
     }
     webhook.requested().await;
     gate.open();
-    let ended = within_patience("every call", calls.join_all()).await;
+    let ended = within_time_limit("every call", calls.join_all()).await;
     assert!(ended.iter().all(|ended| ended.get("CRM") == Some("sales")));
     assert_eq!(webhook.received().len(), 1);
 }
@@ -202,13 +203,13 @@ async fn a_stale_answer_serves_if_the_webhook_fails() {
             }
         };
         assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
-        let old = within_patience("a second request", until_asked(2)).await;
+        let old = within_time_limit("a second request", until_asked(2)).await;
         assert_eq!(
             (old.status(), old.code(), old.get("CRM"), old.reason()),
             ("OK", "200", Some("sales"), "")
         );
         // a stale answer does not count as fresh
-        let new = within_patience("a third request", until_asked(3)).await;
+        let new = within_time_limit("a third request", until_asked(3)).await;
         assert_eq!(new.get("CRM"), Some("support"));
     }
 }
@@ -228,7 +229,7 @@ async fn a_stale_answer_does_not_replace_an_answer_of_the_webhook() {
                 }
             }
         };
-        assert_eq!(within_patience("the other answer", until_said).await.status(), status);
+        assert_eq!(within_time_limit("the other answer", until_said).await.status(), status);
     }
 }
 
@@ -242,7 +243,7 @@ async fn a_stale_answer_serves_while_the_breaker_is_open() {
             assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
         }
     };
-    within_patience("two failures", until_open).await;
+    within_time_limit("two failures", until_open).await;
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
     assert_eq!(webhook.received().len(), 3);
 }
@@ -252,7 +253,7 @@ async fn without_stale_if_error_a_stale_answer_does_not_serve() {
     let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
     let daemon = daemon_for(&webhook, "cache = \"1s\"\nfields = [\"caller_number\"]").await;
     let until_failed = async { while step(&daemon, "crm").await.status() == "OK" {} };
-    within_patience("the end of the answer", until_failed).await;
+    within_time_limit("the end of the answer", until_failed).await;
     assert_eq!(webhook.received().len(), 2);
 }
 

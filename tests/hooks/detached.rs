@@ -3,7 +3,7 @@
 use super::{step, step_of_freeswitch, steps, urls};
 use crate::util::{
     CallState, ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Gate, Program,
-    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_patience,
+    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_time_limit,
 };
 
 /// A daemon with a detached hook for this webhook.
@@ -51,7 +51,7 @@ async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
         let daemon = daemon_with_detached_hook(&webhook, "timeout = 1").await;
         assert_eq!(step(&daemon, "told").await.status(), "OK");
         webhook.requested().await;
-        within_patience("the end", daemon.stop()).await;
+        within_time_limit("the end", daemon.stop()).await;
     }
 }
 
@@ -66,7 +66,7 @@ async fn a_hangup_does_not_cancel_a_detached_request() {
     // another call has ended since then, so the daemon has read the hangup
     step(&daemon, "nope").await;
     gate.open();
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert!(!webhook.has_closed(), "the request was cancelled");
 }
 
@@ -85,7 +85,7 @@ async fn detached_requests_have_a_limit_with_its_own_reason() {
     );
     gate.open();
     let room_again = async { while step(&daemon, "told").await.status() != "OK" {} };
-    within_patience("room for another", room_again).await;
+    within_time_limit("room for another", room_again).await;
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_detached_request_is_finished_during_the_shutdown() {
     nobody_listens(address).await;
     assert!(!stopping.is_finished());
     gate.open();
-    within_patience("the end", stopping).await.unwrap();
+    within_time_limit("the end", stopping).await.unwrap();
     assert!(!webhook.has_closed(), "the request was cancelled");
 }
 
@@ -128,7 +128,7 @@ async fn the_shutdown_waits_no_longer_than_the_timeout_of_a_detached_request() {
     assert_eq!(step(&daemon, "told").await.status(), "OK");
     webhook.requested().await;
     let began = tokio::time::Instant::now();
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
     webhook.closed().await;
 }
@@ -150,7 +150,7 @@ async fn many_concurrent_detached_requests_all_arrive() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let daemon = daemon_with_detached_hook(&webhook, "").await;
     assert!(steps(&daemon, "told", 100).await.iter().all(|ended| ended.status() == "OK"));
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert_eq!(webhook.received().len(), 100);
 }
 

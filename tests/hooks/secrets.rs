@@ -8,7 +8,7 @@ use dialhook::config::Config;
 
 use crate::util::{
     Environment, FakeAsterisk, FakeWebhook, Program, Reply, configured, dialhook, exit_and_output, refusing,
-    run, within_patience,
+    run, within_time_limit,
 };
 
 /// A secret in any of the forms in which it could show.
@@ -131,7 +131,7 @@ async fn check_and_try_show_that_a_secret_exists_but_not_its_value() {
             let mut command = dialhook(&arguments);
             command.env("DIALHOOK_LOG", "trace");
             let (status, out, err) =
-                exit_and_output(&within_patience("the program", command.output()).await.unwrap());
+                exit_and_output(&within_time_limit("the program", command.output()).await.unwrap());
             assert_eq!(status, 0, "{out}{err}");
             assert!(out.contains("(hidden)"), "{out}");
             output.extend([out, err]);

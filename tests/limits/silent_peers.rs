@@ -1,4 +1,4 @@
-//! Owner: slots. Connections on which nothing is said: the one that is silent longest is closed for the next.
+//! Owner: slots. Silent connections: the one that is silent longest is closed for the next call.
 
 use std::io::ErrorKind;
 

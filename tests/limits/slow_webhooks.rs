@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::full_backlog;
 use crate::util::{
-    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Reply, daemon_for, within_patience,
+    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Reply, daemon_for, within_time_limit,
 };
 
 /// One call with a timeout of one second.
@@ -75,7 +75,7 @@ async fn a_tls_handshake_that_never_ends_is_a_timeout() {
     let reason = "the TLS handshake with the webhook was not complete within 1s";
     assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), reason);
     // the handshake was begun, and the connection was closed
-    let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
+    let hello = within_time_limit("the end of the connection", hello).await.unwrap().unwrap();
     assert_eq!(hello.first(), Some(&22));
 }
 

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::{monitoring, samples};
 use crate::util::{
     ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, ObserverResponse, Reply,
-    Sessions, SocketMode, connect_from, metrics, within_patience,
+    Sessions, SocketMode, connect_from, metrics, within_time_limit,
 };
 
 /// A webhook whose path says how it answers.
@@ -42,7 +42,7 @@ fn tables(webhook: &FakeWebhook) -> String {
 async fn one_who_leaves(daemon: &Daemon, webhook: &FakeWebhook) {
     let mut caller = FakeAsterisk::connect(daemon.address()).await;
     caller.greet(&Environment::new("left")).await.expect("a challenge");
-    within_patience("the request", async {
+    within_time_limit("the request", async {
         while webhook.received().iter().all(|request| request.target != "/left") {
             tokio::task::yield_now().await;
         }

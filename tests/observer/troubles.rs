@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{Environment, FakeAsterisk, ObserverResponse, configured, within_patience};
+use crate::util::{Environment, FakeAsterisk, ObserverResponse, configured, within_time_limit};
 
 /// A daemon with so few descriptors, and its standard error.
 struct Troubled {
@@ -51,7 +51,7 @@ impl Troubled {
 
 /// The next line with these words.
 async fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String {
-    within_patience(words, async {
+    within_time_limit(words, async {
         loop {
             let line = log.next_line().await.expect("text").expect("a program that runs");
             if line.contains(words) {
@@ -64,7 +64,7 @@ async fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) -> 
 
 /// Reads the metrics until this counter is above zero.
 async fn counts(observer: SocketAddr, counter: &str) {
-    within_patience(counter, async {
+    within_time_limit(counter, async {
         loop {
             let metrics = ObserverResponse::get(observer, "/metrics").await.body;
             let line = metrics.lines().find_map(|line| line.strip_prefix(counter)).map(str::trim);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_patience};
+use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_time_limit};
 
 /// Two daemons and the HAProxy before them. They are killed when it is dropped.
 pub(super) struct Deployment {
@@ -132,7 +132,7 @@ impl HaProxy {
     /// Waits until it has said this.
     pub(super) async fn wait_for_line(&mut self, what: &str) {
         while !self.lines.iter().any(|line| line.contains(what)) {
-            let line = within_patience(what, self.saying.next_line()).await.unwrap();
+            let line = within_time_limit(what, self.saying.next_line()).await.unwrap();
             self.lines.push(line.unwrap_or_else(|| panic!("HAProxy ended before: {what}; {:?}", self.lines)));
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::SilentFile;
-use crate::util::{FakeServiceManager, configured, run, within_patience};
+use crate::util::{FakeServiceManager, configured, run, within_time_limit};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -62,7 +62,7 @@ async fn line_about_descriptors(most: u64, tables: &str) -> Option<String> {
     let script = format!("ulimit -n {most}; exec \"$0\" serve --config \"$1\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook")]).arg(file).env_remove("DIALHOOK_LOG");
-    let output = within_patience("the program", command.kill_on_drop(true).output()).await.unwrap();
+    let output = within_time_limit("the program", command.kill_on_drop(true).output()).await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.contains("cannot listen"), "{log}");
     log.lines().find(|line| line.contains("limit of open files")).map(str::to_owned)

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// The environment of one call, and the values of its variables and functions.
 #[derive(Debug, Clone)]
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
     }
 
     async fn read_more(&mut self) -> bool {
-        let read = within_patience("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
+        let read = within_time_limit("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
         read.is_ok_and(|count| count > 0)
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Daemon, within_patience};
+use super::{Daemon, within_time_limit};
 
 /// An answer of the observer; all fields are empty if it closed the connection.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl ObserverResponse {
     pub async fn read(mut stream: TcpStream) -> Self {
         let mut received = Vec::new();
         // a reset after the answer counts as its end
-        let _end = within_patience("the answer", stream.read_to_end(&mut received)).await;
+        let _end = within_time_limit("the answer", stream.read_to_end(&mut received)).await;
         let received = String::from_utf8(received).expect("an answer in UTF-8");
         let Some((head, body)) = received.split_once("\r\n\r\n") else { return Self::default() };
         let head: Vec<_> = head.lines().map(str::to_lowercase).collect();
@@ -45,7 +45,7 @@ impl ObserverResponse {
 /// The text of `/metrics` as soon as no call is in flight. A call is counted when its switch has received
 /// everything.
 pub async fn metrics(daemon: &Daemon) -> String {
-    within_patience("the end of all calls", async {
+    within_time_limit("the end of all calls", async {
         loop {
             let asked = ObserverResponse::get(daemon.observer(), "/metrics").await;
             assert_eq!(asked.code, 200);

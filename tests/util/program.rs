@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// `dialhook serve`; dropping it kills it.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub fn dialhook(arguments: &[&str]) -> Command {
 /// Runs it to its end, and returns its exit status, standard output and standard error.
 pub async fn run(arguments: &[&str]) -> (i32, String, String) {
     exit_and_output(
-        &within_patience("the program", dialhook(arguments).output()).await.expect("our own program"),
+        &within_time_limit("the program", dialhook(arguments).output()).await.expect("our own program"),
     )
 }
 
@@ -114,7 +114,7 @@ impl Program {
         });
         let mut startup_log = Vec::new();
         let address = loop {
-            let line = within_patience("the address", log.recv()).await;
+            let line = within_time_limit("the address", log.recv()).await;
             startup_log.push(line.unwrap_or_else(|| panic!("it does not listen: {startup_log:#?}")));
             if let Some(address) = startup_log.last().and_then(|line| listening(line)) {
                 break address;
@@ -135,7 +135,7 @@ impl Program {
 
     /// The next line that it logs.
     pub async fn line(&mut self) -> String {
-        within_patience("a line of the log", self.log.recv()).await.expect("a program that runs")
+        within_time_limit("a line of the log", self.log.recv()).await.expect("a program that runs")
     }
 
     /// Stops it as systemd does, and returns the rest of its log.
@@ -144,10 +144,10 @@ impl Program {
         let sent = Command::new("kill").args(["-TERM", &process]).status().await;
         assert!(sent.expect("kill").success());
         let ended =
-            within_patience("the end of the program", self.child.wait()).await.expect("our own child");
+            within_time_limit("the end of the program", self.child.wait()).await.expect("our own child");
         assert_eq!(ended.code(), Some(0));
         let mut log = self.startup_log;
-        within_patience("the end of the log", async {
+        within_time_limit("the end of the log", async {
             while let Some(line) = self.log.recv().await {
                 log.push(line);
             }

@@ -13,7 +13,7 @@ use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// The listeners, the configuration and the notification socket: they outlive a daemon.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl FakeServiceManager {
     /// The next notice of a daemon, with all of its lines.
     pub async fn next_notice(&self) -> String {
         let mut notice = vec![0; 4096];
-        let length = within_patience("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
+        let length = within_time_limit("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
         notice.truncate(length);
         String::from_utf8(notice).expect("a notice in UTF-8")
     }
@@ -146,7 +146,7 @@ impl Service {
     /// Waits for a line of the log that has this in it.
     pub async fn logs(&mut self, what: &str) -> String {
         loop {
-            let line = within_patience(what, self.log.recv()).await;
+            let line = within_time_limit(what, self.log.recv()).await;
             let line = line.unwrap_or_else(|| panic!("the log ended before: {what}"));
             if line.contains(what) {
                 return line;
@@ -156,9 +156,9 @@ impl Service {
 
     /// Waits for its end. Returns the exit status and the rest of the log.
     pub async fn end(mut self) -> (ExitStatus, String) {
-        let status = within_patience("the daemon's end", self.child.wait()).await.expect("a status");
+        let status = within_time_limit("the daemon's end", self.child.wait()).await.expect("a status");
         let mut rest = String::new();
-        while let Some(line) = within_patience("the log's end", self.log.recv()).await {
+        while let Some(line) = within_time_limit("the log's end", self.log.recv()).await {
             rest = rest + &line + "\n";
         }
         (status, rest)

@@ -1,4 +1,4 @@
-//! Owner: the tests. A fake webhook that answers as a test says, in raw bytes if necessary.
+//! Owner: the tests. A fake webhook that answers as a test demands, in raw bytes if necessary.
 
 /// One connection of a fake webhook.
 mod connection;
@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::connection::{Connection, serve};
 pub use self::reply::{Gate, Reply};
-use super::within_patience;
+use super::within_time_limit;
 
 /// A web server on a port of its own: HTTP/1.1 with keep-alive.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ impl FakeWebhook {
 
     async fn until(&self, what: &str, is_so: impl FnMut(&Seen) -> bool) {
         let mut seen = self.seen.subscribe();
-        within_patience(what, seen.wait_for(is_so)).await.expect("the webhook runs");
+        within_time_limit(what, seen.wait_for(is_so)).await.expect("the webhook runs");
     }
 }
 
