@@ -68,10 +68,10 @@ pub enum SwitchError {
     )]
     TooLong,
     /// A message did not come in time.
-    #[error("the switch said nothing for {0:?}")]
+    #[error("the switch sent nothing for {0:?}")]
     Silent(Duration),
     /// The switch sent no greeting while others waited for a connection.
-    #[error("the switch said nothing for {0:?}, and its connection was needed for others; see limits.calls")]
+    #[error("the switch sent nothing for {0:?}, and its connection was needed for others; see limits.calls")]
     Displaced(Duration),
 }
 

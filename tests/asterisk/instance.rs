@@ -191,9 +191,9 @@ impl Drop for Calling<'_> {
 /// A call that is over.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// Every variable that its dialplan, or an AGI, has set, in order. In a value that is
-    /// not UTF-8, Asterisk 22 reports U+FFFD for the wrong bytes, and 16 reports no value. So let the dialplan
-    /// set another variable to `${URIENCODE(…)}`.
+    /// Every variable that its dialplan, or an AGI, has set, in order. In a value that is not UTF-8,
+    /// Asterisk 22 reports U+FFFD for the wrong bytes, and 16 reports no value. So let the dialplan set another
+    /// variable to `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
     /// The extensions that the dialplan has run, in order: `100@test`.
     pub places: Vec<String>,

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// The longest wait for a line of a child process.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running program.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub enum Stream {
 
 impl OutputLines {
     async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        let found = timeout(PATIENCE, async {
+        let found = timeout(TIME_LIMIT, async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
                 if wanted(&line) {
                     return Some(line);

@@ -96,7 +96,7 @@ async fn one_kind_of_refusal_hides_no_other() {
     let lines = written.lines();
     let refused: Vec<_> = lines.iter().filter(|line| line.contains("connection refused")).collect();
     assert_eq!(refused.len(), 3, "{refused:?}");
-    for (line, why) in refused.iter().zip(["out of order", "too long", "said nothing for 5s"]) {
+    for (line, why) in refused.iter().zip(["out of order", "too long", "sent nothing for 5s"]) {
         assert!(line.contains(why), "{line}");
     }
 }

@@ -34,8 +34,8 @@ impl Daemon {
         Self::with(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\n{tables}")).await
     }
 
-    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. If it does
-    /// not set the addresses for FreeSWITCH or the observer, they get free ports too.
+    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. If it does not
+    /// set the addresses for FreeSWITCH or the observer, they get free ports too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
