@@ -17,8 +17,8 @@
 )]
 #![expect(dead_code, unused_imports, reason = "the tests need more of their switch, and test it")]
 
-#[path = "../tests/util/switch.rs"]
-mod switch;
+#[path = "../tests/util/asterisk.rs"]
+mod asterisk;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use crate::switch::{Environment, FakeSwitch};
+use crate::asterisk::{Environment, FakeAsterisk};
 
 /// The behaviour of a webhook on a connection after it has read the request. It ends when the peer closes.
 type Behaviour = fn(TcpStream) -> std::io::Result<()>;
@@ -102,7 +102,7 @@ fn milliseconds(time: Duration) -> String {
 /// Makes a call. Returns its wait and its status.
 async fn call(address: SocketAddr, hook: &str) -> (Duration, String) {
     let began = Instant::now();
-    let ended = FakeSwitch::call(address, Environment::new(hook)).await;
+    let ended = FakeAsterisk::call(address, Environment::new(hook)).await;
     (began.elapsed(), ended.status().to_owned())
 }
 
@@ -193,7 +193,7 @@ fn listening(log: &Path) -> SocketAddr {
 }
 
 /// Waits for a future that must end within a minute.
-async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
+async fn within_time_limit<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
         .await
         .unwrap_or_else(|_| panic!("{what}: not within a minute"))

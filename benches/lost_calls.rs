@@ -18,6 +18,8 @@
 )]
 #![expect(dead_code, unused_imports, reason = "the tests need more of their switches, and test them")]
 
+#[path = "../tests/util/asterisk.rs"]
+mod asterisk;
 #[path = "../tests/util/channel_data.rs"]
 mod channel_data;
 #[path = "../tests/util/expansion.rs"]
@@ -26,8 +28,6 @@ mod expansion;
 mod freeswitch;
 #[path = "../tests/util/service_manager.rs"]
 mod service_manager;
-#[path = "../tests/util/switch.rs"]
-mod switch;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,10 +44,10 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::asterisk::{Environment, FakeAsterisk};
 use crate::channel_data::{ChannelData, SocketMode};
 use crate::freeswitch::{CallState, FakeFreeSwitch};
 use crate::service_manager::FakeServiceManager;
-use crate::switch::{Environment, FakeSwitch};
 
 const RESTARTS: usize = 100;
 const RELOADS: usize = 100;
@@ -85,22 +85,25 @@ async fn main() -> ExitCode {
     };
     configure(0);
     let mut daemon = manager.start();
-    manager.hears("READY=1").await;
+    manager.wait_for_notice("READY=1").await;
     let (stop, began) = (CancellationToken::new(), Instant::now());
     let calls = tokio::spawn(play(addresses, stop.clone()));
     for round in 1..=RESTARTS.max(RELOADS) {
         if round <= RELOADS {
             configure(round);
             daemon.signal("HUP").await;
-            manager.hears("RELOADING=1").await;
-            assert!(manager.hears("READY=1").await.contains("STATUS=Asterisk at "), "the reload was refused");
+            manager.wait_for_notice("RELOADING=1").await;
+            assert!(
+                manager.wait_for_notice("READY=1").await.contains("STATUS=Asterisk at "),
+                "the reload was refused"
+            );
         }
         if round <= RESTARTS {
             daemon.signal("TERM").await;
             let (status, log) = daemon.end().await;
             assert!(status.success(), "{log}");
             daemon = manager.start();
-            manager.hears("READY=1").await;
+            manager.wait_for_notice("READY=1").await;
         }
         // some calls at full speed, too
         sleep(20 * BETWEEN_CALLS).await;
@@ -143,7 +146,7 @@ async fn asterisk_call(address: SocketAddr) -> CallEnd {
         Ok(stream) => stream,
         Err(error) => return CallEnd::Refused(error.kind()),
     };
-    let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
+    let ended = FakeAsterisk::over(stream).run(&Environment::new("crm")).await;
     end(ended.status(), VARIABLES.map(|name| ended.get(name)))
 }
 
@@ -153,7 +156,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
         Err(error) => return CallEnd::Refused(error.kind()),
     };
     let channel = ChannelData::new(mode, &format!("{address}/crm"));
-    let ended = FakeFreeSwitch::over(stream, channel).converse().await;
+    let ended = FakeFreeSwitch::over(stream, channel).run().await;
     let get = |name: &str| {
         let value = ended.variables.get(&name.to_ascii_lowercase())?;
         std::str::from_utf8(value).ok()
@@ -162,7 +165,7 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
         CallState::GoesOn => end(get("WEBHOOK_STATUS").unwrap_or_default(), VARIABLES.map(get)),
         CallState::Parked
         | CallState::StuckInReset
-        | CallState::Elsewhere
+        | CallState::Moved
         | CallState::Unparked
         | CallState::HungUp => CallEnd::NoStatus,
     }
@@ -238,7 +241,7 @@ async fn webhook() -> SocketAddr {
 }
 
 /// Waits for a future that must end within a minute.
-async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
+async fn within_time_limit<T>(what: &str, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
         .await
         .unwrap_or_else(|_| panic!("{what}: not within a minute"))

@@ -51,7 +51,7 @@ pub enum SwitchError {
     #[error("the caller hung up before the call was authenticated")]
     HungUpUnauthenticated,
     /// Somebody else, or a timer, transferred, parked or bridged the call, which goes on there.
-    #[error("the call was taken elsewhere")]
+    #[error("the call was moved: transferred, parked or bridged")]
     Moved,
     /// The stream ended.
     #[error("the switch closed the connection")]
@@ -68,10 +68,10 @@ pub enum SwitchError {
     )]
     TooLong,
     /// A message did not come in time.
-    #[error("the switch said nothing for {0:?}")]
+    #[error("the switch sent nothing for {0:?}")]
     Silent(Duration),
     /// The switch was silent before its call was authenticated, and others needed its connection.
-    #[error("the switch said nothing for {0:?}, and its connection was needed for others; see limits.calls")]
+    #[error("the switch sent nothing for {0:?}, and its connection was needed for others; see limits.calls")]
     Evicted(Duration),
 }
 

@@ -153,7 +153,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Returns the text before the first `://`, and the text after the last `@` behind it.
+/// Returns the text before the first `://`, and the text after the last `@` that follows.
 fn around_credentials(text: &str) -> Option<(&str, &str)> {
     let (before, inside) = text.char_indices().find_map(|(at, _)| {
         let (before, from) = text.split_at_checked(at)?;
@@ -164,7 +164,7 @@ fn around_credentials(text: &str) -> Option<(&str, &str)> {
     Some((before, behind))
 }
 
-/// Returns the text behind this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
+/// Returns the text after this character, which may be percent-encoded several times (`@`, `%40`, `%2540`).
 /// Returns `None` if the text begins with another one.
 fn without(text: &str, first: char) -> Option<&str> {
     let code = text.strip_prefix('%').map(|code| code.trim_start_matches("25"));
@@ -188,12 +188,12 @@ pub struct Assignment {
     pub name: VariableName,
     /// The new value. An empty one means "nothing" on every switch.
     pub value: Value,
-    /// The kind of text that was accepted. A dialect refuses values accordingly.
+    /// The kind of text that was accepted. The rules of a switch about the value depend on it.
     pub accept: Accept,
 }
 
 impl Assignment {
-    /// Returns an assignment of a value that no stranger wrote: our own, or one of the configuration. It is
+    /// Returns an assignment of a value that dialhook or the configuration wrote, and no webhook. It is
     /// judged like a text.
     #[must_use]
     pub fn own(name: VariableName, value: Value) -> Self {
@@ -239,17 +239,18 @@ impl FromStr for Accept {
     }
 }
 
-/// The rule of one kind of switch about assignments: returns the reason if the switch cannot carry the value, or must not.
+/// The rule of one kind of switch about assignments. Returns the reason if the switch cannot carry the value,
+/// or must not.
 pub type CanCarry = fn(&Assignment) -> Result<(), Unfit>;
 
 /// The reason why a switch cannot carry a value, or must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// It would end the command, and the rest of the value would be the next command.
-    #[error("a line break cannot be carried")]
+    #[error("a line break in it would end the command")]
     Newline,
     /// It would end the string in the switch.
-    #[error("a NUL byte cannot be carried")]
+    #[error("a NUL byte in it would end the value")]
     Nul,
     /// It would make a quoted condition true.
     #[error("a double quote in it would end the quotes of a condition")]
@@ -263,11 +264,12 @@ pub enum Unfit {
     /// It could become `${…}`, at once or when the dialplan uses the variable.
     #[error("a dollar sign in it could open an expansion")]
     Expansion,
-    /// An application would set variables from it, if it is the whole argument.
-    #[error("it begins like a list of variables for an application")]
+    /// FreeSWITCH would take its beginning (`%[a=b]`) for scoped variables, if it is the whole argument of an
+    /// application.
+    #[error("a percent sign and a bracket at its beginning would set scoped variables of FreeSWITCH")]
     Scope,
-    /// The switch would store it as a list of its parts.
-    #[error("it begins like an array of the switch")]
+    /// FreeSWITCH would store it as a list, split at `|:`.
+    #[error("ARRAY and two colons at its beginning would make it a list")]
     Array,
 }
 

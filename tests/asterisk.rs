@@ -98,7 +98,7 @@ fn show(variable: &str) -> String {
 const GUARD: &str = "(((((((((((((((((";
 
 fn shown(ended: &Ended, variable: &str) -> Vec<u8> {
-    let told = ended.last(variable).unwrap_or_else(|| panic!("{variable} in {ended:?}"));
-    let encoded = told.strip_prefix(GUARD).and_then(|told| told.strip_suffix('N'));
-    percent_decode_str(encoded.unwrap_or_else(|| panic!("{variable} is not whole: {told}"))).collect()
+    let value = ended.last(variable).unwrap_or_else(|| panic!("{variable} in {ended:?}"));
+    let encoded = value.strip_prefix(GUARD).and_then(|value| value.strip_suffix('N'));
+    percent_decode_str(encoded.unwrap_or_else(|| panic!("{variable} is not whole: {value}"))).collect()
 }

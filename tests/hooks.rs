@@ -61,13 +61,13 @@ use dialhook::webhook::{Ask, ErrorPage, Webhook};
 use tokio::time::Instant;
 
 use crate::util::{
-    CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
-    SocketMode, within_patience,
+    CallState, ChannelData, Daemon, Ended, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, GivenBack,
+    SocketMode, within_time_limit,
 };
 
 /// One call at this hook, from Asterisk.
 async fn step(daemon: &Daemon, script: &str) -> Ended {
-    FakeSwitch::call(daemon.address(), Environment::new(script)).await
+    FakeAsterisk::call(daemon.address(), Environment::new(script)).await
 }
 
 /// One call at this hook, from FreeSWITCH.
@@ -80,9 +80,9 @@ async fn step_of_freeswitch(daemon: &Daemon, hook: &str) -> GivenBack {
 
 /// So many calls at once at this hook.
 async fn steps(daemon: &Daemon, script: &str, count: usize) -> Vec<Ended> {
-    let call = |_| FakeSwitch::call(daemon.address(), Environment::new(script));
+    let call = |_| FakeAsterisk::call(daemon.address(), Environment::new(script));
     let calls: tokio::task::JoinSet<Ended> = (0..count).map(call).collect();
-    within_patience("every call", calls.join_all()).await
+    within_time_limit("every call", calls.join_all()).await
 }
 
 /// The key `urls` for these webhooks.

@@ -16,7 +16,7 @@ mod lower_limit;
 mod open_files;
 /// The shutdown of the daemon while connections are open.
 mod shutdown;
-/// Connections on which nothing is said.
+/// Connections on which nothing is sent.
 mod silent_peers;
 /// Connections of an Asterisk that is slow or silent.
 mod slow_switches;
@@ -31,14 +31,14 @@ use dialhook::switch::agi::Agi;
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::util::{FakeSwitch, Sessions};
+use crate::util::{FakeAsterisk, Sessions};
 
 /// A conversation without a listener, for time that is not real: the switch's side, and the end of the
 /// daemon's.
-fn conversation() -> (FakeSwitch<DuplexStream>, tokio::task::JoinHandle<()>) {
+fn conversation() -> (FakeAsterisk<DuplexStream>, tokio::task::JoinHandle<()>) {
     let (here, there) = duplex(64 * 1024);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
-    (FakeSwitch::over(here), Sessions::under("").start(switch))
+    (FakeAsterisk::over(here), Sessions::under("").start(switch))
 }
 
 /// A listener with a full queue, so that no connection to it is made, and the connections that fill it.

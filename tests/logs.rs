@@ -28,7 +28,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::util::{
-    ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
+    ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Received, Reply, SocketMode,
 };
 
 /// A log that stores each write as a line.
@@ -132,7 +132,7 @@ fn fields(entry: &str) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn a_value_of_a_stranger_adds_no_line_and_no_field() {
+async fn a_value_of_a_peer_adds_no_line_and_no_field() {
     for format in EVERY_FORMAT {
         let lines = logged(format, "dialhook=trace", "", async |daemon| {
             let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/x")
@@ -164,7 +164,7 @@ async fn a_refused_peer_is_logged_in_the_form_of_listen_allow() {
     let listen = format!("asterisk = {everywhere}\nobserver = {everywhere}\nallow = [\"10.0.0.0/8\"]\n");
     let lines = with(Daemon::with(&format!("[listen]\n{listen}")).await, written, async |daemon| {
         for port in [daemon.address().port(), daemon.observer().port()] {
-            FakeSwitch::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.hear_all().await;
+            FakeAsterisk::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.receive_all().await;
         }
     })
     .await;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::asterisk::program::{Program, Stream};
-use crate::util::{Daemon, Environment, FakeSwitch, told, within_patience};
+use crate::util::{Daemon, Environment, FakeAsterisk, exit_and_output, within_time_limit};
 
 const PAGES: [&str; 8] = [
     "README.md",
@@ -115,11 +115,15 @@ async fn the_example_server_accepts_signed_requests_only() {
                 server.address()
             ))
             .await;
-            let ended = FakeSwitch::call(daemon.address(), called("201")).await;
-            let said = server.says(|line| line.starts_with(method)).await;
+            let ended = FakeAsterisk::call(daemon.address(), called("201")).await;
+            let output = server.wait_for_line(|line| line.starts_with(method)).await;
             let answer = if (method, status) == ("GET", "OK") { "support" } else { answer };
-            assert_eq!((ended.status(), ended.get("CRM")), (status, Some(answer)), "{said}");
-            assert_eq!(said.ends_with("-> 401 the signature does not fit"), status == "HTTP_ERROR", "{said}");
+            assert_eq!((ended.status(), ended.get("CRM")), (status, Some(answer)), "{output}");
+            assert_eq!(
+                output.ends_with("-> 401 the signature does not fit"),
+                status == "HTTP_ERROR",
+                "{output}"
+            );
         }
     }
 }
@@ -140,9 +144,9 @@ async fn the_example_server_answers_an_invalid_content_length() {
         let mut connection = TcpStream::connect(server.address()).await.unwrap();
         let request = format!("POST /route HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
-        let mut said = String::new();
-        within_patience("an answer, and the end", connection.read_to_string(&mut said)).await.unwrap();
-        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {said}");
+        let mut output = String::new();
+        within_time_limit("an answer, and the end", connection.read_to_string(&mut output)).await.unwrap();
+        assert!(output.starts_with(&format!("HTTP/1.1 {status} ")), "{length}: {output}");
     }
 }
 
@@ -150,7 +154,8 @@ async fn the_example_server_answers_an_invalid_content_length() {
 async fn the_example_server_processes_concurrent_copies_of_a_message_once() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", COPIES]).arg(root().join("docs/webhook-server.py"));
-    let (status, out, err) = told(&within_patience("both copies", command.output()).await.unwrap());
+    let (status, out, err) =
+        exit_and_output(&within_time_limit("both copies", command.output()).await.unwrap());
     assert_eq!((status, out.as_str()), (0, "done by the first\nsales sales\n"), "{err}");
 }
 
@@ -197,7 +202,8 @@ print(*said)
 async fn the_example_server_allows_a_retry_of_a_failed_message() {
     let mut command = Command::new("python3");
     command.kill_on_drop(true).args(["-c", FAILED]).arg(root().join("docs/webhook-server.py"));
-    let (status, out, err) = told(&within_patience("the copies", command.output()).await.unwrap());
+    let (status, out, err) =
+        exit_and_output(&within_time_limit("the copies", command.output()).await.unwrap());
     assert_eq!((status, out.as_str()), (0, "ZeroDivisionError\nsales\nsales\n"), "{err}");
 }
 

@@ -17,7 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::util::{
-    Asked, Daemon, Environment, FakeSwitch, connect_from, gated_webhook, nobody_listens, within_patience,
+    Daemon, Environment, FakeAsterisk, ObserverResponse, connect_from, gated_webhook, nobody_listens,
+    within_time_limit,
 };
 
 /// The samples of a family, in their order.
@@ -32,11 +33,11 @@ async fn a_daemon_that_serves_is_alive_and_ready() {
     for (path, body) in
         [("/health/live", "alive\n"), ("/health/ready", "ready\n"), ("/health/ready?x=1", "ready\n")]
     {
-        let asked = Asked::get(daemon.observer(), path).await;
+        let asked = ObserverResponse::get(daemon.observer(), path).await;
         assert_eq!((asked.code, asked.body.as_str()), (200, body));
         assert!(asked.head.contains(&"cache-control: no-store".to_owned()), "{asked:?}");
     }
-    let metrics = Asked::get(daemon.observer(), "/metrics").await;
+    let metrics = ObserverResponse::get(daemon.observer(), "/metrics").await;
     let kind = "content-type: text/plain; version=0.0.4; charset=utf-8";
     assert!(metrics.head.contains(&kind.to_owned()), "{:?}", metrics.head);
     assert_eq!(samples(&metrics.body, "dialhook_draining"), ["dialhook_draining 0"]);
@@ -48,14 +49,14 @@ async fn a_daemon_that_drains_is_alive_and_not_ready() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ntimeout = 10", webhook.url("/"));
     let daemon = Daemon::start(&hook).await;
     let (address, observer) = (daemon.address(), daemon.observer());
-    let call = tokio::spawn(async move { FakeSwitch::call(address, Environment::new("crm")).await });
+    let call = tokio::spawn(async move { FakeAsterisk::call(address, Environment::new("crm")).await });
     webhook.requested().await;
     let stopping = tokio::spawn(daemon.stop());
     nobody_listens(address).await;
-    let ready = Asked::get(observer, "/health/ready").await;
+    let ready = ObserverResponse::get(observer, "/health/ready").await;
     assert_eq!((ready.code, ready.body.starts_with("draining: ")), (503, true), "{ready:?}");
-    assert_eq!(Asked::get(observer, "/health/live").await.code, 200);
-    let metrics = Asked::get(observer, "/metrics").await.body;
+    assert_eq!(ObserverResponse::get(observer, "/health/live").await.code, 200);
+    let metrics = ObserverResponse::get(observer, "/metrics").await.body;
     assert_eq!(samples(&metrics, "dialhook_draining"), ["dialhook_draining 1"]);
     assert_eq!(samples(&metrics, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 1"]);
     gate.open();
@@ -73,9 +74,9 @@ async fn silent_connections_delay_neither_a_call_nor_a_health_check() {
         strangers.push(TcpStream::connect(daemon.observer()).await.unwrap());
     }
     for _ in 0..3 {
-        let ended = FakeSwitch::call(daemon.address(), Environment::new("one")).await;
+        let ended = FakeAsterisk::call(daemon.address(), Environment::new("one")).await;
         assert_eq!(ended.status(), "BAD_REQUEST");
-        assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
+        assert_eq!(ObserverResponse::get(daemon.observer(), "/health/ready").await.code, 200);
     }
     // the first had to go; the last one is still there, so that nothing waited for the time limit on
     // strangers
@@ -93,18 +94,18 @@ async fn a_reachable_observer_answers_only_peers_in_allow() {
     let ask = async |address| {
         let mut stream = connect_from(address, observer).await;
         let _refused = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: o\r\n\r\n").await;
-        Asked::heard(stream).await
+        ObserverResponse::read(stream).await
     };
-    assert_eq!(ask("127.0.0.3").await, Asked::default());
+    assert_eq!(ask("127.0.0.3").await, ObserverResponse::default());
     let asked = ask("127.0.0.2").await;
     assert_eq!(asked.code, 200);
     assert!(asked.body.contains("dialhook_refused_total{reason=\"not_allowed\"} 1\n"));
 }
 
 #[tokio::test]
-async fn allow_does_not_restrict_an_observer_on_loopback() {
+async fn listen_allow_does_not_restrict_an_observer_on_loopback() {
     let daemon = Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"10.0.0.0/8\"]").await;
-    assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
+    assert_eq!(ObserverResponse::get(daemon.observer(), "/health/ready").await.code, 200);
 }
 
 #[tokio::test]
@@ -117,8 +118,8 @@ async fn slow_or_broken_readers_do_not_harm_the_observer() {
             stream.set_zero_linger().unwrap();
         } else {
             let mut first = [0];
-            within_patience("a byte", stream.read_exact(&mut first)).await.unwrap();
+            within_time_limit("a byte", stream.read_exact(&mut first)).await.unwrap();
         }
     }
-    assert_eq!(Asked::get(daemon.observer(), "/health/ready").await.code, 200);
+    assert_eq!(ObserverResponse::get(daemon.observer(), "/health/ready").await.code, 200);
 }

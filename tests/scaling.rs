@@ -20,8 +20,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::haproxy::{Checks, Deployment};
 use crate::util::{
-    Asked, CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Reply,
-    SocketMode, crm_hook, gated_webhook, within_patience,
+    CallState, ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Gate,
+    ObserverResponse, Reply, SocketMode, crm_hook, gated_webhook, within_time_limit,
 };
 
 /// The number of calls that are started at once, for each switch.
@@ -77,7 +77,7 @@ async fn a_daemon_that_is_killed_under_load_loses_no_call_that_begins_later() {
     let ended = Instant::now();
     let so_far = webhook.received().len();
     // until HAProxy has noticed, and a little longer
-    deployment.haproxy.says("dialhook-asterisk/first is DOWN").await;
+    deployment.haproxy.wait_for_line("dialhook-asterisk/first is DOWN").await;
     webhook.requests(so_far + 100).await;
     let ends = load.stop().await;
 
@@ -96,7 +96,7 @@ async fn a_daemon_that_is_marked_down_finishes_its_calls_and_gets_no_new_calls()
     webhook.requests(2 * BURST).await;
     deployment.first.signal("TERM").await;
     for list in ["asterisk", "freeswitch"] {
-        deployment.haproxy.says(&format!("dialhook-{list}/first is DOWN")).await;
+        deployment.haproxy.wait_for_line(&format!("dialhook-{list}/first is DOWN")).await;
     }
     let new = burst(deployment.switches);
     webhook.requests(4 * BURST).await;
@@ -116,11 +116,11 @@ async fn a_hangup_cancels_the_request_through_haproxy_too() {
         let Some(deployment) = Deployment::start(&webhook, Checks::Hourly).await else { return };
         match switch {
             SwitchKind::Asterisk => {
-                let mut call = FakeSwitch::connect(deployment.switches[0]).await;
-                call.greet(&Environment::new("crm")).await.expect("a question");
+                let mut call = FakeAsterisk::connect(deployment.switches[0]).await;
+                call.greet(&Environment::new("crm")).await.expect("a challenge");
                 webhook.requested().await;
                 // the stream stays open
-                call.say(b"HANGUP\n").await;
+                call.send(b"HANGUP\n").await;
                 webhook.closed().await;
             }
             SwitchKind::FreeSwitch => {
@@ -141,11 +141,11 @@ async fn haproxy_finds_no_fault_in_the_example() {
         return;
     }
     let output = Command::new("haproxy").arg("-c").arg("-f").arg(haproxy::example()).output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     // the file that it is appended to says where logs go
-    let warnings: Vec<_> = said.lines().filter(|line| line.contains("[WARNING]")).collect();
-    assert!(warnings.iter().all(|line| line.contains("no log address")), "{said}");
+    let warnings: Vec<_> = stderr.lines().filter(|line| line.contains("[WARNING]")).collect();
+    assert!(warnings.iter().all(|line| line.contains("no log address")), "{stderr}");
 }
 
 /// HAProxy's checks rest here: that nobody is lost while they have not noticed yet is the work of `option
@@ -175,7 +175,7 @@ async fn a_daemon_that_is_killed_loses_only_its_calls_in_flight() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
+async fn a_daemon_in_its_drain_notice_is_not_ready_and_takes_calls() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let tables = format!("[limits]\ndrain_notice = \"30s\"\n{}", crm_hook(&webhook, "/", "CRM"));
     let daemon = Daemon::start(&tables).await;
@@ -183,9 +183,11 @@ async fn a_daemon_that_gives_notice_is_not_ready_and_takes_calls() {
     let freeswitch = daemon.freeswitch();
     // nobody waits for its end, which is that of this test
     let _stopping = AbortOnDropHandle::new(spawn(daemon.stop()));
-    within_patience("the notice", async { while Asked::get(observer, "/health/ready").await.code != 503 {} })
-        .await;
-    assert_eq!(FakeSwitch::call(address, Environment::new("crm")).await.status(), "OK");
+    within_time_limit("the notice", async {
+        while ObserverResponse::get(observer, "/health/ready").await.code != 503 {}
+    })
+    .await;
+    assert_eq!(FakeAsterisk::call(address, Environment::new("crm")).await.status(), "OK");
     let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
     assert_eq!(FakeFreeSwitch::call(freeswitch, channel).await.state, CallState::GoesOn);
 }
@@ -239,7 +241,7 @@ impl Load {
     /// Stops, and returns the beginning and the end of each call.
     async fn stop(self) -> Vec<(Instant, CallEnd)> {
         self.stop.cancel();
-        within_patience("the end of the calls", self.play).await.unwrap()
+        within_time_limit("the end of the calls", self.play).await.unwrap()
     }
 }
 
@@ -260,19 +262,19 @@ async fn call([asterisk, freeswitch]: [SocketAddr; 2], number: usize) -> CallEnd
     match number % 2 {
         0 => {
             let Ok(stream) = TcpStream::connect(asterisk).await else { return CallEnd::Lost };
-            let ended = FakeSwitch::over(stream).converse(&Environment::new("crm")).await;
+            let ended = FakeAsterisk::over(stream).run(&Environment::new("crm")).await;
             end(ended.status())
         }
         _ => {
             let Ok(stream) = TcpStream::connect(freeswitch).await else { return CallEnd::Lost };
             let channel = ChannelData::new(mode, &format!("{freeswitch}/crm"));
-            let ended = FakeFreeSwitch::over(stream, channel).converse().await;
+            let ended = FakeFreeSwitch::over(stream, channel).run().await;
             let status = ended.variables.get("webhook_status").map(|status| String::from_utf8_lossy(status));
             match ended.state {
                 CallState::GoesOn => end(&status.unwrap_or_default()),
                 CallState::Parked
                 | CallState::StuckInReset
-                | CallState::Elsewhere
+                | CallState::Moved
                 | CallState::Unparked
                 | CallState::HungUp => CallEnd::Lost,
             }

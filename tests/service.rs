@@ -21,12 +21,12 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::util::{skipped, within_patience};
+use crate::util::{skipped, within_time_limit};
 
 /// A regular file that blocks a process that opens it, like a file on a dead network share.
 struct SilentFile {
     _holder: Child,
-    told: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 /// Holds a lease on the file, which the kernel asks it to give up when somebody opens the file: `fcntl(2)`,
@@ -52,8 +52,8 @@ impl SilentFile {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         let mut holder = command.spawn().expect("python3");
-        let told = BufReader::new(holder.stdout.take().unwrap()).lines();
-        let mut silent = Self { _holder: holder, told };
+        let output = BufReader::new(holder.stdout.take().unwrap()).lines();
+        let mut silent = Self { _holder: holder, output };
         if silent.next().await.as_deref() == Some("held") {
             return Some(silent);
         }
@@ -67,6 +67,6 @@ impl SilentFile {
     }
 
     async fn next(&mut self) -> Option<String> {
-        within_patience("the holder of the file", self.told.next_line()).await.unwrap()
+        within_time_limit("the holder of the file", self.output.next_line()).await.unwrap()
     }
 }

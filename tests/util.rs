@@ -1,6 +1,7 @@
 //! Owner: the tests. Helpers that more than two test files need: a daemon, fake switches and a fake webhook,
 //! all on port 0.
 
+mod asterisk;
 mod channel_data;
 mod daemon;
 /// One pass in which FreeSWITCH expands the variables in a text.
@@ -15,7 +16,6 @@ pub mod network_namespace;
 mod observer;
 mod program;
 mod service_manager;
-mod switch;
 mod tls;
 mod webhook;
 
@@ -29,27 +29,29 @@ use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 
+pub use self::asterisk::{Ended, Environment, FakeAsterisk, as_asterisk_reads};
 pub use self::channel_data::{ChannelData, SocketMode, recording};
 pub use self::daemon::{Daemon, Sessions, daemon_for};
 pub use self::freeswitch::{CallState, FakeFreeSwitch, GivenBack};
-pub use self::observer::{Asked, metrics};
-pub use self::program::{Program, configured, dialhook, listening, run, told};
+pub use self::observer::{ObserverResponse, metrics};
+pub use self::program::{Program, configured, dialhook, exit_and_output, listening, run};
 pub use self::service_manager::{FakeServiceManager, Service};
-pub use self::switch::{Ended, Environment, FakeSwitch, as_asterisk_reads};
 pub use self::tls::{Authority, server};
 pub use self::webhook::{FakeWebhook, Gate, Received, Reply, crm_hook, gated_webhook, good_webhook};
 
 /// The longest wait for an event that must come. No test measures it; it only ends a failed test.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits for an event that must come. Panics with `what` if it does not.
-pub async fn within_patience<T>(what: &str, coming: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+pub async fn within_time_limit<T>(what: &str, coming: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TIME_LIMIT, coming)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {TIME_LIMIT:?}"))
 }
 
 /// One call of Asterisk at the hook `crm`.
 pub async fn call_crm(address: SocketAddr) -> Ended {
-    FakeSwitch::call(address, Environment::new("crm")).await
+    FakeAsterisk::call(address, Environment::new("crm")).await
 }
 
 /// A connection from this address of the machine, such as `127.0.0.2`.
@@ -68,7 +70,7 @@ pub fn refusing() -> (SocketAddr, TcpSocket) {
 
 /// Waits until nobody listens at this address any more.
 pub async fn nobody_listens(address: SocketAddr) {
-    within_patience("the end of the listener", async {
+    within_time_limit("the end of the listener", async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }

@@ -40,7 +40,7 @@ impl Call {
         }
         let mut known = vec![mem::take(&mut self.caller_number)];
         known.extend(others.iter().filter(|other| !other.is_empty()).cloned());
-        if names_the_number(&self.caller_name, &known) {
+        if reveals_a_number(&self.caller_name, &known) {
             self.caller_name = Value::default();
         }
         let numbers = Numbers::of(&known, 1);
@@ -51,7 +51,7 @@ impl Call {
         let numbers = Numbers::of(&known, SHORTEST_IN_ID);
         let without = |id: &Value| {
             let removed = numbers.removed_from(id);
-            if is_told_by(&removed, &known) { Value::default() } else { removed }
+            if still_reveals(&removed, &known) { Value::default() } else { removed }
         };
         self.sip_call_id = without(&self.sip_call_id);
         // a profile of FreeSWITCH may use the Call-ID as the unique id; Asterisk makes its ids from the time
@@ -76,16 +76,16 @@ fn is_word(text: &[u8]) -> bool {
 }
 
 /// True if a name contains one of these numbers, is written like a number, or is one of [`WORDS`].
-fn names_the_number(name: &Value, known: &[Value]) -> bool {
+fn reveals_a_number(name: &Value, known: &[Value]) -> bool {
     let text = name.as_bytes().trim_ascii();
     let equal = |number: &Value| text.eq_ignore_ascii_case(number.as_bytes().trim_ascii());
     let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
     let dialled = text.iter().any(u8::is_ascii_digit) && !text.iter().any(letter);
-    is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).stand_in(text)
+    is_word(text) || dialled || known.iter().any(equal) || Numbers::of(known, 1).occur_in(text)
 }
 
 /// True if an id still contains one of these numbers or users, in any punctuation or percent-encoding.
-fn is_told_by(id: &Value, known: &[Value]) -> bool {
+fn still_reveals(id: &Value, known: &[Value]) -> bool {
     let id: Vec<u8> = percent_decode(id.as_bytes()).collect();
     let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
     known.iter().filter(|text| !is_word(text.as_bytes().trim_ascii())).any(|text| {
@@ -144,24 +144,24 @@ impl Numbers {
         Self(known.iter().map(digits).filter(|digits| digits.len() >= fewest.max(1)).collect())
     }
 
-    fn hold(&self, run: &[u8]) -> bool {
+    fn contain(&self, run: &[u8]) -> bool {
         let end = |digits: &[u8]| {
             digits.len().checked_sub(SHARED).and_then(|at| digits.get(at..).map(<[u8]>::to_vec))
         };
         self.0.iter().any(|own| own == run || end(own).is_some_and(|shared| end(run) == Some(shared)))
     }
 
-    fn stand_in(&self, text: &[u8]) -> bool {
-        text.split(|byte| !byte.is_ascii_digit()).any(|run| self.hold(run))
+    fn occur_in(&self, text: &[u8]) -> bool {
+        text.split(|byte| !byte.is_ascii_digit()).any(|run| self.contain(run))
     }
 
     /// Returns a text without the runs of digits that are one of these numbers.
     fn removed_from(&self, text: &Value) -> Value {
-        if !self.stand_in(text.as_bytes()) {
+        if !self.occur_in(text.as_bytes()) {
             return text.clone();
         }
         let same_kind = |a: &u8, b: &u8| a.is_ascii_digit() == b.is_ascii_digit();
-        let kept = text.as_bytes().chunk_by(same_kind).filter(|run| !self.hold(run));
+        let kept = text.as_bytes().chunk_by(same_kind).filter(|run| !self.contain(run));
         Value::from(kept.flatten().copied().collect::<Vec<u8>>())
     }
 }

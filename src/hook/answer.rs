@@ -1,7 +1,7 @@
 //! Judges the answer of a webhook, and takes from it the values for channel variables.
 //!
-//! An answer is the text of a stranger: if it is not as the hook wants it, all of it is refused. It is never
-//! cut and never repaired.
+//! The text of an answer comes from outside. If it is not as the hook demands, all of it is refused. dialhook
+//! never cuts it and never repairs it.
 
 mod decode;
 pub(super) mod faults;
@@ -35,7 +35,8 @@ pub struct Answer {
 }
 
 impl Hook {
-    /// Returns the outcome of a 2xx answer. `variable` receives the whole text, and `can_carry` is the rule of the switch.
+    /// Returns the outcome of a 2xx answer. `variable` receives the whole text; `can_carry` is the rule of the
+    /// switch about assignments.
     pub(super) fn judge(
         &self,
         answer: &Answer,

@@ -35,14 +35,14 @@ pub enum AllowedUrls {
     Any,
     /// URLs that begin with one of these.
     ///
-    /// Both are compared as the URL parser writes them. A prefix ends at least behind the `/` of its host, so
+    /// Both are compared as the URL parser writes them. A prefix includes at least the `/` after its host, so
     /// that `https://crm.example` does not allow `https://crm.example.evil.net`. A path with `..` is not
     /// allowed.
     Prefixes(Vec<Url>),
 }
 
 impl Policy {
-    /// Returns the step that a call means. `can_carry` is the rule of the call's switch about the values of variables.
+    /// Returns the step that a call means. `can_carry` is the rule of the call's switch about assignments.
     #[must_use]
     pub fn step(&self, call: &Call, can_carry: CanCarry) -> Step {
         let parameters = CallParameters::read(call);

@@ -34,7 +34,7 @@ pub struct Step {
 /// The decision about a step.
 #[derive(Debug, Clone)]
 pub(super) enum Plan {
-    /// The webhook is asked. `can_carry` is the rule of the switch about the values in its answer.
+    /// The webhook is asked. `can_carry` is the rule of the switch about assignments.
     Ask { hook: Arc<Hook>, timeout: Timeout, can_carry: CanCarry },
     /// No request is made. If the address names a hook, its variables receive their `otherwise`.
     Refuse { hook: Option<Arc<Hook>>, fault: RequestFault },
@@ -106,7 +106,8 @@ impl Step {
         }
     }
 
-    /// Returns the outcome of the step with this answer. It is final: the switch can carry every assignment of a good outcome.
+    /// Returns the final outcome of the step with this answer. The switch can carry every assignment of a
+    /// good outcome.
     #[must_use]
     pub fn judge(&self, answer: &Answer) -> Outcome {
         match &self.plan {

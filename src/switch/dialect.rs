@@ -148,8 +148,8 @@ pub enum FetchFault {
     TooManyNames,
     /// The switch cut the value of a channel variable.
     NotWhole,
-    /// The switch does not return every byte of the URL.
+    /// The switch does not return the URL exactly.
     NotExact,
-    /// The arguments are too long to be compared with the dialplan's.
+    /// The switch does not return the whole arguments, so forged ones would not be found.
     ArgumentsNotWhole,
 }

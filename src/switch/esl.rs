@@ -4,7 +4,7 @@
 //! call back, in the way that the state of the call needs: the two modes of the socket need opposite ones.
 //!
 //! [`codec`] cuts the stream into messages; `message` reads them, `exact` asks for the values that a message
-//! does not tell exactly, `socket_target` reads the address of the step; `park` reads how a call is parked,
+//! does not give exactly, `socket_target` reads the address of the step; `park` reads how a call is parked,
 //! `state` knows how it may be given back; `command` writes commands.
 
 pub mod codec;

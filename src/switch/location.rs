@@ -13,14 +13,14 @@ use tracing::debug;
 
 use super::{Dialect, Switch, SwitchError};
 
-/// The location of a call, as one message tells it.
+/// The location of a call, as one message shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
     /// The call is in the step of this session.
     InStep,
     /// Somebody, or a timer, moved the call.
     Moved,
-    /// The message does not tell.
+    /// The message does not show it.
     Unknown,
 }
 

@@ -4,14 +4,14 @@ use dialhook::switch::Dialect;
 use dialhook::switch::agi::Agi;
 use dialhook::variable::{Accept, Assignment, Value};
 
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply, as_asterisk_reads};
+use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Reply, as_asterisk_reads};
 
 /// A call that has the final commands, and has not replied to them yet.
-async fn farewell_heard(daemon: &Daemon) -> (FakeSwitch, Vec<u8>) {
-    let mut switch = FakeSwitch::connect(daemon.address()).await;
-    switch.greet(&Environment::new("crm")).await.expect("a question");
-    let heard = switch.hear_all().await;
-    (switch, heard)
+async fn receive_final_commands(daemon: &Daemon) -> (FakeAsterisk, Vec<u8>) {
+    let mut switch = FakeAsterisk::connect(daemon.address()).await;
+    switch.greet(&Environment::new("crm")).await.expect("a challenge");
+    let received = switch.receive_all().await;
+    (switch, received)
 }
 
 #[tokio::test]
@@ -20,9 +20,9 @@ async fn the_final_commands_are_whole_lines_with_the_status_last() {
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"", webhook.url("/"))).await;
     // the stream ends although nothing was replied
-    let (_switch, heard) = farewell_heard(&daemon).await;
+    let (_switch, received) = receive_final_commands(&daemon).await;
     assert_eq!(
-        String::from_utf8(heard).unwrap(),
+        String::from_utf8(received).unwrap(),
         "SET VARIABLE CRM \"sales\"\nSET VARIABLE WEBHOOK_CODE \"200\"\nSET VARIABLE WEBHOOK_REASON \"\"\n\
          SET VARIABLE WEBHOOK_STATUS \"OK\"\n"
     );
@@ -47,16 +47,16 @@ async fn the_switch_ends_the_connection_whatever_it_replied_to_the_final_command
         "\0\n\n\nnonsense\n".to_owned(),
         String::new(),
     ] {
-        let (mut switch, heard) = farewell_heard(&daemon).await;
-        assert!(heard.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"OK\"\n"));
-        switch.say(replies.as_bytes()).await;
+        let (mut switch, received) = receive_final_commands(&daemon).await;
+        assert!(received.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"OK\"\n"));
+        switch.send(replies.as_bytes()).await;
         drop(switch);
     }
     daemon.stop().await;
 }
 
 #[test]
-fn asterisk_reads_back_the_value_we_meant() {
+fn asterisk_parses_each_command_to_the_value_that_was_sent() {
     let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
     every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
     for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {

@@ -1,6 +1,6 @@
 //! Owner: switch/agi. Callers who forge lines of the environment.
 
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Reply};
 
 #[tokio::test]
 async fn a_forged_environment_that_ends_like_a_usage_text_is_refused_at_once() {
@@ -10,10 +10,10 @@ async fn a_forged_environment_that_ends_like_a_usage_text_is_refused_at_once() {
     for end in
         ["520-x\n", "520-\n", "520-Invalid command syntax.  Proper usage follows:\nagi_threadid: 1\n\n"]
     {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.say(&[&forged, end.as_bytes()].concat()).await;
-        assert!(switch.hear().await.unwrap().starts_with(b"GET FULL VARIABLE"));
-        assert_eq!(switch.hear_all().await, b"failure\n", "{end:?}");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.send(&[&forged, end.as_bytes()].concat()).await;
+        assert!(switch.receive_line().await.unwrap().starts_with(b"GET FULL VARIABLE"));
+        assert_eq!(switch.receive_all().await, b"failure\n", "{end:?}");
     }
     assert_eq!(webhook.connections(), 0);
 }
@@ -27,7 +27,7 @@ async fn an_argument_that_a_line_feed_adds_makes_no_request() {
         let environment = Environment::new("webhook")
             .argument("method=GET")
             .argument(format!("{url}?name=Ada\nagi_arg_3: {added}"));
-        let ended = FakeSwitch::call(daemon.address(), environment).await;
+        let ended = FakeAsterisk::call(daemon.address(), environment).await;
         assert!(ended.failed, "{added}: {ended:?}");
         assert!(ended.set.is_empty(), "{added}: {ended:?}");
     }
@@ -44,9 +44,9 @@ async fn arguments_that_cannot_be_checked_make_no_request() {
         let start = format!("url={}", webhook.url("/?x="));
         let url = format!("{start}{}", "x".repeat(length - start.len()));
         let environment = Environment::new("webhook").argument("variable=R").argument(url);
-        let ended = FakeSwitch::call(daemon.address(), environment).await;
+        let ended = FakeAsterisk::call(daemon.address(), environment).await;
         assert_eq!(ended.status(), status, "{length}: {}", ended.reason());
-        let told = ended.reason().starts_with("the arguments of AGI are over 4000 bytes");
-        assert_eq!(told, status == "BAD_REQUEST", "{}", ended.reason());
+        let is_too_long = ended.reason().starts_with("the arguments of AGI are over 4000 bytes");
+        assert_eq!(is_too_long, status == "BAD_REQUEST", "{}", ended.reason());
     }
 }

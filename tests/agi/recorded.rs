@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::refused;
 use super::transcript::{Cut, Setup, Transcript};
-use crate::util::{Daemon, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{Daemon, FakeAsterisk, FakeWebhook, Reply};
 
 /// The files with this ending in a folder below `tests/data/agi`.
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
@@ -55,10 +55,10 @@ async fn every_recorded_environment_is_accepted_unless_it_is_forged() {
         if name(&file).contains("forged") {
             continue;
         }
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.say(&fs::read(&file).unwrap()).await;
-        let heard = String::from_utf8(switch.hear().await.unwrap()).unwrap();
-        assert!(heard.starts_with("GET FULL VARIABLE \""), "{}: {heard}", name(&file));
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.send(&fs::read(&file).unwrap()).await;
+        let received = String::from_utf8(switch.receive_line().await.unwrap()).unwrap();
+        assert!(received.starts_with("GET FULL VARIABLE \""), "{}: {received}", name(&file));
     }
 }
 
@@ -69,21 +69,21 @@ async fn every_recorded_forgery_is_refused() {
     let forged_environments =
         files("recorded", ".env").into_iter().filter(|file| name(file).contains("forged"));
     for file in forged_environments.chain(files("recorded", ".session")) {
-        let said = match file.extension().unwrap().to_str() {
+        let sent = match file.extension().unwrap().to_str() {
             Some("env") => String::from_utf8(fs::read(&file).unwrap()).unwrap(),
-            _ => said_by_asterisk(&fs::read_to_string(&file).unwrap()),
+            _ => sent_by_asterisk(&fs::read_to_string(&file).unwrap()),
         };
-        let said = said
+        let sent = sent
             .replace("http://evil.example", &webhook.url(""))
             .replace("http://good.example", &webhook.url(""));
-        refused(&daemon, said.as_bytes(), name(&file)).await;
+        refused(&daemon, sent.as_bytes(), name(&file)).await;
     }
     assert_eq!(webhook.connections(), 0);
     daemon.stop().await;
 }
 
 /// The lines of a session up to the daemon's refusal.
-fn said_by_asterisk(session: &str) -> String {
+fn sent_by_asterisk(session: &str) -> String {
     let before = session.split_once("D failure").expect("a session with a refusal").0;
     let lines = before.lines().filter_map(|line| line.strip_prefix("A "));
     lines.map(|line| line.replace("\\n", "\n")).collect()

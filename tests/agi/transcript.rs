@@ -7,7 +7,7 @@ use dialhook::switch::Switch;
 use dialhook::switch::agi::Agi;
 use tokio::io::{AsyncRead, AsyncWrite, duplex, join};
 
-use crate::util::{Daemon, FakeSwitch, FakeWebhook, Received, Reply, Sessions, within_patience};
+use crate::util::{Daemon, FakeAsterisk, FakeWebhook, Received, Reply, Sessions, within_time_limit};
 
 /// One file.
 #[derive(Debug)]
@@ -21,15 +21,15 @@ pub(super) struct Transcript {
 #[derive(Debug)]
 enum Turn {
     /// A message of the switch.
-    Says(Vec<u8>),
+    SwitchSends(Vec<u8>),
     /// The switch ends its side of the stream.
-    Ends,
+    SwitchEnds,
     /// Bytes that the switch must receive.
-    Hears(Vec<u8>),
+    SwitchReceives(Vec<u8>),
     /// The daemon ends its side of the stream.
-    HearsEnd,
+    DaemonEnds,
     /// A request that the webhook must have received.
-    Asked(String),
+    WebhookReceives(String),
 }
 
 /// The places where the stream to the daemon is cut.
@@ -46,7 +46,7 @@ pub(super) enum Cut {
 impl Turn {
     /// True if this is a message of the switch with more bytes than these. The nonces are not filled in yet.
     fn is_longer(&self, bytes: usize) -> bool {
-        matches!(self, Self::Says(words) if words.len() > bytes)
+        matches!(self, Self::SwitchSends(words) if words.len() > bytes)
     }
 }
 
@@ -61,17 +61,17 @@ impl Transcript {
             match (sign, rest) {
                 ("#", _) => {}
                 (":", _) => transcript.configuration += &format!("{rest}\n"),
-                ("<", ".") => transcript.turns.push(Turn::Ends),
-                (">", ".") => transcript.turns.push(Turn::HearsEnd),
+                ("<", ".") => transcript.turns.push(Turn::SwitchEnds),
+                (">", ".") => transcript.turns.push(Turn::DaemonEnds),
                 ("<", _) => match transcript.turns.last_mut() {
-                    Some(Turn::Says(lines)) => lines.extend(unescaped(rest, true)),
-                    _ => transcript.turns.push(Turn::Says(unescaped(rest, true))),
+                    Some(Turn::SwitchSends(lines)) => lines.extend(unescaped(rest, true)),
+                    _ => transcript.turns.push(Turn::SwitchSends(unescaped(rest, true))),
                 },
                 (">", _) => match transcript.turns.last_mut() {
-                    Some(Turn::Hears(lines)) => lines.extend(unescaped(rest, true)),
-                    _ => transcript.turns.push(Turn::Hears(unescaped(rest, true))),
+                    Some(Turn::SwitchReceives(lines)) => lines.extend(unescaped(rest, true)),
+                    _ => transcript.turns.push(Turn::SwitchReceives(unescaped(rest, true))),
                 },
-                ("?", _) => transcript.turns.push(Turn::Asked(rest.to_owned())),
+                ("?", _) => transcript.turns.push(Turn::WebhookReceives(rest.to_owned())),
                 ("=", _) => transcript.reply = Some(reply(rest)),
                 _ => panic!("{}: what does this mean? {line}", transcript.file),
             }
@@ -141,7 +141,7 @@ impl Setup {
         let (before, tables) = self.tables.split_at(self.tables.find('[').unwrap_or(self.tables.len()));
         let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\n";
         let daemon = Daemon::with(&format!("{before}{listen}{tables}")).await;
-        let switch = FakeSwitch::connect(daemon.address()).await;
+        let switch = FakeAsterisk::connect(daemon.address()).await;
         Player { switch, setup: self, transcript, cut: Cut::Whole, nonce: String::new() }.play().await;
         daemon.stop().await;
     }
@@ -157,14 +157,14 @@ impl Setup {
         let agi = Agi::new(nonce::random::<8>());
         let conversation = Switch::new(join(daemon_hears, daemon_says), agi);
         let conversation = self.sessions.start(conversation);
-        let switch = FakeSwitch::over(join(here, there));
+        let switch = FakeAsterisk::over(join(here, there));
         Player { switch, setup: self, transcript, cut, nonce: String::new() }.play().await;
-        within_patience("the end of the conversation", conversation).await.unwrap();
+        within_time_limit("the end of the conversation", conversation).await.unwrap();
     }
 }
 
 struct Player<'a, S> {
-    switch: FakeSwitch<S>,
+    switch: FakeAsterisk<S>,
     setup: &'a mut Setup,
     transcript: &'a Transcript,
     cut: Cut,
@@ -182,46 +182,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<'_, S> {
         };
         for turn in turns.iter().take(end) {
             match turn {
-                Turn::Says(words) => self.say(words).await,
-                Turn::Ends => return,
-                Turn::Hears(lines) => self.hear(lines).await,
-                Turn::HearsEnd => assert_eq!(self.switch.hear_all().await, b"", "{}", self.place()),
-                Turn::Asked(request) => self.asked(request).await,
+                Turn::SwitchSends(words) => self.send(words).await,
+                Turn::SwitchEnds => return,
+                Turn::SwitchReceives(lines) => self.expect_bytes(lines).await,
+                Turn::DaemonEnds => assert_eq!(self.switch.receive_all().await, b"", "{}", self.place()),
+                Turn::WebhookReceives(request) => self.expect_request(request).await,
             }
         }
         assert!(end < turns.len(), "{}: the transcript has no end", self.place());
     }
 
-    async fn say(&mut self, words: &[u8]) {
+    async fn send(&mut self, words: &[u8]) {
         let words = self.put_in(words);
         match self.cut {
-            Cut::Whole | Cut::Bytes => self.switch.say(&words).await,
+            Cut::Whole | Cut::Bytes => self.switch.send(&words).await,
             Cut::At(at) => {
                 let (first, second) = words.split_at(at.min(words.len()));
-                self.switch.say(first).await;
+                self.switch.send(first).await;
                 // the daemon runs on this thread: it reads now
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
                 }
-                self.switch.say(second).await;
+                self.switch.send(second).await;
             }
         }
     }
 
-    async fn hear(&mut self, lines: &[u8]) {
+    async fn expect_bytes(&mut self, lines: &[u8]) {
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
-            let heard = self.switch.hear().await.unwrap_or_else(|| panic!("{}: the end", self.place()));
-            if let Some(rest) = heard.strip_prefix(b"GET FULL VARIABLE \"") {
+            let received =
+                self.switch.receive_line().await.unwrap_or_else(|| panic!("{}: the end", self.place()));
+            if let Some(rest) = received.strip_prefix(b"GET FULL VARIABLE \"") {
                 let nonce: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
                 self.nonce = String::from_utf8(nonce).unwrap();
             }
             let expected = self.put_in(line);
-            let (heard, expected) = (String::from_utf8_lossy(&heard), String::from_utf8_lossy(&expected));
-            assert_eq!(heard, expected.trim_end_matches('\n'), "{}", self.place());
+            let (received, expected) =
+                (String::from_utf8_lossy(&received), String::from_utf8_lossy(&expected));
+            assert_eq!(received, expected.trim_end_matches('\n'), "{}", self.place());
         }
     }
 
-    async fn asked(&mut self, expected: &str) {
+    async fn expect_request(&mut self, expected: &str) {
         self.setup.requests += 1;
         let asked = shown(&self.setup.webhook.request(self.setup.requests).await);
         assert_eq!(asked, expected, "{}", self.place());

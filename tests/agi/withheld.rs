@@ -1,6 +1,6 @@
 //! Owner: call. Callers of Asterisk who withhold their number or their name.
 
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Reply};
 
 /// The request for this call: its body, its URL and a header.
 async fn request_of(call: Environment) -> (serde_json::Value, String, String) {
@@ -9,7 +9,7 @@ async fn request_of(call: Environment) -> (serde_json::Value, String, String) {
     let hook =
         format!("[hook.crm]\nurl = \"{url}\"\nheaders = {{ X-Caller = \"{{caller_number}} {{channel}}\" }}");
     let daemon = Daemon::start(&hook).await;
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
     let request = webhook.requested().await;
     let header = request.header("x-caller").unwrap_or_default().to_owned();
     (request.json(), request.target, header)
@@ -69,7 +69,7 @@ async fn a_variable_with_hyphens_and_points_in_its_name_is_fetched() {
     let daemon =
         Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"\nfetch = [\"sip_h_X-Customer\", \"a.b\"]")).await;
     let call = Environment::new("crm").variable("sip_h_X-Customer", "4 2").variable("a.b", "x");
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
     let request = webhook.requested().await;
     assert_eq!(request.target, "/r?customer=4%202");
     assert_eq!(request.json()["variables"], serde_json::json!({"sip_h_X-Customer": "4 2", "a.b": "x"}));

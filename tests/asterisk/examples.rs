@@ -187,11 +187,11 @@ async fn several_variables_come_from_one_cached_answer() {
                 ["sales", "Zoë Müller", "OK"]
             );
         }
-        let told = examples.webhook.says(|line| line.starts_with("POST /json ")).await;
-        assert!(told.contains(r#"{"to": "101", "number": "100300"}"#), "{told}");
+        let request = examples.webhook.wait_for_line(|line| line.starts_with("POST /json ")).await;
+        assert!(request.contains(r#"{"to": "101", "number": "100300"}"#), "{request}");
         let refused = examples.call(UNLISTED, "parts").await;
-        let told = examples.webhook.says(|line| line.starts_with("POST /json ")).await;
-        assert!(told.contains(r#""to": "109""#), "the second call made a request of its own: {told}");
+        let request = examples.webhook.wait_for_line(|line| line.starts_with("POST /json ")).await;
+        assert!(request.contains(r#""to": "109""#), "the second call made a request of its own: {request}");
         assert_eq!(
             refused.last("WEBHOOK_REASON"),
             Some("the answer is not one of the configured answers. it was for QUEUE")
@@ -208,8 +208,8 @@ async fn a_detached_notification_is_sent_after_the_step() {
         let ended = examples.call(SALES, "detached").await;
         assert_eq!(ended.places.last().unwrap(), "101@detached-phones");
         assert_eq!([ended.last("WEBHOOK_STATUS"), ended.last("WEBHOOK_CODE")], [Some("OK"), Some("")]);
-        let told = examples.webhook.says(|line| line.starts_with("POST /notify ")).await;
-        assert!(told.contains(r#""dp_in_number": "101""#), "{told}");
+        let request = examples.webhook.wait_for_line(|line| line.starts_with("POST /notify ")).await;
+        assert!(request.contains(r#""dp_in_number": "101""#), "{request}");
     })
     .await;
 }
@@ -221,10 +221,10 @@ async fn a_notification_does_not_delay_the_call() {
         let ended = examples.call(SALES, "notify").await;
         assert_eq!(ended.places.last().unwrap(), "101@notify-phones");
         assert_eq!(ended.last("WEBHOOK_STATUS"), Some("OK"));
-        let told = examples.webhook.says(|line| line.starts_with("POST /notify ")).await;
+        let request = examples.webhook.wait_for_line(|line| line.starts_with("POST /notify ")).await;
         assert!(
-            told.contains(r#""dp_in_number": "101""#) && told.contains(r#""com_id": "example""#),
-            "{told}"
+            request.contains(r#""dp_in_number": "101""#) && request.contains(r#""com_id": "example""#),
+            "{request}"
         );
         examples.webhook.kill().await;
         let ended = examples.call(SALES, "notify").await;
@@ -243,10 +243,10 @@ async fn the_end_of_a_call_is_reported_whoever_hangs_up() {
         by_the_caller.hangup().await;
         for ended in [by_the_caller.ended().await, by_itself.ended().await] {
             assert_eq!(ended.last("WEBHOOK_STATUS"), Some("OK"));
-            let told = examples.webhook.says(|line| line.starts_with("POST /notify ")).await;
+            let request = examples.webhook.wait_for_line(|line| line.starts_with("POST /notify ")).await;
             for name in ["CALLED", "CALL_SECONDS", "CALL_CAUSE"] {
-                let told_so = format!(r#""{name}": "{}""#, ended.last(name).unwrap());
-                assert!(told.contains(&told_so), "{told_so} in {told}");
+                let expected = format!(r#""{name}": "{}""#, ended.last(name).unwrap());
+                assert!(request.contains(&expected), "{expected} in {request}");
             }
         }
     })

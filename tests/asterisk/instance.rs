@@ -30,7 +30,7 @@ use self::process::Process;
 pub use self::release::Release;
 
 /// The longest start, call or response before the test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running Asterisk; dropping it kills it and removes its files.
 #[derive(Debug)]
@@ -85,8 +85,8 @@ impl Asterisk {
             .await;
         assert_eq!(answer.text("Response"), "Success", "calling {destination}: {answer:?}");
         // The first event of the leg is its Newchannel.
-        let Ok(Some(created)) = timeout(PATIENCE, events.recv()).await else {
-            panic!("no channel for {destination} within {PATIENCE:?}:\n{}", self.log_tail());
+        let Ok(Some(created)) = timeout(TIME_LIMIT, events.recv()).await else {
+            panic!("no channel for {destination} within {TIME_LIMIT:?}:\n{}", self.log_tail());
         };
         Calling { asterisk: self, channel: created.text("Channel").into_owned(), id, events }
     }
@@ -100,7 +100,7 @@ impl Asterisk {
 
     /// Waits until no channel is left.
     pub async fn idle(&self) {
-        let by = Instant::now() + PATIENCE;
+        let by = Instant::now() + TIME_LIMIT;
         while !self.command("core show channels count").await.starts_with("0 active channels") {
             assert!(Instant::now() < by, "channels are left over:\n{}", self.log_tail());
         }
@@ -113,7 +113,7 @@ impl Asterisk {
         self.process.text("log").lines().filter(complains).map(str::to_owned).collect()
     }
 
-    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, behind
+    /// Waits until the log holds all that has happened so far: a call to nowhere is noted in it, after
     /// everything else.
     async fn logged(&self) {
         let nowhere = format!("{}@nowhere", self.ami.next_id());
@@ -126,15 +126,15 @@ impl Asterisk {
                 ("Data", "1"),
             ])
             .await;
-        let by = Instant::now() + PATIENCE;
+        let by = Instant::now() + TIME_LIMIT;
         while !self.process.text("log").contains(&nowhere) {
             assert!(Instant::now() < by, "the log does not go on:\n{}", self.log_tail());
             sleep(Duration::from_millis(2)).await;
         }
     }
 
-    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment behind
-    /// the calls: what a call did is in [`Ended`].
+    /// The end of Asterisk's log, for a failed test to show. A thread of its own writes it, a moment after
+    /// the calls. The result of a call is in [`Ended`].
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
@@ -159,10 +159,10 @@ impl Calling<'_> {
     /// Waits until the dialplan is through, its `h` extension included.
     pub async fn ended(mut self) -> Ended {
         let mut ended = Ended::default();
-        let by = Instant::now() + PATIENCE;
+        let by = Instant::now() + TIME_LIMIT;
         loop {
             let Ok(Some(event)) = tokio::time::timeout_at(by, self.events.recv()).await else {
-                panic!("{} has not ended within {PATIENCE:?}:\n{}", self.channel, self.asterisk.log_tail());
+                panic!("{} has not ended within {TIME_LIMIT:?}:\n{}", self.channel, self.asterisk.log_tail());
             };
             match &*event.text("Event") {
                 "VarSet" => {
@@ -191,9 +191,9 @@ impl Drop for Calling<'_> {
 /// A call that is over.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// Every variable that its dialplan, or an AGI, has set, in order. Of a value that is no UTF-8 Asterisk
-    /// 22 tells U+FFFD for the wrong bytes, and 16 tells nothing: let the dialplan set another variable to
-    /// `${URIENCODE(…)}`.
+    /// Every variable that its dialplan, or an AGI, has set, in order. In a value that is not UTF-8,
+    /// Asterisk 22 reports U+FFFD for the wrong bytes, and 16 reports no value. So let the dialplan set another
+    /// variable to `${URIENCODE(…)}`.
     pub variables: Vec<(String, Vec<u8>)>,
     /// The extensions that the dialplan has run, in order: `100@test`.
     pub places: Vec<String>,

@@ -9,18 +9,18 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// The longest wait for a line of a child process.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running program.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
-    lines: Said,
+    lines: OutputLines,
     address: SocketAddr,
 }
 
 /// The lines that a program has printed.
-struct Said {
+struct OutputLines {
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
     last: Vec<String>,
 }
@@ -34,11 +34,11 @@ impl Program {
             Stream::Error => command.stderr(Stdio::piped()),
         };
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let said: Box<dyn AsyncRead + Send + Unpin> = match stream {
+        let stream: Box<dyn AsyncRead + Send + Unpin> = match stream {
             Stream::Output => Box::new(child.stdout.take().unwrap()),
             Stream::Error => Box::new(child.stderr.take().unwrap()),
         };
-        let mut lines = Said { lines: BufReader::new(said).lines(), last: Vec::new() };
+        let mut lines = OutputLines { lines: BufReader::new(stream).lines(), last: Vec::new() };
         let line = lines.until(|line| line.contains(mark)).await;
         let behind = line.split_once(mark).unwrap().1.split_whitespace().next().unwrap();
         let address = behind.parse().unwrap_or_else(|_| panic!("an address in {line:?}"));
@@ -51,7 +51,7 @@ impl Program {
     }
 
     /// Reads what it prints up to a line that is as wanted.
-    pub async fn says(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+    pub async fn wait_for_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         self.lines.until(wanted).await
     }
 
@@ -70,9 +70,9 @@ pub enum Stream {
     Error,
 }
 
-impl Said {
+impl OutputLines {
     async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        let found = timeout(PATIENCE, async {
+        let found = timeout(TIME_LIMIT, async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
                 if wanted(&line) {
                     return Some(line);
@@ -86,8 +86,8 @@ impl Said {
     }
 }
 
-impl std::fmt::Debug for Said {
+impl std::fmt::Debug for OutputLines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Said").field(&self.last).finish()
+        f.debug_tuple("OutputLines").field(&self.last).finish()
     }
 }

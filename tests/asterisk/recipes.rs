@@ -24,7 +24,7 @@ pub(super) fn hook(webhook: &FakeWebhook) -> String {
 }
 
 /// A webhook that answers these words in turn, and then with an error.
-async fn says(words: &'static [&'static str]) -> FakeWebhook {
+async fn webhook_answering(words: &'static [&'static str]) -> FakeWebhook {
     let words = Mutex::new(VecDeque::from_iter(words));
     FakeWebhook::start(move |_| match words.lock().unwrap().pop_front() {
         Some(word) => Reply::text(word),
@@ -36,7 +36,7 @@ async fn says(words: &'static [&'static str]) -> FakeWebhook {
 #[tokio::test]
 async fn the_recipe_for_asterisk_leads_where_the_webhook_says() {
     on_each_release(async |release| {
-        let webhook = says(&["sales", "support", "elsewhere"]).await;
+        let webhook = webhook_answering(&["sales", "support", "elsewhere"]).await;
         let daemon = Daemon::start(&hook(&webhook)).await;
         // the queues of the PBX
         let dialplan = recipe("exten => _X!,1,Set(WEBHOOK_STATUS", &daemon).replace(",1,Queue(", ",1,NoOp(");
@@ -68,7 +68,7 @@ exten => 101,1,NoOp()
 #[tokio::test]
 async fn the_recipe_for_freepbx_comes_back_only_without_an_answer() {
     on_each_release(async |release| {
-        let webhook = says(&["sales", "support", "elsewhere"]).await;
+        let webhook = webhook_answering(&["sales", "support", "elsewhere"]).await;
         let daemon = Daemon::start(&hook(&webhook)).await;
         let dialplan = format!("{FREEPBX}{}", recipe("exten => s,1,Set(WEBHOOK_STATUS", &daemon));
         let asterisk = Asterisk::start(release, &dialplan).await;
@@ -76,8 +76,8 @@ async fn the_recipe_for_freepbx_comes_back_only_without_an_answer() {
             let ended = asterisk.call("31201234567@trunk").await;
             assert_eq!(ended.places.last().unwrap(), place, "{ended:?}");
         }
-        let told = webhook.received()[0].json();
-        assert_eq!([&told["dp_in_number"], &told["variables"]["FROM_DID"]], ["s", "31201234567"]);
+        let json = webhook.received()[0].json();
+        assert_eq!([&json["dp_in_number"], &json["variables"]["FROM_DID"]], ["s", "31201234567"]);
     })
     .await;
 }

@@ -42,7 +42,7 @@ impl Requests {
     }
 
     /// The body of the request for the call to this number.
-    async fn hears(&self, number: usize) -> Value {
+    async fn request_body(&self, number: usize) -> Value {
         let before = self.webhook.received().len();
         let ended = self.call(number).await;
         assert_eq!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");
@@ -96,16 +96,16 @@ async fn every_key_is_sent() {
             ("CALLERID(dnid)", b"31201234567"),
             ("VALUE", b"42"),
         ];
-        let told = Requests::start(release, HOOK, &[sets]).await;
+        let requests = Requests::start(release, HOOK, &[sets]).await;
         let before = SystemTime::now();
-        let ended = told.call(0).await;
-        let received = told.webhook.requested().await;
+        let ended = requests.call(0).await;
+        let received = requests.webhook.requested().await;
         let places: Vec<_> = KEYS.map(|key| received.text().find(&format!("\"{key}\":"))).into();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{}", received.text());
         let json = received.json();
         assert_eq!(json.as_object().unwrap().len(), KEYS.len());
-        let told = |key: &str| json[key].as_str().unwrap();
-        let time: u128 = told("event_time").parse().unwrap();
+        let field = |key: &str| json[key].as_str().unwrap();
+        let time: u128 = field("event_time").parse().unwrap();
         let moment = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_millis();
         assert!((moment(before)..=moment(SystemTime::now())).contains(&time), "{time}");
         for (key, value) in [
@@ -124,16 +124,16 @@ async fn every_key_is_sent() {
             ("switch", "asterisk"),
             ("channel", ended.last("NAMED").unwrap()),
         ] {
-            assert_eq!(told(key), value, "{key}");
+            assert_eq!(field(key), value, "{key}");
         }
-        assert_ne!(told("rta_call_id"), told("uuid"));
+        assert_ne!(field("rta_call_id"), field("uuid"));
         assert_eq!(json["variables"], serde_json::json!({"VALUE": "42", "UNSET": ""}));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_value_that_the_call_lacks_is_empty_or_has_its_second_source() {
+async fn a_value_that_the_call_lacks_is_empty_or_replaced_by_its_documented_substitute() {
     on_each_release(async |release| {
         let withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(num-pres)", b"prohib")];
@@ -142,15 +142,15 @@ async fn a_value_that_the_call_lacks_is_empty_or_has_its_second_source() {
         let name_withheld: Sets<'_> =
             &[("CALLERID(num)", b"4711"), ("CALLERID(name)", b"Ada"), ("CALLERID(name-pres)", b"prohib")];
         for agi in [HOOK, AD_HOC] {
-            let told = Requests::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
-            let nothing = told.hears(0).await;
+            let requests = Requests::start(release, agi, &[&[], withheld, screened, name_withheld]).await;
+            let nothing = requests.request_body(0).await;
             assert_eq!(nothing["com_id"], "kwik");
             assert_eq!([&nothing["dp_ex_number"], &nothing["callee_number"]], ["0", "0"]);
             assert_eq!([&nothing["caller_number"], &nothing["phonebook_caller_name"]], ["", ""]);
-            let withheld = told.hears(1).await;
+            let withheld = requests.request_body(1).await;
             assert_eq!([&withheld["caller_number"], &withheld["phonebook_caller_name"]], ["", "Ada"]);
-            assert_eq!(told.hears(2).await["caller_number"], "");
-            let name_withheld = told.hears(3).await;
+            assert_eq!(requests.request_body(2).await["caller_number"], "");
+            let name_withheld = requests.request_body(3).await;
             assert_eq!(
                 [&name_withheld["caller_number"], &name_withheld["phonebook_caller_name"]],
                 ["4711", ""]
@@ -166,9 +166,9 @@ async fn a_word_for_a_withheld_number_leaves_the_number_empty() {
         let words = ["anonymous", "Anonymous", "Restricted", "unavailable", "unknown", "PRIVATE", "withheld"];
         let sets =
             words.map(|word| [("CALLERID(num)", word.as_bytes()), ("CALLERID(name)", word.as_bytes())]);
-        let told = Requests::start(release, HOOK, &sets.each_ref().map(|sets| &sets[..])).await;
+        let requests = Requests::start(release, HOOK, &sets.each_ref().map(|sets| &sets[..])).await;
         for (number, word) in words.iter().enumerate() {
-            let json = told.hears(number).await;
+            let json = requests.request_body(number).await;
             assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], ["", ""], "{word}");
         }
     })
@@ -233,10 +233,10 @@ async fn the_number_and_name_of_a_caller_are_sent_exactly() {
             .map(|text| [("CALLERID(num)", text.as_bytes()), ("CALLERID(name)", text.as_bytes())])
             .collect();
         for agi in [HOOK, AD_HOC] {
-            let told =
+            let requests =
                 Requests::start(release, agi, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
             for (number, text) in texts.iter().enumerate() {
-                let json = told.hears(number).await;
+                let json = requests.request_body(number).await;
                 let text = if *text == "unknown" { "" } else { text };
                 assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], [text, text]);
             }
@@ -261,11 +261,11 @@ async fn a_fetched_variable_is_sent_exactly() {
             &long,
         ]);
         let sets: Vec<_> = values.iter().map(|value| [("VALUE", *value)]).collect();
-        let told =
+        let requests =
             Requests::start(release, HOOK, &sets.iter().map(|sets| &sets[..]).collect::<Vec<_>>()).await;
         for (number, value) in values.iter().enumerate() {
             assert_eq!(
-                told.hears(number).await["variables"]["VALUE"],
+                requests.request_body(number).await["variables"]["VALUE"],
                 String::from_utf8_lossy(value).as_ref()
             );
         }
@@ -277,18 +277,18 @@ async fn a_fetched_variable_is_sent_exactly() {
 async fn a_variable_that_asterisk_cuts_off_leads_to_no_request() {
     on_each_release(async |release| {
         let long = vec![b' '; 1400];
-        let told = Requests::start(
+        let requests = Requests::start(
             release,
             HOOK,
             &[&[("VALUE", b"))))))))):1")], &[("VALUE", b"x))))))))):1:2")], &[("VALUE", &long)]],
         )
         .await;
         for number in 0..3 {
-            let ended = told.call(number).await;
+            let ended = requests.call(number).await;
             assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
             assert_eq!((ended.last("AGISTATUS"), ended.last("WENT_ON")), (Some("SUCCESS"), Some("yes")));
         }
-        assert_eq!(told.webhook.received(), []);
+        assert_eq!(requests.webhook.received(), []);
     })
     .await;
 }

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use super::instance::{Asterisk, Release};
 use super::on_each_release;
 use crate::util::network_namespace::isolated;
-use crate::util::{Daemon, FakeWebhook, Reply, within_patience};
+use crate::util::{Daemon, FakeWebhook, Reply, within_time_limit};
 
 /// The SIP response shows the end of the step: 486 if the dialplan went on, 404 after AGISTATUS=FAILURE.
 const DIALPLAN: &str = "[test]
@@ -61,7 +61,7 @@ async fn invite_with(release: Release, from: &str, call_id: &str, more: &str) ->
     socket.send_to(request.as_bytes(), (switch, 5060)).await.unwrap();
     let mut datagram = [0; 65_536];
     loop {
-        let length = within_patience("a SIP response", socket.recv(&mut datagram)).await.unwrap();
+        let length = within_time_limit("a SIP response", socket.recv(&mut datagram)).await.unwrap();
         let response = String::from_utf8_lossy(&datagram[..length]);
         let status = response.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok());
         match status {
@@ -91,11 +91,11 @@ async fn the_request_for_a_sip_call_has_its_call_id() {
             let tick = Duration::from_millis(10);
             let before = (SystemTime::now() - tick).duration_since(UNIX_EPOCH).unwrap().as_secs();
             assert_eq!(invite(release, "\"Al Ice\" <sip:4711@host.example>", call_id).await, 486);
-            let told = webhook.requests(number + 1).await[number].json();
-            assert_eq!(told["sip_call_id"], call_id);
-            assert_eq!([&told["caller_number"], &told["phonebook_caller_name"]], ["4711", "Al Ice"]);
-            assert_eq!(told["rta_call_id"], told["uuid"]);
-            let began: u64 = told["call_start_time"].as_str().unwrap().parse().unwrap();
+            let json = webhook.requests(number + 1).await[number].json();
+            assert_eq!(json["sip_call_id"], call_id);
+            assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], ["4711", "Al Ice"]);
+            assert_eq!(json["rta_call_id"], json["uuid"]);
+            let began: u64 = json["call_start_time"].as_str().unwrap().parse().unwrap();
             assert!((before * 1000..=before * 1000 + 30_000).contains(&began), "{began}");
         }
     })
@@ -127,17 +127,17 @@ async fn a_withheld_number_of_sip_is_in_no_part_of_the_request() {
         ] {
             let _asterisk = trusting(release, &daemon, trust).await;
             assert_eq!(invite_with(release, from, "withheld@trunk.example", headers).await, 486);
-            let told = webhook.received().pop().unwrap().json();
-            let caller = [&told["caller_number"], &told["phonebook_caller_name"]];
+            let json = webhook.received().pop().unwrap().json();
+            let caller = [&json["caller_number"], &json["phonebook_caller_name"]];
             assert_eq!(caller, ["", ""], "trust {trust}, {from}, {headers}");
-            assert!(!told.to_string().contains("12345678"), "{told}");
+            assert!(!json.to_string().contains("12345678"), "{json}");
         }
         // the number of another caller is sent
         let _asterisk = trusting(release, &daemon, "yes").await;
         let none = format!("{asserted}Privacy: none\r\n");
         assert_eq!(invite_with(release, anonymous, "shown@trunk.example", &none).await, 486);
-        let told = webhook.received().pop().unwrap().json();
-        assert_eq!([&told["caller_number"], &told["phonebook_caller_name"]], ["31612345678", "Ada"]);
+        let json = webhook.received().pop().unwrap().json();
+        assert_eq!([&json["caller_number"], &json["phonebook_caller_name"]], ["31612345678", "Ada"]);
     })
     .await;
 }
@@ -167,9 +167,9 @@ async fn the_recipe_behind_a_proxy_sends_the_asserted_caller_and_a_header() {
             let call_id = format!("kamailio-{trust}@proxy.example");
             // 600 Busy Everywhere or another status by release, but not the 486 of the reception
             let status = invite_with(release, "<sip:4711@host.example>", &call_id, headers).await;
-            let told = webhook.received().pop().unwrap().json();
-            assert_eq!([&told["sip_call_id"], &told["caller_number"]], [call_id.as_str(), caller]);
-            assert_eq!([&told["callee_number"], &told["variables"]["CUSTOMER"]], ["100", "123"]);
+            let json = webhook.received().pop().unwrap().json();
+            assert_eq!([&json["sip_call_id"], &json["caller_number"]], [call_id.as_str(), caller]);
+            assert_eq!([&json["callee_number"], &json["variables"]["CUSTOMER"]], ["100", "123"]);
             assert_ne!(status, 486, "the call went to the reception");
         }
     })

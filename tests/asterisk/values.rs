@@ -138,7 +138,7 @@ async fn a_text_arrives_exactly_and_equals_no_other_word() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_text_does_not_arrive() {
+async fn an_answer_that_is_no_text_sets_no_variable() {
     on_each_release(async |release| {
         let mut answers: Vec<Vec<u8>> = (0..32).chain([127]).map(|byte| vec![b'a', byte, b'b']).collect();
         answers.extend(
@@ -157,7 +157,7 @@ async fn an_answer_that_is_no_text_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn any_answer_that_the_wire_can_carry_arrives_exactly() {
+async fn with_accept_any_an_answer_that_a_command_can_carry_arrives_exactly() {
     on_each_release(async |release| {
         let mut answers: Vec<Vec<u8>> = CRAFTED.iter().map(|text| text.as_bytes().to_vec()).collect();
         answers.extend(
@@ -182,7 +182,7 @@ async fn any_answer_that_the_wire_can_carry_arrives_exactly() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_wire_cannot_carry_is_refused_whole() {
+async fn an_answer_that_no_command_can_carry_is_refused_whole() {
     on_each_release(async |release| {
         assert_refused(
             release,

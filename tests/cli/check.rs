@@ -120,13 +120,13 @@ async fn check_lists_every_fault_of_a_file_with_line_and_remedy() {
     let file = "tests/data/config/faulty.toml";
     let (status, out, err) = run(&["check", "--config", file]).await;
     assert_eq!((status, out.as_str()), (1, ""));
-    let mut said: Vec<_> = err.lines().collect();
+    let mut faults: Vec<_> = err.lines().collect();
     for (line, key, remedy) in FAULTS {
         let start = format!("dialhook: {file}:{line}: {key}: ");
-        let found = said.iter().position(|said| said.starts_with(&start) && said.contains(remedy));
-        said.remove(found.unwrap_or_else(|| panic!("{start}… {remedy}\nis not in\n{err}")));
+        let found = faults.iter().position(|fault| fault.starts_with(&start) && fault.contains(remedy));
+        faults.remove(found.unwrap_or_else(|| panic!("{start}… {remedy}\nis not in\n{err}")));
     }
-    assert!(said.is_empty(), "unexpected faults: {said:#?}");
+    assert!(faults.is_empty(), "unexpected faults: {faults:#?}");
     assert!(!err.contains("geheim"), "{err}");
 }
 
@@ -226,7 +226,7 @@ async fn check_finds_a_step_that_uses_the_port_of_the_other_switch() {
         .unwrap();
     let paths = [&file, &asterisk, &freeswitch].map(|path| path.to_str().unwrap());
     let (status, _, err) = run(&["check", "--config", paths[0], paths[1], paths[2]]).await;
-    let told = [
+    let expected = [
         format!(
             "{}:1: AGI(agi://127.0.0.1:8084/crm): FreeSWITCH connects to port 8084, not Asterisk; write 4573",
             paths[1]
@@ -236,7 +236,7 @@ async fn check_finds_a_step_that_uses_the_port_of_the_other_switch() {
             paths[2]
         ),
     ];
-    assert_eq!((status, err), (1, format!("dialhook: {}\ndialhook: {}\n", told[0], told[1])));
+    assert_eq!((status, err), (1, format!("dialhook: {}\ndialhook: {}\n", expected[0], expected[1])));
 }
 
 #[tokio::test]

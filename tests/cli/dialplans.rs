@@ -24,7 +24,7 @@ impl Checked {
     }
 
     /// Exit status, standard output and standard error of `check`, the dialplan's path written `FILE`.
-    async fn told(&self) -> (i32, String, String) {
+    async fn check(&self) -> (i32, String, String) {
         let [configuration, dialplan] =
             [&self.configuration, &self.dialplan].map(|path| path.to_str().unwrap());
         let (status, out, err) = run(&["check", "--config", configuration, dialplan]).await;
@@ -34,14 +34,14 @@ impl Checked {
 
     /// The notices; there is no fault.
     async fn notices(&self) -> Vec<String> {
-        let (status, out, err) = self.told().await;
+        let (status, out, err) = self.check().await;
         assert_eq!((status, err.as_str()), (0, ""), "{out}");
         out.lines().filter_map(|line| line.strip_prefix("note       ")).map(str::to_owned).collect()
     }
 
     /// The faults; there is no notice.
     async fn faults(&self) -> Vec<String> {
-        let (status, out, err) = self.told().await;
+        let (status, out, err) = self.check().await;
         assert_eq!((status, out.as_str()), (1, ""), "{err}");
         err.lines().filter_map(|line| line.strip_prefix("dialhook: ")).map(str::to_owned).collect()
     }
@@ -83,7 +83,7 @@ async fn addresses_are_printed_and_required_in_the_form_of_each_switch() {
     let listen = "[listen]\nasterisk = \"[::1]:4573\"\nfreeswitch = \"[::1]:8084\"\n";
     let configuration = format!("{listen}{HOOKS}");
     let right = xml("<action application=\"socket\" data=\"::1:8084/crm\"/>");
-    let (status, out, _) = Checked::new(&configuration, "x.xml", right).told().await;
+    let (status, out, _) = Checked::new(&configuration, "x.xml", right).check().await;
     assert_eq!(status, 0);
     assert!(out.contains("\nasterisk   AGI(agi://[::1]:4573/NAME), "), "{out}");
     assert!(out.contains("\nfreeswitch socket ::1:8084/NAME, "), "{out}");
@@ -119,7 +119,7 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
                 same => n,AGI(agi://127.0.0.1/crm?variable=OWN)\n same => n,Goto(${OWN},1)\n";
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
     let harm = "and could become a command or another destination here; give";
-    let told = [
+    let expected = [
         format!(
             "FILE:2: Dial(PJSIP/${{CRM}},30): ${{CRM}} is a free text of [hook.crm], {harm} [hook.crm] answers = [\"…\"], or accept = \"word\""
         ),
@@ -129,8 +129,11 @@ async fn a_text_in_a_command_of_asterisk_is_a_notice_with_its_line_and_a_remedy(
         ),
         format!("FILE:12: Goto(${{OWN}},1): ${{OWN}} is a free text of [hook.crm], {harm}"),
     ];
-    assert_eq!(notices.len(), told.len(), "{notices:#?}");
-    assert!(notices.iter().zip(&told).all(|(notice, told)| notice.starts_with(told)), "{notices:#?}");
+    assert_eq!(notices.len(), expected.len(), "{notices:#?}");
+    assert!(
+        notices.iter().zip(&expected).all(|(notice, expected)| notice.starts_with(expected)),
+        "{notices:#?}"
+    );
 }
 
 #[tokio::test]
@@ -175,13 +178,13 @@ async fn a_value_of_the_caller_must_be_encoded_in_a_step() {
                 same => n,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${CRM})\n\
                 exten => _XXX,1,AGI(agi://127.0.0.1/webhook,url=http://h/?n=${EXTEN})\n";
     let notices = Checked::new(HOOKS, "extensions.conf", conf).notices().await;
-    let told = |line: u8, value: &str| {
+    let expected = |line: u8, value: &str| {
         format!(
             "FILE:{line}: AGI(agi://127.0.0.1/webhook): {value} comes from outside, and a comma, a quote or a line feed \
              in it would change the step; write ${{URIENCODE({value})}}"
         )
     };
-    assert_eq!(notices, [told(1, "${CALLERID(num)}"), told(3, "${EXTEN}"), told(4, "${CRM}")]);
+    assert_eq!(notices, [expected(1, "${CALLERID(num)}"), expected(3, "${EXTEN}"), expected(4, "${CRM}")]);
     let actions = "<action application=\"set\" data=\"webhook_url=http://h/?n=${caller_id_number}\"/>\n\
                    <action application=\"set\" data=\"webhook_url=http://h/?n=${url_encode(${caller_id_number})}\"/>\n\
                    <action application=\"socket\" data=\"127.0.0.1:8084\"/>";
@@ -254,7 +257,7 @@ async fn the_steps_of_the_same_file_decide_about_a_variable() {
 #[tokio::test]
 async fn a_fault_hides_no_notice() {
     let conf = "exten => 1,1,AGI(agi://127.0.0.1/cmr)\n same => n,Dial(PJSIP/${CRM})\n";
-    let (status, out, err) = Checked::new(HOOKS, "extensions.conf", conf).told().await;
+    let (status, out, err) = Checked::new(HOOKS, "extensions.conf", conf).check().await;
     assert_eq!((status, out.lines().count(), err.lines().count()), (1, 1, 1), "{out}{err}");
     assert!(out.starts_with("note       FILE:2: Dial(PJSIP/${CRM}): "), "{out}");
 }
@@ -265,7 +268,7 @@ async fn no_secret_of_a_url_is_shown() {
                          url = \"https://h/r?token=geheim&did={callee_number}\"\nvariable = \"CRM\"\naccept = \"any\"\n";
     let actions = "<action application=\"set\" data=\"webhook_url=https://h/?token=geheim&amp;n=${caller_id_number}\"/>\n\
                    <action application=\"socket\" data=\"127.0.0.1:8084\"/>";
-    let (status, out, err) = Checked::new(configuration, "x.xml", xml(actions)).told().await;
+    let (status, out, err) = Checked::new(configuration, "x.xml", xml(actions)).check().await;
     assert_eq!((status, err.as_str()), (0, ""));
     assert!(out.contains(" https://h/r?token=…&did={callee_number}; "), "{out}");
     assert!(out.contains("\nad hoc     URLs that begin with https://h/?token=…\n"), "{out}");

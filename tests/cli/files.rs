@@ -8,7 +8,7 @@ use dialhook::config::DEFAULT_PATH;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::util::{configured, dialhook, run, skipped, told, within_patience};
+use crate::util::{configured, dialhook, exit_and_output, run, skipped, within_time_limit};
 
 /// `check` with a configuration from a pipe.
 async fn piped(text: &str) -> (i32, String, String) {
@@ -18,9 +18,10 @@ async fn piped(text: &str) -> (i32, String, String) {
     let mut pipe = program.stdin.take().unwrap();
     let text = text.to_owned();
     let writing = tokio::spawn(async move { pipe.write_all(text.as_bytes()).await });
-    let said = told(&within_patience("the program", program.wait_with_output()).await.unwrap());
+    let result =
+        exit_and_output(&within_time_limit("the program", program.wait_with_output()).await.unwrap());
     let _who_has_enough_closes_it = writing.await.unwrap();
-    said
+    result
 }
 
 #[tokio::test]
@@ -60,19 +61,19 @@ async fn a_secret_is_a_regular_file_of_at_most_64_kib() {
     let of_length =
         async |length| of_a_file(KEY, async |path| fs::write(path, vec![b'x'; length]).unwrap()).await;
     assert_eq!(of_length(64 * 1024).await, "");
-    let told = of_length(64 * 1024 + 1).await;
-    assert!(told.contains(":3: hook.crm.bearer.file: cannot read /"), "{told}");
+    let fault = of_length(64 * 1024 + 1).await;
+    assert!(fault.contains(":3: hook.crm.bearer.file: cannot read /"), "{fault}");
     assert!(
-        told.ends_with("/beside: it has more than 64KiB; name a regular file of at most 64KiB\n"),
-        "{told}"
+        fault.ends_with("/beside: it has more than 64KiB; name a regular file of at most 64KiB\n"),
+        "{fault}"
     );
     let pipe = async |path: &Path| {
         assert!(Command::new("mkfifo").arg(path).status().await.unwrap().success());
     };
-    let told = of_a_file(KEY, pipe).await;
+    let fault = of_a_file(KEY, pipe).await;
     assert!(
-        told.ends_with("/beside: it is not a regular file; name a regular file of at most 64KiB\n"),
-        "{told}"
+        fault.ends_with("/beside: it is not a regular file; name a regular file of at most 64KiB\n"),
+        "{fault}"
     );
 }
 
@@ -82,10 +83,10 @@ async fn a_pem_file_may_be_longer_than_a_secret() {
         let make = async |path: &Path| fs::write(path, vec![b'x'; length]).unwrap();
         of_a_file("ca = \"beside\"", make).await
     };
-    let told = of_length(1024 * 1024).await;
-    assert!(told.contains("holds no valid certificate in PEM"), "{told}");
-    let told = of_length(1024 * 1024 + 1).await;
-    assert!(told.contains("it has more than 1MiB; name a regular file of at most 1MiB"), "{told}");
+    let fault = of_length(1024 * 1024).await;
+    assert!(fault.contains("holds no valid certificate in PEM"), "{fault}");
+    let fault = of_length(1024 * 1024 + 1).await;
+    assert!(fault.contains("it has more than 1MiB; name a regular file of at most 1MiB"), "{fault}");
 }
 
 #[tokio::test]
@@ -112,9 +113,9 @@ async fn a_dialplan_that_is_endless_or_a_folder_is_a_fault() {
     let (file, path) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let (status, _, err) = run(&["check", "--config", file, "/dev/zero", path]).await;
     assert_eq!(status, 1);
-    let told = [
+    let fault = [
         "dialhook: cannot read /dev/zero: it has more than 64MiB".to_owned(),
         format!("dialhook: {path}: a folder; name the files in it"),
     ];
-    assert_eq!(err.lines().collect::<Vec<_>>(), told);
+    assert_eq!(err.lines().collect::<Vec<_>>(), fault);
 }

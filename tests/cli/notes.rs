@@ -24,8 +24,8 @@ async fn try_notes_an_answer_without_any_part_of_set() {
             "{out}"
         );
         let (_, json) = tried(body, SET, &["--json"]).await;
-        let told: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(told["note"], "the answer has none of the parts that set names: /route");
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(report["note"], "the answer has none of the parts that set names: /route");
     }
     let (_, out) = tried(r#"{"route": "sales"}"#, SET, &[]).await;
     assert!(!out.contains("note"), "{out}");

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
-use crate::util::{FakeWebhook, Reply, configured, dialhook, told, within_patience};
+use crate::util::{FakeWebhook, Reply, configured, dialhook, exit_and_output, within_time_limit};
 
 /// Every command that prints, with its arguments.
 async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
@@ -32,7 +32,8 @@ async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
     let child = program.spawn().unwrap();
     // this process's copy of the output would keep the pipe open
     drop(program);
-    let (status, _, err) = told(&within_patience("the program", child.wait_with_output()).await.unwrap());
+    let (status, _, err) =
+        exit_and_output(&within_time_limit("the program", child.wait_with_output()).await.unwrap());
     (status, err)
 }
 
@@ -53,8 +54,8 @@ async fn every_command_reports_a_full_disk() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (status, err) = with_output(&command, full.into()).await;
         assert_eq!(status, 1, "{command:?}: {err}");
-        let told = "dialhook: cannot write to standard output: No space left on device";
-        assert!(err.starts_with(told) && err.lines().count() == 1, "{command:?}: {err}");
+        let expected = "dialhook: cannot write to standard output: No space left on device";
+        assert!(err.starts_with(expected) && err.lines().count() == 1, "{command:?}: {err}");
     }
 }
 
@@ -69,7 +70,7 @@ async fn a_closed_standard_error_does_not_change_the_exit_status() {
         drop(reader);
         let mut program = dialhook(command);
         program.stdout(Stdio::null()).stderr(writer);
-        let status = within_patience("the program", program.status()).await.unwrap();
+        let status = within_time_limit("the program", program.status()).await.unwrap();
         assert_eq!(status.code(), Some(expected), "{command:?}");
     }
 }

@@ -6,7 +6,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply, configured, dialhook, run, within_patience};
+use crate::util::{
+    Environment, FakeAsterisk, FakeWebhook, Reply, configured, dialhook, run, within_time_limit,
+};
 
 #[tokio::test]
 async fn serve_does_not_start_with_a_faulty_configuration() {
@@ -42,7 +44,7 @@ async fn sighup_does_not_end_the_daemon() {
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     let process = daemon.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-HUP", &process]).status().await.unwrap().success());
-    assert_eq!(FakeSwitch::call(address, Environment::new("nope")).await.status(), "BAD_REQUEST");
+    assert_eq!(FakeAsterisk::call(address, Environment::new("nope")).await.status(), "BAD_REQUEST");
 }
 
 /// A daemon in a process of its own, and the address in its log.
@@ -52,7 +54,7 @@ async fn serving(configuration: &str) -> (TempDir, Child, std::net::SocketAddr) 
         dialhook(&["serve", "--config", file.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(daemon.stderr.as_mut().unwrap()).lines();
     let address = loop {
-        let line = within_patience("the daemon's log", log.next_line()).await.unwrap().unwrap();
+        let line = within_time_limit("the daemon's log", log.next_line()).await.unwrap().unwrap();
         if let Some((_, address)) = line.split_once("asterisk=") {
             break address.split(' ').next().unwrap().parse().unwrap();
         }
@@ -73,13 +75,13 @@ async fn a_stopped_daemon_finishes_its_calls_and_ends_with_0() {
         webhook.url("/")
     );
     let (_folder, mut daemon, address) = serving(&configuration).await;
-    let call = tokio::spawn(async move { FakeSwitch::call(address, Environment::new("crm")).await });
+    let call = tokio::spawn(async move { FakeAsterisk::call(address, Environment::new("crm")).await });
     webhook.requested().await;
     let process = daemon.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &process]).status().await.unwrap().success());
     gate.open();
     assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
-    let status = within_patience("the end of the daemon", daemon.wait()).await.unwrap();
+    let status = within_time_limit("the end of the daemon", daemon.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
@@ -89,7 +91,7 @@ async fn a_log_that_nobody_reads_delays_no_call() {
         serving("listen.asterisk = \"127.0.0.1:0\"\nlisten.freeswitch = false\n").await;
     // far more than fits into a pipe
     for _ in 0..1000 {
-        let ended = within_patience("a call", FakeSwitch::call(address, Environment::new("nope"))).await;
+        let ended = within_time_limit("a call", FakeAsterisk::call(address, Environment::new("nope"))).await;
         assert_eq!(ended.status(), "BAD_REQUEST");
     }
     daemon.kill().await.unwrap();

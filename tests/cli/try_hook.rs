@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::util::{FakeWebhook, Reply, configured, dialhook, run, told, within_patience};
+use crate::util::{FakeWebhook, Reply, configured, dialhook, exit_and_output, run, within_time_limit};
 
 #[tokio::test]
 async fn try_shows_request_answer_and_channel_and_hides_secrets() {
@@ -47,9 +47,9 @@ async fn try_shows_request_answer_and_channel_and_hides_secrets() {
     assert_eq!(received.json()["caller_number"], "31612345678");
 
     let (status, out, _) = run(&[&arguments[..], &["--json"]].concat()).await;
-    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((status, &told["status"], &told["set"]["CRM"]), (0, &"OK".into(), &"sales".into()));
-    assert_eq!(told["answer"]["code"], 200);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &report["status"], &report["set"]["CRM"]), (0, &"OK".into(), &"sales".into()));
+    assert_eq!(report["answer"]["code"], 200);
     assert!(!out.contains("geheim"), "{out}");
 }
 
@@ -65,7 +65,8 @@ async fn a_credential_of_the_service_comes_before_a_secret_file_beside_the_confi
     for expected in ["beside", "credential"] {
         let mut command = dialhook(&["try", "crm", "--config", file.to_str().unwrap()]);
         command.env("CREDENTIALS_DIRECTORY", credentials.path()).env("CRM_KEY", "from the environment");
-        let (status, out, _) = told(&within_patience("the program", command.output()).await.unwrap());
+        let (status, out, _) =
+            exit_and_output(&within_time_limit("the program", command.output()).await.unwrap());
         assert_eq!(status, 0, "{out}");
         let received = webhook.received();
         let received = received.last().unwrap();

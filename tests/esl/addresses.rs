@@ -167,7 +167,7 @@ async fn a_url_with_an_empty_line_ends_no_message() {
 }
 
 #[tokio::test]
-async fn an_impossible_address_is_a_bad_request() {
+async fn a_step_with_a_fault_in_its_address_is_a_bad_request() {
     for path in [
         "/nope",
         "/crm/",

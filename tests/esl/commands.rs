@@ -12,7 +12,7 @@ async fn the_final_commands_set_the_answer_first_and_the_status_last() {
     for mode in SocketMode::ALL {
         let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
         let sets = ["set crm=sales", "set webhook_code=200", "set webhook_reason=", "set webhook_status=OK"];
-        assert_eq!(given_back.orders(), [&sets[..], &["exit"]].concat(), "{mode:?}");
+        assert_eq!(given_back.commands_without_connect(), [&sets[..], &["exit"]].concat(), "{mode:?}");
         let first = given_back.commands.first().map(String::as_str);
         assert_eq!(first == Some("connect"), mode.is_async(), "{mode:?}");
         assert_eq!(given_back.state, CallState::GoesOn, "{mode:?}");
@@ -30,7 +30,11 @@ async fn a_socket_resume_of_the_dialplan_is_cleared_first_if_it_would_end_the_ca
         assert_eq!(given_back.commands[0], "set socket_resume=false", "{value}");
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{value}");
         let given_back = FakeFreeSwitch::call(daemon.freeswitch(), resuming(SocketMode::Async)).await;
-        assert_eq!(given_back.orders()[..2], ["set socket_resume=false", "set crm=sales"], "{value}");
+        assert_eq!(
+            given_back.commands_without_connect()[..2],
+            ["set socket_resume=false", "set crm=sales"],
+            "{value}"
+        );
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{value}");
     }
     for value in ["false", "0", "no", "", "truely", "0.5"] {
@@ -123,15 +127,19 @@ async fn a_value_that_could_expand_or_be_split_is_refused_whole() {
         ("a $\\'\\{x}", "a dollar sign in it could open an expansion"),
         ("100$", "a dollar sign in it could open an expansion"),
         ("100$\\'", "a dollar sign in it could open an expansion"),
-        ("ARRAY::a|:b", "it begins like an array of the switch"),
-        ("a\0b", "a NUL byte cannot be carried"),
+        ("ARRAY::a|:b", "ARRAY and two colons at its beginning would make it a list"),
+        ("a\0b", "a NUL byte in it would end the value"),
     ] {
         let webhook = FakeWebhook::start(move |_| Reply::text(answer)).await;
         let daemon = daemon_for(&webhook, "accept = \"any\"\notherwise = \"reception\"").await;
         for mode in SocketMode::ALL {
             let given_back = FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
             assert_eq!(given_back.status(), "BAD_ANSWER", "{answer}");
-            assert_eq!(given_back.reason(), format!("the answer does not fit. {reason}"), "{answer}");
+            assert_eq!(
+                given_back.reason(),
+                format!("the switch cannot carry the answer. {reason}"),
+                "{answer}"
+            );
             assert_eq!(given_back.get("crm"), Some("reception"));
             assert_eq!(given_back.state, CallState::GoesOn);
         }

@@ -6,7 +6,7 @@ use super::{call, daemon_for};
 use crate::util::{CallState, FakeFreeSwitch, SocketMode, gated_webhook};
 
 #[tokio::test]
-async fn a_hundred_at_once_in_all_modes_go_on() {
+async fn a_hundred_concurrent_calls_in_all_modes_go_on() {
     let (gate, webhook) = gated_webhook().await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     let address = daemon.freeswitch();

@@ -142,7 +142,7 @@ fn ordinary_texts_are_accepted() {
 }
 
 #[test]
-fn a_value_before_one_that_begins_with_a_brace_opens_no_expansion() {
+fn an_accepted_value_before_a_brace_opens_no_expansion() {
     let esl = esl(true);
     let braces: &[&[u8]] = &[b"{", b"{x}", b"'{x}", b"\\{x}", b"\\'{x}", b"\\\\{system(x)}"];
     let mut random = Random(0xDEAD_BEEF_CAFE_F00D);

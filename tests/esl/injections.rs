@@ -120,8 +120,7 @@ async fn a_line_feed_behind_a_word_does_not_make_its_condition_true() {
         let expected = if stored.is_some() { "OK" } else { "BAD_ANSWER" };
         assert_eq!((given_back.status(), given_back.get("other")), (expected, Some("none")));
         if stored.is_none() {
-            let reason =
-                "the answer does not fit. a line feed at its end would change conditions. it was for part";
+            let reason = "the switch cannot carry the answer. a line feed at its end would change conditions. it was for part";
             assert_eq!(given_back.reason(), reason);
         }
     }

@@ -26,11 +26,11 @@ async fn a_call_that_was_moved_during_the_request_stays_there() {
         (SocketMode::AsyncFull, "true", &["connect", "set socket_resume=false", "connect", "exit"]),
     ] {
         let (_they, mut freeswitch) = waiting(mode, resume).await;
-        freeswitch.taken_elsewhere();
-        let given_back = freeswitch.obey().await;
+        freeswitch.move_call();
+        let given_back = freeswitch.run_commands().await;
         assert_eq!(
             (given_back.state, given_back.commands),
-            (CallState::Elsewhere, commands.iter().map(|&it| it.to_owned()).collect())
+            (CallState::Moved, commands.iter().map(|&it| it.to_owned()).collect())
         );
         assert_eq!(given_back.variables.get("webhook_status"), None, "nothing is set where it is now");
     }
@@ -44,7 +44,7 @@ async fn a_parked_call_that_hears_music_goes_on_with_its_answer() {
         let channel = freeswitch.channel();
         let music = channel.clone().variable("current_application", "playback");
         *channel = music.variable("current_application_data", "local_stream://moh");
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
     }
 }
@@ -58,10 +58,10 @@ async fn a_call_that_is_moved_just_before_the_answer_stays_where_it_is() {
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.greet().await;
         webhook.requested().await;
-        freeswitch.taken_elsewhere();
+        freeswitch.move_call();
         gate.open();
-        let given_back = freeswitch.obey().await;
-        assert_eq!(given_back.state, CallState::Elsewhere, "{mode:?}");
+        let given_back = freeswitch.run_commands().await;
+        assert_eq!(given_back.state, CallState::Moved, "{mode:?}");
         assert_eq!(given_back.get("webhook_status"), None, "nothing is set where it is now");
         assert_eq!(given_back.get("crm"), None);
         assert_eq!(given_back.commands.first().map(String::as_str), Some("connect"));
@@ -78,8 +78,11 @@ async fn in_async_mode_the_location_is_asked_before_and_after_every_answer() {
             let asked = given_back.commands.iter().filter(|command| *command == "connect").count();
             // one more for each 0.9 s of a slow machine
             assert!(if mode.is_async() { asked >= 2 } else { asked == 0 }, "{mode:?} {path}: {asked}");
-            assert_eq!(given_back.orders().last(), Some(&"exit"));
-            assert!(!given_back.orders().contains(&"resume"), "the park is known to have begun");
+            assert_eq!(given_back.commands_without_connect().last(), Some(&"exit"));
+            assert!(
+                !given_back.commands_without_connect().contains(&"resume"),
+                "the park is known to have begun"
+            );
             assert_eq!(given_back.state, CallState::GoesOn);
         }
     }
@@ -98,9 +101,9 @@ async fn a_call_that_is_moved_while_its_variables_are_set_stays_where_it_is() {
         freeswitch.expect_connect().await;
         freeswitch.locate().await;
         // the reply said that it was still there
-        freeswitch.taken_elsewhere();
-        let given_back = freeswitch.obey().await;
-        assert_eq!(given_back.state, CallState::Elsewhere, "socket_resume={resume}");
+        freeswitch.move_call();
+        let given_back = freeswitch.run_commands().await;
+        assert_eq!(given_back.state, CallState::Moved, "socket_resume={resume}");
     }
 }
 
@@ -113,9 +116,12 @@ async fn a_call_whose_thread_is_busy_goes_on_with_its_answer() {
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
         freeswitch.greet().await;
         freeswitch.busy = true;
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
-        assert!(given_back.orders().contains(&"resume"), "nothing showed that the park had begun");
+        assert!(
+            given_back.commands_without_connect().contains(&"resume"),
+            "nothing showed that the park had begun"
+        );
     }
 }
 
@@ -138,8 +144,12 @@ async fn a_call_that_may_have_been_moved_before_the_channel_data_gets_no_resume(
         // either the call was moved to this application, or somebody plays music to it
         let channel = freeswitch.channel();
         *channel = channel.clone().variable("current_application", "playback");
-        let given_back = freeswitch.obey().await;
-        assert_eq!(given_back.orders().contains(&"resume"), resumes, "transferred {before} µs before");
+        let given_back = freeswitch.run_commands().await;
+        assert_eq!(
+            given_back.commands_without_connect().contains(&"resume"),
+            resumes,
+            "transferred {before} µs before"
+        );
     }
 }
 
@@ -157,12 +167,12 @@ async fn a_call_that_was_transferred_to_its_step_goes_on() {
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "playback");
     gate.open();
-    let given_back = freeswitch.obey().await;
+    let given_back = freeswitch.run_commands().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
-    assert!(given_back.orders().contains(&"resume"), "resume ends the music");
+    assert!(given_back.commands_without_connect().contains(&"resume"), "resume ends the music");
 }
 
-/// Answers some questions for the location of a moved call, then changes the call, and returns its state.
+/// Answers some location queries of a moved call, then changes the call, and returns its state.
 async fn until_released(
     mut freeswitch: FakeFreeSwitch,
     release: impl FnOnce(ChannelData) -> ChannelData,
@@ -180,14 +190,14 @@ async fn until_released(
     }
     let channel = freeswitch.channel();
     *channel = release(channel.clone());
-    freeswitch.obey().await
+    freeswitch.run_commands().await
 }
 
 #[tokio::test]
 async fn a_call_that_somebody_parked_stays_in_that_park() {
     for (state, application) in [("CS_PARK", "socket"), ("CS_EXECUTE", "park")] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
-        freeswitch.taken_elsewhere();
+        freeswitch.move_call();
         let channel = freeswitch.channel();
         let parked =
             channel.clone().header("Channel-State", state).variable("current_application", application);
@@ -196,7 +206,7 @@ async fn a_call_that_somebody_parked_stays_in_that_park() {
             parked.header("Channel-State", "CS_EXECUTE").header("Caller-Profile-Index", "3")
         })
         .await;
-        assert_eq!(given_back.state, CallState::Elsewhere, "{state}");
+        assert_eq!(given_back.state, CallState::Moved, "{state}");
     }
 }
 
@@ -205,11 +215,11 @@ async fn a_step_does_not_end_the_next_step_that_its_call_was_moved_to() {
     let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
     let (channel, argument) = (freeswitch.channel(), "current_application_data");
     let same = channel.variables()[argument].clone();
-    freeswitch.taken_elsewhere();
+    freeswitch.move_call();
     let channel = freeswitch.channel();
     *channel = channel.clone().variable("current_application", "socket").variable(argument, same);
     let given_back = until_released(freeswitch, |asked| asked.header("Caller-Profile-Index", "3")).await;
-    assert_eq!(given_back.state, CallState::Elsewhere);
+    assert_eq!(given_back.state, CallState::Moved);
 }
 
 #[tokio::test]
@@ -220,9 +230,9 @@ async fn a_hook_that_sets_socket_resume_itself_leaves_no_call_stuck() {
     let given_back =
         FakeFreeSwitch::call(daemon.freeswitch(), call(&daemon, SocketMode::Async, "/crm")).await;
     let first = ["set socket_resume=true", "set socket_resume=false", "set webhook_code=200"];
-    assert_eq!(given_back.orders()[..3], first);
-    assert_eq!(given_back.orders().last(), Some(&"exit"));
-    assert!(!given_back.orders().contains(&"resume"));
+    assert_eq!(given_back.commands_without_connect()[..3], first);
+    assert_eq!(given_back.commands_without_connect().last(), Some(&"exit"));
+    assert!(!given_back.commands_without_connect().contains(&"resume"));
     assert_eq!(given_back.state, CallState::GoesOn);
 }
 
@@ -233,7 +243,7 @@ async fn a_leg_with_an_unknown_state_gets_no_resume() {
     let leg = call(&daemon, SocketMode::Async, "/crm").without("Channel-State");
     let given_back = FakeFreeSwitch::call(daemon.freeswitch(), leg).await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
-    assert!(!given_back.orders().contains(&"resume"));
+    assert!(!given_back.commands_without_connect().contains(&"resume"));
 }
 
 /// The channel data of the legs on which `execute_on_…` and `uuid_broadcast` run a step.
@@ -289,7 +299,7 @@ async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
     let channel = freeswitch.channel();
     *channel = channel.clone().header("Channel-State", "CS_EXCHANGE_MEDIA");
     gate.open();
-    let given_back = freeswitch.obey().await;
+    let given_back = freeswitch.run_commands().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
 }
 
@@ -297,19 +307,19 @@ async fn a_leg_whose_state_changes_by_itself_is_not_taken_for_moved() {
 async fn a_call_that_waited_long_and_is_still_there_goes_on() {
     for mode in SocketMode::ALL {
         let (_they, freeswitch) = waiting(mode, "false").await;
-        let given_back = freeswitch.obey().await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"));
         assert_eq!(given_back.commands[0] == "connect", mode.is_async(), "a parked call is looked for");
     }
 }
 
 #[tokio::test]
-async fn a_switch_that_does_not_tell_the_location_gets_the_answer() {
+async fn a_switch_that_does_not_answer_location_queries_still_gets_the_answer() {
     for reply in ["", "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n"] {
         let (_they, mut freeswitch) = waiting(SocketMode::Async, "false").await;
         freeswitch.expect_connect().await;
-        freeswitch.say(reply.as_bytes()).await;
-        let given_back = freeswitch.obey().await;
+        freeswitch.send(reply.as_bytes()).await;
+        let given_back = freeswitch.run_commands().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "TIMEOUT"), "{reply:?}");
     }
 }
@@ -322,9 +332,9 @@ async fn a_call_that_was_moved_before_the_channel_data_stays_there() {
         let call = call(&daemon, SocketMode::Async, "").variable("webhook_url", url.as_str());
         let call = call.variable("socket_resume", resume);
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
-        freeswitch.taken_elsewhere();
+        freeswitch.move_call();
         freeswitch.greet().await;
-        assert_eq!(freeswitch.obey().await.state, CallState::Elsewhere);
+        assert_eq!(freeswitch.run_commands().await.state, CallState::Moved);
     }
     assert!(webhook.received().is_empty());
 }

@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 use super::daemon_for;
 use crate::util::{
     CallState, ChannelData, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, good_webhook,
-    recording, within_patience,
+    recording, within_time_limit,
 };
 
 const RECORDINGS: [&str; 11] = [
@@ -69,26 +69,26 @@ async fn play(name: &str, width: usize, pieces: &[&[u8]]) {
     let mut freeswitch = FakeFreeSwitch::over(pipe, recorded(name));
     freeswitch.expect_connect().await;
     for piece in pieces {
-        freeswitch.say(piece).await;
+        freeswitch.send(piece).await;
         tokio::task::yield_now().await;
     }
     if name.contains("async") {
-        // the question for the location of the call, to which somebody plays music by then
+        // the location query of the call, to which somebody plays music by then
         freeswitch.expect_connect().await;
-        freeswitch.say(&recorded(name).variable("current_application", "playback").bytes()).await;
+        freeswitch.send(&recorded(name).variable("current_application", "playback").bytes()).await;
     }
     let expected = farewell(name);
-    let mut heard = Vec::new();
-    while heard.len() < expected.len() {
-        let read = tokio::io::AsyncReadExt::read_buf(&mut freeswitch.stream, &mut heard);
-        assert!(within_patience("the farewell", read).await.unwrap() > 0, "{name}");
+    let mut received = Vec::new();
+    while received.len() < expected.len() {
+        let read = tokio::io::AsyncReadExt::read_buf(&mut freeswitch.stream, &mut received);
+        assert!(within_time_limit("the farewell", read).await.unwrap() > 0, "{name}");
     }
-    assert_eq!(String::from_utf8_lossy(&heard), String::from_utf8_lossy(&expected), "{name}");
+    assert_eq!(String::from_utf8_lossy(&received), String::from_utf8_lossy(&expected), "{name}");
     let replies = recording(&format!("{}-pipelined.session", mode_of(name)));
-    freeswitch.say(&said_by_freeswitch(&replies).1).await;
+    freeswitch.send(&sent_by_freeswitch(&replies).1).await;
     freeswitch.stream.shutdown().await.unwrap();
-    assert_eq!(freeswitch.hear_all().await, b"", "{name}");
-    within_patience("the end of the conversation", end).await.unwrap();
+    assert_eq!(freeswitch.receive_all().await, b"", "{name}");
+    within_time_limit("the end of the conversation", end).await.unwrap();
 }
 
 fn mode_of(name: &str) -> &'static str {
@@ -97,12 +97,12 @@ fn mode_of(name: &str) -> &'static str {
 }
 
 /// The bytes of FreeSWITCH in a session: up to the end of the channel data, and after it.
-fn said_by_freeswitch(session: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut said = Vec::new();
+fn sent_by_freeswitch(session: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut sent = Vec::new();
     for line in session.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"C ")) {
         let mut bytes = line.iter();
         while let Some(&byte) = bytes.next() {
-            said.push(match byte {
+            sent.push(match byte {
                 b'\\' => match bytes.next().unwrap() {
                     b'n' => b'\n',
                     b'r' => b'\r',
@@ -117,9 +117,9 @@ fn said_by_freeswitch(session: &[u8]) -> (Vec<u8>, Vec<u8>) {
             });
         }
     }
-    let end = said.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
-    let behind = said.split_off(end);
-    (said, behind)
+    let end = sent.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
+    let behind = sent.split_off(end);
+    (sent, behind)
 }
 
 #[tokio::test]
@@ -151,17 +151,17 @@ async fn every_recorded_call_is_given_back_if_the_channel_data_is_cut_in_two() {
 
 #[tokio::test]
 async fn replies_are_understood_if_they_are_cut_anywhere() {
-    let replies = said_by_freeswitch(&recording("async-full-pipelined.session")).1;
+    let replies = sent_by_freeswitch(&recording("async-full-pipelined.session")).1;
     for at in 1..replies.len() {
         let (pipe, end) = conversation(64 * 1024);
         let mut freeswitch = FakeFreeSwitch::over(pipe, recorded("async-full"));
         freeswitch.greet().await;
         let (before, behind) = replies.split_at(at);
-        freeswitch.say(before).await;
+        freeswitch.send(before).await;
         tokio::task::yield_now().await;
-        freeswitch.say(behind).await;
+        freeswitch.send(behind).await;
         freeswitch.stream.shutdown().await.unwrap();
-        within_patience("the end of the conversation", end).await.unwrap();
+        within_time_limit("the end of the conversation", end).await.unwrap();
     }
 }
 
@@ -182,7 +182,7 @@ async fn a_recorded_hangup_during_the_request_cancels_it() {
     ] {
         let webhook = FakeWebhook::start(|_| Reply::Stall).await;
         let daemon = daemon_for(&webhook, "timeout = 10").await;
-        let (channel_data, behind) = said_by_freeswitch(&recording(&format!("{session}.session")));
+        let (channel_data, behind) = sent_by_freeswitch(&recording(&format!("{session}.session")));
         let port = daemon.freeswitch().port();
         let channel_data = String::from_utf8(channel_data).unwrap().replace(
             "_application_data: 127.0.0.1%3A8084",
@@ -190,13 +190,13 @@ async fn a_recorded_hangup_during_the_request_cancels_it() {
         );
         let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), recorded("none")).await;
         freeswitch.expect_connect().await;
-        freeswitch.say(channel_data.as_bytes()).await;
+        freeswitch.send(channel_data.as_bytes()).await;
         webhook.requested().await;
         // the notice alone is enough, and the end of the stream alone too
         let notice = behind.windows(26).position(|word| word == b"Content-Type: text/disconn");
         match notice {
             Some(at) => {
-                freeswitch.say(&behind[at..]).await;
+                freeswitch.send(&behind[at..]).await;
                 webhook.closed().await;
             }
             None => {
@@ -242,8 +242,8 @@ async fn half_a_disconnect_notice_does_not_end_the_step() {
     let call = super::call(&daemon, SocketMode::Async, "/crm");
     let mut freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call).await;
     freeswitch.greet().await;
-    freeswitch.say(b"Content-Type: text/disconnect-notice\n").await;
-    let given_back = freeswitch.obey().await;
+    freeswitch.send(b"Content-Type: text/disconnect-notice\n").await;
+    let given_back = freeswitch.run_commands().await;
     assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
 }
 
@@ -252,7 +252,7 @@ async fn half_a_disconnect_notice_does_not_end_the_step() {
 #[test]
 fn recorded_messages_are_the_same_if_the_stream_is_cut_anywhere() {
     for name in ["none", "full", "async", "async-full"] {
-        let (data, replies) = said_by_freeswitch(&recording(&format!("{name}-pipelined.session")));
+        let (data, replies) = sent_by_freeswitch(&recording(&format!("{name}-pipelined.session")));
         let stream = [data, replies].concat();
         let whole = messages(&[&stream]);
         assert_eq!(whole.concat(), stream, "{name}");

@@ -55,7 +55,7 @@ async fn the_request_for_a_sip_call_has_every_key() {
 }
 
 #[tokio::test]
-async fn a_value_that_the_channel_lacks_has_its_second_source() {
+async fn a_value_that_the_channel_lacks_is_replaced_by_its_documented_substitute() {
     let webhook = good_webhook().await;
     let configuration = "company = \"kwik\"\n[listen]\nasterisk = \"127.0.0.1:0\"\n";
     let daemon = Daemon::with(&format!("{configuration}[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;

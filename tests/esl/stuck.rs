@@ -69,7 +69,7 @@ async fn no_call_is_stuck_if_the_webhook_is_late() {
 }
 
 #[tokio::test]
-async fn no_call_with_an_impossible_step_is_stuck() {
+async fn no_call_with_a_fault_in_its_step_is_stuck() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for path in ["/nope", "/crm?timeout=99", "/crm?variable=webhook_status", "", "/webhook?url=x"] {
@@ -162,7 +162,7 @@ async fn a_peer_that_is_no_freeswitch_is_released() {
         let mut other =
             FakeFreeSwitch::connect(daemon.freeswitch(), call(&daemon, SocketMode::None, "")).await;
         other.expect_connect().await;
-        other.say(words.as_bytes()).await;
+        other.send(words.as_bytes()).await;
         assert_eq!(other.command().await.as_deref(), Some(&b"exit"[..]), "{words:?}");
     }
 }

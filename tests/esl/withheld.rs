@@ -124,10 +124,10 @@ async fn a_fetched_variable_is_sent_as_it_is() {
     assert_eq!(given_back.status(), "OK");
     let request = webhook.requested().await;
     assert_eq!(request.target, "/r?c=%24%7Bsystem%28touch%20%2Ftmp%2Fx%29%7D%2042");
-    let told = serde_json::json!({
+    let expected = serde_json::json!({
         "sip_from_user": NUMBER,
         "sip_h_X-Customer": "${system(touch /tmp/x)} 42",
         "SIP_H_x-customer.id": "7",
     });
-    assert_eq!(request.json()["variables"], told);
+    assert_eq!(request.json()["variables"], expected);
 }

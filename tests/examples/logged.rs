@@ -9,7 +9,7 @@ use super::{Used, attribute, elements, examples, expansions};
 /// FreeSWITCH sets no `effective_caller_id_name`: where the example has not set it, the log would show
 /// nothing.
 #[test]
-fn an_example_logs_a_name_only_after_it_has_set_it() {
+fn an_example_logs_a_callers_name_only_after_it_has_set_it() {
     for (name, text) in examples() {
         let document = Document::parse(&text).unwrap();
         for extension in elements(document.root(), "extension") {

@@ -143,7 +143,7 @@ impl Example<'_> {
         if socket.attribute("inline").is_some() {
             self.fault(socket, "socket cannot run inline");
         }
-        if !says(before, "set", "webhook_status=UNREACHABLE") {
+        if !has_action(before, "set", "webhook_status=UNREACHABLE") {
             self.fault(socket, "webhook_status is not set before");
         }
         if !behind
@@ -152,11 +152,11 @@ impl Example<'_> {
         {
             self.fault(socket, "nothing begins anew behind the step: conditions would not see what it set");
         }
-        let resumes = says(before, "set", "socket_resume=true");
+        let resumes = has_action(before, "set", "socket_resume=true");
         match (modes.contains(&"async"), resumes) {
             (true, false) => self.fault(socket, "async without socket_resume"),
             (false, true) => self.fault(socket, "socket_resume for a static socket: the call would be stuck"),
-            (_, _) if resumes && !says(behind, "unset", "socket_resume") => {
+            (_, _) if resumes && !has_action(behind, "unset", "socket_resume") => {
                 self.fault(socket, "socket_resume stays on the channel");
             }
             (_, _) => {}
@@ -207,7 +207,7 @@ impl Example<'_> {
     }
 }
 
-fn says(actions: &[Node<'_, '_>], application: &str, data: &str) -> bool {
+fn has_action(actions: &[Node<'_, '_>], application: &str, data: &str) -> bool {
     actions
         .iter()
         .any(|node| attribute(*node, "application") == application && attribute(*node, "data") == data)

@@ -3,7 +3,7 @@
 
 use super::{step, step_of_freeswitch};
 use crate::util::{
-    CallState, ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, GivenBack,
+    CallState, ChannelData, Daemon, Ended, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, GivenBack,
     Reply, SocketMode, daemon_for,
 };
 
@@ -104,15 +104,14 @@ async fn each_variable_of_set_has_its_own_accept() {
 
     // values that one of the switches cannot carry in a text
     let (asterisk, freeswitch) = answered(Reply::json(json("say \\\"hi\\\"", "sales")), keys).await;
-    let reason =
-        "the answer does not fit. a double quote in it would end the quotes of a condition. it was for NAME";
+    let reason = "the switch cannot carry the answer. a double quote in it would end the quotes of a condition. it was for NAME";
     assert_eq!((asterisk.reason(), asterisk.get("CRM")), (reason, Some("none")));
     assert_eq!((freeswitch.status(), freeswitch.get("name")), ("OK", Some("say \"hi\"")));
     let (asterisk, freeswitch) = answered(Reply::json(json("%[a=b]x", "sales")), keys).await;
     assert_eq!((asterisk.status(), asterisk.get("NAME")), ("OK", Some("%[a=b]x")));
     assert_eq!(
         freeswitch.reason(),
-        "the answer does not fit. it begins like a list of variables for an application. it was for NAME"
+        "the switch cannot carry the answer. a percent sign and a bracket at its beginning would set scoped variables of FreeSWITCH. it was for NAME"
     );
 }
 
@@ -149,7 +148,7 @@ async fn a_json_answer_in_the_place_of_a_text_is_noted_without_advice_for_less_s
 async fn ad_hoc(daemon: &Daemon, arguments: &[&str]) -> Ended {
     let with = |call: Environment, argument: &&str| call.argument(*argument);
     let call = arguments.iter().fold(Environment::new("webhook"), with);
-    FakeSwitch::call(daemon.address(), call).await
+    FakeAsterisk::call(daemon.address(), call).await
 }
 
 /// The same of FreeSWITCH.

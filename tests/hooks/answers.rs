@@ -1,12 +1,12 @@
 //! Owner: hook/answer. Each kind of answer, and the status and reason that the dialplan receives.
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, refusing};
+use crate::util::{Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Reply, daemon_for, refusing};
 
 /// One call to a webhook that sends this reply.
 async fn answered(reply: Reply, hook: &str) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = daemon_for(&webhook, &format!("otherwise = \"reception\"\n{hook}")).await;
-    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+    FakeAsterisk::call(daemon.address(), Environment::new("crm")).await
 }
 
 /// The value of the accepted answer.
@@ -44,7 +44,10 @@ const TEXT: &str = "accept = \"text\"";
 #[tokio::test]
 async fn a_text_that_could_change_a_condition_is_refused() {
     for (answer, reason) in [
-        (&b"x\""[..], "the answer does not fit. a double quote in it would end the quotes of a condition"),
+        (
+            &b"x\""[..],
+            "the switch cannot carry the answer. a double quote in it would end the quotes of a condition",
+        ),
         (b"a\nb", "the answer holds a line break or another control byte"),
         (b"a\tb", "the answer holds a line break or another control byte"),
         (b"a\0b", "the answer holds a line break or another control byte"),
@@ -59,12 +62,15 @@ async fn a_text_that_could_change_a_condition_is_refused() {
 }
 
 #[tokio::test]
-async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
+async fn with_accept_any_an_answer_that_no_command_can_carry_is_refused() {
     let any = "accept = \"any\"";
     for (answer, reason) in [
-        (&b"a\nb"[..], "the answer does not fit. a line break cannot be carried"),
-        (b"a\nSET VARIABLE EVIL yes", "the answer does not fit. a line break cannot be carried"),
-        (b"a\0b", "the answer does not fit. a NUL byte cannot be carried"),
+        (&b"a\nb"[..], "the switch cannot carry the answer. a line break in it would end the command"),
+        (
+            b"a\nSET VARIABLE EVIL yes",
+            "the switch cannot carry the answer. a line break in it would end the command",
+        ),
+        (b"a\0b", "the switch cannot carry the answer. a NUL byte in it would end the value"),
     ] {
         assert_eq!(refused(answer, any).await, reason);
     }
@@ -74,16 +80,16 @@ async fn any_refuses_an_answer_that_the_wire_cannot_carry() {
 }
 
 #[tokio::test]
-async fn any_accepts_bytes_that_are_no_text() {
+async fn with_accept_any_bytes_that_are_no_text_are_accepted() {
     let ended = answered(Reply::text(b"caf\xe9\xff"), "accept = \"any\"").await;
-    assert!(ended.heard.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
+    assert!(ended.received.starts_with(b"SET VARIABLE CRM \"caf\xe9\xff\"\n"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn any_accepts_the_longest_value_that_every_asterisk_reads() {
+async fn with_accept_any_the_longest_value_that_every_asterisk_reads_is_accepted() {
     let any = "accept = \"any\"";
     let room = 2046 - "SET VARIABLE CRM \"\"".len();
-    let too_long = "the answer does not fit. it is too long for a command of the switch";
+    let too_long = "the switch cannot carry the answer. it is too long for a command of the switch";
     assert_eq!(accepted(vec![b'x'; room], any).await.len(), room);
     assert_eq!(accepted(vec![b'"'; room / 2], any).await.len(), room / 2);
     assert_eq!(refused(vec![b'x'; room + 1], any).await, too_long);
@@ -103,7 +109,7 @@ async fn only_the_words_that_are_listed_are_accepted() {
 async fn notified(reply: Reply) -> Ended {
     let webhook = FakeWebhook::start(move |_| reply.clone()).await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url("/"))).await;
-    FakeSwitch::call(daemon.address(), Environment::new("crm")).await
+    FakeAsterisk::call(daemon.address(), Environment::new("crm")).await
 }
 
 #[tokio::test]
@@ -130,7 +136,7 @@ async fn the_configuration_limits_the_length_of_an_answer() {
         };
         let limits = format!("[limits]\nanswer = \"{size}\"\n[calls]\nurls = [\"{}\"]\n", webhook.url("/"));
         let daemon = Daemon::start(&[limits, hook("most", most), hook("more", most + 1)].concat()).await;
-        let call = |environment| FakeSwitch::call(daemon.address(), environment);
+        let call = |environment| FakeAsterisk::call(daemon.address(), environment);
         let ended = call(Environment::new("most")).await;
         assert_eq!((ended.status(), ended.get("N")), ("OK", Some("x")), "{size}");
         let ended = call(Environment::new("more")).await;
@@ -154,7 +160,7 @@ async fn an_endless_answer_is_a_bad_answer() {
 async fn a_step_that_only_notifies_sets_status_code_and_reason_only() {
     let ended = notified(Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
     assert_eq!(
-        ended.heard,
+        ended.received,
         b"SET VARIABLE WEBHOOK_CODE \"204\"\nSET VARIABLE WEBHOOK_REASON \"\"\nSET VARIABLE WEBHOOK_STATUS \"OK\"\n"
     );
 }
@@ -180,7 +186,7 @@ async fn an_error_page_is_not_waited_for() {
 async fn a_redirect_is_not_followed() {
     let webhook = FakeWebhook::start(|_| Reply::redirect(302, "/other")).await;
     let daemon = daemon_for(&webhook, "").await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.code(), ended.get("CRM")), ("HTTP_ERROR", "302", Some("")));
     assert_eq!(webhook.received().len(), 1);
 }
@@ -210,7 +216,7 @@ async fn unreachable(reply: Reply) -> String {
 
 #[tokio::test]
 async fn a_webhook_that_closes_too_early_is_unreachable() {
-    let leaves = |said: &str, how| Reply::Then(said.into(), Box::new(how));
+    let leaves = |sent: &str, how| Reply::Then(sent.into(), Box::new(how));
     for reply in [
         Reply::Close,
         Reply::Reset,
@@ -227,7 +233,7 @@ async fn a_webhook_that_closes_too_early_is_unreachable() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_http_is_unreachable() {
-    for said in [
+    for sent in [
         "220 mail.example ESMTP\r\n",
         "SSH-2.0-OpenSSH_9.9\r\n",
         "\0\x01\x02\x03\r\n\r\n",
@@ -235,8 +241,8 @@ async fn an_answer_that_is_no_http_is_unreachable() {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nsales",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ] {
-        let reason = unreachable(Reply::Bytes(said.into())).await;
-        assert_eq!(reason, "the answer of the webhook is not HTTP", "{}", said.get(..60).unwrap_or(said));
+        let reason = unreachable(Reply::Bytes(sent.into())).await;
+        assert_eq!(reason, "the answer of the webhook is not HTTP", "{}", sent.get(..60).unwrap_or(sent));
     }
 }
 
@@ -244,14 +250,14 @@ async fn an_answer_that_is_no_http_is_unreachable() {
 async fn a_port_without_a_listener_is_unreachable() {
     let (address, _held) = refusing();
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"http://{address}/\"")).await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", "the webhook refused the connection"));
 }
 
 #[tokio::test]
 async fn a_name_with_an_empty_label_is_unreachable() {
     let daemon = Daemon::start("[hook.crm]\nurl = \"http://crm..example/\"").await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "UNREACHABLE");
     assert_eq!(ended.reason(), "the host name of the url is not valid. no name server was asked");
 }
@@ -261,5 +267,5 @@ async fn a_name_in_etc_hosts_is_found() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let url = webhook.url("/").replace("127.0.0.1", "localhost");
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{url}\"")).await;
-    assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
 }

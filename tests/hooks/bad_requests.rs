@@ -1,14 +1,14 @@
 //! Owner: hook. Steps that are refused before any request: BAD_REQUEST and its reasons.
 
 use crate::util::{
-    ChannelData, Daemon, Ended, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode,
+    ChannelData, Daemon, Ended, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Reply, SocketMode,
 };
 
 /// Runs a step with these arguments, and checks that it is a BAD_REQUEST.
 async fn refused(daemon: &Daemon, script: &str, arguments: &[&str]) -> Ended {
     let with = |call: Environment, argument: &&str| call.argument(*argument);
     let call = arguments.iter().fold(Environment::new(script), with);
-    let ended = FakeSwitch::call(daemon.address(), call).await;
+    let ended = FakeAsterisk::call(daemon.address(), call).await;
     assert_eq!((ended.status(), ended.code()), ("BAD_REQUEST", ""), "{script} {arguments:?}");
     ended
 }
@@ -18,7 +18,7 @@ const BRACES: &str =
     "placeholders in braces need a configured hook. let the dialplan put the value into the url";
 
 #[tokio::test]
-async fn an_impossible_ad_hoc_step_gets_a_reason_with_the_remedy() {
+async fn a_fault_in_an_ad_hoc_step_has_a_reason_with_the_remedy() {
     let daemon = Daemon::start("").await;
     let url = "url=http://127.0.0.1:9/";
     for (arguments, reason) in [
@@ -89,7 +89,7 @@ async fn the_reason_for_a_split_url_says_to_quote_it() {
 }
 
 #[tokio::test]
-async fn an_impossible_configured_step_gets_a_reason_with_the_remedy() {
+async fn a_fault_in_a_configured_step_has_a_reason_with_the_remedy() {
     let hook = "[hook.crm]\nurl = \"http://127.0.0.1:9/\"\nvariable = \"CRM\"\notherwise = \"reception\"";
     let daemon = Daemon::start(hook).await;
     for (script, arguments, reason) in [
@@ -127,7 +127,7 @@ async fn an_impossible_configured_step_gets_a_reason_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn an_impossible_ad_hoc_url_of_freeswitch_leads_to_no_request() {
+async fn a_fault_in_an_ad_hoc_url_of_freeswitch_leads_to_no_request() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = Daemon::start("").await;
     for (query, status, reason) in [
@@ -205,7 +205,7 @@ async fn only_urls_that_the_configuration_allows_are_requested() {
     }
     assert_eq!(webhook.connections(), 0);
     let call = Environment::new("webhook").argument(format!("url={allowed}x?y={host}/evil"));
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
 }
 
 #[tokio::test]
@@ -213,6 +213,6 @@ async fn a_listener_that_others_can_reach_allows_only_listed_urls() {
     let daemon = Daemon::with("[listen]\nasterisk = \"0.0.0.0:0\"\nallow = [\"127.0.0.0/8\"]").await;
     let address = ([127, 0, 0, 1], daemon.address().port()).into();
     let ended =
-        FakeSwitch::call(address, Environment::new("webhook").argument("url=http://127.0.0.1:9/")).await;
+        FakeAsterisk::call(address, Environment::new("webhook").argument("url=http://127.0.0.1:9/")).await;
     assert_eq!((ended.status(), ended.reason()), ("BAD_REQUEST", NOT_ALLOWED));
 }

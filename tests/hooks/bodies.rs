@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{step, step_of_freeswitch};
 use crate::util::{
-    ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Received, Reply, SocketMode,
+    ChannelData, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Received, Reply, SocketMode,
     configured, daemon_for, run,
 };
 
@@ -12,7 +12,7 @@ use crate::util::{
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, hook).await;
-    let ended = FakeSwitch::call(daemon.address(), call).await;
+    let ended = FakeAsterisk::call(daemon.address(), call).await;
     assert_eq!(ended.status(), "OK", "{}", ended.reason());
     webhook.requested().await
 }
@@ -125,7 +125,7 @@ async fn an_ad_hoc_step_has_the_default_body_whatever_hooks_say() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, "body = \"form\"\nheaders = { X-Note = \"x\" }").await;
     let call = Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
-    FakeSwitch::call(daemon.address(), call).await;
+    FakeAsterisk::call(daemon.address(), call).await;
     let request = webhook.requested().await;
     assert_eq!((request.json()["switch"].as_str(), request.header("x-note")), (Some("asterisk"), None));
 }
@@ -161,17 +161,17 @@ async fn a_placeholder_in_scheme_host_or_port_is_a_fault() {
         "{variables.URL}",
     ] {
         for hook in [format!("url = \"{url}\""), format!("urls = [\"http://h/\", \"{url}\"]")] {
-            let said = fault(&hook).await;
+            let fault = fault(&hook).await;
             assert!(
-                said.contains("path and the query only") || said.contains("not an http"),
-                "{hook}: {said}"
+                fault.contains("path and the query only") || fault.contains("not an http"),
+                "{hook}: {fault}"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn an_impossible_body_is_a_fault_of_the_configuration() {
+async fn a_body_that_no_request_can_have_is_a_fault_of_the_configuration() {
     let url = "url = \"http://h/\"\n";
     for (hook, word) in [
         ("body = '{\"n\": {caller_number}}'", "inside of a string"),
@@ -190,7 +190,7 @@ async fn an_impossible_body_is_a_fault_of_the_configuration() {
         ("headers = { Host = \"x\" }", "sets this header for each connection"),
         ("headers = { Webhook-Id = \"x\" }", "dialhook sets this header itself"),
     ] {
-        let said = fault(&format!("{url}{hook}")).await;
-        assert!(said.contains(word), "{hook}: {said}");
+        let fault = fault(&format!("{url}{hook}")).await;
+        assert!(fault.contains(word), "{hook}: {fault}");
     }
 }

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{Asking, step, step_of_freeswitch, steps, urls};
 use crate::util::{
-    Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, daemon_for, within_patience,
+    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Gate, Program, Reply, daemon_for,
+    within_time_limit,
 };
 
 /// The reason of a call that finds the breaker open.
@@ -41,7 +42,7 @@ async fn probe(daemon: &Daemon, hook: &str, webhook: &FakeWebhook) -> Ended {
             assert!(finds_open_breaker(&ended), "{}", ended.reason());
         }
     };
-    within_patience("a probe", through).await
+    within_time_limit("a probe", through).await
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn ad_hoc_urls_of_one_host_share_a_breaker() {
     let daemon = Daemon::start("").await;
     for number in 0..7 {
         let url = format!("url=http://127.0.0.1:1/caller/{number}");
-        let ended = FakeSwitch::call(daemon.address(), Environment::new("webhook").argument(url)).await;
+        let ended = FakeAsterisk::call(daemon.address(), Environment::new("webhook").argument(url)).await;
         assert_eq!(
             (ended.status(), finds_open_breaker(&ended)),
             ("UNREACHABLE", number >= 5),
@@ -202,7 +203,7 @@ async fn one_call_probes_and_the_others_do_not_wait() {
     // several concurrent calls, again and again, until one of them probes; only that one waits
     while calls.is_empty() {
         for _ in 0..10 {
-            calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
+            calls.spawn(FakeAsterisk::call(address, Environment::new("crm")));
         }
         while calls.len() > webhook.received().len() - 5 {
             tokio::select! {
@@ -213,7 +214,7 @@ async fn one_call_probes_and_the_others_do_not_wait() {
     }
     assert_eq!(webhook.received().len(), 6);
     gate.open();
-    let ended = within_patience("the probe", calls.join_next()).await.unwrap().unwrap();
+    let ended = within_time_limit("the probe", calls.join_next()).await.unwrap().unwrap();
     assert_eq!(ended.get("CRM"), Some("sales"));
     assert!(steps(&daemon, "crm", 5).await.iter().all(|ended| ended.status() == "OK"));
 }
@@ -249,8 +250,8 @@ async fn a_hangup_does_not_count_as_a_failure() {
     let webhook = FakeWebhook::start(move |_| held.clone()).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
     for number in 1..=10 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         webhook.request(number).await;
         switch.reset();
     }
@@ -267,15 +268,15 @@ async fn a_hangup_during_a_probe_lets_the_next_call_probe() {
     exhaust(&daemon, "crm").await;
     let leaving = async {
         loop {
-            let mut switch = FakeSwitch::connect(daemon.address()).await;
-            switch.greet(&Environment::new("crm")).await.expect("a question");
+            let mut switch = FakeAsterisk::connect(daemon.address()).await;
+            switch.greet(&Environment::new("crm")).await.expect("a challenge");
             tokio::select! {
                 _ = webhook.request(6) => return switch.reset(),
-                _heard = switch.hear() => {}
+                _heard = switch.receive_line() => {}
             }
         }
     };
-    within_patience("a probe", leaving).await;
+    within_time_limit("a probe", leaving).await;
     assert_eq!(probe(&daemon, "crm", &webhook).await.get("CRM"), Some("sales"));
 }
 
@@ -285,9 +286,9 @@ async fn an_ad_hoc_step_has_a_breaker_too() {
     let daemon = Daemon::start("").await;
     let call = || Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
     for _ in 0..5 {
-        FakeSwitch::call(daemon.address(), call()).await;
+        FakeAsterisk::call(daemon.address(), call()).await;
     }
-    assert_eq!(FakeSwitch::call(daemon.address(), call()).await.reason(), BREAKER_IS_OPEN);
+    assert_eq!(FakeAsterisk::call(daemon.address(), call()).await.reason(), BREAKER_IS_OPEN);
     assert_eq!(webhook.received().len(), 5);
 }
 
@@ -297,9 +298,9 @@ async fn the_log_has_one_line_when_the_breaker_opens_and_one_when_it_closes() {
     let hook = format!("[hook.crm]\nurl = \"{}\"\nbreaker = {{ probe = \"1s\" }}\n", webhook.url("/path"));
     let program = Program::serve(&hook, &[]).await;
     let back = async {
-        while FakeSwitch::call(program.address(), Environment::new("crm")).await.status() != "OK" {}
+        while FakeAsterisk::call(program.address(), Environment::new("crm")).await.status() != "OK" {}
     };
-    within_patience("recovery", back).await;
+    within_time_limit("recovery", back).await;
     let log = program.stop().await;
     assert_eq!(log.matches("its circuit breaker is open").count(), 1, "{log}");
     assert_eq!(log.matches("the webhook answers again").count(), 1, "{log}");

@@ -66,8 +66,9 @@ fn a_file_in_utf_16_is_a_fault_that_says_so() {
     let faults = Config::load(Some(&file)).unwrap_err().to_string();
     for (key, name) in [("hook.crm.bearer.file", "crm.token"), ("hook.crm.ca", "ca.pem")] {
         let path = folder.path().join(name);
-        let told = format!("{key}: cannot read {}: it is in UTF-16; name a file in UTF-8", path.display());
-        assert!(faults.contains(&told), "{faults}");
+        let expected =
+            format!("{key}: cannot read {}: it is in UTF-16; name a file in UTF-8", path.display());
+        assert!(faults.contains(&expected), "{faults}");
     }
     fs::write(&file, utf_16("company = \"a\"\n")).unwrap();
     let fault = Config::load(Some(&file)).unwrap_err().to_string();

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::{Asking, step, step_of_freeswitch, steps};
 use crate::util::{
-    Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, configured, daemon_for, run, within_patience,
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, Reply, configured, daemon_for, run,
+    within_time_limit,
 };
 
 /// A hook with a cache. Two calls with the same caller make the same request.
@@ -36,7 +37,7 @@ async fn another_caller_is_another_request() {
     let webhook = counting().await;
     let daemon = daemon_for(&webhook, CACHED).await;
     let call = async |number: &str| {
-        FakeSwitch::call(daemon.address(), Environment::new("crm").caller(number))
+        FakeAsterisk::call(daemon.address(), Environment::new("crm").caller(number))
             .await
             .get("CRM")
             .unwrap()
@@ -61,7 +62,7 @@ async fn url_headers_and_body_are_part_of_the_cache_key() {
         let daemon = Daemon::start(&format!("[hook.crm]\n{keys}\nvariable = \"CRM\"\ncache = \"60s\"")).await;
         for (value, answer) in [("a", "1"), ("b", "2"), ("a", "1")] {
             let call = Environment::new("crm").variable("V", value);
-            assert_eq!(FakeSwitch::call(daemon.address(), call).await.get("CRM"), Some(answer), "{keys}");
+            assert_eq!(FakeAsterisk::call(daemon.address(), call).await.get("CRM"), Some(answer), "{keys}");
         }
     }
 }
@@ -72,11 +73,11 @@ async fn a_cached_answer_serves_only_its_own_hook() {
     let hook =
         |name: &str| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n{CACHED}", webhook.url("/"));
     let daemon = Daemon::start(&[hook("a"), hook("b")].concat()).await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for name in ["a", "b", "a", "b"] {
-        heard.push(step(&daemon, name).await.get("CRM").unwrap().to_owned());
+        received.push(step(&daemon, name).await.get("CRM").unwrap().to_owned());
     }
-    assert_eq!(heard, ["1", "2", "1", "2"]);
+    assert_eq!(received, ["1", "2", "1", "2"]);
 }
 
 #[tokio::test]
@@ -88,11 +89,11 @@ async fn concurrent_calls_make_one_request() {
     let address = daemon.address();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..50 {
-        calls.spawn(FakeSwitch::call(address, Environment::new("crm")));
+        calls.spawn(FakeAsterisk::call(address, Environment::new("crm")));
     }
     webhook.requested().await;
     gate.open();
-    let ended = within_patience("every call", calls.join_all()).await;
+    let ended = within_time_limit("every call", calls.join_all()).await;
     assert!(ended.iter().all(|ended| ended.get("CRM") == Some("sales")));
     assert_eq!(webhook.received().len(), 1);
 }
@@ -101,19 +102,19 @@ async fn concurrent_calls_make_one_request() {
 async fn a_hangup_of_the_leader_does_not_lose_the_answer() {
     let webhook = FakeWebhook::answering([Reply::Stall, Reply::text("sales")]).await;
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
-    let mut first = FakeSwitch::connect(daemon.address()).await;
-    first.greet(&Environment::new("crm")).await.expect("a question");
+    let mut first = FakeAsterisk::connect(daemon.address()).await;
+    first.greet(&Environment::new("crm")).await.expect("a challenge");
     webhook.requested().await;
     let mut waiting = Vec::new();
     for _ in 0..10 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     first.reset();
     webhook.closed().await;
     for switch in waiting {
-        assert_eq!(switch.obey().await.get("CRM"), Some("sales"));
+        assert_eq!(switch.run_commands().await.get("CRM"), Some("sales"));
     }
     assert_eq!(webhook.received().len(), 2);
 }
@@ -126,8 +127,8 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..300 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     webhook.requested().await;
@@ -137,7 +138,7 @@ async fn the_last_waiter_gets_the_answer_however_many_hang_up() {
     }
     webhook.closed().await;
     gate.open();
-    let ended = last.obey().await;
+    let ended = last.run_commands().await;
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")));
 }
 
@@ -175,14 +176,14 @@ async fn every_waiter_gets_the_failure() {
     let daemon = daemon_for(&webhook, &format!("timeout = 10\n{CACHED}")).await;
     let mut waiting = Vec::new();
     for _ in 0..20 {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&Environment::new("crm")).await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.greet(&Environment::new("crm")).await.expect("a challenge");
         waiting.push(switch);
     }
     webhook.requested().await;
     gate.open();
     for switch in waiting {
-        assert_eq!(switch.obey().await.code(), "500");
+        assert_eq!(switch.run_commands().await.code(), "500");
     }
 }
 
@@ -202,13 +203,13 @@ async fn a_stale_answer_serves_if_the_webhook_fails() {
             }
         };
         assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
-        let old = within_patience("a second request", until_asked(2)).await;
+        let old = within_time_limit("a second request", until_asked(2)).await;
         assert_eq!(
             (old.status(), old.code(), old.get("CRM"), old.reason()),
             ("OK", "200", Some("sales"), "")
         );
         // a stale answer does not count as fresh
-        let new = within_patience("a third request", until_asked(3)).await;
+        let new = within_time_limit("a third request", until_asked(3)).await;
         assert_eq!(new.get("CRM"), Some("support"));
     }
 }
@@ -228,7 +229,7 @@ async fn a_stale_answer_does_not_replace_an_answer_of_the_webhook() {
                 }
             }
         };
-        assert_eq!(within_patience("the other answer", until_said).await.status(), status);
+        assert_eq!(within_time_limit("the other answer", until_said).await.status(), status);
     }
 }
 
@@ -242,7 +243,7 @@ async fn a_stale_answer_serves_while_the_breaker_is_open() {
             assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
         }
     };
-    within_patience("two failures", until_open).await;
+    within_time_limit("two failures", until_open).await;
     assert_eq!(step(&daemon, "crm").await.get("CRM"), Some("sales"));
     assert_eq!(webhook.received().len(), 3);
 }
@@ -252,7 +253,7 @@ async fn without_stale_if_error_a_stale_answer_does_not_serve() {
     let webhook = FakeWebhook::answering([Reply::text("sales"), Reply::Close]).await;
     let daemon = daemon_for(&webhook, "cache = \"1s\"\nfields = [\"caller_number\"]").await;
     let until_failed = async { while step(&daemon, "crm").await.status() == "OK" {} };
-    within_patience("the end of the answer", until_failed).await;
+    within_time_limit("the end of the answer", until_failed).await;
     assert_eq!(webhook.received().len(), 2);
 }
 
@@ -292,9 +293,9 @@ async fn a_secret_header_is_part_of_the_cache_key_and_a_request_id_is_not() {
     let webhook = counting().await;
     let sign = "sign = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nbearer = \"geheim\"";
     let daemon = daemon_for(&webhook, &format!("{CACHED}{sign}")).await;
-    let heard: Vec<_> =
+    let received: Vec<_> =
         steps(&daemon, "crm", 10).await.iter().map(|ended| ended.get("CRM") == Some("1")).collect();
-    assert!(heard.iter().all(|same| *same));
+    assert!(received.iter().all(|same| *same));
     assert_eq!(webhook.received().len(), 1);
 }
 

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{step, steps};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Program, Received, Reply, daemon_for};
+use crate::util::{
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, Program, Received, Reply, daemon_for,
+};
 
 /// A webhook that closes each connection in the place of a second answer, without `Connection: close`.
 async fn closing() -> FakeWebhook {
@@ -92,13 +94,13 @@ async fn the_log_says_once_that_connections_are_closed_without_notice() {
     let webhook = closing().await;
     let program = Program::serve(&format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/")), &[]).await;
     for _ in 0..6 {
-        FakeSwitch::call(program.address(), Environment::new("crm")).await;
+        FakeAsterisk::call(program.address(), Environment::new("crm")).await;
     }
     let log = program.stop().await;
-    let said = "the webhook closed a reused connection without notice: for 10 minutes each request gets a new \
+    let line = "the webhook closed a reused connection without notice: for 10 minutes each request gets a new \
                 connection; if this happens again, write keep_alive = false in the hook, or one call fails \
                 each time";
-    assert_eq!(log.matches(said).count(), 1, "{log}");
+    assert_eq!(log.matches(line).count(), 1, "{log}");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::{step, step_of_freeswitch, steps, urls};
 use crate::util::{
-    CallState, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Gate, Program,
-    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_patience,
+    CallState, ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Gate, Program,
+    Reply, SocketMode, configured, daemon_for, nobody_listens, run, within_time_limit,
 };
 
 /// A daemon with a detached hook for this webhook.
@@ -24,7 +24,7 @@ async fn the_dialplan_goes_on_while_the_request_has_no_answer() {
     let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
     let ended = step(&daemon, "told").await;
     assert_eq!(
-        ended.heard,
+        ended.received,
         b"SET VARIABLE WEBHOOK_CODE \"\"\nSET VARIABLE WEBHOOK_REASON \"\"\nSET VARIABLE WEBHOOK_STATUS \"OK\"\n"
     );
     let given_back = step_of_freeswitch(&daemon, "told").await;
@@ -51,7 +51,7 @@ async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
         let daemon = daemon_with_detached_hook(&webhook, "timeout = 1").await;
         assert_eq!(step(&daemon, "told").await.status(), "OK");
         webhook.requested().await;
-        within_patience("the end", daemon.stop()).await;
+        within_time_limit("the end", daemon.stop()).await;
     }
 }
 
@@ -59,14 +59,14 @@ async fn the_status_is_ok_whatever_becomes_of_a_detached_request() {
 async fn a_hangup_does_not_cancel_a_detached_request() {
     let (gate, webhook) = gated().await;
     let daemon = daemon_with_detached_hook(&webhook, "timeout = 10").await;
-    let mut switch = FakeSwitch::connect(daemon.address()).await;
-    switch.greet(&Environment::new("told")).await.expect("a question");
+    let mut switch = FakeAsterisk::connect(daemon.address()).await;
+    switch.greet(&Environment::new("told")).await.expect("a challenge");
     webhook.requested().await;
     switch.reset();
     // another call has ended since then, so the daemon has read the hangup
     step(&daemon, "nope").await;
     gate.open();
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert!(!webhook.has_closed(), "the request was cancelled");
 }
 
@@ -85,7 +85,7 @@ async fn detached_requests_have_a_limit_with_its_own_reason() {
     );
     gate.open();
     let room_again = async { while step(&daemon, "told").await.status() != "OK" {} };
-    within_patience("room for another", room_again).await;
+    within_time_limit("room for another", room_again).await;
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_detached_request_is_finished_during_the_shutdown() {
     nobody_listens(address).await;
     assert!(!stopping.is_finished());
     gate.open();
-    within_patience("the end", stopping).await.unwrap();
+    within_time_limit("the end", stopping).await.unwrap();
     assert!(!webhook.has_closed(), "the request was cancelled");
 }
 
@@ -128,7 +128,7 @@ async fn the_shutdown_waits_no_longer_than_the_timeout_of_a_detached_request() {
     assert_eq!(step(&daemon, "told").await.status(), "OK");
     webhook.requested().await;
     let began = tokio::time::Instant::now();
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert!(began.elapsed() < std::time::Duration::from_secs(5));
     webhook.closed().await;
 }
@@ -150,7 +150,7 @@ async fn many_concurrent_detached_requests_all_arrive() {
     let webhook = FakeWebhook::start(|_| Reply::text("")).await;
     let daemon = daemon_with_detached_hook(&webhook, "").await;
     assert!(steps(&daemon, "told", 100).await.iter().all(|ended| ended.status() == "OK"));
-    within_patience("the end", daemon.stop()).await;
+    within_time_limit("the end", daemon.stop()).await;
     assert_eq!(webhook.received().len(), 100);
 }
 
@@ -159,7 +159,7 @@ async fn the_log_has_the_outcome_of_a_detached_request() {
     let webhook = FakeWebhook::start(|_| Reply::status(503, "")).await;
     let hook = format!("[hook.told]\nurl = \"{}\"\ndetach = true\n", webhook.url("/"));
     let program = Program::serve(&hook, &[]).await;
-    FakeSwitch::call(program.address(), Environment::new("told")).await;
+    FakeAsterisk::call(program.address(), Environment::new("told")).await;
     webhook.requested().await;
     let log = program.stop().await;
     let line = log.lines().find(|line| line.contains("detached request")).expect("a line");
@@ -206,10 +206,13 @@ async fn try_waits_for_a_detached_request_and_says_that_no_call_would() {
         "{out}"
     );
     assert!(out.contains("\nchannel   WEBHOOK_CODE = \"\"\n"), "{out}");
-    let (status, out, _) = run(&["try", "told", "--json", "--config", file]).await;
-    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((status, &told["detached"], &told["set"]["WEBHOOK_STATUS"]), (0, &true.into(), &"OK".into()));
-    let (status, out, _) = run(&["try", "told", "--config", file]).await;
+    let (status, out, _) = run(&["try", "report", "--json", "--config", file]).await;
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (status, &report["detached"], &report["set"]["WEBHOOK_STATUS"]),
+        (0, &true.into(), &"OK".into())
+    );
+    let (status, out, _) = run(&["try", "report", "--config", file]).await;
     assert_eq!(status, 1, "{out}");
     assert!(
         out.contains("the request ended with HTTP_ERROR") && out.contains("WEBHOOK_STATUS = \"OK\""),

@@ -6,7 +6,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::util::name_server::{NameServer, Says};
+use crate::util::name_server::{NameServer, NameServerReply};
 use crate::util::network_namespace::isolated_with_files;
 use crate::util::{Daemon, Ended, FakeWebhook, Reply};
 
@@ -106,9 +106,9 @@ fn is_answered(ended: &Ended) {
 }
 
 /// A name server with these two answers for every name.
-async fn names(ipv4: Says, ipv6: Says) -> NameServer {
+async fn names(ipv4: NameServerReply, ipv6: NameServerReply) -> NameServer {
     let names = NameServer::start().await;
-    names.knows(ipv4, ipv6);
+    names.answer_addresses(ipv4, ipv6);
     names
 }
 
@@ -116,7 +116,7 @@ async fn names(ipv4: Says, ipv6: Says) -> NameServer {
 async fn an_address_without_a_route_leads_to_the_other_family() {
     isolated!("an_address_without_a_route_leads_to_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
-    let _names = names(Says::address("192.0.2.1"), Says::address("::1")).await;
+    let _names = names(NameServerReply::address("192.0.2.1"), NameServerReply::address("::1")).await;
     is_answered(&call("crm.example", webhook.port).await);
 }
 
@@ -124,7 +124,7 @@ async fn an_address_without_a_route_leads_to_the_other_family() {
 async fn an_ipv6_address_without_a_route_leads_to_ipv4() {
     isolated!("an_ipv6_address_without_a_route_leads_to_ipv4");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let _names = names(Says::address("127.0.0.1"), Says::address("2001:db8::1")).await;
+    let _names = names(NameServerReply::address("127.0.0.1"), NameServerReply::address("2001:db8::1")).await;
     is_answered(&call("crm.example", port_of(&webhook)).await);
 }
 
@@ -144,7 +144,7 @@ async fn a_name_in_etc_hosts_waits_for_no_name_server() {
         "\u{feff}::1 six.example\n127.0.0.1 four.example\n127.0.0.2 both.example\n::1 both.example crm_web\n"
     );
     let webhook = Ipv6Webhook::start().await;
-    let names = names(Says::Nothing, Says::Nothing).await;
+    let names = names(NameServerReply::Nothing, NameServerReply::Nothing).await;
     for host in ["six.example", "four.example", "both.example", "crm_web", "six.example."] {
         is_answered(&call(host, webhook.port).await);
     }
@@ -158,10 +158,10 @@ async fn a_name_server_that_is_silent_about_one_family_does_not_delay_the_other(
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
     for (host, ipv4, ipv6) in [
-        ("four.example", Says::address("127.0.0.1"), Says::Nothing),
-        ("six.example", Says::Nothing, Says::address("::1")),
+        ("four.example", NameServerReply::address("127.0.0.1"), NameServerReply::Nothing),
+        ("six.example", NameServerReply::Nothing, NameServerReply::address("::1")),
     ] {
-        names.knows(ipv4, ipv6);
+        names.answer_addresses(ipv4, ipv6);
         is_answered(&call(host, webhook.port).await);
         assert_eq!(names.types(host), ["A", "AAAA"]);
     }
@@ -172,22 +172,22 @@ async fn a_lookup_that_fails_for_one_family_does_not_harm_the_other() {
     isolated!("a_lookup_that_fails_for_one_family_does_not_harm_the_other");
     let webhook = Ipv6Webhook::start().await;
     let names = NameServer::start().await;
-    for fault in [Says::Fails, Says::NoSuchName, Says::NoRecords] {
-        names.knows(Says::address("127.0.0.1"), fault);
+    for fault in [NameServerReply::Fails, NameServerReply::NoSuchName, NameServerReply::NoRecords] {
+        names.answer_addresses(NameServerReply::address("127.0.0.1"), fault);
         is_answered(&call("crm.example", webhook.port).await);
     }
-    for fault in [Says::Fails, Says::NoRecords] {
-        names.knows(fault, Says::address("::1"));
+    for fault in [NameServerReply::Fails, NameServerReply::NoRecords] {
+        names.answer_addresses(fault, NameServerReply::address("::1"));
         is_answered(&call("crm.example", webhook.port).await);
     }
 }
 
 /// Answers both types, but one of them only at the second query: the first query was lost.
 fn late(names: &NameServer, kind: &'static str, ipv4: &'static str, ipv6: &'static str) {
-    names.says(move |_, asked, before| match (asked, before) {
-        (asked, 0) if asked == kind => Says::Nothing,
-        ("A", _) => Says::address(ipv4),
-        (_, _) => Says::address(ipv6),
+    names.answer_with(move |_, asked, before| match (asked, before) {
+        (asked, 0) if asked == kind => NameServerReply::Nothing,
+        ("A", _) => NameServerReply::address(ipv4),
+        (_, _) => NameServerReply::address(ipv6),
     });
 }
 
@@ -215,7 +215,8 @@ async fn a_silent_address_leaves_time_for_the_other_family() {
     isolated!("a_silent_address_leaves_time_for_the_other_family");
     let webhook = Ipv6Webhook::start_alone().await;
     let silent = Silent::start("127.0.0.2", webhook.port).await;
-    let _names = names(Says::Addresses(vec![silent.address]), Says::address("::1")).await;
+    let _names =
+        names(NameServerReply::Addresses(vec![silent.address]), NameServerReply::address("::1")).await;
     is_answered(&call("crm.example", webhook.port).await);
 }
 
@@ -228,7 +229,8 @@ async fn a_dead_address_of_several_does_not_harm() {
     let names = NameServer::start().await;
     for dead in [silent.address, refusing] {
         for addresses in [[dead, Ipv4Addr::LOCALHOST.into()], [Ipv4Addr::LOCALHOST.into(), dead]] {
-            names.knows(Says::Addresses(addresses.to_vec()), Says::NoRecords);
+            names
+                .answer_addresses(NameServerReply::Addresses(addresses.to_vec()), NameServerReply::NoRecords);
             is_answered(&call("crm.example", port_of(&webhook)).await);
         }
     }
@@ -251,12 +253,12 @@ async fn a_name_with_an_underscore_is_looked_up_with_search_domains() {
         ("crm_web.", "crm_web", &["crm_web"]),
         ("crm", "crm.office.example", &["crm.office.example"]),
     ] {
-        names.says(move |name, kind, _| match (name == known, kind) {
-            (true, "A") => Says::address("127.0.0.1"),
-            (true, _) => Says::NoRecords,
+        names.answer_with(move |name, kind, _| match (name == known, kind) {
+            (true, "A") => NameServerReply::address("127.0.0.1"),
+            (true, _) => NameServerReply::NoRecords,
             // a broken server is silent to a query for AAAA, even if the name does not exist
-            (false, "A") => Says::NoSuchName,
-            (false, _) => Says::Nothing,
+            (false, "A") => NameServerReply::NoSuchName,
+            (false, _) => NameServerReply::Nothing,
         });
         is_answered(&call(host, port_of(&webhook)).await);
         assert_eq!(names.asked(), asked, "{host}");
@@ -271,18 +273,18 @@ async fn the_reason_for_a_name_says_what_was_tried() {
     let unknown = "the host name of the webhook has no address";
     let names = NameServer::start().await;
     for (ipv4, ipv6, reason) in [
-        (Says::NoSuchName, Says::NoSuchName, unknown),
-        (Says::NoRecords, Says::NoRecords, unknown),
-        (Says::NoSuchName, Says::Nothing, unknown),
-        (Says::NoRecords, Says::Fails, failed),
-        (Says::Fails, Says::Fails, failed),
+        (NameServerReply::NoSuchName, NameServerReply::NoSuchName, unknown),
+        (NameServerReply::NoRecords, NameServerReply::NoRecords, unknown),
+        (NameServerReply::NoSuchName, NameServerReply::Nothing, unknown),
+        (NameServerReply::NoRecords, NameServerReply::Fails, failed),
+        (NameServerReply::Fails, NameServerReply::Fails, failed),
     ] {
-        names.knows(ipv4, ipv6);
+        names.answer_addresses(ipv4, ipv6);
         let ended = call("crm_web.example", 80).await;
         assert_eq!((ended.status(), ended.reason()), ("UNREACHABLE", reason));
         assert_eq!(names.types("crm_web.example"), ["A", "AAAA"]);
     }
-    names.knows(Says::address("127.0.0.1"), Says::NoRecords);
+    names.answer_addresses(NameServerReply::address("127.0.0.1"), NameServerReply::NoRecords);
     let ended = call("crm..example", 80).await;
     assert_eq!(ended.reason(), "the host name of the url is not valid. no name server was asked");
     assert_eq!(names.asked(), [""; 0]);
@@ -292,7 +294,7 @@ async fn the_reason_for_a_name_says_what_was_tried() {
 async fn without_a_nameserver_line_the_local_name_server_is_asked() {
     isolated!("without_a_nameserver_line_the_local_name_server_is_asked", "search example\n", "");
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
-    let names = names(Says::address("127.0.0.1"), Says::NoRecords).await;
+    let names = names(NameServerReply::address("127.0.0.1"), NameServerReply::NoRecords).await;
     is_answered(&call("crm", port_of(&webhook)).await);
     assert_eq!(names.asked(), ["crm.example"]);
 }

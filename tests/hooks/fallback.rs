@@ -166,13 +166,13 @@ async fn try_shows_the_outcome_of_each_url() {
         assert!(out.contains(&line), "{line}\n{out}");
     }
     let (status, out, _) = run(&["try", "crm", "--json", "--config", file]).await;
-    let told: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((status, &told["status"]), (0, &"OK".into()));
-    let attempts = told["attempts"].as_array().unwrap();
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &report["status"]), (0, &"OK".into()));
+    let attempts = report["attempts"].as_array().unwrap();
     let statuses: Vec<_> = attempts.iter().map(|attempt| attempt["status"].as_str().unwrap()).collect();
     // a refused connection is tried twice
     assert_eq!(statuses, ["UNREACHABLE", "UNREACHABLE", "TIMEOUT", "OK"]);
-    assert_eq!(told["request"]["urls"].as_array().unwrap().len(), 3);
+    assert_eq!(report["request"]["urls"].as_array().unwrap().len(), 3);
     assert!(!attempts.iter().any(|attempt| attempt["url"].as_str().unwrap().contains("secret")), "{out}");
 }
 
@@ -182,8 +182,8 @@ async fn the_reason_says_how_long_each_url_was_waited_for() {
     let (_folder, file) =
         configured(&format!("[hook.crm]\n{}variable = \"CRM\"\ntimeout = 4\n", urls(&[&first, &second])));
     let (_, out, _) = run(&["try", "crm", "--json", "--config", file.to_str().unwrap()]).await;
-    let told: Value = serde_json::from_str(&out).unwrap();
-    let waited = &told["attempts"][0];
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let waited = &report["attempts"][0];
     assert_eq!(waited["reason"], "no answer within 2s", "{waited}");
 }
 

@@ -4,14 +4,14 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio_rustls::TlsAcceptor;
 
 use crate::util::{
-    Authority, Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, run, server,
+    Authority, Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Program, Reply, configured, run, server,
 };
 
 /// One call at this URL, of a daemon whose system trusts this authority only.
 async fn call(authority: &Authority, url: &str) -> Ended {
     let hook = format!("[hook.crm]\nurl = \"{url}\"\nvariable = \"CRM\"\ntimeout = 10");
     let program = Program::serve(&hook, &[("SSL_CERT_FILE", authority.file())]).await;
-    FakeSwitch::call(program.address(), Environment::new("crm")).await
+    FakeAsterisk::call(program.address(), Environment::new("crm")).await
 }
 
 async fn webhook(tls: TlsAcceptor) -> FakeWebhook {
@@ -126,7 +126,7 @@ async fn an_authority_of_the_system_is_not_trusted_if_the_hook_has_ca() {
     let trust = [("SSL_CERT_FILE", machine.file())];
     for (keys, status) in [(ca(&ours), "UNREACHABLE"), (String::new(), "OK")] {
         let program = Program::serve(&hook(&keys), &trust).await;
-        let ended = FakeSwitch::call(program.address(), Environment::new("crm")).await;
+        let ended = FakeAsterisk::call(program.address(), Environment::new("crm")).await;
         assert_eq!(ended.status(), status, "{}", ended.reason());
     }
 }
@@ -227,7 +227,7 @@ async fn insecure_accepts_any_certificate_and_warns_everywhere() {
     let webhook = webhook(other.certify("crm.example.com", wrong, &[])).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\ninsecure = true\n", webhook.url("/"));
     let program = Program::serve(&hook, &[]).await;
-    let ended = FakeSwitch::call(program.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(program.address(), Environment::new("crm")).await;
     assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
     let log = program.stop().await;
     let line = log.lines().find(|line| line.contains("insecure = true")).expect("a warning");

@@ -187,7 +187,7 @@ async fn one_bad_part_makes_the_whole_answer_bad() {
         ),
         (
             r#"{"a": "good", "b": "say \"hi\""}"#,
-            "the answer does not fit. a double quote in it would end the quotes of a condition. it was for B",
+            "the switch cannot carry the answer. a double quote in it would end the quotes of a condition. it was for B",
         ),
     ] {
         let ended = answered(
@@ -227,7 +227,7 @@ async fn every_variable_is_set_on_every_failure_and_the_status_last() {
 }
 
 #[tokio::test]
-async fn an_impossible_step_clears_its_variables() {
+async fn a_step_with_a_fault_clears_its_variables() {
     let keys = "set = { A = \"/a\", B = { json = \"/b\", otherwise = \"nobody\" } }";
     let (_webhook, daemon) = answering(Reply::json("{}"), keys).await;
     let ended = step(&daemon, "crm?timeout=99").await;

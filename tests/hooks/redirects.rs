@@ -44,7 +44,7 @@ async fn no_redirect_is_followed_by_default() {
 }
 
 #[tokio::test]
-async fn some_statuses_turn_a_post_into_a_get_and_others_keep_its_body() {
+async fn redirects_301_302_303_turn_a_post_into_a_get_and_others_keep_its_body() {
     for (code, method) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
         let (ended, received) = followed(code, "/there", "redirects = 1").await;
         assert_eq!(ended.status(), "OK", "{code}");
@@ -265,7 +265,7 @@ async fn https_is_not_redirected_to_http() {
 }
 
 #[tokio::test]
-async fn ca_of_the_hook_applies_behind_a_redirect() {
+async fn the_key_ca_of_a_hook_applies_after_a_redirect() {
     let (ours, other) = (Authority::new("ours"), Authority::new("another"));
     for (authority, status) in [(&ours, "OK"), (&other, "UNREACHABLE")] {
         let there =

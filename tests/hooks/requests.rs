@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use crate::util::{
-    ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Program, Received, Reply,
+    ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Program, Received, Reply,
     SocketMode, daemon_for, good_webhook,
 };
 
@@ -23,7 +23,7 @@ fn known_caller(script: &str) -> Environment {
 async fn request(hook: &str, call: Environment) -> Received {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, hook).await;
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
     webhook.requested().await
 }
 
@@ -83,7 +83,7 @@ async fn every_request_has_its_own_id() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..3 {
-        FakeSwitch::call(daemon.address(), known_caller("crm")).await;
+        FakeAsterisk::call(daemon.address(), known_caller("crm")).await;
     }
     let hexadecimal = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let mut seen = HashSet::new();
@@ -111,7 +111,7 @@ async fn a_secret_comes_from_a_file_beside_the_configuration() {
         webhook.url("/")
     );
     let daemon = Daemon::with_file(&configuration, &folder.path().join("dialhook.toml")).await;
-    FakeSwitch::call(daemon.address(), known_caller("crm")).await;
+    FakeAsterisk::call(daemon.address(), known_caller("crm")).await;
     assert_eq!(webhook.requested().await.header("authorization"), Some("s3cret"));
 }
 
@@ -123,7 +123,7 @@ async fn a_secret_comes_from_the_environment() {
         webhook.url("/")
     );
     let program = Program::serve(&hook, &[("CRM_KEY", "s3cret")]).await;
-    FakeSwitch::call(program.address(), known_caller("crm")).await;
+    FakeAsterisk::call(program.address(), known_caller("crm")).await;
     assert_eq!(webhook.requested().await.header("x-api-key"), Some("s3cret"));
 }
 
@@ -131,7 +131,7 @@ async fn a_secret_comes_from_the_environment() {
 async fn target(path: &str, call: Environment) -> String {
     let webhook = good_webhook().await;
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"{}\"", webhook.url(path))).await;
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
     webhook.requested().await.target
 }
 
@@ -158,7 +158,7 @@ async fn a_placeholder_cannot_leave_its_path_segment() {
     let hooks = hook("crm", "/crm/{variables.V}/route") + &hook("last", "/crm/{variables.V}");
     let daemon = Daemon::start(&hooks).await;
     for (name, dots) in [("crm", ".."), ("crm", "."), ("last", ".."), ("last", ".")] {
-        let ended = FakeSwitch::call(daemon.address(), known_caller(name).variable("V", dots)).await;
+        let ended = FakeAsterisk::call(daemon.address(), known_caller(name).variable("V", dots)).await;
         assert_eq!(ended.status(), "BAD_REQUEST", "{name} {dots}");
         assert_eq!(
             ended.reason(),
@@ -181,7 +181,7 @@ async fn a_name_that_no_url_can_hold_does_not_open_the_breaker() {
     let given_back = FakeFreeSwitch::call(daemon.freeswitch(), channel).await;
     assert_eq!(given_back.status(), "BAD_REQUEST");
     assert_eq!(given_back.reason(), "the URL with the values of the call is longer than 65534 bytes");
-    assert_eq!(FakeSwitch::call(daemon.address(), known_caller("crm")).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), known_caller("crm")).await.status(), "OK");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn one_connection_serves_many_calls_once_the_webhook_is_trusted() {
     let webhook = good_webhook().await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..5 {
-        assert_eq!(FakeSwitch::call(daemon.address(), known_caller("crm")).await.status(), "OK");
+        assert_eq!(FakeAsterisk::call(daemon.address(), known_caller("crm")).await.status(), "OK");
     }
     assert_eq!((webhook.received().len(), webhook.connections()), (5, 2));
 }
@@ -203,7 +203,7 @@ async fn a_connection_that_the_webhook_closed_is_not_reused() {
     .await;
     let daemon = daemon_for(&webhook, "").await;
     for _ in 0..20 {
-        assert_eq!(FakeSwitch::call(daemon.address(), known_caller("crm")).await.status(), "OK");
+        assert_eq!(FakeAsterisk::call(daemon.address(), known_caller("crm")).await.status(), "OK");
     }
 }
 
@@ -218,7 +218,7 @@ async fn an_ad_hoc_step_requests_its_url_unchanged() {
         .argument("")
         .argument(" timeout=3s")
         .argument("variable=_ROUTE ");
-    let ended = FakeSwitch::call(daemon.address(), call).await;
+    let ended = FakeAsterisk::call(daemon.address(), call).await;
     assert_eq!((ended.status(), ended.get("_ROUTE")), ("OK", Some("sales")), "{}", ended.reason());
     let request = webhook.requested().await;
     assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", target));
@@ -230,7 +230,7 @@ async fn the_query_may_hold_every_parameter_of_an_ad_hoc_step() {
     let daemon = Daemon::start("").await;
     let url = webhook.url("/r%3Fa%3Db+c%26d");
     let script = format!("webhook?method=GET&url={}&&variable=%52", url.replace(':', "%3A"));
-    let ended = FakeSwitch::call(daemon.address(), known_caller(&script)).await;
+    let ended = FakeAsterisk::call(daemon.address(), known_caller(&script)).await;
     assert_eq!((ended.status(), ended.get("R")), ("OK", Some("sales")), "{}", ended.reason());
     assert_eq!(webhook.requested().await.target, "/r?a=b+c&d");
 }

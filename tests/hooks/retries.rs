@@ -4,10 +4,10 @@ use super::{step, steps};
 use crate::util::{Authority, Daemon, Ended, FakeWebhook, Reply, daemon_for, refusing};
 
 /// A call at an https webhook that resets the first connections before the TLS handshake.
-async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
+async fn call_with_resets(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
     let authority = Authority::new("ours");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
-    let webhook = FakeWebhook::start_tls_shy(resets, tls, |_| Reply::text("sales")).await;
+    let webhook = FakeWebhook::start_tls_after_resets(resets, tls, |_| Reply::text("sales")).await;
     let daemon = daemon_for(&webhook, &format!("ca = \"{}\"\n{keys}", authority.file())).await;
     (step(&daemon, "crm").await, webhook)
 }
@@ -15,7 +15,7 @@ async fn shy(resets: usize, keys: &str) -> (Ended, FakeWebhook) {
 #[tokio::test]
 async fn a_failed_connection_is_tried_once_more() {
     for method in ["POST", "GET"] {
-        let (ended, webhook) = shy(1, &format!("method = \"{method}\"")).await;
+        let (ended, webhook) = call_with_resets(1, &format!("method = \"{method}\"")).await;
         assert_eq!((ended.status(), ended.get("CRM")), ("OK", Some("sales")), "{}", ended.reason());
         assert_eq!((webhook.connections(), webhook.received().len()), (2, 1));
     }
@@ -24,7 +24,7 @@ async fn a_failed_connection_is_tried_once_more() {
 #[tokio::test]
 async fn a_failed_connection_is_not_tried_a_third_time() {
     for keys in ["", "idempotent = true"] {
-        let (ended, webhook) = shy(2, keys).await;
+        let (ended, webhook) = call_with_resets(2, keys).await;
         assert_eq!((ended.status(), webhook.connections(), webhook.received().len()), ("UNREACHABLE", 2, 0));
     }
 }
@@ -148,7 +148,7 @@ async fn if_every_request_fails_less_than_a_fifth_is_retried() {
 async fn if_every_connection_fails_less_than_a_fifth_is_retried() {
     let authority = Authority::new("ours");
     let tls = authority.certify("127.0.0.1", |_| {}, &[]);
-    let webhook = FakeWebhook::start_tls_shy(usize::MAX, tls, |_| Reply::Stall).await;
+    let webhook = FakeWebhook::start_tls_after_resets(usize::MAX, tls, |_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, &format!("breaker = false\nca = \"{}\"", authority.file())).await;
     for _ in 0..20 {
         assert!(steps(&daemon, "crm", 15).await.iter().all(|ended| ended.status() == "UNREACHABLE"));

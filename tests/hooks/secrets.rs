@@ -7,15 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use dialhook::config::Config;
 
 use crate::util::{
-    Environment, FakeSwitch, FakeWebhook, Program, Reply, configured, dialhook, refusing, run, told,
-    within_patience,
+    Environment, FakeAsterisk, FakeWebhook, Program, Reply, configured, dialhook, exit_and_output, refusing,
+    run, within_time_limit,
 };
 
 /// A secret in any of the forms in which it could show.
-fn assert_hidden(secret: &str, said: &str, what: &str) {
+fn assert_hidden(secret: &str, output: &str, what: &str) {
     let pair = STANDARD.encode(format!("pbx:{secret}"));
     for form in [secret, &STANDARD.encode(secret), &pair] {
-        let shown = said.lines().find(|line| line.contains(form));
+        let shown = output.lines().find(|line| line.contains(form));
         assert!(shown.is_none(), "{what} shows a secret: {}", shown.unwrap_or_default());
     }
 }
@@ -51,7 +51,7 @@ async fn secrets_reach_the_webhook_and_never_the_log() {
     let files = [("crm.token", "geheim\n"), ("crm.whsec", sign.as_str())];
     let environment = [("CRM_PASSWORD", "geheim"), ("DIALHOOK_LOG", "trace")];
     let program = Program::serve_beside(&files, &tables, &environment).await;
-    let call = async |hook: &str| FakeSwitch::call(program.address(), Environment::new(hook)).await;
+    let call = async |hook: &str| FakeAsterisk::call(program.address(), Environment::new(hook)).await;
     let basic = format!("Basic {}", STANDARD.encode("pbx:geheim"));
     for (hook, header, value) in [
         ("bearer", "authorization", "Bearer geheim"),
@@ -99,7 +99,7 @@ async fn a_systemd_credential_comes_before_a_file_beside_the_configuration() {
     let files = [("crm.token", "beside"), ("beside.key", "beside")];
     let environment = [("CREDENTIALS_DIRECTORY", credentials.path().to_str().unwrap())];
     let program = Program::serve_beside(&files, &tables, &environment).await;
-    FakeSwitch::call(program.address(), Environment::new("crm")).await;
+    FakeAsterisk::call(program.address(), Environment::new("crm")).await;
     let request = webhook.requested().await;
     assert_eq!(request.header("authorization"), Some("Bearer from-systemd"));
     assert_eq!(request.header("x-beside"), Some("beside"));
@@ -124,21 +124,22 @@ async fn check_and_try_show_that_a_secret_exists_but_not_its_value() {
     let (status, out, err) = run(&["check", "--config", file]).await;
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("signed with 2 secrets") && out.contains("authorization"), "{out}");
-    let mut said = out + &err;
+    let mut output = out + &err;
     for hook in ["crm", "bearer", "basic"] {
         for more in [&[][..], &["--json"]] {
             let arguments = [&["try", hook, "--config", file][..], more].concat();
             let mut command = dialhook(&arguments);
             command.env("DIALHOOK_LOG", "trace");
-            let (status, out, err) = told(&within_patience("the program", command.output()).await.unwrap());
+            let (status, out, err) =
+                exit_and_output(&within_time_limit("the program", command.output()).await.unwrap());
             assert_eq!(status, 0, "{out}{err}");
             assert!(out.contains("(hidden)"), "{out}");
-            said.extend([out, err]);
+            output.extend([out, err]);
         }
     }
-    assert_hidden("geheim", &said, "check or try");
-    assert_hidden(&sign, &said, "check or try");
-    assert_hidden(&old, &said, "check or try");
+    assert_hidden("geheim", &output, "check or try");
+    assert_hidden(&sign, &output, "check or try");
+    assert_hidden(&old, &output, "check or try");
     assert_eq!(webhook.received().len(), 6);
 }
 
@@ -191,7 +192,7 @@ async fn a_fault_of_the_configuration_shows_no_secret() {
         let (status, out, err) = run(&["check", "--config", file.to_str().unwrap()]).await;
         assert_eq!((status, out.as_str()), (1, ""), "{hook}");
         // the name of an unknown key is shown
-        let said = err.replace(".geheim: unknown key", "");
-        assert!(!said.contains("geheim"), "{hook}\n{err}");
+        let output = err.replace(".geheim: unknown key", "");
+        assert!(!output.contains("geheim"), "{hook}\n{err}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{step, step_of_freeswitch, urls};
-use crate::util::{Daemon, Environment, FakeSwitch, FakeWebhook, Received, Reply, daemon_for};
+use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Received, Reply, daemon_for};
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgRxNTgfM=";
@@ -133,7 +133,7 @@ async fn every_request_has_its_own_trace() {
         step_of_freeswitch(&daemon, hook).await;
     }
     let ad_hoc = Environment::new("webhook").argument(format!("url={}", webhook.url("/")));
-    FakeSwitch::call(daemon.address(), ad_hoc).await;
+    FakeAsterisk::call(daemon.address(), ad_hoc).await;
     let requests = webhook.requests(7).await;
     let traces: HashSet<_> = requests.iter().map(|request| request.header("traceparent").unwrap()).collect();
     assert_eq!(traces.len(), 7);

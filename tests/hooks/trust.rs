@@ -177,7 +177,7 @@ async fn a_certificate_without_subject_alt_name_has_its_own_reason() {
 }
 
 /// The reason of the UNREACHABLE of a server that replies this to a `ClientHello` and then closes.
-async fn reason_after(said: &'static [u8]) -> String {
+async fn reason_after(sent: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let _serving = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -186,7 +186,7 @@ async fn reason_after(said: &'static [u8]) -> String {
             stream.read_exact(&mut head).await.unwrap();
             let mut hello = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
             stream.read_exact(&mut hello).await.unwrap();
-            stream.write_all(said).await.unwrap();
+            stream.write_all(sent).await.unwrap();
         }
     }));
     let daemon = Daemon::start(&format!("[hook.crm]\nurl = \"https://{address}/\"")).await;
@@ -206,21 +206,21 @@ async fn a_webhook_with_old_tls_versions_only_has_its_own_reason() {
         hello.extend([0, 0, 0x2f, 0]);
         Vec::leak(hello)
     };
-    for said in [&alert[..], hello(2), hello(1)] {
-        assert_eq!(reason_after(said).await, "the webhook offers neither TLS 1.2 nor TLS 1.3");
+    for sent in [&alert[..], hello(2), hello(1)] {
+        assert_eq!(reason_after(sent).await, "the webhook offers neither TLS 1.2 nor TLS 1.3");
     }
 }
 
 #[tokio::test]
 async fn https_at_a_port_without_tls_has_its_own_reason() {
     let no_tls = "the port of the webhook does not speak TLS. use its https port";
-    for said in [
+    for sent in [
         &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
         b"<!DOCTYPE HTML>\n<html>",
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"220 mail.example ESMTP\r\n",
     ] {
-        assert_eq!(reason_after(said).await, no_tls);
+        assert_eq!(reason_after(sent).await, no_tls);
     }
     let closed = "the webhook closed the connection in the TLS handshake. check that its port speaks TLS";
     assert_eq!(reason_after(b"").await, closed);

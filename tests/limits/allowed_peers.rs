@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, connect_from};
+use crate::util::{Daemon, Ended, Environment, FakeAsterisk, connect_from};
 
 async fn call_from(from: &str, daemon: &Daemon) -> Ended {
     let stream = connect_from(from, daemon.address()).await;
-    FakeSwitch::over(stream).converse(&Environment::new("webhook")).await
+    FakeAsterisk::over(stream).run(&Environment::new("webhook")).await
 }
 
 #[tokio::test]
@@ -24,5 +24,5 @@ async fn a_peer_of_an_ipv6_listener_is_matched_by_its_ipv4_address() {
     let listen = "[listen]\nasterisk = \"[::ffff:127.0.0.1]:0\"\nallow = [\"127.0.0.1\"]";
     let daemon = Daemon::with(listen).await;
     let address = SocketAddr::from(([127, 0, 0, 1], daemon.address().port()));
-    assert_eq!(FakeSwitch::call(address, Environment::new("webhook")).await.status(), "BAD_REQUEST");
+    assert_eq!(FakeAsterisk::call(address, Environment::new("webhook")).await.status(), "BAD_REQUEST");
 }

@@ -1,6 +1,6 @@
 //! Owner: switch/agi. Challenges that ask for as many variables as a configuration may fetch.
 
-use crate::util::{Daemon, Environment, FakeSwitch, good_webhook};
+use crate::util::{Daemon, Environment, FakeAsterisk, good_webhook};
 
 #[tokio::test]
 async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {
@@ -15,7 +15,7 @@ async fn the_most_variables_that_a_hook_may_fetch_fit_into_one_challenge() {
     let daemon = Daemon::start(&hook(most)).await;
     // the most other values that a challenge asks for
     let call = Environment::new("crm").line("agi_type", "PJSIP");
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
 }
 
 #[tokio::test]
@@ -26,5 +26,5 @@ async fn the_longest_reply_of_asterisk_is_accepted() {
     let daemon = Daemon::start(&hook).await;
     let with = |call: Environment, name: &String| call.variable(name, vec![b'x'; 4000]);
     let call = names.iter().fold(Environment::new("crm"), with);
-    assert_eq!(FakeSwitch::call(daemon.address(), call).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(daemon.address(), call).await.status(), "OK");
 }

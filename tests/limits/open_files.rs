@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::util::{
-    Ended, Environment, FakeSwitch, FakeWebhook, Gate, Program, Reply, crm_hook, gated_webhook,
+    Ended, Environment, FakeAsterisk, FakeWebhook, Gate, Program, Reply, crm_hook, gated_webhook,
 };
 
 /// Open files of the daemon, as in `ulimit -n`.
@@ -20,7 +20,7 @@ async fn held_and_ended(
 ) -> (Vec<JoinHandle<Ended>>, Vec<Ended>) {
     let (mut held, mut ended) = (Vec::new(), Vec::new());
     for _ in 0..count {
-        let mut call = tokio::spawn(FakeSwitch::call(address, Environment::new("crm")));
+        let mut call = tokio::spawn(FakeAsterisk::call(address, Environment::new("crm")));
         tokio::select! {
             call = &mut call => ended.push(call.unwrap()),
             _ = webhook.request(held.len() + 1) => held.push(call),
@@ -43,7 +43,7 @@ async fn calls_beyond_the_descriptors_are_overloaded_at_once_and_none_is_unreach
     for call in held {
         assert_eq!(call.await.unwrap().get("CRM"), Some("sales"));
     }
-    assert_eq!(FakeSwitch::call(program.address(), Environment::new("crm")).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(program.address(), Environment::new("crm")).await.status(), "OK");
     let log = program.stop().await;
     assert!(!log.contains("cannot accept"), "{log}");
 }
@@ -61,7 +61,7 @@ async fn idle_connections_do_not_take_the_descriptors_of_the_next_call() {
     for host in 0..20 {
         let environment = Environment::new(format!("host{host}"));
         let mut calls: JoinSet<_> =
-            (0..4).map(|_| FakeSwitch::call(program.address(), environment.clone())).collect();
+            (0..4).map(|_| FakeAsterisk::call(program.address(), environment.clone())).collect();
         while let Some(ended) = calls.join_next().await {
             let ended = ended.unwrap();
             assert!(["OK", "OVERLOADED"].contains(&ended.status()), "{host}: {ended:?}");
@@ -79,11 +79,11 @@ async fn detached_requests_count_among_the_descriptors() {
         &format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10\ndetach = true\n", webhook.url("/")),
     )
     .await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..40 {
-        heard.push(FakeSwitch::call(program.address(), Environment::new("crm")).await);
+        received.push(FakeAsterisk::call(program.address(), Environment::new("crm")).await);
     }
-    let statuses: Vec<_> = heard.iter().map(Ended::status).collect();
+    let statuses: Vec<_> = received.iter().map(Ended::status).collect();
     let taken = statuses.iter().filter(|status| **status == "OK").count();
     assert!((10..30).contains(&taken), "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == "OVERLOADED").count(), 40 - taken);
@@ -99,10 +99,10 @@ async fn silent_connections_take_no_descriptor_from_a_call() {
             .await;
     let mut strangers = Vec::new();
     for _ in 0..100 {
-        strangers.push(FakeSwitch::connect(program.address()).await);
+        strangers.push(FakeAsterisk::connect(program.address()).await);
     }
     for _ in 0..5 {
-        assert_eq!(FakeSwitch::call(program.address(), Environment::new("crm")).await.status(), "OK");
+        assert_eq!(FakeAsterisk::call(program.address(), Environment::new("crm")).await.status(), "OK");
     }
     let log = program.stop().await;
     assert!(!log.contains("cannot accept"), "{log}");

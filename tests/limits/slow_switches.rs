@@ -8,7 +8,7 @@ use tokio::io::{AsyncWriteExt, duplex};
 use tokio::time::Instant;
 
 use super::conversation;
-use crate::util::{Environment, FakeSwitch, Sessions};
+use crate::util::{Environment, FakeAsterisk, Sessions};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -22,7 +22,7 @@ fn assert_five_seconds(since: Instant) {
 async fn a_silent_switch_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let began = Instant::now();
-    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_eq!(switch.receive_all().await, b"failure\n");
     assert_five_seconds(began);
 }
 
@@ -32,7 +32,7 @@ async fn limits_patience_changes_the_wait_for_a_silent_switch() {
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let began = Instant::now();
     Sessions::under("[limits]\npatience = \"2s\"").start(switch);
-    assert_eq!(FakeSwitch::over(here).hear_all().await, b"failure\n");
+    assert_eq!(FakeAsterisk::over(here).receive_all().await, b"failure\n");
     let past = began.elapsed();
     assert!((Duration::from_secs(2)..Duration::from_millis(2010)).contains(&past), "{past:?}");
 }
@@ -42,8 +42,8 @@ async fn half_an_environment_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
     let block = Environment::new("webhook").bytes();
     let began = Instant::now();
-    switch.say(&block[..block.len() / 2]).await;
-    assert_eq!(switch.hear_all().await, b"failure\n");
+    switch.send(&block[..block.len() / 2]).await;
+    assert_eq!(switch.receive_all().await, b"failure\n");
     assert_five_seconds(began);
 }
 
@@ -53,39 +53,39 @@ async fn a_slow_environment_has_five_seconds_in_all() {
     let began = Instant::now();
     let block = Environment::new("webhook").bytes();
     for byte in &block[..10] {
-        switch.say(&[*byte]).await;
+        switch.send(&[*byte]).await;
         tokio::time::sleep(Duration::from_millis(499)).await;
     }
-    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_eq!(switch.receive_all().await, b"failure\n");
     assert_five_seconds(began);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_switch_that_never_answers_the_challenge_is_refused_after_five_seconds() {
     let (mut switch, _end) = conversation();
-    switch.say(&Environment::new("webhook").bytes()).await;
-    switch.hear().await.expect("a question");
+    switch.send(&Environment::new("webhook").bytes()).await;
+    switch.receive_line().await.expect("a challenge");
     let began = Instant::now();
-    assert_eq!(switch.hear_all().await, b"failure\n");
+    assert_eq!(switch.receive_all().await, b"failure\n");
     assert_five_seconds(began);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_disconnected_after_five_seconds() {
     let (mut switch, end) = conversation();
-    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    switch.greet(&Environment::new("webhook")).await.expect("a challenge");
     let began = Instant::now();
-    assert!(switch.hear_all().await.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"BAD_REQUEST\"\n"));
+    assert!(switch.receive_all().await.ends_with(b"SET VARIABLE WEBHOOK_STATUS \"BAD_REQUEST\"\n"));
     end.await.unwrap();
     assert_five_seconds(began);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_commands() {
+async fn a_switch_that_replies_for_ever_is_disconnected_five_seconds_after_the_final_commands() {
     let (mut switch, end) = conversation();
-    switch.greet(&Environment::new("webhook")).await.expect("a question");
+    switch.greet(&Environment::new("webhook")).await.expect("a challenge");
     let began = Instant::now();
-    let FakeSwitch { stream, .. } = &mut switch;
+    let FakeAsterisk { stream, .. } = &mut switch;
     while stream.write_all(b"200 result=1\n").await.is_ok() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -94,22 +94,22 @@ async fn a_switch_that_replies_for_ever_is_left_five_seconds_after_the_final_com
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_switch_that_stays_is_left_after_five_seconds() {
+async fn a_refused_switch_that_stays_is_disconnected_after_five_seconds() {
     let (mut switch, end) = conversation();
     let began = Instant::now();
-    switch.say(b"nonsense\n\n").await;
-    assert_eq!(switch.hear_all().await, b"failure\n");
+    switch.send(b"nonsense\n\n").await;
+    assert_eq!(switch.receive_all().await, b"failure\n");
     end.await.unwrap();
     assert_five_seconds(began);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_never_reads_is_left() {
+async fn a_switch_that_never_reads_is_disconnected() {
     let (here, there) = duplex(1);
     let switch = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
     let end = Sessions::under("").start(switch);
     let began = Instant::now();
-    FakeSwitch::over(here).say(&Environment::new("webhook").bytes()).await;
+    FakeAsterisk::over(here).send(&Environment::new("webhook").bytes()).await;
     end.await.unwrap();
     // five seconds for the challenge, five for the refusal
     assert!(began.elapsed() < 2 * PATIENCE + Duration::from_millis(10), "{:?}", began.elapsed());

@@ -8,14 +8,16 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::full_backlog;
-use crate::util::{Daemon, Ended, Environment, FakeSwitch, FakeWebhook, Reply, daemon_for, within_patience};
+use crate::util::{
+    Daemon, Ended, Environment, FakeAsterisk, FakeWebhook, Reply, daemon_for, within_time_limit,
+};
 
 /// One call with a timeout of one second.
 async fn timed_out(url: &str) -> Ended {
     let hook =
         format!("[hook.crm]\nurl = \"{url}\"\ntimeout = 1\nvariable = \"CRM\"\notherwise = \"reception\"");
     let daemon = Daemon::start(&hook).await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
     assert_eq!(ended.status(), "TIMEOUT");
     assert_eq!((ended.get("CRM"), ended.code()), (Some("reception"), ""));
     let stopping = Instant::now();
@@ -38,7 +40,7 @@ async fn timed_out_by(reply: Reply) -> String {
 #[tokio::test]
 async fn a_webhook_that_stops_anywhere_is_a_timeout_that_names_the_stage() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\n";
-    let stops = |said: String| Reply::Then(said.into_bytes(), Box::new(Reply::Stall));
+    let stops = |sent: String| Reply::Then(sent.into_bytes(), Box::new(Reply::Stall));
     let mut calls = JoinSet::new();
     for (what, reply, reason) in [
         ("says nothing", Reply::Stall, NOT_BEGUN),
@@ -73,7 +75,7 @@ async fn a_tls_handshake_that_never_ends_is_a_timeout() {
     let reason = "the TLS handshake with the webhook was not complete within 1s";
     assert_eq!(timed_out(&format!("https://{address}/")).await.reason(), reason);
     // the handshake was begun, and the connection was closed
-    let hello = within_patience("the end of the connection", hello).await.unwrap().unwrap();
+    let hello = within_time_limit("the end of the connection", hello).await.unwrap().unwrap();
     assert_eq!(hello.first(), Some(&22));
 }
 
@@ -90,6 +92,6 @@ async fn a_webhook_that_does_not_accept_is_a_timeout() {
 async fn the_timeout_of_a_step_counts_from_its_beginning() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let daemon = daemon_for(&webhook, "timeout = 10").await;
-    let ended = FakeSwitch::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;
+    let ended = FakeAsterisk::call(daemon.address(), Environment::new("crm?timeout=1500ms")).await;
     assert_eq!((ended.status(), ended.reason()), ("TIMEOUT", "no answer within 1.5s"));
 }

@@ -4,7 +4,7 @@ use dialhook::log::Format;
 use serde_json::Value;
 
 use super::{EVERY_FORMAT, TEXT, logged};
-use crate::util::{ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, SocketMode};
+use crate::util::{ChannelData, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Reply, SocketMode};
 
 /// C0, DEL, C1, line and paragraph separators, bidirectional controls.
 const MISLEADING: [char; 14] = [
@@ -19,15 +19,15 @@ async fn lines(format: Format) -> Vec<String> {
     let hook = format!("[hook.crm]\nurl = \"{}\"\naccept = \"any\"\nfetch = [\"V\"]\n", webhook.url("/"));
     logged(format, "dialhook=trace", &hook, async |daemon| {
         for character in MISLEADING {
-            let said = format!("a{character}b");
-            let hooks = ["crm".to_owned(), said.clone()];
+            let value = format!("a{character}b");
+            let hooks = ["crm".to_owned(), value.clone()];
             for hook in &hooks {
                 let call = Environment::new(hook.as_bytes())
-                    .line("agi_channel", said.as_bytes())
-                    .line("agi_uniqueid", said.as_bytes())
-                    .variable("V", said.as_bytes());
-                FakeSwitch::call(daemon.address(), call).await;
-                let encoded: String = said.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                    .line("agi_channel", value.as_bytes())
+                    .line("agi_uniqueid", value.as_bytes())
+                    .variable("V", value.as_bytes());
+                FakeAsterisk::call(daemon.address(), call).await;
+                let encoded: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
                 let channel = ChannelData::new(SocketMode::Full, &format!("127.0.0.1:8084/{hook}"))
                     .header("Unique-ID", encoded.clone())
                     .header("Channel-Name", encoded.clone())

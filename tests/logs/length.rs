@@ -42,12 +42,12 @@ async fn long_values_at_trace_are_cut_and_not_lost() {
     let journal = UnixDatagram::bind(&socket).unwrap();
     journal.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let reading = std::thread::spawn(move || {
-        let (mut buffer, mut heard) = (vec![0; 1 << 20], Vec::new());
-        while !heard.last().is_some_and(|entry: &String| entry.contains("webhook step")) {
+        let (mut buffer, mut received) = (vec![0; 1 << 20], Vec::new());
+        while !received.last().is_some_and(|entry: &String| entry.contains("webhook step")) {
             let length = journal.recv(&mut buffer).expect("the line of the step");
-            heard.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+            received.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
         }
-        heard
+        received
     });
     let writer = Mutex::new(Journal::at(&socket).unwrap());
     let dispatch = dispatch(Format::Journald, EnvFilter::new("dialhook=trace"), writer);
@@ -55,9 +55,9 @@ async fn long_values_at_trace_are_cut_and_not_lost() {
     let daemon = Daemon::start(&tables).await;
     let call = wordy("%01", 40_000).socket(SocketMode::Full, "127.0.0.1:8084/crm");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), call).await.status(), "OK");
-    let heard = tokio::task::spawn_blocking(|| reading.join()).await.unwrap().unwrap();
+    let received = tokio::task::spawn_blocking(|| reading.join()).await.unwrap().unwrap();
     for shown in ["the call is authenticated", "the webhook was asked"] {
-        let entry = heard.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
+        let entry = received.iter().find(|entry| entry.contains(&format!("MESSAGE={shown}")));
         assert!(entry.expect(shown).contains("…\n"), "{shown}");
     }
 }

@@ -3,16 +3,16 @@
 use dialhook::log::Format;
 
 use super::{EVERY_FORMAT, call, logged, tables, webhook};
-use crate::util::{ChannelData, FakeFreeSwitch, FakeSwitch, SocketMode};
+use crate::util::{ChannelData, FakeAsterisk, FakeFreeSwitch, SocketMode};
 
 /// All that is logged of a good call, a failed one, an unknown hook that is named after its caller, and one
 /// on FreeSWITCH.
 async fn everything(format: Format, filter: &str, more: &str) -> String {
     let webhook = webhook().await;
     let lines = logged(format, filter, &format!("{}{more}", tables(&webhook)), async |daemon| {
-        assert_eq!(FakeSwitch::call(daemon.address(), call("crm")).await.status(), "OK");
-        FakeSwitch::call(daemon.address(), call("broken")).await;
-        FakeSwitch::call(daemon.address(), call("31612345678")).await;
+        assert_eq!(FakeAsterisk::call(daemon.address(), call("crm")).await.status(), "OK");
+        FakeAsterisk::call(daemon.address(), call("broken")).await;
+        FakeAsterisk::call(daemon.address(), call("31612345678")).await;
         let channel = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/crm")
             .header("Caller-Caller-ID-Number", "31612345678")
             .header("Channel-Name", "sofia/internal/31612345678@1.2.3.4")

@@ -1,7 +1,7 @@
 //! Owner: log. The note in the line of a step.
 
 use super::{EVERY_FORMAT, TEXT, logged};
-use crate::util::{Environment, FakeSwitch, FakeWebhook, Reply};
+use crate::util::{Environment, FakeAsterisk, FakeWebhook, Reply};
 
 /// The lines of the calls at hooks for each of these answers; all of them end with this status.
 async fn lines_of(answers: &'static [&'static str], keys: &str, status: &str) -> Vec<String> {
@@ -13,7 +13,7 @@ async fn lines_of(answers: &'static [&'static str], keys: &str, status: &str) ->
     let tables: String = (0..answers.len()).map(hook).collect();
     let mut lines = logged(TEXT, "info", &tables, async |daemon| {
         for (number, answer) in answers.iter().enumerate() {
-            let ended = FakeSwitch::call(daemon.address(), Environment::new(format!("h{number}"))).await;
+            let ended = FakeAsterisk::call(daemon.address(), Environment::new(format!("h{number}"))).await;
             assert_eq!(ended.status(), status, "{answer}");
         }
     })
@@ -63,7 +63,7 @@ async fn the_note_is_in_every_format() {
         let webhook = FakeWebhook::start(|_| Reply::json("{}")).await;
         let tables = format!("[hook.crm]\nurl = \"{}\"\n{SET}\n", webhook.url("/"));
         let lines = logged(format, "info", &tables, async |daemon| {
-            assert_eq!(FakeSwitch::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
+            assert_eq!(FakeAsterisk::call(daemon.address(), Environment::new("crm")).await.status(), "OK");
         })
         .await;
         let line = lines.iter().find(|line| line.contains("webhook step")).unwrap();

@@ -11,16 +11,16 @@ use tokio::io::duplex;
 
 use super::{TEXT, listening, logged, tables, webhook};
 use crate::util::{
-    ChannelData, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, Sessions, SocketMode, metrics,
+    ChannelData, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, Reply, Sessions, SocketMode, metrics,
 };
 
 #[tokio::test]
 async fn many_refused_connections_leave_one_line() {
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..20 {
-            let mut switch = FakeSwitch::connect(daemon.address()).await;
-            switch.say(b"GET / HTTP/1.1\n\n").await;
-            switch.hear_all().await;
+            let mut switch = FakeAsterisk::connect(daemon.address()).await;
+            switch.send(b"GET / HTTP/1.1\n\n").await;
+            switch.receive_all().await;
         }
     })
     .await;
@@ -35,7 +35,7 @@ async fn steps_without_a_request_are_counted_and_only_some_are_logged() {
     let mut counted = String::new();
     let lines = logged(TEXT, "info", "", async |daemon| {
         for _ in 0..MANY {
-            let ended = FakeSwitch::call(daemon.address(), Environment::new("nobody")).await;
+            let ended = FakeAsterisk::call(daemon.address(), Environment::new("nobody")).await;
             assert_eq!(ended.status(), "BAD_REQUEST");
         }
         counted = metrics(daemon).await;
@@ -52,8 +52,8 @@ async fn steps_with_a_request_are_all_logged() {
     let webhook = webhook().await;
     let lines = logged(TEXT, "info", &tables(&webhook), async |daemon| {
         for _ in 0..MANY / 2 {
-            FakeSwitch::call(daemon.address(), Environment::new("crm")).await;
-            FakeSwitch::call(daemon.address(), Environment::new("broken")).await;
+            FakeAsterisk::call(daemon.address(), Environment::new("crm")).await;
+            FakeAsterisk::call(daemon.address(), Environment::new("broken")).await;
         }
     })
     .await;
@@ -83,20 +83,20 @@ async fn hangups_before_the_request_are_counted_and_not_always_logged() {
 async fn one_kind_of_refusal_hides_no_other() {
     let (_this_thread, written) = listening(TEXT, "info");
     let sessions = Sessions::under("");
-    for said in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
+    for sent in [&b"nonsense\n\n"[..], &b"nonsense\n\n"[..], &[b'x'; 70 * 1024], b""] {
         let (here, there) = duplex(128 * 1024);
         let agi = Switch::new(there, Agi::new("0123456789abcdef".to_owned()));
         let end = sessions.start(agi);
-        let mut stranger = FakeSwitch::over(here);
-        stranger.say(said).await;
-        stranger.hear_all().await;
+        let mut stranger = FakeAsterisk::over(here);
+        stranger.send(sent).await;
+        stranger.receive_all().await;
         drop(stranger);
         end.await.unwrap();
     }
     let lines = written.lines();
     let refused: Vec<_> = lines.iter().filter(|line| line.contains("connection refused")).collect();
     assert_eq!(refused.len(), 3, "{refused:?}");
-    for (line, why) in refused.iter().zip(["out of order", "too long", "said nothing for 5s"]) {
+    for (line, why) in refused.iter().zip(["out of order", "too long", "sent nothing for 5s"]) {
         assert!(line.contains(why), "{line}");
     }
 }
@@ -107,13 +107,13 @@ async fn a_switch_that_sets_no_variable_is_logged_once() {
     let tables = format!("[hook.crm]\nurl = \"{}\"\n", webhook.url("/"));
     let lines = logged(TEXT, "info", &tables, async |daemon| {
         for _ in 0..3 {
-            let mut switch = FakeSwitch::connect(daemon.address()).await;
-            switch.greet(&Environment::new("crm")).await.expect("a question");
-            switch.hear_all().await;
-            switch.say(b"510 Invalid or unknown command\n").await;
+            let mut switch = FakeAsterisk::connect(daemon.address()).await;
+            switch.greet(&Environment::new("crm")).await.expect("a challenge");
+            switch.receive_all().await;
+            switch.send(b"510 Invalid or unknown command\n").await;
         }
     })
     .await;
-    let told = lines.iter().filter(|line| line.contains("the switch did not set every variable"));
-    assert_eq!(told.count(), 1, "{lines:?}");
+    let warnings = lines.iter().filter(|line| line.contains("the switch did not set every variable"));
+    assert_eq!(warnings.count(), 1, "{lines:?}");
 }

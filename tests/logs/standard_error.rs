@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use crate::util::{Environment, FakeSwitch, Program};
+use crate::util::{Environment, FakeAsterisk, Program};
 
 #[tokio::test]
 async fn the_first_line_is_json_too_with_log_format_json() {
     let mut program = Program::serve_with(&["--log-format", "json"], "", &[]).await;
-    FakeSwitch::call(program.address(), Environment::new("nobody")).await;
-    let mut said = program.said().to_vec();
-    while !said.last().unwrap().contains("webhook step") {
-        said.push(program.line().await);
+    FakeAsterisk::call(program.address(), Environment::new("nobody")).await;
+    let mut lines = program.startup_log().to_vec();
+    while !lines.last().unwrap().contains("webhook step") {
+        lines.push(program.line().await);
     }
-    let lines: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["message"], "dialhook starts");
     let last = lines.last().unwrap();
     assert_eq!((&last["hook"], &last["status"]), (&"nobody".into(), &"BAD_REQUEST".into()));
@@ -24,6 +24,6 @@ async fn the_first_line_is_json_too_with_log_format_json() {
 #[tokio::test]
 async fn the_journal_of_another_process_is_not_used() {
     let mut program = Program::serve_with(&[], "", &[("JOURNAL_STREAM", "1:1")]).await;
-    FakeSwitch::call(program.address(), Environment::new("nobody")).await;
+    FakeAsterisk::call(program.address(), Environment::new("nobody")).await;
     while !program.line().await.contains("webhook step hook=\"nobody\"") {}
 }

@@ -4,14 +4,14 @@ use dialhook::log::Format;
 use serde_json::Value;
 
 use super::{TEXT, call, fields, logged, tables, trace, webhook};
-use crate::util::{FakeSwitch, FakeWebhook, Received, Reply};
+use crate::util::{FakeAsterisk, FakeWebhook, Received, Reply};
 
 /// A good call and one that fails, in this format: the lines about steps, and the requests.
 async fn two_calls(format: Format) -> (Vec<String>, Vec<Received>) {
     let webhook = webhook().await;
     let mut lines = logged(format, "info", &tables(&webhook), async |daemon| {
-        assert_eq!(FakeSwitch::call(daemon.address(), call("crm")).await.status(), "OK");
-        assert_eq!(FakeSwitch::call(daemon.address(), call("broken")).await.status(), "HTTP_ERROR");
+        assert_eq!(FakeAsterisk::call(daemon.address(), call("crm")).await.status(), "OK");
+        assert_eq!(FakeAsterisk::call(daemon.address(), call("broken")).await.status(), "HTTP_ERROR");
     })
     .await;
     lines.retain(|line| line.contains("webhook step"));
@@ -95,11 +95,11 @@ async fn a_hangup_leaves_one_line_too() {
     let webhook = FakeWebhook::start(|_| Reply::Stall).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\ntimeout = 10", webhook.url("/"));
     let lines = logged(TEXT, "info", &hook, async |daemon| {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.greet(&call("crm")).await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.greet(&call("crm")).await.expect("a challenge");
         webhook.requested().await;
-        switch.say(b"HANGUP\n").await;
-        switch.hear_all().await;
+        switch.send(b"HANGUP\n").await;
+        switch.receive_all().await;
     })
     .await;
     let steps: Vec<_> = lines.iter().filter(|line| line.contains("webhook step")).collect();
@@ -115,8 +115,8 @@ async fn a_hangup_leaves_one_line_too() {
 async fn a_warning_has_the_fields_of_the_call() {
     let webhook = webhook().await;
     let lines = logged(TEXT, "warn", &tables(&webhook), async |daemon| {
-        FakeSwitch::call(daemon.address(), call("crm")).await;
-        FakeSwitch::call(daemon.address(), call("broken")).await;
+        FakeAsterisk::call(daemon.address(), call("crm")).await;
+        FakeAsterisk::call(daemon.address(), call("broken")).await;
     })
     .await;
     let lines: Vec<_> = lines.iter().filter(|line| line.contains("webhook step")).collect();

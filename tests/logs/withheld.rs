@@ -1,7 +1,7 @@
 //! Owner: log. A withheld number is in no line, even if `log.numbers` shows numbers whole.
 
 use super::{TEXT, logged};
-use crate::util::{ChannelData, Environment, FakeFreeSwitch, FakeSwitch, SocketMode};
+use crate::util::{ChannelData, Environment, FakeAsterisk, FakeFreeSwitch, SocketMode};
 
 #[tokio::test]
 async fn a_withheld_number_is_in_no_line() {
@@ -17,7 +17,7 @@ async fn a_withheld_number_is_in_no_line() {
             .line("agi_channel", "DAHDI/i1/0612345678-2")
             .line("agi_callingpres", "35")
             .variable("CALLERID(num-pres)", "prohib");
-        FakeSwitch::call(daemon.address(), environment).await;
+        FakeAsterisk::call(daemon.address(), environment).await;
     })
     .await;
     assert!(lines.iter().any(|line| line.contains("sofia/rig/@192.0.2.7")), "{lines:#?}");

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::{monitoring, samples};
 use crate::util::{
-    Asked, ChannelData, Daemon, Environment, FakeFreeSwitch, FakeSwitch, FakeWebhook, Reply, Sessions,
-    SocketMode, connect_from, metrics, within_patience,
+    ChannelData, Daemon, Environment, FakeAsterisk, FakeFreeSwitch, FakeWebhook, ObserverResponse, Reply,
+    Sessions, SocketMode, connect_from, metrics, within_time_limit,
 };
 
 /// A webhook whose path says how it answers.
@@ -40,18 +40,18 @@ fn tables(webhook: &FakeWebhook) -> String {
 
 /// A caller who hangs up while the webhook is asked.
 async fn one_who_leaves(daemon: &Daemon, webhook: &FakeWebhook) {
-    let mut caller = FakeSwitch::connect(daemon.address()).await;
-    caller.greet(&Environment::new("left")).await.expect("a question");
-    within_patience("the request", async {
+    let mut caller = FakeAsterisk::connect(daemon.address()).await;
+    caller.greet(&Environment::new("left")).await.expect("a challenge");
+    within_time_limit("the request", async {
         while webhook.received().iter().all(|request| request.target != "/left") {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    let during = Asked::get(daemon.observer(), "/metrics").await.body;
+    let during = ObserverResponse::get(daemon.observer(), "/metrics").await.body;
     assert_eq!(samples(&during, "dialhook_calls_in_flight"), ["dialhook_calls_in_flight 1"]);
-    caller.say(b"HANGUP\n").await;
-    caller.hear_all().await;
+    caller.send(b"HANGUP\n").await;
+    caller.receive_all().await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn calls_of_each_kind_are_counted_once() {
     let webhook = webhook().await;
     let daemon = Daemon::start(&tables(&webhook)).await;
     for name in ["ok", "ok", "error", "evil", "slow", "gone", "ok?timeout=99", "nobody", "webhook"] {
-        FakeSwitch::call(daemon.address(), Environment::new(name)).await;
+        FakeAsterisk::call(daemon.address(), Environment::new(name)).await;
     }
     let ok = ChannelData::new(SocketMode::Full, "127.0.0.1:8084/ok");
     assert_eq!(FakeFreeSwitch::call(daemon.freeswitch(), ok).await.status(), "OK");
@@ -123,14 +123,14 @@ async fn counts_of_calls_are_there_before_the_first_call_and_after_a_reload() {
 async fn refused_connections_are_counted_by_reason() {
     let daemon =
         Daemon::with("[listen]\nasterisk = \"127.0.0.1:0\"\nallow = [\"127.0.0.1\", \"127.0.0.3\"]").await;
-    let mut forger = FakeSwitch::connect(daemon.address()).await;
-    forger.say(b"GET / HTTP/1.1\n\n").await;
-    forger.hear_all().await;
-    let mut endless = FakeSwitch::connect(daemon.address()).await;
-    endless.say(&vec![b'x'; 70 * 1024]).await;
-    endless.hear_all().await;
-    let mut stranger = FakeSwitch::over(connect_from("127.0.0.2", daemon.address()).await);
-    stranger.hear_all().await;
+    let mut forger = FakeAsterisk::connect(daemon.address()).await;
+    forger.send(b"GET / HTTP/1.1\n\n").await;
+    forger.receive_all().await;
+    let mut endless = FakeAsterisk::connect(daemon.address()).await;
+    endless.send(&vec![b'x'; 70 * 1024]).await;
+    endless.receive_all().await;
+    let mut stranger = FakeAsterisk::over(connect_from("127.0.0.2", daemon.address()).await);
+    stranger.receive_all().await;
     let metrics = metrics(&daemon).await;
     assert_eq!(
         samples(&metrics, "dialhook_refused_total"),
@@ -146,15 +146,15 @@ async fn refused_connections_are_counted_by_reason() {
 }
 
 /// The metrics after a session in which the switch does this, with paused time.
-async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> String {
+async fn counted(switch: impl AsyncFnOnce(&mut FakeAsterisk<DuplexStream>)) -> String {
     let (here, there) = duplex(64 * 1024);
     let metrics = Arc::new(Metrics::default());
     let sessions = Sessions::counted_in(Arc::clone(&metrics), "");
     let dialect = Agi::new("0123456789abcdef".to_owned());
     let held = sessions.start(Switch::new(there, dialect));
-    let mut here = FakeSwitch::over(here);
+    let mut here = FakeAsterisk::over(here);
     switch(&mut here).await;
-    here.hear_all().await;
+    here.receive_all().await;
     drop(here);
     held.await.unwrap();
     metrics.render()
@@ -164,9 +164,9 @@ async fn counted(switch: impl AsyncFnOnce(&mut FakeSwitch<DuplexStream>)) -> Str
 async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
     let silent = counted(async |_| ()).await;
     let left = counted(async |switch| {
-        switch.say(&Environment::new("webhook").bytes()).await;
-        switch.hear().await.expect("a question");
-        switch.say(b"HANGUP\n").await;
+        switch.send(&Environment::new("webhook").bytes()).await;
+        switch.receive_line().await.expect("a challenge");
+        switch.send(b"HANGUP\n").await;
     })
     .await;
     for (metrics, reason) in [(silent, "silent"), (left, "unproved")] {
@@ -180,8 +180,8 @@ async fn a_connection_without_an_authenticated_call_is_counted_as_no_call() {
 async fn the_duration_of_a_step_is_from_the_connection_to_the_end_of_the_final_commands() {
     let metrics = counted(async |switch| {
         sleep(Duration::from_secs(3)).await;
-        switch.greet(&Environment::new("nobody")).await.expect("a question");
-        switch.hear_all().await;
+        switch.greet(&Environment::new("nobody")).await.expect("a challenge");
+        switch.receive_all().await;
         sleep(Duration::from_secs(1)).await;
     })
     .await;
@@ -194,15 +194,15 @@ async fn the_duration_of_a_step_is_from_the_connection_to_the_end_of_the_final_c
 #[tokio::test]
 async fn unknown_hook_names_add_no_series() {
     let daemon = Daemon::start("").await;
-    FakeSwitch::call(daemon.address(), Environment::new("one")).await;
+    FakeAsterisk::call(daemon.address(), Environment::new("one")).await;
     let lines = |metrics: String| metrics.lines().count();
     let before = lines(metrics(&daemon).await);
     for number in 0..30 {
         let name = format!("31612345{number:03}");
-        FakeSwitch::call(daemon.address(), Environment::new(name.clone())).await;
-        FakeSwitch::call(daemon.address(), Environment::new(format!("{name}\"}} 1\n?variable=A{number}")))
+        FakeAsterisk::call(daemon.address(), Environment::new(name.clone())).await;
+        FakeAsterisk::call(daemon.address(), Environment::new(format!("{name}\"}} 1\n?variable=A{number}")))
             .await;
-        FakeSwitch::call(daemon.address(), Environment::new(vec![0xff, b'a' + number % 26])).await;
+        FakeAsterisk::call(daemon.address(), Environment::new(vec![0xff, b'a' + number % 26])).await;
     }
     let after = metrics(&daemon).await;
     assert!(!after.contains("31612345"));

@@ -12,7 +12,7 @@ use dialhook::metrics::{CacheResult, Metrics, Refusal};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::util::{skipped, within_patience};
+use crate::util::{skipped, within_time_limit};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring")
@@ -38,10 +38,10 @@ async fn promtool(arguments: &[&str], input: &str) {
     let mut standard_input = promtool.stdin.take().unwrap();
     standard_input.write_all(input.as_bytes()).await.unwrap();
     drop(standard_input);
-    let output = within_patience("promtool", promtool.wait_with_output()).await.unwrap();
-    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
-    assert!(output.status.success(), "promtool {}: {said}", arguments.join(" "));
-    assert!(arguments != ["check", "metrics"] || said.is_empty(), "{said}");
+    let output = within_time_limit("promtool", promtool.wait_with_output()).await.unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(output.status.success(), "promtool {}: {text}", arguments.join(" "));
+    assert!(arguments != ["check", "metrics"] || text.is_empty(), "{text}");
 }
 
 /// Panics if promtool finds a fault in this text.

@@ -2,11 +2,12 @@
 
 use super::samples;
 use crate::util::{
-    Asked, Daemon, Environment, FakeSwitch, FakeWebhook, Gate, Reply, metrics, refusing, within_patience,
+    Daemon, Environment, FakeAsterisk, FakeWebhook, Gate, ObserverResponse, Reply, metrics, refusing,
+    within_time_limit,
 };
 
 async fn called(daemon: &Daemon, hook: &str) -> crate::util::Ended {
-    FakeSwitch::call(daemon.address(), Environment::new(hook).caller("31612345678")).await
+    FakeAsterisk::call(daemon.address(), Environment::new(hook).caller("31612345678")).await
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn cache_hits_and_misses_are_counted() {
     assert!(first.contains("dialhook_cache_total{hook=\"kept\",result=\"hit\"} 1\n"), "{first}");
     // a fresh answer, and a stale one for the time without an answer
     assert_eq!(samples(&first, "dialhook_cache_entries"), ["dialhook_cache_entries 2"]);
-    within_patience("an old answer", async {
+    within_time_limit("an old answer", async {
         while webhook.received().len() < 2 {
             called(&daemon, "kept").await;
         }
@@ -88,12 +89,12 @@ async fn detached_requests_are_counted_while_they_last() {
     assert_eq!(called(&daemon, "tell").await.status(), "OK");
     webhook.requested().await;
     let under_way = async || {
-        let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
+        let metrics = ObserverResponse::get(daemon.observer(), "/metrics").await.body;
         samples(&metrics, "dialhook_detached_in_flight")[0].to_owned()
     };
     assert_eq!(under_way().await, "dialhook_detached_in_flight 1");
     gate.open();
-    within_patience("the end of the request", async {
+    within_time_limit("the end of the request", async {
         while under_way().await != "dialhook_detached_in_flight 0" {
             tokio::task::yield_now().await;
         }

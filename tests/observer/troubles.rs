@@ -7,13 +7,13 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{Asked, Environment, FakeSwitch, configured, within_patience};
+use crate::util::{Environment, FakeAsterisk, ObserverResponse, configured, within_time_limit};
 
 /// A daemon with so few descriptors, and its standard error.
 struct Troubled {
     asterisk: SocketAddr,
     observer: SocketAddr,
-    said: Lines<BufReader<ChildStderr>>,
+    log: Lines<BufReader<ChildStderr>>,
     process: (Child, tempfile::TempDir),
 }
 
@@ -30,14 +30,14 @@ impl Troubled {
             .kill_on_drop(true)
             .spawn()
             .expect("a shell");
-        let mut said = BufReader::new(process.stderr.take().expect("a pipe")).lines();
-        let line = hears(&mut said, " listening ").await;
+        let mut log = BufReader::new(process.stderr.take().expect("a pipe")).lines();
+        let line = wait_for_line(&mut log, " listening ").await;
         let address = |listener| {
             let word = line.split(' ').find_map(|word| word.strip_prefix(listener)?.strip_prefix('='));
             word.and_then(|address| address.parse().ok()).expect("an address")
         };
         let (asterisk, observer) = (address("asterisk"), address("observer"));
-        Self { asterisk, observer, said, process: (process, folder) }
+        Self { asterisk, observer, log, process: (process, folder) }
     }
 
     /// Changes the limit of open files of the daemon.
@@ -50,10 +50,10 @@ impl Troubled {
 }
 
 /// The next line with these words.
-async fn hears(said: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String {
-    within_patience(words, async {
+async fn wait_for_line(log: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String {
+    within_time_limit(words, async {
         loop {
-            let line = said.next_line().await.expect("text").expect("a program that runs");
+            let line = log.next_line().await.expect("text").expect("a program that runs");
             if line.contains(words) {
                 return line;
             }
@@ -64,9 +64,9 @@ async fn hears(said: &mut Lines<BufReader<ChildStderr>>, words: &str) -> String 
 
 /// Reads the metrics until this counter is above zero.
 async fn counts(observer: SocketAddr, counter: &str) {
-    within_patience(counter, async {
+    within_time_limit(counter, async {
         loop {
-            let metrics = Asked::get(observer, "/metrics").await.body;
+            let metrics = ObserverResponse::get(observer, "/metrics").await.body;
             let line = metrics.lines().find_map(|line| line.strip_prefix(counter)).map(str::trim);
             if line.is_some_and(|count| count != "0") {
                 return;
@@ -83,16 +83,16 @@ async fn connections_that_cannot_be_accepted_are_counted() {
     // from now on there is no descriptor for a connection
     daemon.limit_open_files_to(3).await;
     let _stranger = TcpStream::connect(daemon.asterisk).await.unwrap();
-    hears(&mut daemon.said, "cannot accept a connection").await;
+    wait_for_line(&mut daemon.log, "cannot accept a connection").await;
     daemon.limit_open_files_to(256).await;
     counts(daemon.observer, "dialhook_accept_failures_total").await;
 }
 
 #[tokio::test]
 async fn lost_log_lines_are_counted() {
-    let Troubled { asterisk, observer, said, process: _process } = Troubled::serve(256).await;
+    let Troubled { asterisk, observer, log, process: _process } = Troubled::serve(256).await;
     // from now on every write fails
-    drop(said);
-    assert_eq!(FakeSwitch::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
+    drop(log);
+    assert_eq!(FakeAsterisk::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
     counts(observer, "dialhook_log_lines_lost_total").await;
 }

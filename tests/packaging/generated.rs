@@ -76,7 +76,7 @@ pub(super) fn shown(page: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().replace('\u{2010}', "-")
 }
 
-/// `dialhook(1)`: the command line as clap knows it, and what the dialplan hears, of docs/dialplan.md.
+/// `dialhook(1)`: the command line as clap knows it, and the variables after a step, of docs/dialplan.md.
 fn dialhook_1() -> String {
     let mut program = dialhook::cli::description().disable_help_subcommand(true);
     program.build();
@@ -97,11 +97,11 @@ fn dialhook_1() -> String {
         page.add(&part(|to| Man::new(command.clone()).render_options_section(to)));
     }
     let page_of_dialplan = fs::read_to_string(root().join("docs/dialplan.md")).unwrap();
-    let (_, hears) =
-        page_of_dialplan.split_once("\n## What the dialplan hears\n").expect("the section of the page");
-    let (hears, _) = hears.split_once("\n## ").expect("the next one");
-    page.section("WHAT THE DIALPLAN HEARS");
-    page.add(&from_markdown(hears));
+    let (_, variables) =
+        page_of_dialplan.split_once("\n## The variables after a step\n").expect("the section of the page");
+    let (variables, _) = variables.split_once("\n## ").expect("the next one");
+    page.section("THE VARIABLES AFTER A STEP");
+    page.add(&from_markdown(variables));
     page.section("NOTES");
     page.add(&part(|to| Man::new(program.clone()).render_extra_section(to)));
     page.see_also(&["dialhook.toml(5)", "systemctl(1)", "systemd.socket(5)"]);
@@ -163,7 +163,7 @@ fn bash_completes_commands_and_options() {
     for (words, wanted) in [(vec!["se"], "serve"), (vec!["try", "crm", "--cal"], "--caller --callee")] {
         let output =
             Command::new("bash").current_dir(root()).args(["-c", script, "bash"]).args(&words).output();
-        let said = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert_eq!(said.trim(), wanted, "{words:?}");
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(output.trim(), wanted, "{words:?}");
     }
 }

@@ -61,8 +61,8 @@ async fn the_steps_of_the_readme_lead_from_the_package_to_a_routed_call() {
             );
             let went = format!("NoOp(to {answer})");
             assert!(ended.steps.contains(&went), "{went} is not in {:?}", ended.steps);
-            let told = webhook.says(|line| line.starts_with("GET /route?to=")).await;
-            assert!(told.starts_with(&format!("GET /route?to={number} ")), "{told}");
+            let request = webhook.wait_for_line(|line| line.starts_with("GET /route?to=")).await;
+            assert!(request.starts_with(&format!("GET /route?to={number} ")), "{request}");
         }
     }
 }

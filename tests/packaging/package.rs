@@ -29,13 +29,13 @@ pub(super) fn package() -> &'static Path {
         let file = target.join("dialhook.deb");
         let mut command = Command::new(root().join("packaging/deb"));
         command.args(["--no-build", "--fast", "--output"]).arg(&file).env("CARGO_TARGET_DIR", &target);
-        said(&mut command);
+        stdout_of(&mut command);
         file
     })
 }
 
 /// The standard output of a command. Panics if it fails or writes to standard error.
-fn said(command: &mut Command) -> String {
+fn stdout_of(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {complaints}");
@@ -44,8 +44,8 @@ fn said(command: &mut Command) -> String {
 
 pub(super) fn unpacked() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    said(Command::new("dpkg-deb").arg("-x").arg(package()).arg(folder.path()));
-    said(Command::new("dpkg-deb").arg("-e").arg(package()).arg(folder.path().join("DEBIAN")));
+    stdout_of(Command::new("dpkg-deb").arg("-x").arg(package()).arg(folder.path()));
+    stdout_of(Command::new("dpkg-deb").arg("-e").arg(package()).arg(folder.path().join("DEBIAN")));
     folder
 }
 
@@ -80,7 +80,7 @@ fn every_file_is_in_its_place() {
 
 #[test]
 fn only_root_can_change_the_installed_files() {
-    let listing = said(Command::new("dpkg-deb").arg("-c").arg(package()));
+    let listing = stdout_of(Command::new("dpkg-deb").arg("-c").arg(package()));
     for line in listing.lines() {
         let mut words = line.split_whitespace();
         let (mode, owner) = (words.next().unwrap(), words.next().unwrap());
@@ -98,10 +98,11 @@ fn only_root_can_change_the_installed_files() {
 fn the_packaged_program_runs_with_the_packaged_configuration() {
     let folder = unpacked();
     let program = || Command::new(folder.path().join("usr/bin/dialhook"));
-    let version = said(program().arg("--version"));
+    let version = stdout_of(program().arg("--version"));
     assert_eq!(version.trim(), concat!("dialhook ", env!("CARGO_PKG_VERSION")));
-    let checked =
-        said(program().args(["check", "--config"]).arg(folder.path().join("etc/dialhook/dialhook.toml")));
+    let checked = stdout_of(
+        program().args(["check", "--config"]).arg(folder.path().join("etc/dialhook/dialhook.toml")),
+    );
     assert!(checked.contains("dialhook.toml: no fault, 0 hooks"), "{checked}");
     let examples = folder.path().join("usr/share/doc/dialhook/examples");
     let mut check = program();
@@ -110,12 +111,12 @@ fn the_packaged_program_runs_with_the_packaged_configuration() {
         let files = fs::read_dir(examples.join(switch)).unwrap().map(|file| file.unwrap().path());
         check.args(files.filter(|file| file.extension().is_some_and(|there| there == ending)));
     }
-    assert!(said(&mut check).matches(": no fault, ").count() > 20);
+    assert!(stdout_of(&mut check).matches(": no fault, ").count() > 20);
 }
 
 #[test]
 fn the_package_recommends_the_authorities_that_https_needs() {
-    let recommended = said(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
+    let recommended = stdout_of(Command::new("dpkg-deb").arg("-f").arg(package()).arg("Recommends"));
     assert_eq!(recommended.trim(), "ca-certificates");
 }
 
@@ -127,7 +128,7 @@ fn the_packaged_manual_pages_can_be_read() {
         ("man5/dialhook.toml.5", "dialhook.toml - the configuration"),
     ] {
         let compressed = folder.path().join(format!("usr/share/man/{page}.gz"));
-        said(Command::new("gzip").arg("-dk").arg(&compressed));
+        stdout_of(Command::new("gzip").arg("-dk").arg(&compressed));
         assert!(shown(&compressed.with_extension("")).contains(words), "{page}");
     }
 }
@@ -192,14 +193,14 @@ impl Machine {
     }
 
     /// The command lines of the tools since the last time.
-    fn told(&self) -> Vec<String> {
+    fn tool_calls(&self) -> Vec<String> {
         let notes = self.folder.path().join("notes");
-        let told = fs::read_to_string(&notes).unwrap_or_default();
+        let calls = fs::read_to_string(&notes).unwrap_or_default();
         fs::write(&notes, "").unwrap();
-        told.lines().map(str::to_owned).collect()
+        calls.lines().map(str::to_owned).collect()
     }
 
-    /// Runs a script of the package as dpkg would, where systemd runs: what the tools were told, and what the
+    /// Runs a script of the package as dpkg would, where systemd runs: the calls of the tools, and what the
     /// script says.
     fn runs(&self, script: &str, arguments: &[&str]) -> (Vec<String>, String) {
         let unpacked = unpacked();
@@ -212,7 +213,7 @@ impl Machine {
         let output = self.command("sh").arg("-e").arg(&file).args(arguments).output().unwrap();
         let complaints = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{script} {arguments:?}: {complaints}");
-        (self.told(), complaints)
+        (self.tool_calls(), complaints)
     }
 
     fn dpkg(&self, what: &str, which: &Path) -> Output {
@@ -238,25 +239,25 @@ const NOTHING: &str = "nothing";
 
 #[test]
 fn an_installation_enables_and_starts_both_units() {
-    let (told, _) = Machine::new(NOTHING).runs("postinst", &["configure", ""]);
+    let (calls, _) = Machine::new(NOTHING).runs("postinst", &["configure", ""]);
     for unit in ["dialhook.service", "dialhook.socket"] {
-        assert!(told.contains(&format!("deb-systemd-helper enable {unit}")), "{told:#?}");
-        assert!(told.contains(&format!("deb-systemd-invoke start {unit}")), "{told:#?}");
+        assert!(calls.contains(&format!("deb-systemd-helper enable {unit}")), "{calls:#?}");
+        assert!(calls.contains(&format!("deb-systemd-invoke start {unit}")), "{calls:#?}");
     }
-    let reread = told.iter().position(|line| line == "systemctl --system daemon-reload").unwrap();
-    let started = told.iter().position(|line| line == "deb-systemd-invoke start dialhook.socket").unwrap();
-    assert!(reread < started && !told.iter().any(|line| line.contains("restart")), "{told:#?}");
+    let reread = calls.iter().position(|line| line == "systemctl --system daemon-reload").unwrap();
+    let started = calls.iter().position(|line| line == "deb-systemd-invoke start dialhook.socket").unwrap();
+    assert!(reread < started && !calls.iter().any(|line| line.contains("restart")), "{calls:#?}");
 }
 
 #[test]
 fn an_upgrade_restarts_the_service_and_keeps_the_socket() {
     let machine = Machine::new(NOTHING);
-    let (told, complaints) = machine.runs("prerm", &["upgrade", "9.9.9-1"]);
-    assert!(told.is_empty(), "before the new program is there, calls are served by the old one: {told:#?}");
+    let (calls, complaints) = machine.runs("prerm", &["upgrade", "9.9.9-1"]);
+    assert!(calls.is_empty(), "before the new program is there, calls are served by the old one: {calls:#?}");
     assert_eq!(complaints, "");
-    let (told, _) = machine.runs("postinst", &["configure", "0.0.1-1"]);
+    let (calls, _) = machine.runs("postinst", &["configure", "0.0.1-1"]);
     let action = |line: &&String| line.starts_with("deb-systemd-invoke") || line.contains("reload dialhook");
-    let actions: Vec<_> = told.iter().filter(action).map(String::as_str).collect();
+    let actions: Vec<_> = calls.iter().filter(action).map(String::as_str).collect();
     let wanted = [
         "deb-systemd-invoke start dialhook.socket",
         "systemctl reload dialhook.service",
@@ -267,33 +268,33 @@ fn an_upgrade_restarts_the_service_and_keeps_the_socket() {
 
 #[test]
 fn an_upgrade_whose_configuration_is_refused_keeps_the_old_version_running() {
-    let (told, complaints) = Machine::new("reload*").runs("postinst", &["configure", "0.0.1-1"]);
-    assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
+    let (calls, complaints) = Machine::new("reload*").runs("postinst", &["configure", "0.0.1-1"]);
+    assert!(!calls.iter().any(|line| line.contains("restart")), "{calls:#?}");
     assert!(complaints.contains("not restarted, the version before goes on"), "{complaints}");
 }
 
 #[test]
 fn an_upgrade_starts_a_service_that_does_not_run() {
-    let (told, _) = Machine::new("*is-active*").runs("postinst", &["configure", "0.0.1-1"]);
-    assert!(told.contains(&"deb-systemd-invoke start dialhook.service".to_owned()), "{told:#?}");
-    assert!(!told.iter().any(|line| line.contains("restart")), "{told:#?}");
+    let (calls, _) = Machine::new("*is-active*").runs("postinst", &["configure", "0.0.1-1"]);
+    assert!(calls.contains(&"deb-systemd-invoke start dialhook.service".to_owned()), "{calls:#?}");
+    assert!(!calls.iter().any(|line| line.contains("restart")), "{calls:#?}");
 }
 
 #[test]
 fn a_removal_stops_both_units_and_a_purge_disables_them() {
     let machine = Machine::new(NOTHING);
-    let (told, _) = machine.runs("prerm", &["remove"]);
-    assert_eq!(told, ["deb-systemd-invoke stop dialhook.service dialhook.socket"]);
-    let (told, _) = machine.runs("postrm", &["purge"]);
+    let (calls, _) = machine.runs("prerm", &["remove"]);
+    assert_eq!(calls, ["deb-systemd-invoke stop dialhook.service dialhook.socket"]);
+    let (calls, _) = machine.runs("postrm", &["purge"]);
     assert!(
-        told.contains(&"deb-systemd-helper purge dialhook.service dialhook.socket".to_owned()),
-        "{told:#?}"
+        calls.contains(&"deb-systemd-helper purge dialhook.service dialhook.socket".to_owned()),
+        "{calls:#?}"
     );
 }
 
 #[test]
 fn the_configuration_survives_an_upgrade_and_a_removal_but_not_a_purge() {
-    if said(Command::new("id").arg("-u")).trim() != "0" {
+    if stdout_of(Command::new("id").arg("-u")).trim() != "0" {
         return skipped("installation, upgrade and removal of the package, into a folder: only root can");
     }
     let machine = Machine::new(NOTHING);
@@ -308,5 +309,5 @@ fn the_configuration_survives_an_upgrade_and_a_removal_but_not_a_purge() {
     assert!(machine.has(file) && !machine.has(program));
     machine.dpkg("--purge", Path::new("dialhook"));
     assert!(!machine.has("etc/dialhook") && !machine.has("usr/share/doc/dialhook"));
-    assert!(machine.told().iter().any(|line| line.starts_with("deb-systemd-helper purge")));
+    assert!(machine.tool_calls().iter().any(|line| line.starts_with("deb-systemd-helper purge")));
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_patience};
+use crate::util::{FakeServiceManager, FakeWebhook, Service, crm_hook, skipped, within_time_limit};
 
 /// Two daemons and the HAProxy before them. They are killed when it is dropped.
 pub(super) struct Deployment {
@@ -35,7 +35,7 @@ pub(super) enum Checks {
 pub(super) struct HaProxy {
     _child: Child,
     saying: Lines<BufReader<ChildStderr>>,
-    said: Vec<String>,
+    lines: Vec<String>,
     _folder: TempDir,
 }
 
@@ -126,14 +126,14 @@ impl HaProxy {
         command.stdin(asterisk).stdout(freeswitch).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("a shell");
         let saying = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        (Self { _child: child, saying, said: Vec::new(), _folder: folder }, addresses)
+        (Self { _child: child, saying, lines: Vec::new(), _folder: folder }, addresses)
     }
 
     /// Waits until it has said this.
-    pub(super) async fn says(&mut self, what: &str) {
-        while !self.said.iter().any(|line| line.contains(what)) {
-            let line = within_patience(what, self.saying.next_line()).await.unwrap();
-            self.said.push(line.unwrap_or_else(|| panic!("HAProxy ended before: {what}; {:?}", self.said)));
+    pub(super) async fn wait_for_line(&mut self, what: &str) {
+        while !self.lines.iter().any(|line| line.contains(what)) {
+            let line = within_time_limit(what, self.saying.next_line()).await.unwrap();
+            self.lines.push(line.unwrap_or_else(|| panic!("HAProxy ended before: {what}; {:?}", self.lines)));
         }
     }
 }

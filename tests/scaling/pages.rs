@@ -45,9 +45,9 @@ async fn every_dialplan_in_the_pages_passes_check() {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_dialhook"));
                 command.args(["check", "--config"]).arg(&configuration).arg(&file);
                 let output = command.output().await.unwrap();
-                let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-                let line = said.lines().find(|line| line.starts_with("dialplan")).map(str::to_owned);
-                let line = line.unwrap_or_else(|| panic!("{page}: {said}{block}"));
+                let output = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+                let line = output.lines().find(|line| line.starts_with("dialplan")).map(str::to_owned);
+                let line = line.unwrap_or_else(|| panic!("{page}: {output}{block}"));
                 let steps = block.matches("AGI(").count() + block.matches("application=\"socket\"").count();
                 assert!(line.contains(&format!("no fault, {steps} webhook step")), "{page}: {line}\n{block}");
                 seen.push((language, steps));

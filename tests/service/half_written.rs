@@ -28,15 +28,18 @@ async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
     let daemon = Daemon::start(HOOK).await;
     let before = daemon.address();
     for empty in ["", "\n", " \r\n\t\n"] {
-        let told = refused(&daemon, empty);
-        assert!(told.starts_with("dialhook.toml is empty and may be half-written; write"), "{told}");
+        let message = refused(&daemon, empty);
+        assert!(message.starts_with("dialhook.toml is empty and may be half-written; write"), "{message}");
     }
-    let told = refused(&daemon, &format!("{LISTEN}{}", HOOK.trim_end()));
-    assert!(told.starts_with("the last line of dialhook.toml does not end with a line feed"), "{told}");
-    assert!(told.ends_with("end the last line with one and reload again"), "{told}");
+    let message = refused(&daemon, &format!("{LISTEN}{}", HOOK.trim_end()));
+    assert!(message.starts_with("the last line of dialhook.toml does not end with a line feed"), "{message}");
+    assert!(message.ends_with("end the last line with one and reload again"), "{message}");
     for lost in [LISTEN, "# nothing but a comment\n"] {
-        let told = refused(&daemon, lost);
-        assert!(told.starts_with("dialhook.toml has no hook, and there were 1; put one back"), "{told}");
+        let message = refused(&daemon, lost);
+        assert!(
+            message.starts_with("dialhook.toml has no hook, and there were 1; put one back"),
+            "{message}"
+        );
     }
     assert_eq!(call_crm(before).await.status(), "UNREACHABLE", "the old configuration holds");
     daemon.server().reload(parse(&format!("{LISTEN}{HOOK}"))).unwrap();
@@ -46,8 +49,8 @@ async fn each_sign_of_a_half_written_file_is_refused_with_its_remedy() {
 async fn a_daemon_without_hooks_accepts_a_reload_without_hooks() {
     let daemon = Daemon::start("").await;
     daemon.server().reload(parse(LISTEN)).unwrap();
-    let told = refused(&daemon, "");
-    assert!(told.contains(" is empty"), "{told}");
+    let message = refused(&daemon, "");
+    assert!(message.contains(" is empty"), "{message}");
 }
 
 #[tokio::test]
@@ -83,7 +86,7 @@ async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
     let right = format!("{LISTEN}[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
     manager.configure(&right);
     let mut daemon = manager.start();
-    let [asterisk, _] = super::notices::addresses(&manager.hears("READY=1").await);
+    let [asterisk, _] = super::notices::addresses(&manager.wait_for_notice("READY=1").await);
     for (text, why) in [
         ("", "is empty"),
         (right.trim_end(), "does not end with a line feed"),
@@ -105,9 +108,9 @@ async fn a_truncated_file_changes_nothing_and_the_log_says_why() {
 async fn check_reports_a_file_that_a_reload_would_refuse() {
     for (text, noted) in [(HOOK, false), (HOOK.trim_end(), true)] {
         let (_folder, file) = configured(text);
-        let (status, said, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
-        assert_eq!(status, 0, "{said}");
+        let (status, output, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+        assert_eq!(status, 0, "{output}");
         let note = "note       the last line has no line feed at its end, so a reload would refuse the file as half-written";
-        assert_eq!(said.contains(note), noted, "{said}");
+        assert_eq!(output.contains(note), noted, "{output}");
     }
 }

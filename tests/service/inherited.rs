@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use tokio::net::TcpSocket;
 
 use crate::util::{
-    CallState, ChannelData, Environment, FakeFreeSwitch, FakeServiceManager, FakeSwitch, Program, SocketMode,
-    crm_hook, gated_webhook, good_webhook,
+    CallState, ChannelData, Environment, FakeAsterisk, FakeFreeSwitch, FakeServiceManager, Program,
+    SocketMode, crm_hook, gated_webhook, good_webhook,
 };
 
 /// A service manager with listeners for both switches, and a configuration that uses them.
@@ -29,15 +29,15 @@ async fn connections_from_before_the_start_are_served() {
     // one unit of systemd has one name for both
     let (manager, [asterisk, freeswitch]) =
         manager_with(["dialhook.socket", "dialhook.socket"], &crm_hook(&webhook, "/", "CRM"));
-    let mut waiting = FakeSwitch::connect(asterisk).await;
-    waiting.say(&Environment::new("crm").bytes()).await;
+    let mut waiting = FakeAsterisk::connect(asterisk).await;
+    waiting.send(&Environment::new("crm").bytes()).await;
     let channel = ChannelData::new(SocketMode::Async, &format!("{freeswitch}/crm"));
     let other = FakeFreeSwitch::connect(freeswitch, channel).await;
     let _daemon = manager.start();
-    let question = String::from_utf8(waiting.hear().await.expect("a question")).unwrap();
-    waiting.say(&Environment::new("crm").reply(&question)).await;
-    assert_eq!(waiting.obey().await.status(), "OK");
-    let given_back = other.converse().await;
+    let challenge = String::from_utf8(waiting.receive_line().await.expect("a challenge")).unwrap();
+    waiting.send(&Environment::new("crm").reply(&challenge)).await;
+    assert_eq!(waiting.run_commands().await.status(), "OK");
+    let given_back = other.run().await;
     assert_eq!(
         (given_back.variables["crm"].as_slice(), given_back.state),
         (&b"sales"[..], CallState::GoesOn)
@@ -45,25 +45,25 @@ async fn connections_from_before_the_start_are_served() {
 }
 
 #[tokio::test]
-async fn connections_during_the_shutdown_are_left_to_the_next_daemon() {
+async fn connections_during_the_shutdown_wait_for_the_next_daemon() {
     let (gate, webhook) = gated_webhook().await;
     let (manager, [asterisk, _]) = manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
-    let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+    let in_flight = tokio::spawn(FakeAsterisk::call(asterisk, Environment::new("crm")));
     webhook.requested().await;
     daemon.signal("TERM").await;
     daemon.logs("calls in flight are finished").await;
-    let late = FakeSwitch::connect(asterisk).await;
+    let late = FakeAsterisk::connect(asterisk).await;
     gate.open();
     assert_eq!(in_flight.await.unwrap().status(), "OK");
     let (status, log) = daemon.end().await;
     assert_eq!(status.code(), Some(0), "{log}");
     let _next = manager.start();
-    assert_eq!(late.converse(&Environment::new("crm")).await.get("CRM"), Some("sales"));
+    assert_eq!(late.run(&Environment::new("crm")).await.get("CRM"), Some("sales"));
 }
 
 #[tokio::test]
-async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
+async fn connections_without_a_slot_wait_for_the_next_daemon_at_the_shutdown() {
     const MORE_THAN_ARE_LET_IN: usize = 110;
     let webhook = good_webhook().await;
     let more = format!("{}[limits]\ncalls = 1\npatience = 30\n", crm_hook(&webhook, "/", "CRM"));
@@ -71,10 +71,10 @@ async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
     let mut daemon = manager.start();
     let mut strangers = Vec::new();
     for _ in 0..MORE_THAN_ARE_LET_IN {
-        strangers.push(FakeSwitch::connect(addresses[0]).await);
+        strangers.push(FakeAsterisk::connect(addresses[0]).await);
     }
-    let waiting = FakeSwitch::connect(addresses[0]).await;
-    manager.hears("READY=1").await;
+    let waiting = FakeAsterisk::connect(addresses[0]).await;
+    manager.wait_for_notice("READY=1").await;
     daemon.signal("TERM").await;
     daemon.logs("calls in flight are finished").await;
     drop(strangers);
@@ -82,7 +82,7 @@ async fn connections_that_wait_for_a_slot_are_left_to_the_next_daemon() {
     assert_eq!(status.code(), Some(0), "{log}");
     manager.configure(&wants(addresses, &more.replace("CRM", "NEXT")));
     let _next = manager.start();
-    assert_eq!(waiting.converse(&Environment::new("crm")).await.get("NEXT"), Some("sales"));
+    assert_eq!(waiting.run(&Environment::new("crm")).await.get("NEXT"), Some("sales"));
 }
 
 #[tokio::test]
@@ -92,9 +92,10 @@ async fn a_passed_listener_that_the_configuration_does_not_use_stops_the_start()
         .configure(&format!("[listen]\nobserver = false\nasterisk = \"{asterisk}\"\nfreeswitch = false\n"));
     let (status, log) = manager.start().end().await;
     assert_eq!(status.code(), Some(2), "only a person can help");
-    let told = format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
-    assert!(log.contains(&told), "{log}");
-    assert_eq!(manager.heard_already(), None);
+    let expected =
+        format!("the service manager listens on {freeswitch}, which is neither listen.asterisk nor");
+    assert!(log.contains(&expected), "{log}");
+    assert_eq!(manager.already_received_notice(), None);
 }
 
 #[tokio::test]
@@ -126,7 +127,7 @@ async fn a_passed_descriptor_that_does_not_listen_stops_the_start_with_a_remedy(
         let (status, log) = manager.start().end().await;
         assert_eq!(status.code(), Some(2), "{log}");
         assert!(log.contains("dialhook.socket") && log.contains(remedy), "{log}");
-        assert_eq!(manager.heard_already(), None);
+        assert_eq!(manager.already_received_notice(), None);
     }
 }
 
@@ -136,7 +137,7 @@ async fn a_listener_for_another_process_is_not_used() {
     for process in [&[][..], &[("LISTEN_PID", "")], &[("LISTEN_PID", "1")]] {
         let program = Program::serve("", &[&[("LISTEN_FDS", "1")], process].concat()).await;
         assert_eq!(
-            FakeSwitch::call(program.address(), Environment::new("nobody")).await.status(),
+            FakeAsterisk::call(program.address(), Environment::new("nobody")).await.status(),
             "BAD_REQUEST"
         );
     }
@@ -148,7 +149,7 @@ async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
     let (manager, [asterisk, freeswitch]) =
         manager_with(["asterisk", "freeswitch"], &crm_hook(&webhook, "/", "CRM"));
     let mut daemon = manager.start();
-    manager.hears("READY=1").await;
+    manager.wait_for_notice("READY=1").await;
     manager.configure(&format!(
         "[listen]\nobserver = false\nasterisk = \"127.0.0.1:0\"\nfreeswitch = \"{freeswitch}\"\n{}",
         crm_hook(&webhook, "/", "CRM")
@@ -156,8 +157,8 @@ async fn a_reload_that_would_leave_a_passed_listener_unused_changes_nothing() {
     daemon.signal("HUP").await;
     let line = daemon.logs("reload refused").await;
     assert!(line.contains(&format!("the service manager listens on {asterisk}")), "{line}");
-    manager.hears("READY=1").await;
-    assert_eq!(FakeSwitch::call(asterisk, Environment::new("crm")).await.status(), "OK");
+    manager.wait_for_notice("READY=1").await;
+    assert_eq!(FakeAsterisk::call(asterisk, Environment::new("crm")).await.status(), "OK");
 }
 
 #[tokio::test]
@@ -171,9 +172,9 @@ async fn a_listener_that_is_not_passed_is_opened() {
     );
     manager.configure(&text);
     let _daemon = manager.start();
-    let [told, freeswitch] = super::notices::addresses(&manager.hears("READY=1").await);
-    assert_eq!(told, asterisk);
+    let [passed, freeswitch] = super::notices::addresses(&manager.wait_for_notice("READY=1").await);
+    assert_eq!(passed, asterisk);
     let channel = ChannelData::new(SocketMode::None, &format!("{freeswitch}/crm"));
     assert_eq!(FakeFreeSwitch::call(freeswitch, channel).await.state, CallState::GoesOn);
-    assert_eq!(FakeSwitch::call(asterisk, Environment::new("crm")).await.status(), "OK");
+    assert_eq!(FakeAsterisk::call(asterisk, Environment::new("crm")).await.status(), "OK");
 }

@@ -9,8 +9,8 @@ use dialhook::server::ReloadError;
 
 use super::SilentFile;
 use crate::util::{
-    Asked, Daemon, Environment, FakeServiceManager, FakeSwitch, call_crm, crm_hook, gated_webhook,
-    good_webhook, nobody_listens,
+    Daemon, Environment, FakeAsterisk, FakeServiceManager, ObserverResponse, call_crm, crm_hook,
+    gated_webhook, good_webhook, nobody_listens,
 };
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -26,12 +26,12 @@ fn configuration(tables: &str) -> Result<Config, ConfigError> {
 }
 
 /// Connections that have sent an environment and do not answer the challenge.
-async fn told_of_calls(daemon: &Daemon, count: usize) -> Vec<FakeSwitch> {
+async fn silent_at_the_challenge(daemon: &Daemon, count: usize) -> Vec<FakeAsterisk> {
     let mut switches = Vec::new();
     for _ in 0..count {
-        let mut switch = FakeSwitch::connect(daemon.address()).await;
-        switch.say(&Environment::new("crm").bytes()).await;
-        switch.hear().await.expect("a question");
+        let mut switch = FakeAsterisk::connect(daemon.address()).await;
+        switch.send(&Environment::new("crm").bytes()).await;
+        switch.receive_line().await.expect("a challenge");
         switches.push(switch);
     }
     switches
@@ -50,13 +50,13 @@ mod by_a_signal {
         let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "OLD")));
         let mut daemon = manager.start();
-        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
-        let in_flight = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+        let [asterisk, _] = crate::service::notices::addresses(&manager.wait_for_notice("READY=1").await);
+        let in_flight = tokio::spawn(FakeAsterisk::call(asterisk, Environment::new("crm")));
         webhook.requested().await;
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "NEW")));
         daemon.signal("HUP").await;
         daemon.logs("reloaded").await;
-        let new = tokio::spawn(FakeSwitch::call(asterisk, Environment::new("crm")));
+        let new = tokio::spawn(FakeAsterisk::call(asterisk, Environment::new("crm")));
         webhook.request(2).await;
         gate.open();
         let (in_flight, new) = (in_flight.await.unwrap(), new.await.unwrap());
@@ -71,7 +71,7 @@ mod by_a_signal {
         let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();
-        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let [asterisk, _] = crate::service::notices::addresses(&manager.wait_for_notice("READY=1").await);
         manager.configure(&format!("{right}timout = 3\n[limits]\ncalls = 0\n"));
         daemon.signal("HUP").await;
         let file = manager.file().display().to_string();
@@ -82,7 +82,7 @@ mod by_a_signal {
         );
         let second = daemon.logs("ERROR reload refused, the old configuration stays in use: ").await;
         assert!(second.contains(&format!("{file}:11: limits.calls: found 0; write a number")), "{second}");
-        let notice = manager.hears("READY=1").await;
+        let notice = manager.wait_for_notice("READY=1").await;
         assert!(notice.contains(&format!("STATUS=reload refused: {file}:9: hook.crm.timout")), "{notice}");
         assert_eq!(call_crm(asterisk).await.get("CRM"), Some("sales"));
     }
@@ -93,7 +93,7 @@ mod by_a_signal {
         let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let mut daemon = manager.start();
-        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let [asterisk, _] = crate::service::notices::addresses(&manager.wait_for_notice("READY=1").await);
         std::fs::remove_file(manager.file()).unwrap();
         daemon.signal("HUP").await;
         daemon.logs("reload refused").await;
@@ -106,7 +106,7 @@ mod by_a_signal {
         let manager = FakeServiceManager::new();
         manager.configure(&format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM")));
         let daemon = manager.start();
-        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let [asterisk, _] = crate::service::notices::addresses(&manager.wait_for_notice("READY=1").await);
         let Some(mut silent) = SilentFile::at(&manager.file()).await else { return };
         daemon.signal("HUP").await;
         silent.asked().await;
@@ -122,7 +122,7 @@ mod by_a_signal {
         let right = format!("{LISTEN}{}", crm_hook(&webhook, "/", "CRM"));
         manager.configure(&right);
         let mut daemon = manager.start();
-        let [asterisk, _] = crate::service::notices::addresses(&manager.hears("READY=1").await);
+        let [asterisk, _] = crate::service::notices::addresses(&manager.wait_for_notice("READY=1").await);
         for (made, remedy) in [
             ("mkfifo $0", "it is not a regular file"),
             ("mkdir $0", "it is not a regular file"),
@@ -171,8 +171,8 @@ mod of_listeners {
         let late = std::net::TcpStream::connect(daemon.address()).unwrap();
         daemon.server().reload(parse(&format!("{moved}{}", crm_hook(&webhook, "/", "NEW")))).unwrap();
         late.set_nonblocking(true).unwrap();
-        let late = FakeSwitch::over(tokio::net::TcpStream::from_std(late).unwrap());
-        assert_eq!(late.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
+        let late = FakeAsterisk::over(tokio::net::TcpStream::from_std(late).unwrap());
+        assert_eq!(late.run(&Environment::new("crm")).await.get("NEW"), Some("sales"));
     }
 
     #[tokio::test]
@@ -200,12 +200,12 @@ mod of_listeners {
         );
         let refused = daemon.server().reload(parse(&text)).unwrap_err();
         assert!(matches!(refused, ReloadError::Listener(_)), "{refused:?}");
-        let told = refused.to_string();
+        let message = refused.to_string();
         assert!(
-            told.starts_with(&format!("cannot listen on {taken_address}: Address already in use")),
-            "{told}"
+            message.starts_with(&format!("cannot listen on {taken_address}: Address already in use")),
+            "{message}"
         );
-        assert!(told.ends_with("if dialhook itself listens there, restart it instead"), "{told}");
+        assert!(message.ends_with("if dialhook itself listens there, restart it instead"), "{message}");
         assert_eq!(both(&daemon), before);
         let ended = call_crm(daemon.address()).await;
         assert_eq!((ended.get("OLD"), ended.get("NEW")), (Some("sales"), None));
@@ -218,12 +218,12 @@ mod of_listeners {
         const FEW: &str = "[limits]\ncalls = 1\npatience = 30\n";
         let webhook = good_webhook().await;
         let daemon = Daemon::start(&format!("{}{FEW}", crm_hook(&webhook, "/", "OLD"))).await;
-        let strangers = told_of_calls(&daemon, AS_MANY_AS_ARE_LET_IN).await;
-        let waiting = FakeSwitch::connect(daemon.address()).await;
+        let strangers = silent_at_the_challenge(&daemon, AS_MANY_AS_ARE_LET_IN).await;
+        let waiting = FakeAsterisk::connect(daemon.address()).await;
         daemon.server().reload(configuration(&format!("{}{FEW}", crm_hook(&webhook, "/", "NEW")))).unwrap();
         assert_eq!(both(&daemon)[0], Some(daemon.address()));
         drop(strangers);
-        assert_eq!(waiting.converse(&Environment::new("crm")).await.get("NEW"), Some("sales"));
+        assert_eq!(waiting.run(&Environment::new("crm")).await.get("NEW"), Some("sales"));
     }
 }
 
@@ -234,7 +234,7 @@ mod of_limits {
     async fn calls_in_flight_count_under_the_new_limits() {
         let (gate, webhook) = gated_webhook().await;
         let daemon = Daemon::start(&crm_hook(&webhook, "/", "CRM")).await;
-        let in_flight = tokio::spawn(FakeSwitch::call(daemon.address(), Environment::new("crm")));
+        let in_flight = tokio::spawn(FakeAsterisk::call(daemon.address(), Environment::new("crm")));
         webhook.requested().await;
         let one = format!("{}[limits]\ncalls = 1\n", crm_hook(&webhook, "/", "CRM"));
         daemon.server().reload(configuration(&one)).unwrap();
@@ -273,10 +273,10 @@ mod of_limits {
             format!("{}[limits]\ncalls = {calls}\npatience = 30\n", crm_hook(&webhook, "/", "CRM"))
         };
         let daemon = Daemon::start(&of(1)).await;
-        let _strangers = told_of_calls(&daemon, 101).await;
-        let waiting = FakeSwitch::connect(daemon.address()).await;
+        let _strangers = silent_at_the_challenge(&daemon, 101).await;
+        let waiting = FakeAsterisk::connect(daemon.address()).await;
         daemon.server().reload(configuration(&of(2))).unwrap();
-        assert_eq!(waiting.converse(&Environment::new("crm")).await.status(), "OK");
+        assert_eq!(waiting.run(&Environment::new("crm")).await.status(), "OK");
         // less of it again, twice in a row, and more: whoever was let in may stay, and the room is found
         // again
         for calls in [1, 2, 1, 9] {
@@ -290,7 +290,7 @@ mod of_limits {
 async fn the_last_reload_is_in_the_metrics() {
     let daemon = Daemon::start("").await;
     let successful = async || {
-        let metrics = Asked::get(daemon.observer(), "/metrics").await.body;
+        let metrics = ObserverResponse::get(daemon.observer(), "/metrics").await.body;
         metrics.contains("dialhook_config_last_reload_successful 1\n")
     };
     assert!(successful().await);
@@ -317,7 +317,7 @@ async fn the_observer_moves_only_if_its_address_changes() {
     assert!(refused.contains("change listen.observer"), "{refused}");
     daemon.server().reload(configuration("")).unwrap();
     let after = daemon.server().observer().unwrap();
-    assert_eq!(Asked::get(after, "/health/ready").await.body, "ready\n");
+    assert_eq!(ObserverResponse::get(after, "/health/ready").await.body, "ready\n");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Owner: server. The second signal, and a reload during the shutdown.
 
-use crate::util::{Environment, FakeServiceManager, FakeSwitch, FakeWebhook, Service, gated_webhook};
+use crate::util::{Environment, FakeAsterisk, FakeServiceManager, FakeWebhook, Service, gated_webhook};
 
 const LISTEN: &str =
     "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n[limits]\ndrain_notice = ";
@@ -27,10 +27,10 @@ async fn a_second_signal_ends_a_daemon_that_finishes_its_calls() {
         let manager = manager(0, &webhook);
         let mut daemon = manager.start();
         let asterisk = crate::util::listening(&daemon.logs("listening").await).unwrap();
-        let mut switch = FakeSwitch::connect(asterisk).await;
-        switch.say(&Environment::new("crm").bytes()).await;
-        let question = String::from_utf8(switch.hear().await.expect("a question")).unwrap();
-        switch.say(&Environment::new("crm").reply(&question)).await;
+        let mut switch = FakeAsterisk::connect(asterisk).await;
+        switch.send(&Environment::new("crm").bytes()).await;
+        let challenge = String::from_utf8(switch.receive_line().await.expect("a challenge")).unwrap();
+        switch.send(&Environment::new("crm").reply(&challenge)).await;
         webhook.requested().await;
         daemon.signal(first).await;
         daemon.logs("calls in flight are finished").await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::SilentFile;
-use crate::util::{FakeServiceManager, configured, run, within_patience};
+use crate::util::{FakeServiceManager, configured, run, within_time_limit};
 
 const LISTEN: &str = "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = false\n";
 
@@ -16,7 +16,7 @@ async fn with_a_json_log_each_fault_is_a_line_of_json() {
     let (_other, right) = configured(&LISTEN.replace("127.0.0.1:0", &address.to_string()));
     let faulty = faulty.to_str().unwrap();
     let cannot_listen = format!("cannot listen on {address}: ");
-    for (file, status, told) in [
+    for (file, status, expected) in [
         (faulty, 2, &[format!("{faulty}:1: hook.crm.url: "), format!("{faulty}:3: limits.calls: ")][..]),
         (right.to_str().unwrap(), 1, &[cannot_listen]),
     ] {
@@ -24,9 +24,9 @@ async fn with_a_json_log_each_fault_is_a_line_of_json() {
         assert_eq!(ended, status, "{log}");
         let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         let errors: Vec<_> = lines.filter(|line| line["level"] == "ERROR").collect();
-        assert_eq!(errors.len(), told.len(), "{log}");
-        for (error, told) in errors.iter().zip(told) {
-            assert!(error["message"].as_str().unwrap().starts_with(told), "{error}");
+        assert_eq!(errors.len(), expected.len(), "{log}");
+        for (error, expected) in errors.iter().zip(expected) {
+            assert!(error["message"].as_str().unwrap().starts_with(expected), "{error}");
         }
     }
 }
@@ -54,7 +54,7 @@ async fn serve_refuses_a_pipe_as_its_configuration() {
 
 /// The log of a start with these tables and so many descriptors. The start fails, because its address is in
 /// use.
-async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
+async fn line_about_descriptors(most: u64, tables: &str) -> Option<String> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (_folder, file) =
@@ -62,7 +62,7 @@ async fn told_of_descriptors(most: u64, tables: &str) -> Option<String> {
     let script = format!("ulimit -n {most}; exec \"$0\" serve --config \"$1\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_dialhook")]).arg(file).env_remove("DIALHOOK_LOG");
-    let output = within_patience("the program", command.kill_on_drop(true).output()).await.unwrap();
+    let output = within_time_limit("the program", command.kill_on_drop(true).output()).await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.contains("cannot listen"), "{log}");
     log.lines().find(|line| line.contains("limit of open files")).map(str::to_owned)
@@ -79,19 +79,19 @@ async fn a_warning_about_few_descriptors_lists_their_uses() {
     let unobserved = FOR_SWITCHES + FOR_WEBHOOKS + FOR_THE_REST;
     for (observer, needed) in [("false", unobserved), ("\"127.0.0.1:0\"", unobserved + FOR_THE_OBSERVER)] {
         let tables = format!("listen.observer = {observer}\n{limits}{hook}");
-        let told = told_of_descriptors(needed - 1, &tables).await.expect("a warning");
+        let line = line_about_descriptors(needed - 1, &tables).await.expect("a warning");
         assert!(
-            told.contains(" WARN ") && told.contains(&format!("limit={} needed={needed}", needed - 1)),
-            "{told}"
+            line.contains(" WARN ") && line.contains(&format!("limit={} needed={needed}", needed - 1)),
+            "{line}"
         );
-        assert_eq!(told_of_descriptors(needed, &tables).await, None);
+        assert_eq!(line_about_descriptors(needed, &tables).await, None);
     }
 }
 
 #[tokio::test]
 async fn a_start_in_a_shell_logs_how_many_calls_fit_without_a_warning() {
-    let told = told_of_descriptors(1024, "listen.observer = false\n").await.expect("a line");
-    assert!(told.contains(" INFO ") && told.contains("291 calls at once"), "{told}");
-    let told = told_of_descriptors(1024, "listen.observer = false\nlimits.calls = 10000\n").await;
-    assert!(told.is_some_and(|told| told.contains(" WARN ") && told.contains("291 calls at once")));
+    let line = line_about_descriptors(1024, "listen.observer = false\n").await.expect("a line");
+    assert!(line.contains(" INFO ") && line.contains("291 calls at once"), "{line}");
+    let line = line_about_descriptors(1024, "listen.observer = false\nlimits.calls = 10000\n").await;
+    assert!(line.is_some_and(|line| line.contains(" WARN ") && line.contains("291 calls at once")));
 }

@@ -22,26 +22,26 @@ fn units() -> TempDir {
 fn systemd_analyze(folder: &TempDir, arguments: &[&str]) -> (Output, String) {
     let output = Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output();
     let output = output.expect("systemd-analyze, of Debian's package systemd");
-    let said = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
-    (output, String::from_utf8_lossy(&said).into_owned())
+    let report = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
+    (output, String::from_utf8_lossy(&report).into_owned())
 }
 
 #[test]
 fn systemd_finds_no_fault_in_the_units() {
     let folder = units();
     // the manual pages in the units come with the package and are not on this machine
-    let (output, said) =
+    let (output, report) =
         systemd_analyze(&folder, &["verify", "--man=no", "./dialhook.service", "./dialhook.socket"]);
     // it ignores unknown lines and reports them
-    assert!(output.status.success() && !said.contains("dialhook."), "{said}");
+    assert!(output.status.success() && !report.contains("dialhook."), "{report}");
 }
 
 #[test]
 fn the_service_is_exposed_as_little_as_it_can_be() {
     let folder = units();
     let arguments = ["security", "--offline=true", "--no-pager", MOST_EXPOSED, "./dialhook.service"];
-    let (output, said) = systemd_analyze(&folder, &arguments);
-    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}");
+    let (output, report) = systemd_analyze(&folder, &arguments);
+    assert!(output.status.success() && report.contains("Overall exposure level"), "{report}");
 }
 
 #[test]
@@ -54,16 +54,16 @@ fn the_socket_listens_where_the_daemon_would() {
 }
 
 /// True if the service unit has this line.
-fn says(line: &str) -> bool {
+fn unit_has_line(line: &str) -> bool {
     include_str!("../../systemd/dialhook.service").lines().any(|there| there == line)
 }
 
 #[test]
 fn the_service_writes_no_core_dump() {
-    assert!(says("LimitCORE=0"));
+    assert!(unit_has_line("LimitCORE=0"));
 }
 
 #[test]
 fn journald_does_not_rate_limit_the_service() {
-    assert!(says("LogRateLimitIntervalSec=0"));
+    assert!(unit_has_line("LogRateLimitIntervalSec=0"));
 }

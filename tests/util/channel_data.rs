@@ -130,18 +130,18 @@ impl ChannelData {
         block
     }
 
-    pub(super) fn says(&self, name: &[u8]) -> &[u8] {
+    pub(super) fn value_of(&self, name: &[u8]) -> &[u8] {
         let header = self.headers.iter().find(|(known, _)| known == name);
         header.map(|(_, value)| value.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn is_async(&self) -> bool {
-        self.says(b"Socket-Mode") == b"async"
+        self.value_of(b"Socket-Mode") == b"async"
     }
 
     /// True if `CF_CONTROLLED` is set, which the end of any listener clears.
     pub(super) fn is_parked(&self) -> bool {
-        let state = self.says(b"Channel-State");
+        let state = self.value_of(b"Channel-State");
         state == b"CS_PARK" || state == b"CS_EXECUTE" && self.runs(&["park", "socket"])
     }
 
@@ -153,7 +153,7 @@ impl ChannelData {
 
     /// True if the leg has a dialplan: a leg that was called has none.
     pub(super) fn has_dialplan(&self) -> bool {
-        self.says(b"Channel-State") == b"CS_EXECUTE" && self.says(b"Other-Type") != b"originatee"
+        self.value_of(b"Channel-State") == b"CS_EXECUTE" && self.value_of(b"Other-Type") != b"originatee"
     }
 
     pub(super) fn is_true(&self, name: &str) -> bool {

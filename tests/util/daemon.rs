@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{FakeWebhook, within_patience};
+use super::{FakeWebhook, within_time_limit};
 
 /// A daemon that serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ impl Daemon {
         Self::with(&format!("[listen]\nasterisk = \"127.0.0.1:0\"\n{tables}")).await
     }
 
-    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. Where nothing is said
-    /// of FreeSWITCH or the observer, they have ports of their own too.
+    /// A daemon with this configuration, all of it; `listen.asterisk` must have port 0. If it does not
+    /// set the addresses for FreeSWITCH or the observer, they get free ports too.
     pub async fn with(configuration: &str) -> Self {
         Self::with_file(configuration, Path::new("dialhook.toml")).await
     }
@@ -83,7 +83,7 @@ impl Daemon {
     /// Stops it, and waits until every call in flight has ended.
     pub async fn stop(self) {
         drop(self.stop);
-        within_patience("the daemon's end", self.run).await.expect("the daemon does not panic");
+        within_time_limit("the daemon's end", self.run).await.expect("the daemon does not panic");
     }
 }
 

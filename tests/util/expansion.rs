@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_model_expands_as_a_real_freeswitch_was_seen_to_expand() {
+    fn the_model_of_expansion_gives_the_results_of_a_real_freeswitch() {
         // as a real FreeSWITCH was seen to do
         for (text, expected) in [
             (&b"a\\\\b"[..], &b"a\\b"[..]),

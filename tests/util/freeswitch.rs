@@ -1,4 +1,4 @@
-//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and obeys commands.
+//! Owner: the tests. A fake FreeSWITCH: it connects, waits for `connect` and runs the commands of the daemon.
 //!
 //! It does what the real one was seen to do (`mod_event_socket.c`), to the call too: after a wrong command
 //! the call is stuck.
@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 
 use super::channel_data::ChannelData;
 use super::expansion::{self, Expansion};
-use super::within_patience;
+use super::within_time_limit;
 
 /// One connection to the daemon.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct FakeFreeSwitch<S = TcpStream> {
     /// The `set` commands that an async call runs after the connection has ended, each with its number.
     queued: Vec<(usize, Vec<u8>)>,
     resumes: bool,
-    elsewhere: bool,
+    moved: bool,
     commands: Vec<String>,
     /// The time of the first reply to `connect`.
     connected: Option<Instant>,
@@ -43,7 +43,7 @@ pub enum CallState {
     /// Stuck for ever: a static socket ended with `resume`, or the socket of a call that had been moved.
     StuckInReset,
     /// It was moved, and the step has not changed it.
-    Elsewhere,
+    Moved,
     /// It was moved to a park, and the end of the connection ended that park.
     Unparked,
     /// Both legs are hung up: `resume` sent a leg into a dialplan that it does not have.
@@ -73,7 +73,7 @@ impl FakeFreeSwitch {
 
     /// One whole call.
     pub async fn call(address: SocketAddr, channel: ChannelData) -> GivenBack {
-        Self::connect(address, channel).await.converse().await
+        Self::connect(address, channel).await.run().await
     }
 }
 
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             channel,
             queued,
             resumes: false,
-            elsewhere: false,
+            moved: false,
             commands,
             connected: None,
             park_began: false,
@@ -96,16 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Plays one call from its greeting to its end.
-    pub async fn converse(mut self) -> GivenBack {
+    pub async fn run(mut self) -> GivenBack {
         self.greet().await;
-        self.obey().await
+        self.run_commands().await
     }
 
     /// Waits for `connect`, and sends the channel data.
     pub async fn greet(&mut self) {
         self.expect_connect().await;
         self.connected = Some(Instant::now());
-        self.say(&self.channel.bytes()).await;
+        self.send(&self.channel.bytes()).await;
     }
 
     /// Waits for `connect`.
@@ -116,17 +116,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     /// Hangs up, and sends the disconnect notice byte by byte.
     pub async fn hang_up_slowly(&mut self) {
         for byte in self.notice() {
-            self.say(&[byte]).await;
+            self.send(&[byte]).await;
             tokio::task::yield_now().await;
         }
     }
 
     /// Moves the parked call to an extension that plays a tone. The daemon gets no message about it.
-    pub fn taken_elsewhere(&mut self) {
+    pub fn move_call(&mut self) {
         let channel = self.channel.clone().header("Caller-Profile-Index", "2");
         let channel = channel.variable("current_application", "playback");
         self.channel = channel.variable("current_application_data", "tone_stream://%(3500,0,425)");
-        self.elsewhere = true;
+        self.moved = true;
     }
 
     /// The channel as it is now.
@@ -135,16 +135,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Obeys the daemon up to `exit` or the end of the connection, and returns the state of the call.
-    pub async fn obey(mut self) -> GivenBack {
+    pub async fn run_commands(mut self) -> GivenBack {
         while let Some(command) = self.command().await {
             if command == b"connect" {
                 self.locate().await;
                 continue;
             }
             let reply = self.execute(&command);
-            self.say(format!("Content-Type: command/reply\nReply-Text: {reply}\n\n").as_bytes()).await;
+            self.send(format!("Content-Type: command/reply\nReply-Text: {reply}\n\n").as_bytes()).await;
             if command == b"exit" {
-                self.say(&self.notice()).await;
+                self.send(&self.notice()).await;
                 break;
             }
         }
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             self.park_began |= !self.queued.is_empty();
             self.run_queue();
         }
-        self.say(&self.channel.bytes()).await;
+        self.send(&self.channel.bytes()).await;
     }
 
     fn run_queue(&mut self) {
@@ -168,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     fn notice(&self) -> Vec<u8> {
-        let uuid = String::from_utf8_lossy(self.channel.says(b"Unique-ID")).into_owned();
+        let uuid = String::from_utf8_lossy(self.channel.value_of(b"Unique-ID")).into_owned();
         format!(
             "Content-Type: text/disconnect-notice\nControlled-Session-UUID: {uuid}\n\
              Content-Disposition: disconnect\nContent-Length: 67\n\n\
@@ -196,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
             let number = self.commands.len();
             self.commands.push(String::new());
             // a call that was moved runs it at its next frame; here it runs at once
-            match self.channel.is_async() && !self.elsewhere {
+            match self.channel.is_async() && !self.moved {
                 true => self.queued.push((number, argument)),
                 false => self.set(number, &argument),
             }
@@ -258,10 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
         let resumes = self.resumes || self.channel.is_true("socket_resume");
         let parked = self.connected.is_some_and(|connected| connected.elapsed() >= PARKING);
         let state = match (self.channel.is_async(), resumes) {
-            (_, resumes) if self.elsewhere => match (resumes, self.channel.is_parked()) {
+            (_, resumes) if self.moved => match (resumes, self.channel.is_parked()) {
                 (true, _) => CallState::StuckInReset,
                 (false, true) => CallState::Unparked,
-                (false, false) => CallState::Elsewhere,
+                (false, false) => CallState::Moved,
             },
             (true, _) if !self.channel.has_dialplan() => match (resumes_now, parked) {
                 (true, _) => CallState::HungUp,
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Sends these bytes. An error is ignored: it shows in the next read.
-    pub async fn say(&mut self, bytes: &[u8]) {
+    pub async fn send(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
@@ -306,20 +306,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeFreeSwitch<S> {
     }
 
     /// Reads up to the end of the stream.
-    pub async fn hear_all(&mut self) -> Vec<u8> {
+    pub async fn receive_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
     }
 
     async fn read_more(&mut self) -> bool {
-        let read = within_patience("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
+        let read = within_time_limit("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
         read.is_ok_and(|count| count > 0)
     }
 }
 
 impl GivenBack {
-    /// The commands without `connect`: the number of questions for the location depends on time.
-    pub fn orders(&self) -> Vec<&str> {
+    /// The commands without `connect`: the number of location queries depends on time.
+    pub fn commands_without_connect(&self) -> Vec<&str> {
         self.commands.iter().map(String::as_str).filter(|command| *command != "connect").collect()
     }
 

@@ -15,12 +15,12 @@ pub struct NameServer {
 }
 
 struct Shared {
-    says: Box<Script>,
+    reply: Box<Script>,
     asked: Vec<Question>,
 }
 
 /// Makes the answer for a name, a record type, and the number of earlier queries for the same.
-type Script = dyn Fn(&str, &str, usize) -> Says + Send;
+type Script = dyn Fn(&str, &str, usize) -> NameServerReply + Send;
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +33,7 @@ type Question = (String, &'static str);
 
 /// The answer to a query.
 #[derive(Debug, Clone)]
-pub enum Says {
+pub enum NameServerReply {
     /// These addresses.
     Addresses(Vec<IpAddr>),
     /// The name has no records of this type.
@@ -46,7 +46,7 @@ pub enum Says {
     Nothing,
 }
 
-impl Says {
+impl NameServerReply {
     /// One address.
     pub fn address(text: &str) -> Self {
         Self::Addresses(vec![text.parse().expect("an address")])
@@ -57,15 +57,17 @@ impl NameServer {
     /// Starts a name server that is silent so far.
     pub async fn start() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await.expect("a network of one's own");
-        let shared =
-            Arc::new(Mutex::new(Shared { says: Box::new(|_, _, _| Says::Nothing), asked: Vec::new() }));
+        let shared = Arc::new(Mutex::new(Shared {
+            reply: Box::new(|_, _, _| NameServerReply::Nothing),
+            asked: Vec::new(),
+        }));
         let answering = Arc::clone(&shared);
         let answering = tokio::spawn(async move {
             let mut query = [0; 1500];
             while let Ok((length, asker)) = socket.recv_from(&mut query).await {
                 let (question, end) = question(&query[..length]);
-                let says = answering.lock().expect("never poisoned").hears(question);
-                if let Some(answer) = answer(&query[..end], &says) {
+                let reply = answering.lock().expect("never poisoned").reply_to(question);
+                if let Some(answer) = answer(&query[..end], &reply) {
                     let _unheard = socket.send_to(&answer, asker).await;
                 }
             }
@@ -74,13 +76,13 @@ impl NameServer {
     }
 
     /// Changes the answers, and forgets the earlier queries.
-    pub fn says(&self, says: impl Fn(&str, &str, usize) -> Says + Send + 'static) {
-        *self.shared.lock().expect("never poisoned") = Shared { says: Box::new(says), asked: Vec::new() };
+    pub fn answer_with(&self, reply: impl Fn(&str, &str, usize) -> NameServerReply + Send + 'static) {
+        *self.shared.lock().expect("never poisoned") = Shared { reply: Box::new(reply), asked: Vec::new() };
     }
 
     /// Answers these two for every name from now on.
-    pub fn knows(&self, ipv4: Says, ipv6: Says) {
-        self.says(move |_, kind, _| if kind == "A" { ipv4.clone() } else { ipv6.clone() });
+    pub fn answer_addresses(&self, ipv4: NameServerReply, ipv6: NameServerReply) {
+        self.answer_with(move |_, kind, _| if kind == "A" { ipv4.clone() } else { ipv6.clone() });
     }
 
     /// The names in the queries, in order, each once.
@@ -106,11 +108,11 @@ impl NameServer {
 }
 
 impl Shared {
-    fn hears(&mut self, question: Question) -> Says {
+    fn reply_to(&mut self, question: Question) -> NameServerReply {
         let before = self.asked.iter().filter(|other| **other == question).count();
-        let says = (self.says)(&question.0, question.1, before);
+        let reply = (self.reply)(&question.0, question.1, before);
         self.asked.push(question);
-        says
+        reply
     }
 }
 
@@ -130,13 +132,13 @@ fn question(query: &[u8]) -> (Question, usize) {
     ((labels.join("."), kind), at + 5)
 }
 
-fn answer(query: &[u8], says: &Says) -> Option<Vec<u8>> {
-    let (code, addresses) = match says {
-        Says::Addresses(addresses) => (0, addresses.as_slice()),
-        Says::NoRecords => (0, &[][..]),
-        Says::Fails => (2, &[][..]),
-        Says::NoSuchName => (3, &[][..]),
-        Says::Nothing => return None,
+fn answer(query: &[u8], reply: &NameServerReply) -> Option<Vec<u8>> {
+    let (code, addresses) = match reply {
+        NameServerReply::Addresses(addresses) => (0, addresses.as_slice()),
+        NameServerReply::NoRecords => (0, &[][..]),
+        NameServerReply::Fails => (2, &[][..]),
+        NameServerReply::NoSuchName => (3, &[][..]),
+        NameServerReply::Nothing => return None,
     };
     let head = [0x81, 0x80 | code, 0, 1, 0, addresses.len() as u8, 0, 0, 0, 0];
     let mut answer = [&query[..2], &head, &query[12..]].concat();

@@ -39,8 +39,8 @@ pub fn isolated_with_files(
     let test = test.split_once("::").map_or(test, |(_binary, path)| path);
     let this = env::current_exe().unwrap();
     let inside = run(unshare, this.as_path(), &["--exact", test, "--nocapture"], files, environment());
-    let said = String::from_utf8_lossy(&[inside.stdout, inside.stderr].concat()).into_owned();
-    assert!(inside.status.success() && said.contains("1 passed"), "{said}");
+    let output = String::from_utf8_lossy(&[inside.stdout, inside.stderr].concat()).into_owned();
+    assert!(inside.status.success() && output.contains("1 passed"), "{output}");
     false
 }
 

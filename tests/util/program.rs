@@ -10,14 +10,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// `dialhook serve`; dropping it kills it.
 #[derive(Debug)]
 pub struct Program {
     address: SocketAddr,
     child: Child,
-    said: Vec<String>,
+    startup_log: Vec<String>,
     log: UnboundedReceiver<String>,
     _folder: TempDir,
 }
@@ -31,11 +31,13 @@ pub fn dialhook(arguments: &[&str]) -> Command {
 
 /// Runs it to its end, and returns its exit status, standard output and standard error.
 pub async fn run(arguments: &[&str]) -> (i32, String, String) {
-    told(&within_patience("the program", dialhook(arguments).output()).await.expect("our own program"))
+    exit_and_output(
+        &within_time_limit("the program", dialhook(arguments).output()).await.expect("our own program"),
+    )
 }
 
 /// The exit status, standard output and standard error of a program.
-pub fn told(output: &Output) -> (i32, String, String) {
+pub fn exit_and_output(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     (output.status.code().expect("an exit status"), text(&output.stdout), text(&output.stderr))
 }
@@ -110,15 +112,15 @@ impl Program {
                 let _nobody_listens = tell.send(line);
             }
         });
-        let mut said = Vec::new();
+        let mut startup_log = Vec::new();
         let address = loop {
-            let line = within_patience("the address", log.recv()).await;
-            said.push(line.unwrap_or_else(|| panic!("it does not listen: {said:#?}")));
-            if let Some(address) = said.last().and_then(|line| listening(line)) {
+            let line = within_time_limit("the address", log.recv()).await;
+            startup_log.push(line.unwrap_or_else(|| panic!("it does not listen: {startup_log:#?}")));
+            if let Some(address) = startup_log.last().and_then(|line| listening(line)) {
                 break address;
             }
         };
-        Self { address, child, said, log, _folder: folder }
+        Self { address, child, startup_log, log, _folder: folder }
     }
 
     /// The address of its listener.
@@ -127,13 +129,13 @@ impl Program {
     }
 
     /// The lines of its log up to the one that says that it listens.
-    pub fn said(&self) -> &[String] {
-        &self.said
+    pub fn startup_log(&self) -> &[String] {
+        &self.startup_log
     }
 
     /// The next line that it logs.
     pub async fn line(&mut self) -> String {
-        within_patience("a line of the log", self.log.recv()).await.expect("a program that runs")
+        within_time_limit("a line of the log", self.log.recv()).await.expect("a program that runs")
     }
 
     /// Stops it as systemd does, and returns the rest of its log.
@@ -142,10 +144,10 @@ impl Program {
         let sent = Command::new("kill").args(["-TERM", &process]).status().await;
         assert!(sent.expect("kill").success());
         let ended =
-            within_patience("the end of the program", self.child.wait()).await.expect("our own child");
+            within_time_limit("the end of the program", self.child.wait()).await.expect("our own child");
         assert_eq!(ended.code(), Some(0));
-        let mut log = self.said;
-        within_patience("the end of the log", async {
+        let mut log = self.startup_log;
+        within_time_limit("the end of the log", async {
             while let Some(line) = self.log.recv().await {
                 log.push(line);
             }

@@ -13,7 +13,7 @@ use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// The listeners, the configuration and the notification socket: they outlive a daemon.
 #[derive(Debug)]
@@ -98,38 +98,38 @@ impl FakeServiceManager {
         Service { child, log }
     }
 
-    /// Lets others talk until nobody can tell it anything any more; until it [`hears`](Self::hears) what was
-    /// said.
-    pub fn turn_away(&self) {
-        let said = || {
+    /// Fills its queue with notices of others, so that no further notice can be sent until
+    /// [`wait_for_notice`](Self::wait_for_notice) has read them.
+    pub fn fill_notice_queue(&self) {
+        let sent = || {
             let sender =
                 StdDatagram::unbound().and_then(|sender| sender.set_nonblocking(true).map(|()| sender));
             sender.expect("a socket").send_to(b"STATUS=others", self.folder.path().join("notify"))
         };
-        while said().is_ok() {}
+        while sent().is_ok() {}
     }
 
     /// The next notice of a daemon, with all of its lines.
-    pub async fn heard(&self) -> String {
+    pub async fn next_notice(&self) -> String {
         let mut notice = vec![0; 4096];
-        let length = within_patience("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
+        let length = within_time_limit("a notice", self.notices.recv(&mut notice)).await.expect("a datagram");
         notice.truncate(length);
         String::from_utf8(notice).expect("a notice in UTF-8")
     }
 
     /// A notice that has arrived already, if there is one.
-    pub fn heard_already(&self) -> Option<String> {
+    pub fn already_received_notice(&self) -> Option<String> {
         let mut notice = vec![0; 4096];
         let length = self.notices.try_recv(&mut notice).ok()?;
         Some(String::from_utf8_lossy(&notice[..length]).into_owned())
     }
 
     /// Waits for a notice with this line, and returns the whole notice.
-    pub async fn hears(&self, what: &str) -> String {
+    pub async fn wait_for_notice(&self, what: &str) -> String {
         loop {
-            let heard = self.heard().await;
-            if heard.lines().any(|line| line == what) {
-                return heard;
+            let notice = self.next_notice().await;
+            if notice.lines().any(|line| line == what) {
+                return notice;
             }
         }
     }
@@ -146,7 +146,7 @@ impl Service {
     /// Waits for a line of the log that has this in it.
     pub async fn logs(&mut self, what: &str) -> String {
         loop {
-            let line = within_patience(what, self.log.recv()).await;
+            let line = within_time_limit(what, self.log.recv()).await;
             let line = line.unwrap_or_else(|| panic!("the log ended before: {what}"));
             if line.contains(what) {
                 return line;
@@ -156,9 +156,9 @@ impl Service {
 
     /// Waits for its end. Returns the exit status and the rest of the log.
     pub async fn end(mut self) -> (ExitStatus, String) {
-        let status = within_patience("the daemon's end", self.child.wait()).await.expect("a status");
+        let status = within_time_limit("the daemon's end", self.child.wait()).await.expect("a status");
         let mut rest = String::new();
-        while let Some(line) = within_patience("the log's end", self.log.recv()).await {
+        while let Some(line) = within_time_limit("the log's end", self.log.recv()).await {
             rest = rest + &line + "\n";
         }
         (status, rest)

@@ -1,4 +1,4 @@
-//! Owner: the tests. A fake webhook that answers as a test says, in raw bytes if necessary.
+//! Owner: the tests. A fake webhook that answers as a test demands, in raw bytes if necessary.
 
 /// One connection of a fake webhook.
 mod connection;
@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::connection::{Connection, serve};
 pub use self::reply::{Gate, Reply};
-use super::within_patience;
+use super::within_time_limit;
 
 /// A web server on a port of its own: HTTP/1.1 with keep-alive.
 #[derive(Debug)]
@@ -90,22 +90,22 @@ impl FakeWebhook {
         tls: TlsAcceptor,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::start_tls_shy(0, tls, answer).await
+        Self::start_tls_after_resets(0, tls, answer).await
     }
 
     /// The same, but the first connections are reset before the TLS handshake.
-    pub async fn start_tls_shy(
+    pub async fn start_tls_after_resets(
         resets: usize,
         tls: TlsAcceptor,
         answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let accepted = AtomicUsize::new(0);
         let accept = move |stream: TcpStream| {
-            let shy = accepted.fetch_add(1, Ordering::Relaxed) < resets;
-            if shy {
+            let is_reset = accepted.fetch_add(1, Ordering::Relaxed) < resets;
+            if is_reset {
                 stream.break_at_end();
             }
-            let stream = if shy {
+            let stream = if is_reset {
                 Err(io::Error::from(io::ErrorKind::ConnectionReset))
             } else {
                 Ok(tls.accept(stream))
@@ -192,7 +192,7 @@ impl FakeWebhook {
 
     async fn until(&self, what: &str, is_so: impl FnMut(&Seen) -> bool) {
         let mut seen = self.seen.subscribe();
-        within_patience(what, seen.wait_for(is_so)).await.expect("the webhook runs");
+        within_time_limit(what, seen.wait_for(is_so)).await.expect("the webhook runs");
     }
 }
 

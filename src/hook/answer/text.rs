@@ -1,4 +1,4 @@
-//! Tells words and texts for people from all others, before they enter a channel variable.
+//! Decides whether a text is a word, or a text for people, before it enters a channel variable.
 //!
 //! Knows characters; does not know the switch, nor which part of an answer the text is.
 

@@ -105,13 +105,13 @@ fn append(literals: &mut [String], text: &str) {
     }
 }
 
-/// Returns the text behind `{{` or `}}`.
+/// Returns the text after `{{` or `}}`.
 fn behind_doubled(text: &str) -> Option<&str> {
     text.strip_prefix("{{").or_else(|| text.strip_prefix("}}"))
 }
 
 impl Braces {
-    /// Reads the placeholder at a brace. Returns the text behind it, too.
+    /// Reads the placeholder at a brace. Returns the text after it, too.
     fn placeholder(self, text: &str) -> (Result<Placeholder, String>, &str) {
         let Some(inside) = text.strip_prefix('{') else {
             return (Err(self.unpaired('}', '{')), text.get(1..).unwrap_or_default());

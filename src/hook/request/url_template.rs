@@ -99,8 +99,8 @@ impl UrlTemplate {
 
     /// Returns the endpoint: the URL as it is written, without query and credentials.
     ///
-    /// Each endpoint has its own circuit breaker, retry budget and quarantine. Its path may hold a secret, so it
-    /// must be redacted in the log.
+    /// Each endpoint has its own circuit breaker, retry budget and quarantine. Its path may hold a secret, so
+    /// it must be redacted in the log.
     #[must_use]
     pub fn endpoint(&self) -> &Arc<str> {
         &self.endpoint

@@ -1,6 +1,6 @@
 //! The codec that cuts a FastAGI stream into messages.
 //!
-//! Knows the empty line behind the environment, the end of a line, and the middle lines of a `520-` reply;
+//! Knows the empty line after the environment, the end of a line, and the middle lines of a `520-` reply;
 //! does not know what any of them means.
 
 use bytes::BytesMut;
@@ -92,7 +92,7 @@ impl Decoder for AgiCodec {
     }
 }
 
-/// Returns the offset behind the first empty line. Searches no byte twice except the last one seen.
+/// Returns the offset after the first empty line. Searches no byte twice except the last one seen.
 fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
     if buffer.first() == Some(&b'\n') {
         return Some(1);
@@ -102,12 +102,12 @@ fn end_of_environment(buffer: &[u8], seen: usize) -> Option<usize> {
     Some(from + end + 2)
 }
 
-/// Returns the offset behind the first line that ends after the bytes seen.
+/// Returns the offset after the first line that ends after the bytes seen.
 fn end_of_line(buffer: &[u8], seen: usize) -> Option<usize> {
     Some(seen + buffer.get(seen..)?.iter().position(|&byte| byte == b'\n')? + 1)
 }
 
-/// Returns the offset behind the first line, or behind the last line of a reply of several lines.
+/// Returns the offset after the first line, or after the last line of a reply of several lines.
 ///
 /// ```text
 /// reply = line LF / "520-" line LF *( line LF ) "520 " line LF
@@ -148,7 +148,7 @@ mod tests {
     ];
 
     #[test]
-    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+    fn messages_are_the_same_if_the_stream_is_cut_anywhere() {
         for size in 1..=STREAM.len() {
             let (mut codec, mut buffer, mut all) = (AgiCodec::default(), BytesMut::new(), Vec::new());
             for piece in STREAM.chunks(size) {

@@ -49,7 +49,7 @@ pub(super) fn judge(assignment: &Assignment) -> Result<(), Unfit> {
     if length > LONGEST_LINE { Err(Unfit::TooLong) } else { Ok(()) }
 }
 
-/// Writes the challenge, as a whole line. Asterisk expands each expression and returns all of them behind the
+/// Writes the challenge, as a whole line. Asterisk expands each expression and returns all of them after the
 /// nonce.
 ///
 /// ```text
@@ -70,10 +70,10 @@ pub(super) fn challenge(nonce: &str, expressions: &[String]) -> Result<Vec<u8>, 
 }
 
 /// Writes an expression whose result is the value of `${name}`, percent-encoded, between open parentheses and
-/// the nonce: so a value that was cut can be distinguished from a whole one.
+/// the nonce. So a value that was cut can be distinguished from a whole one.
 ///
-/// Asterisk looks for `:offset:length` behind the function's closing parenthesis only after it has put the
-/// value in (`main/pbx_variables.c`, `parse_variable_name`). So a value such as `a):1` closes the parenthesis
+/// Asterisk first puts the value in. Then it looks for `:offset:length` after the closing parenthesis of the
+/// function (`main/pbx_variables.c`, `parse_variable_name`). So a value such as `a):1` closes the parenthesis
 /// early and cuts the result. The open parentheses take up eight closing ones. A value that is cut even so,
 /// as every value over 4,095 bytes is, has lost the nonce, and no value can bring the nonce along.
 pub(super) fn guarded(name: &str, nonce: &str) -> String {

@@ -39,7 +39,7 @@ pub(super) struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// Reads a whole block, without the empty line behind it. Returns `None` if Asterisk would not write it
+    /// Reads a whole block, without the empty line after it. Returns `None` if Asterisk would not write it
     /// so.
     pub(super) fn parse(block: &'a [u8]) -> Option<Self> {
         all_consuming(environment).parse(block).ok().map(|(_, environment)| environment)

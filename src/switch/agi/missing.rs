@@ -36,7 +36,7 @@ pub(super) struct MissingFields {
 
 impl MissingFields {
     /// Finds the missing fields. Hides number and name of the call, if the environment restricts them, until
-    /// the challenge is replied to.
+    /// the reply to the challenge has come.
     pub(super) fn of(environment: &Environment<'_>, call: Call) -> (Self, Call) {
         let restricted = is_restricted(environment.presentation);
         let missing = Self {
@@ -145,7 +145,7 @@ fn pieces(environment: &Environment<'_>) -> &'static [&'static str] {
 }
 
 /// Refuses arguments that the dialplan did not give. A line feed in the last argument ends its line of the
-/// environment, and the text behind it can look like a further argument. The text of `AGI()` shows the line
+/// environment, and the text after it can look like a further argument. The text of `AGI()` shows the line
 /// feed.
 fn check_arguments(pieces: &[Option<Value>]) -> Result<Fetched, SwitchError> {
     let mut text = Vec::new();

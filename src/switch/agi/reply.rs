@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_are_told_apart() {
+    fn each_kind_of_reply_is_recognised() {
         let text = |code, text: &'static str| Some(Reply::Result { code, text: Some(text.as_bytes()) });
         for (message, reply) in [
             ("HANGUP", Some(Reply::Hangup)),

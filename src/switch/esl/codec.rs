@@ -1,6 +1,6 @@
 //! The codec that cuts an event socket stream into messages.
 //!
-//! Knows the blank line behind the headers and `Content-Length`; does not know what any other header means.
+//! Knows the blank line after the headers and `Content-Length`; does not know what any other header means.
 
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::Decoder;
@@ -101,7 +101,7 @@ impl Decoder for EslCodec {
     }
 }
 
-/// Returns the offset behind the first blank line. Searches no byte twice except the last one seen.
+/// Returns the offset after the first blank line. Searches no byte twice except the last one seen.
 fn end_of_headers(buffer: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(1);
     let end = buffer.get(from..)?.windows(2).position(|pair| pair == b"\n\n")?;
@@ -137,7 +137,7 @@ mod tests {
         Content-Type: text/disconnect-notice\nContent-Length: 12\n\none\n\ntwo\n\n\n\nContent-Type: x\n\n";
 
     #[test]
-    fn messages_do_not_depend_on_how_the_stream_was_cut() {
+    fn messages_are_the_same_if_the_stream_is_cut_anywhere() {
         for size in 1..=STREAM.len() {
             let (mut codec, mut buffer, mut all) = (EslCodec::default(), BytesMut::new(), Vec::new());
             for piece in STREAM.chunks(size) {

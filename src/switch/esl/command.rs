@@ -73,7 +73,7 @@ pub(super) fn judge(assignment: &Assignment) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// True if a `$` can come to stand before a `{`, in this value or behind it.
+/// True if a `$` can come to stand before a `{`, in this value or after it.
 fn may_expand(value: &[u8]) -> bool {
     let mut dollar = false;
     for byte in value {
@@ -106,8 +106,8 @@ fn begins_as_array(value: &[u8]) -> bool {
 
 const ARRAY: &[u8] = b"ARRAY::";
 
-/// True if an application would take the beginning of the value for variables, if the value is its whole
-/// argument.
+/// True if FreeSWITCH would take the beginning of the value for scoped variables, if the value is the whole
+/// argument of an application.
 ///
 /// ```text
 /// scope = "%" [ delimiter ] "[" …        ; src/switch_core_session.c, switch_core_session_exec
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_would_set_variables_of_an_application_is_refused() {
+    fn a_text_that_would_set_scoped_variables_is_refused() {
         for value in [&b"%[a=b]user/1"[..], b"%,[a=b]", b"\\'%[a=b]", b"%\\'[a=b]"] {
             assert_eq!(judged(value, Accept::Text), Err(Unfit::Scope));
             assert_eq!(judged(value, Accept::Any), Ok(()));

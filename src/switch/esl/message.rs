@@ -107,7 +107,7 @@ const UNDEFINED: &[u8] = b"_undef_";
 /// The variable that holds the argument of the application that runs.
 pub(super) const ARGUMENT: &str = "current_application_data";
 
-/// True for a number that is not zero: `switch_is_number` takes digits and points behind a sign, and `atoi`
+/// True for a number that is not zero: `switch_is_number` takes digits and points after a sign, and `atoi`
 /// reads the digits in front (`src/switch_utils.c`).
 fn is_number_but_zero(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();

@@ -40,7 +40,7 @@ pub(super) fn read(argument: &[u8]) -> Vec<SocketTarget<'_>> {
 }
 
 /// Reads one target. FreeSWITCH takes the last colon, before anything was encoded. Since it has reached us, a
-/// port stands behind that colon. So the first colon with a port behind it is the same one, whatever a URL in
+/// port stands after that colon. So the first colon with a port after it is the same one, whatever a URL in
 /// the query looks like by now.
 fn target(text: &[u8], port_before: u16) -> SocketTarget<'_> {
     let behind = |at: usize| text.get(at + 1..).unwrap_or_default();

@@ -88,7 +88,7 @@ const PARKING: Duration = Duration::from_millis(50);
 impl State {
     /// Reads the state from the first channel data. `mode` is the value of `Socket-Mode`.
     pub(super) fn of(data: &Headers<'_>, mode: &[u8]) -> Self {
-        // of a block that was too long only the end is there: the worst is assumed
+        // only the end of a block that was too long is there, so assume `socket_resume`
         let resumes = !data.is_channel_data() || data.is_true(SOCKET_RESUME);
         if mode != b"async" {
             return Self::Static { resumes };

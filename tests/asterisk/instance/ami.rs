@@ -12,7 +12,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::PATIENCE;
+use super::TIME_LIMIT;
 use super::process::{Process, secret};
 
 /// The manager interface: one connection, many calls.
@@ -30,7 +30,7 @@ impl Ami {
     /// Logs in and waits until Asterisk says that it is fully booted; `None` when another program has the
     /// port.
     pub(super) async fn connect(process: &mut Process, port: u16) -> Option<Ami> {
-        let by = Instant::now() + PATIENCE;
+        let by = Instant::now() + TIME_LIMIT;
         let socket = loop {
             if let Ok(socket) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
                 break socket;
@@ -51,10 +51,10 @@ impl Ami {
         if answer.text("Response") != "Success" {
             return None;
         }
-        let event = timeout(PATIENCE, booted.recv()).await;
+        let event = timeout(TIME_LIMIT, booted.recv()).await;
         assert!(
             matches!(event, Ok(Some(_))),
-            "Asterisk is not ready within {PATIENCE:?}:\n{}",
+            "Asterisk is not ready within {TIME_LIMIT:?}:\n{}",
             process.log_tail()
         );
         // Its command line is ready a moment after that event.
@@ -83,7 +83,11 @@ impl Ami {
     }
 
     pub(super) async fn request(&self, fields: &[(&str, &str)]) -> Message {
-        timeout(PATIENCE, self.try_request(fields)).await.ok().flatten().expect("Asterisk's manager answers")
+        timeout(TIME_LIMIT, self.try_request(fields))
+            .await
+            .ok()
+            .flatten()
+            .expect("Asterisk's manager answers")
     }
 
     /// Sends an action and awaits its response; `None` when the connection is gone.

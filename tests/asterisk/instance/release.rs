@@ -43,13 +43,13 @@ impl Release {
 fn fetched(number: &str) -> Result<PathBuf, String> {
     let fetch = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/asterisk/fetch");
     let output = Command::new(fetch).arg(number).output().expect("tests/asterisk/fetch can be run");
-    let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     match output.status.code() {
         Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
         Some(3) => {
             let subject = format!("no Asterisk {number} for the tests: ");
-            Err(told.strip_prefix(&subject).unwrap_or(&told).to_owned())
+            Err(stderr.strip_prefix(&subject).unwrap_or(&stderr).to_owned())
         }
-        _ => panic!("tests/asterisk/fetch {number}: {}: {told}", output.status),
+        _ => panic!("tests/asterisk/fetch {number}: {}: {stderr}", output.status),
     }
 }

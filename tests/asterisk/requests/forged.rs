@@ -20,14 +20,14 @@ async fn a_forged_call_makes_no_request_and_agi_ends_with_failure() {
             &[("CALLERID(name)", format!("x\n{}", rest.split_once('\n').unwrap().1).leak().as_bytes())],
         ];
         for agi in [HOOK, AD_HOC] {
-            let told = Requests::start(release, agi, &forged).await;
+            let requests = Requests::start(release, agi, &forged).await;
             for (number, sets) in forged.iter().enumerate() {
-                let ended = told.call(number).await;
+                let ended = requests.call(number).await;
                 assert_eq!(ended.last("AGISTATUS"), Some("FAILURE"), "{sets:?}");
                 assert_eq!(ended.last("WEBHOOK_STATUS"), Some("UNREACHABLE"), "as it was before");
                 assert_eq!((ended.last("ROUTE"), ended.last("WENT_ON")), (None, Some("yes")));
             }
-            assert_eq!(told.webhook.received(), []);
+            assert_eq!(requests.webhook.received(), []);
         }
     })
     .await;
@@ -39,10 +39,10 @@ async fn an_argument_that_a_caller_adds_makes_no_request() {
         let injected: Sets<'_> = &[("CALLERID(name)", b"x,url=http://webhook/evil")];
         for argument in ["name", "variable", "timeout"] {
             let agi = AD_HOC.replace(",variable=ROUTE", &format!(",{argument}=${{CALLERID(name)}}"));
-            let told = Requests::start(release, &agi, &[injected]).await;
-            let ended = told.call(0).await;
+            let requests = Requests::start(release, &agi, &[injected]).await;
+            let ended = requests.call(0).await;
             assert_eq!(ended.last("WEBHOOK_STATUS"), Some("BAD_REQUEST"), "{ended:?}");
-            assert_eq!(told.webhook.received(), []);
+            assert_eq!(requests.webhook.received(), []);
         }
     })
     .await;
@@ -67,14 +67,14 @@ async fn an_argument_that_a_line_feed_adds_makes_no_request() {
             ["\"url=http://webhook/r?name=${CALLERID(name)}\"", "url=http://webhook/r?name=${CALLERID(name)}"]
         {
             let agi = format!("AGI(agi://dialhook/webhook,method=GET,,{argument})");
-            let told = Requests::start(release, &agi, &sets).await;
+            let requests = Requests::start(release, &agi, &sets).await;
             for number in 0..sets.len() {
-                let ended = told.call(number).await;
+                let ended = requests.call(number).await;
                 assert_ne!(ended.last("WEBHOOK_STATUS"), Some("OK"), "{ended:?}");
                 assert_eq!((ended.last("EVIL"), ended.last("WENT_ON")), (None, Some("yes")));
             }
-            assert_eq!(told.webhook.received(), []);
-            assert_eq!(told.asterisk.complaints().await, [""; 0]);
+            assert_eq!(requests.webhook.received(), []);
+            assert_eq!(requests.asterisk.complaints().await, [""; 0]);
         }
     })
     .await;

@@ -127,7 +127,7 @@ async fn with_a_panic(mode: SocketMode, method: Method) -> GivenBack {
     let switch = Switch::new(there, Panicking(Esl::new(8084), method));
     let end = Sessions::under("").start(switch);
     let call = ChannelData::new(mode, "127.0.0.1:8084").variable("socket_resume", "true");
-    let given_back = FakeFreeSwitch::over(here, call).converse().await;
+    let given_back = FakeFreeSwitch::over(here, call).run().await;
     end.await.unwrap();
     given_back
 }

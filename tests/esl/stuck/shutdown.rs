@@ -42,7 +42,7 @@ async fn a_call_that_has_connected_but_sent_no_data_yet_finishes() {
         // the connection is at least in the kernel's queue
         let freeswitch = FakeFreeSwitch::connect(daemon.freeswitch(), call(&daemon, mode, "/crm")).await;
         let stopping = tokio::spawn(daemon.stop());
-        let given_back = freeswitch.converse().await;
+        let given_back = freeswitch.run().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"), "{mode:?}");
         stopping.await.unwrap();
     }
@@ -67,7 +67,7 @@ async fn a_call_that_waits_for_a_slot_is_served_and_finishes() {
     }
     let stopping = tokio::spawn(daemon.stop());
     for call in calls {
-        let given_back = call.converse().await;
+        let given_back = call.run().await;
         assert_eq!((given_back.state, given_back.status()), (CallState::GoesOn, "OK"));
     }
     drop(strangers);

@@ -12,7 +12,7 @@ use super::super::call;
 use crate::util::{ChannelData, Daemon, FakeFreeSwitch, Sessions, SocketMode};
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_left_after_five_seconds() {
+async fn a_switch_that_keeps_the_connection_after_the_final_commands_is_disconnected_after_five_seconds() {
     let (here, there) = duplex(64 * 1024);
     let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
     let call = ChannelData::new(SocketMode::Full, "127.0.0.1:8084");
@@ -60,7 +60,7 @@ async fn a_slow_switch_is_released_early_during_the_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_switch_that_never_reads_is_left() {
+async fn a_switch_that_never_reads_is_disconnected() {
     let (here, there) = duplex(1);
     let end = Sessions::under("").start(Switch::new(there, Esl::new(8084)));
     let began = Instant::now();

@@ -40,7 +40,7 @@ pub(super) async fn serve<S: Connection>(
         request.number = number;
         let reply = answer(&request);
         seen.send_modify(|seen| seen.received.push(request));
-        match say(&mut stream, reply).await {
+        match send(&mut stream, reply).await {
             Ok(()) => {}
             Err(EndedBy::Webhook) => return,
             Err(EndedBy::Client) => return seen.send_modify(|seen| seen.closed += 1),
@@ -54,7 +54,7 @@ enum EndedBy {
     Client,
 }
 
-async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy> {
+async fn send<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy> {
     let (bytes, then) = match reply {
         Reply::Bytes(bytes) => (bytes, None),
         Reply::Then(bytes, then) => (bytes, Some(*then)),
@@ -83,7 +83,7 @@ async fn say<S: Connection>(stream: &mut S, reply: Reply) -> Result<(), EndedBy>
     stream.write_all(&bytes).await.map_err(|_| EndedBy::Client)?;
     stream.flush().await.map_err(|_| EndedBy::Client)?;
     match then {
-        Some(then) => Box::pin(say(stream, then)).await,
+        Some(then) => Box::pin(send(stream, then)).await,
         None => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ impl Reply {
     /// An answer with this status.
     pub fn status(code: u16, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let head = format!("HTTP/1.1 {code} Said\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {code} Fake\r\nContent-Length: {}\r\n\r\n", body.len());
         Self::Bytes([head.as_bytes(), body].concat())
     }
 
@@ -46,7 +46,7 @@ impl Reply {
     /// An answer with this header line.
     pub fn with_header(code: u16, line: &str, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        let head = format!("HTTP/1.1 {code} Said\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {code} Fake\r\n{line}\r\nContent-Length: {}\r\n\r\n", body.len());
         Self::Bytes([head.as_bytes(), body].concat())
     }
 

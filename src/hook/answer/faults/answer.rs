@@ -49,7 +49,7 @@ pub enum AnswerFault {
     #[error("the value at {0} of the answer is a list")]
     List(String),
     /// The switch cannot carry the value.
-    #[error("the answer does not fit. {0}")]
+    #[error("the switch cannot carry the answer. {0}")]
     Unfit(Unfit),
 }
 

@@ -13,12 +13,12 @@ pub enum RequestFault {
     /// A name that no parameter has.
     #[error("unknown parameter{0}. the parameters are method url variable timeout and accept")]
     UnknownParameter(ShownName),
-    /// An unknown name behind a `url` in the arguments of `AGI()`, which a comma may have split.
+    /// An unknown name after a `url` in the arguments of `AGI()`, which a comma may have split.
     #[error(
         "unknown parameter{0}. the parameters are method url variable timeout and accept. quote the url if a comma split it"
     )]
     UnquotedUrl(ShownName),
-    /// An unknown name behind a `url` in the query of the address, which an ampersand has split.
+    /// An unknown name after a `url` in the query of the address, which an ampersand has split.
     #[error("unknown parameter{0}. an ampersand split the url. quote the url with percent encoding")]
     UnencodedUrl(ShownName),
     /// A name that no parameter of a configured hook has.
@@ -64,7 +64,7 @@ pub enum RequestFault {
     /// With the values of its placeholders the URL is too long for a request.
     #[error("the URL with the values of the call is longer than 65534 bytes")]
     UrlTooLong,
-    /// A URL of which FreeSWITCH does not tell which of its bytes are encoded.
+    /// A URL that FreeSWITCH does not return exactly.
     #[error(
         "the url is over 511 bytes or has a line feed and cannot be read exactly. name it in the configuration"
     )]
@@ -79,6 +79,6 @@ pub enum RequestFault {
         "a channel variable of the hook cannot be read whole. it is over 4000 bytes or func_uri is not loaded"
     )]
     VariableNotWhole,
-    #[error("the hook fetches more channel variables than fit in one question to the switch. leave some out")]
+    #[error("the hook fetches more channel variables than fit in one command to the switch. leave some out")]
     TooManyVariables,
 }

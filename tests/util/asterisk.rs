@@ -1,4 +1,5 @@
-//! Owner: the tests. A fake Asterisk: it sends an environment, answers the challenge and obeys commands.
+//! Owner: the tests. A fake Asterisk: it sends an environment, replies to the challenge and runs the commands
+//! of the daemon.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::within_patience;
+use super::within_time_limit;
 
 /// The environment of one call, and the values of its variables and functions.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub struct Environment {
 
 /// One connection to the daemon.
 #[derive(Debug)]
-pub struct FakeSwitch<S = TcpStream> {
+pub struct FakeAsterisk<S = TcpStream> {
     pub stream: S,
     read: Vec<u8>,
 }
@@ -27,13 +28,13 @@ pub struct FakeSwitch<S = TcpStream> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
     /// The challenge; empty if there was none.
-    pub question: String,
+    pub challenge: String,
     /// Every variable that was set, in its order, as Asterisk would read it.
     pub set: Vec<(String, String)>,
-    /// True if the daemon said `failure`.
+    /// True if the daemon sent `failure`.
     pub failed: bool,
     /// All bytes from the daemon after the challenge.
-    pub heard: Vec<u8>,
+    pub received: Vec<u8>,
 }
 
 impl Environment {
@@ -123,9 +124,9 @@ impl Environment {
 
     /// The reply of Asterisk to a challenge: its text with every `${URIENCODE(((((((((${NAME}WORD)}`
     /// expanded.
-    pub fn reply(&self, question: &str) -> Vec<u8> {
-        let quoted = question.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
-        let mut expressions = quoted.expect("a question").split("|${URIENCODE(((((((((${");
+    pub fn reply(&self, challenge: &str) -> Vec<u8> {
+        let quoted = challenge.strip_prefix("GET FULL VARIABLE \"").and_then(|rest| rest.strip_suffix('"'));
+        let mut expressions = quoted.expect("a challenge").split("|${URIENCODE(((((((((${");
         let mut reply = format!("200 result=1 ({}", expressions.next().unwrap_or_default()).into_bytes();
         for expression in expressions {
             let (name, word) = expression.split_once('}').expect("the end of a name");
@@ -158,7 +159,7 @@ fn uri_encode(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(encoded).collect()
 }
 
-impl FakeSwitch {
+impl FakeAsterisk {
     /// Connects and sends nothing yet.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the daemon listens");
@@ -168,7 +169,7 @@ impl FakeSwitch {
 
     /// One whole call.
     pub async fn call(address: SocketAddr, environment: impl Borrow<Environment>) -> Ended {
-        Self::connect(address).await.converse(environment.borrow()).await
+        Self::connect(address).await.run(environment.borrow()).await
     }
 
     /// Breaks the connection by a reset.
@@ -177,58 +178,58 @@ impl FakeSwitch {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
     /// The same over any stream.
     pub fn over(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 
     /// Plays one call from its greeting to its end.
-    pub async fn converse(mut self, environment: &Environment) -> Ended {
+    pub async fn run(mut self, environment: &Environment) -> Ended {
         match self.greet(environment).await {
-            Ok(question) => Ended { question, ..self.obey().await },
+            Ok(challenge) => Ended { challenge, ..self.run_commands().await },
             Err(ended) => ended,
         }
     }
 
-    /// Sends the environment, answers the challenge and returns the challenge.
+    /// Sends the environment, replies to the challenge and returns the challenge.
     ///
     /// # Errors
-    /// Returns everything that the daemon said if that was no challenge.
+    /// Returns everything that the daemon sent if that was no challenge.
     pub async fn greet(&mut self, environment: &Environment) -> Result<String, Ended> {
-        self.say(&environment.bytes()).await;
-        match self.hear().await {
+        self.send(&environment.bytes()).await;
+        match self.receive_line().await {
             Some(line) if line.starts_with(b"GET FULL VARIABLE ") => {
-                let question = String::from_utf8(line).expect("a question in ASCII");
-                self.say(&environment.reply(&question)).await;
-                Ok(question)
+                let challenge = String::from_utf8(line).expect("a challenge in ASCII");
+                self.send(&environment.reply(&challenge)).await;
+                Ok(challenge)
             }
             other => {
-                let mut heard = other.map(|line| [line.as_slice(), b"\n"].concat()).unwrap_or_default();
-                heard.extend(self.hear_all().await);
-                Err(Ended::of(heard))
+                let mut received = other.map(|line| [line.as_slice(), b"\n"].concat()).unwrap_or_default();
+                received.extend(self.receive_all().await);
+                Err(Ended::of(received))
             }
         }
     }
 
     /// Reads the commands up to the end of the stream, replies to each, and ends the connection.
-    pub async fn obey(mut self) -> Ended {
-        let ended = Ended::of(self.hear_all().await);
+    pub async fn run_commands(mut self) -> Ended {
+        let ended = Ended::of(self.receive_all().await);
         for _ in &ended.set {
-            self.say(b"200 result=1\n").await;
+            self.send(b"200 result=1\n").await;
         }
-        self.say(b"HANGUP\n").await;
+        self.send(b"HANGUP\n").await;
         ended
     }
 
     /// Sends these bytes. An error is ignored: it shows in the next read.
-    pub async fn say(&mut self, bytes: &[u8]) {
+    pub async fn send(&mut self, bytes: &[u8]) {
         let _unheard = self.stream.write_all(bytes).await;
         let _unheard = self.stream.flush().await;
     }
 
     /// The next line without its line feed; `None` at the end of the stream.
-    pub async fn hear(&mut self) -> Option<Vec<u8>> {
+    pub async fn receive_line(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
                 let rest = self.read.split_off(end + 1);
@@ -243,13 +244,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeSwitch<S> {
     }
 
     /// Reads up to the end of the stream.
-    pub async fn hear_all(&mut self) -> Vec<u8> {
+    pub async fn receive_all(&mut self) -> Vec<u8> {
         while self.read_more().await {}
         std::mem::take(&mut self.read)
     }
 
     async fn read_more(&mut self) -> bool {
-        let read = within_patience("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
+        let read = within_time_limit("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
         read.is_ok_and(|count| count > 0)
     }
 }
@@ -259,9 +260,9 @@ impl Ended {
     ///
     /// # Panics
     /// Panics at any other command than `SET VARIABLE` and `failure`, and at half a line.
-    fn of(heard: Vec<u8>) -> Self {
-        let mut ended = Self { heard, ..Self::default() };
-        for line in ended.heard.split_inclusive(|&byte| byte == b'\n') {
+    fn of(received: Vec<u8>) -> Self {
+        let mut ended = Self { received, ..Self::default() };
+        for line in ended.received.split_inclusive(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\n").expect("whole lines");
             if line == b"failure" {
                 ended.failed = true;
