@@ -125,7 +125,7 @@ fn check_combinations(table: &Table<'_>, hook: &Hook, body_is_known: bool) {
     if !switch::fits_challenge(&hook.needed_variables()) {
         table.fault(
             "fetch",
-            "more channel variables than fit in one question to Asterisk (30 names of three letters, fewer of longer ones); \
+            "more channel variables than fit in one question to Asterisk (36 names of three letters, fewer of longer ones); \
              leave some out, or shorten their names",
         );
     }

@@ -206,13 +206,13 @@ async fn try_waits_for_a_detached_request_and_says_that_no_call_would() {
         "{out}"
     );
     assert!(out.contains("\nchannel   WEBHOOK_CODE = \"\"\n"), "{out}");
-    let (status, out, _) = run(&["try", "report", "--json", "--config", file]).await;
+    let (status, out, _) = run(&["try", "told", "--json", "--config", file]).await;
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
         (status, &report["detached"], &report["set"]["WEBHOOK_STATUS"]),
         (0, &true.into(), &"OK".into())
     );
-    let (status, out, _) = run(&["try", "report", "--config", file]).await;
+    let (status, out, _) = run(&["try", "told", "--config", file]).await;
     assert_eq!(status, 1, "{out}");
     assert!(
         out.contains("the request ended with HTTP_ERROR") && out.contains("WEBHOOK_STATUS = \"OK\""),

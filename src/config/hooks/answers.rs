@@ -3,8 +3,10 @@
 use http::HeaderName;
 
 use super::super::raw::{Entry, Position, Table};
+use crate::call::SwitchKind;
 use crate::hook::{Mapping, RESULT_VARIABLES, Source, is_reserved, text_fault};
-use crate::variable::{Accept, NotAnAccept, Value, VariableName};
+use crate::switch;
+use crate::variable::{Accept, Assignment, NotAnAccept, Value, VariableName};
 
 /// The settings for the answer of a webhook.
 pub(super) struct AnswerSettings {
@@ -172,7 +174,7 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
     }
     for answer in &answers {
         if let Err(fault) = check_text(answer) {
-            entry.fault_with_value(fault);
+            entry.fault_with_value(&fault);
         } else if answer.trim_ascii() != answer {
             entry.fault_with_value(
                 "write it without white space at its ends, because an answer is trimmed before it is compared",
@@ -184,7 +186,7 @@ fn answers(entry: &Entry<'_>) -> Option<Vec<String>> {
 
 fn otherwise(entry: &Entry<'_>) -> Option<Value> {
     let text = entry.text()?;
-    check_text(&text).map_err(|fault| entry.fault_with_value(fault)).ok().map(|()| Value::from(text))
+    check_text(&text).map_err(|fault| entry.fault_with_value(&fault)).ok().map(|()| Value::from(text))
 }
 
 /// Checks that every switch can carry a text of the configuration, and that the text cannot change a
@@ -193,24 +195,28 @@ fn otherwise(entry: &Entry<'_>) -> Option<Value> {
 ///
 /// # Errors
 /// Returns what would be right.
-fn check_text(text: &str) -> Result<(), &'static str> {
+fn check_text(text: &str) -> Result<(), String> {
     if text.contains(['"', '$', '\\']) {
         return Err(
-            "leave out `\"`, `$` and `\\`, which a channel variable cannot hold safely on every switch",
+            "leave out `\"`, `$` and `\\`, which a channel variable cannot hold safely on every switch"
+                .to_owned(),
         );
-    }
-    if text.starts_with("ARRAY::") {
-        return Err("begin with another text, because FreeSWITCH reads `ARRAY::` as a list");
     }
     if text.starts_with('%') {
-        return Err(
-            "begin with another character, because FreeSWITCH can read `%` as the beginning of a list of variables",
-        );
+        return Err("begin with another character, because FreeSWITCH can read `%` as the beginning of a list of variables".to_owned());
     }
     if text_fault(text.as_bytes()).is_some() {
         return Err(
-            "write at most 1024 bytes without control characters, line separators and bidirectional controls",
+            "write at most 1024 bytes without control characters, line separators and bidirectional controls"
+                .to_owned(),
         );
+    }
+    let [name, ..] = RESULT_VARIABLES;
+    let Ok(name) = name.parse() else { return Ok(()) };
+    let assignment = Assignment::own(name, Value::from(text));
+    for switch in [SwitchKind::Asterisk, SwitchKind::FreeSwitch] {
+        switch::can_carry(switch)(&assignment)
+            .map_err(|unfit| format!("{} cannot carry it: {unfit}; write another text", switch.as_str()))?;
     }
     Ok(())
 }

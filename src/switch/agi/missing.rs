@@ -49,10 +49,9 @@ impl MissingFields {
         (missing, call.with_privacy(Privacy { hide_number: restricted, hide_name: restricted }, &[]))
     }
 
-    /// Every field that can be missing.
+    /// Every field that can be missing in a call without arguments. Only such a call can ask a configured hook.
     pub(super) fn every() -> Self {
-        let pieces = PIECES.map(MissingField::Arguments);
-        Self { fields: [&FIXED[..], &pieces].concat(), ..Self::default() }
+        Self { fields: FIXED.to_vec(), ..Self::default() }
     }
 
     /// Writes the values of the challenge reply into the call. Without a value the call stays as the
