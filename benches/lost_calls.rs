@@ -171,8 +171,8 @@ async fn freeswitch_call(address: SocketAddr, mode: SocketMode) -> CallEnd {
     }
 }
 
-fn end(status: &str, heard: [Option<&str>; 2]) -> CallEnd {
-    match (status, heard) {
+fn end(status: &str, set: [Option<&str>; 2]) -> CallEnd {
+    match (status, set) {
         ("", _) => CallEnd::NoStatus,
         (status, [Some(_), None] | [None, Some(_)]) => CallEnd::Status(status.to_owned()),
         (_, _) => CallEnd::Mixed,

@@ -252,7 +252,7 @@ fn burst(switches: [SocketAddr; 2]) -> JoinSet<CallEnd> {
 
 async fn timed(switches: [SocketAddr; 2], number: usize) -> (Instant, CallEnd) {
     let began = Instant::now();
-    // a FreeSWITCH panics where it does not hear what it must
+    // a FreeSWITCH panics if it does not receive the right commands
     (began, spawn(call(switches, number)).await.unwrap_or(CallEnd::Lost))
 }
 

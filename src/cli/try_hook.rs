@@ -163,41 +163,33 @@ fn no_such_hook(arguments: &Try, config: &Config) -> String {
 
 async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> TryResult {
     let began = Instant::now();
-    let (mut sent, mut heard, mut attempts) = (None, None, Vec::new());
-    let outcome = match step
-        .timeout()
-        .and_then(|timeout| Ok((timeout.get(), step.request(call, company, SystemTime::now(), &identity())?)))
-    {
+    let (mut sent, mut answer, mut attempts) = (None, None, Vec::new());
+    let outcome = match request(call, &step, company) {
         Err(fault) => Outcome::BadRequest(fault),
-        Ok((timeout, request)) => {
+        Ok((request, timeout)) => {
             let request = sent.insert(request);
             let (deadline, page) = (began + timeout, ErrorPage::Read);
             let ask = Ask { step: &step, request, deadline, timeout, page };
-            let asked = webhook.ask(ask).await;
-            (heard, attempts) = (asked.answer, asked.attempts);
-            asked.outcome
+            let result = webhook.ask(ask).await;
+            (answer, attempts) = (result.answer, result.attempts);
+            result.outcome
         }
     };
     let took = began.elapsed();
+    // a call does not wait for a detached request, so it gets another outcome
     let detached = step.is_detached();
-    let told = if detached { Outcome::Detached } else { outcome.clone() };
-    let (told, commands) = commands_for(call.switch, &step, told);
-    let (set, note) = (step.assignments(&told), step.note(&told));
-    let outcome = if detached { outcome } else { told };
+    let call_outcome = if detached { Outcome::Detached } else { outcome.clone() };
+    let (call_outcome, commands) = commands_for(call.switch, &step, call_outcome);
+    let (set, note) = (step.assignments(&call_outcome), step.note(&call_outcome));
+    let outcome = if detached { outcome } else { call_outcome };
     let (switch, hook) = (call.switch, step.name);
-    TryResult {
-        switch,
-        hook,
-        request: sent,
-        attempts,
-        answer: heard,
-        took,
-        outcome,
-        detached,
-        note,
-        set,
-        commands,
-    }
+    TryResult { switch, hook, request: sent, attempts, answer, took, outcome, detached, note, set, commands }
+}
+
+fn request(call: &Call, step: &Step, company: &str) -> Result<(Request, Duration), RequestFault> {
+    let timeout = step.timeout()?.get();
+    let request = step.request(call, company, SystemTime::now(), &identity())?;
+    Ok((request, timeout))
 }
 
 /// Returns the outcome, and the commands that a switch of this kind would get until the end of the step.

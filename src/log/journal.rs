@@ -214,11 +214,11 @@ mod tests {
         journal.write_all(b"MESSAGE=one\n").unwrap();
         journal.write_all(b"MESSAGE=two\n").unwrap();
         let mut buffer = [0; 64];
-        let mut heard = || {
+        let mut received = || {
             let length = listener.recv(&mut buffer).unwrap();
             buffer[..length].to_vec()
         };
-        assert_eq!([heard(), heard(), heard()], [&b""[..], b"MESSAGE=one\n", b"MESSAGE=two\n"]);
+        assert_eq!([received(), received(), received()], [&b""[..], b"MESSAGE=one\n", b"MESSAGE=two\n"]);
         drop(listener);
         assert!(journal.write_all(b"MESSAGE=three\n").is_err());
         std::fs::remove_file(&path).unwrap();

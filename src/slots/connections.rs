@@ -62,7 +62,7 @@ pub struct ConnectionSlot {
 const MIN_SILENCE: Duration = Duration::from_millis(250);
 
 /// The slots that new connections have after a reduction of the limit, however many older connections remain.
-/// With a slot, a new call hears at once that there are too many calls.
+/// With a slot, a new call gets `OVERLOADED` at once.
 const SLOTS_AFTER_REDUCTION: usize = 100;
 
 /// The highest number of slots that eviction keeps free. A silent connection takes up to 20 ms to end, so

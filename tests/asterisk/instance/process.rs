@@ -76,7 +76,7 @@ impl Drop for Process {
 }
 
 /// A free port for a manager interface, below those that port 0 gives (`ip_local_port_range`, from 32,768):
-/// between our look and Asterisk's start no other test's listener can get it, and hear our manager's login.
+/// between our look and Asterisk's start no other test's listener can get it, and receive our manager's login.
 fn manager_port() -> u16 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let first = u64::from(std::process::id()) * 97;
