@@ -172,8 +172,7 @@ impl Webhook {
     /// Cancel safe: a request that is dropped is not continued.
     pub async fn ask(&self, ask: Ask<'_>) -> StepResult {
         match ask.hook().delivery.cache {
-            // boxed, so that a call of a hook without a cache does not hold the space for one
-            Some(times) => Box::pin(ask_cached(&self.shared, ask, times)).await,
+            Some(times) => ask_cached(&self.shared, ask, times).await,
             None => ask_endpoints(&self.shared, ask).await,
         }
     }

@@ -34,8 +34,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
     let now = Instant::now();
     let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
     let (outcome, answer) = loop {
-        // boxed, because the flights hold it in several states
-        let request = Box::pin(async {
+        let request = async || {
             let result = ask_endpoints(shared, ask).await;
             attempts = result.attempts;
             match (result.outcome, result.answer) {
@@ -45,7 +44,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 }
                 (outcome, answer) => Err((outcome, answer)),
             }
-        });
+        };
         let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request);
         match timeout_at(ask.deadline, got).await {
             Ok(Ok((answer, origin))) => {

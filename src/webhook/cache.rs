@@ -87,16 +87,17 @@ impl<E: Clone> AnswerCache<E> {
         times: CacheTimes,
         hedge_at: Instant,
         refused: Option<&Arc<Answer>>,
-        request: impl Future<Output = Result<Arc<Answer>, E>>,
+        request: impl AsyncFnOnce() -> Result<Arc<Answer>, E>,
     ) -> Result<(Arc<Answer>, Origin), E> {
         if let Some(answer) = self.fresh(key, refused).await {
             return Ok((answer, Origin::Cache));
         }
-        let request = async {
-            let answer = request.await?;
+        // boxed, because the flights hold it in several states
+        let request = Box::pin(async {
+            let answer = request().await?;
             self.insert(key, times, &answer).await;
             Ok(answer)
-        };
+        });
         let (answer, origin) = self.flights.run(key, hedge_at, self.fresh(key, refused), request).await?;
         let origin = match origin {
             ValueOrigin::OwnRequest => Origin::Webhook,
@@ -153,7 +154,7 @@ mod tests {
         result: Result<Arc<Answer>, E>,
     ) -> Got<E> {
         let hedge_at = Instant::now() + Duration::from_secs(86_400);
-        cache.get([1; 32], TIMES, hedge_at, refused, async { result }).await
+        cache.get([1; 32], TIMES, hedge_at, refused, async || result).await
     }
 
     #[tokio::test]
