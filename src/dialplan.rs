@@ -159,3 +159,24 @@ fn shown(application: &str) -> String {
 
 /// Characters of an application in a message.
 const MAX_SHOWN: usize = 120;
+
+#[cfg(test)]
+mod testing {
+    use super::{Call, DialplanStep, StepTarget};
+
+    /// Returns the call of a step that has no fault.
+    pub(super) fn call(step: &DialplanStep) -> &Call {
+        match &step.target {
+            StepTarget::Call(call) => call,
+            other => panic!("{}: {other:?}", step.step),
+        }
+    }
+
+    /// Returns the fault of a step that has one.
+    pub(super) fn fault(step: &DialplanStep) -> &str {
+        match &step.target {
+            StepTarget::Fault(fault) => fault,
+            other => panic!("{}: {other:?}", step.step),
+        }
+    }
+}

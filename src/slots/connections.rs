@@ -19,8 +19,8 @@ use self::silent::{Class, SilentConnections};
 /// even if a reload lowers the limit.
 ///
 /// A connection is silent until its call is received and authenticated, and again after its call was refused.
-/// When few slots are free, the connection that has been silent longest is evicted. Refused connections are
-/// evicted first, then the connections of a peer that has more than its share.
+/// The connection that has been silent longest is evicted when few slots are free. Refused connections go
+/// first, then the connections of a peer that has more than its share.
 #[derive(Debug, Clone)]
 pub struct ConnectionSlots(Arc<Shared>);
 

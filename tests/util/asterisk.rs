@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeAsterisk<S> {
     }
 
     async fn read_more(&mut self) -> bool {
-        let read = within_time_limit("a word of the daemon", self.stream.read_buf(&mut self.read)).await;
+        let read = within_time_limit("bytes of the daemon", self.stream.read_buf(&mut self.read)).await;
         read.is_ok_and(|count| count > 0)
     }
 }

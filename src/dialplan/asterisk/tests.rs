@@ -2,23 +2,10 @@
 
 use super::*;
 use crate::call::Parameter;
+use crate::dialplan::testing::{call, fault};
 
 fn steps(text: &str) -> Vec<DialplanStep> {
     read(text).steps
-}
-
-fn call(step: &DialplanStep) -> &Call {
-    match &step.target {
-        StepTarget::Call(call) => call,
-        other => panic!("{}: {other:?}", step.step),
-    }
-}
-
-fn fault(step: &DialplanStep) -> &str {
-    match &step.target {
-        StepTarget::Fault(fault) => fault,
-        other => panic!("{}: {other:?}", step.step),
-    }
 }
 
 /// Returns the address and the parameters of the first step of a line.

@@ -2,6 +2,7 @@
 
 use super::super::parameter;
 use super::*;
+use crate::dialplan::testing::{call, fault};
 
 const DIALPLAN: &str = r#"<include>
   <extension name="x"><condition>
@@ -12,20 +13,6 @@ const DIALPLAN: &str = r#"<include>
     <action application="socket" data="a:8084/crm?timeout=3&amp;variable=${V}|b:8085/other async full"/>
   </condition></extension>
 </include>"#;
-
-fn call(step: &DialplanStep) -> &Call {
-    match &step.target {
-        StepTarget::Call(call) => call,
-        other => panic!("{}: {other:?}", step.step),
-    }
-}
-
-fn fault(step: &DialplanStep) -> &str {
-    match &step.target {
-        StepTarget::Fault(fault) => fault,
-        other => panic!("{}: {other:?}", step.step),
-    }
-}
 
 #[test]
 fn a_step_is_found_with_its_parameters() {
