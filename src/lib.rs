@@ -15,7 +15,7 @@
 //!    back.
 //!
 //! Around it: [`config`] reads the file, [`daemon`] holds what outlives a configuration, [`slots`] limit the
-//! calls and the connections, [`metrics`] count, [`observer`] serves metrics and health over HTTP, [`log`]
+//! calls and the connections, [`metrics`] count, [`history`] records, [`observer`] serves both over HTTP, [`log`]
 //! writes lines, [`notify`] talks to the service manager. [`cli`] is the program; [`dialplan`] finds webhook
 //! steps in dialplan files for `dialhook check`.
 //!
@@ -27,10 +27,13 @@
 pub mod cli;
 pub mod server;
 
+pub mod observer;
+
 pub mod session;
 
 pub mod daemon;
-pub mod observer;
+
+pub mod history;
 
 pub mod webhook;
 

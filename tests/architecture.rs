@@ -53,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "call",
         ],
     ),
+    ("observer", &["session", "daemon", "history", "metrics", "config", "log"]),
     (
         "session",
         &[
@@ -60,8 +61,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "variable",
         ],
     ),
-    ("daemon", &["webhook", "metrics", "config", "hook", "log", "slots"]),
-    ("observer", &["metrics", "config", "log"]),
+    ("daemon", &["history", "webhook", "metrics", "config", "hook", "log", "slots"]),
+    ("history", &["webhook", "config", "log", "hook", "call", "variable", "redact"]),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
     ("webhook/endpoint", &["metrics", "hook"]),
