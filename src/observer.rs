@@ -3,6 +3,8 @@
 //! Knows three paths; does not know calls. It runs on the thread of the calls, so it does little: few
 //! connections, one request on each, and a time limit for all of it.
 
+pub mod pages;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;

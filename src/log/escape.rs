@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// True for control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
-pub(super) fn is_unsafe(character: char) -> bool {
+pub(crate) fn is_unsafe(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     let bidirectional = matches!(
         character,
