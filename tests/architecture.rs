@@ -64,7 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("observer", &["metrics", "config", "log"]),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
-    ("webhook/endpoint", &["metrics", "hook"]),
+    ("webhook/endpoint", &["metrics", "hook", "tls"]),
     ("webhook/cache", &["hook"]),
     ("metrics", &["hook", "call"]),
     (
