@@ -5,6 +5,7 @@
 
 mod completeness;
 mod error;
+mod history;
 mod hooks;
 mod limits;
 mod listen;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::completeness::Completeness;
 pub use self::error::{ConfigError, Fault, Faults};
+pub use self::history::{Bodies, HistorySettings};
 pub use self::limits::Limits;
 pub use self::listen::Listen;
 use self::raw::{Document, Entry, Table};
@@ -41,6 +43,7 @@ pub struct Config {
     pub sets_limits: bool,
     /// True if the log shows telephone numbers whole.
     pub log_numbers: bool,
+    pub history: HistorySettings,
     /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
     /// An estimate from the text whether the file was written to its end.
@@ -70,6 +73,7 @@ impl Default for Config {
             limits: Limits::default(),
             sets_limits: false,
             log_numbers: false,
+            history: HistorySettings::default(),
             notices: Vec::new(),
             completeness: Completeness::default(),
         }
@@ -145,6 +149,7 @@ impl Config {
             limits,
             sets_limits,
             log_numbers,
+            history: HistorySettings::default(),
             notices: document.notices(),
             completeness: Completeness::default(),
         }

@@ -57,12 +57,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "session",
         &[
-            "daemon", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce", "call",
-            "variable",
+            "daemon", "history", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce",
+            "call", "variable", "redact",
         ],
     ),
     ("daemon", &["history", "webhook", "metrics", "config", "hook", "log", "slots"]),
-    ("history", &["webhook", "config", "log", "hook", "call", "variable", "redact"]),
+    ("history", &["webhook", "config", "log", "hook", "duration", "nonce", "call", "variable", "redact"]),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
     ("webhook/endpoint", &["metrics", "hook", "tls"]),
