@@ -173,11 +173,14 @@ impl Step {
             return self
                 .variable
                 .iter()
-                .map(|name| Assignment::own(name.clone(), Value::default()))
+                .map(|name| Assignment::otherwise(name.clone(), Value::default(), None))
                 .collect();
         };
-        let whole = self.variable.iter().map(|name| Assignment::own(name.clone(), hook.otherwise.clone()));
-        whole.chain(hook.set.iter().map(|mapping| hook.otherwise(mapping))).collect()
+        let whole = self
+            .variable
+            .iter()
+            .map(|name| Assignment::otherwise(name.clone(), hook.otherwise.clone(), None));
+        whole.chain(hook.set.iter().map(|mapping| hook.otherwise(mapping, None))).collect()
     }
 
     /// Returns the hook that the address names, also if the step is refused.
