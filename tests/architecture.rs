@@ -53,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "call",
         ],
     ),
+    ("observer", &["daemon", "metrics", "config", "log"]),
     (
         "session",
         &[
@@ -61,7 +62,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("daemon", &["webhook", "metrics", "config", "hook", "log", "slots"]),
-    ("observer", &["metrics", "config", "log"]),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
     ("webhook/endpoint", &["metrics", "hook"]),
@@ -93,6 +93,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("axum", &["observer"]),
     ("base64", &["config/hooks", "hook/request"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["hook/answer"]),
