@@ -10,6 +10,7 @@ mod limits;
 mod listen;
 mod raw;
 mod secrets;
+mod size;
 
 use std::collections::BTreeMap;
 use std::io;
