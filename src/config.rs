@@ -9,8 +9,10 @@ mod history;
 mod hooks;
 mod limits;
 mod listen;
+mod observer;
 mod raw;
 mod secrets;
+mod size;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,9 +21,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::completeness::Completeness;
 pub use self::error::{ConfigError, Fault, Faults};
-pub use self::history::{Bodies, HistorySettings};
+pub use self::history::{HistorySettings, KeptBodies};
 pub use self::limits::Limits;
 pub use self::listen::Listen;
+pub use self::observer::{ObserverSettings, Token};
 use self::raw::{Document, Entry, Table};
 use crate::files;
 pub(crate) use crate::files::size_text;
@@ -43,6 +46,7 @@ pub struct Config {
     pub sets_limits: bool,
     /// True if the log shows telephone numbers whole.
     pub log_numbers: bool,
+    pub observer: ObserverSettings,
     pub history: HistorySettings,
     /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
@@ -73,6 +77,7 @@ impl Default for Config {
             limits: Limits::default(),
             sets_limits: false,
             log_numbers: false,
+            observer: ObserverSettings::default(),
             history: HistorySettings::default(),
             notices: Vec::new(),
             completeness: Completeness::default(),
@@ -138,6 +143,8 @@ impl Config {
         let sets_limits = limits_table.contains_any(&["calls", "detached"]);
         let limits = limits::read(limits_table, &listen);
         let log_numbers = read_log(root.table("log"));
+        let observer = observer::read(root.table("observer"), file, &listen);
+        let history = history::read(root.table("history"));
         let hooks = hooks::read(root.table("hook"), file, limits.answer);
         root.finish();
         let policy =
@@ -149,7 +156,8 @@ impl Config {
             limits,
             sets_limits,
             log_numbers,
-            history: HistorySettings::default(),
+            observer,
+            history,
             notices: document.notices(),
             completeness: Completeness::default(),
         }

@@ -94,6 +94,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("axum", &["observer"]),
     ("base64", &["config/hooks", "hook/request"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["hook/answer"]),

@@ -10,7 +10,7 @@ use tracing::{Instrument, Span};
 use super::recording::{Asked, received};
 use super::{Shared, identity};
 use crate::call::Call;
-use crate::config::Bodies;
+use crate::config::KeptBodies;
 use crate::daemon::CallSlots;
 use crate::history::{DetachedEnd, StepId};
 use crate::hook::{Outcome, Request, RequestFault, Status, Step};
@@ -130,9 +130,9 @@ impl Shared {
     /// True if `history.bodies` keeps the headers and the body of such a step.
     pub(super) fn keeps_message(&self, failed: bool) -> bool {
         match self.config.history.bodies {
-            Bodies::All => true,
-            Bodies::Failures => failed,
-            Bodies::None => false,
+            KeptBodies::All => true,
+            KeptBodies::Failures => failed,
+            KeptBodies::None => false,
         }
     }
 }

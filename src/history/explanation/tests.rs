@@ -192,7 +192,7 @@ fn every_failure() -> Vec<Outcome> {
     all.extend(redirects.map(|fault| Outcome::HttpError { code: 302, redirect: Some(fault) }));
     all.extend(stages.map(|stage| Outcome::Timeout { waited, stage }));
     all.extend(unreachable.map(Outcome::Unreachable));
-    all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None }));
+    all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None, place: None }));
     all.extend(requests.map(Outcome::BadRequest));
     all.extend(loads.map(Outcome::Overloaded));
     all
