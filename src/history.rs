@@ -3,11 +3,16 @@
 //! The path of a call only moves values into a record. They are masked, redacted and formatted in [`view`],
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
+mod detail;
 pub mod explanation;
 mod line;
+mod message;
 mod record;
 mod ring;
+mod search;
 mod statistics;
+mod summary;
+mod timeline;
 pub mod view;
 mod weight;
 
@@ -22,8 +27,10 @@ pub use self::record::{
     Times,
 };
 use self::ring::Rings;
+pub use self::search::Search;
 use self::statistics::Statistics;
 pub use self::statistics::{HourOfHook, MinuteOfHook};
+pub use self::summary::timestamp;
 use crate::config::HistorySettings;
 use crate::nonce;
 

@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
 use crate::call::{AD_HOC, Call, SwitchKind};
+use crate::config::KeptBodies;
 use crate::history::{
     Confirmed, DetachedEnd, Ending, Message, ReceivedAnswer, Record, SentRequest, StepId, Times,
 };
 use crate::hook::{Answer, Outcome, Request, Status, Step};
 use crate::redact;
 use crate::switch::SwitchError;
-use crate::variable::Assignment;
+use crate::variable::{Assignment, Value, ValueSource};
 use crate::webhook::{AttemptLog, CacheReport, Origin, StepResult};
 
 /// The record of a step that has not ended.
@@ -110,7 +112,11 @@ impl Recording {
             detached: None,
             ending,
             set,
+            omitted: Vec::new(),
         };
+        if shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+            omit_values(&mut record);
+        }
         if record.hook == AD_HOC || outcome_is_refusal(&record) {
             forget_address(&mut record);
         }
@@ -121,11 +127,23 @@ impl Recording {
     }
 }
 
+/// Drops the values that came from an answer, and keeps their lengths.
+fn omit_values(record: &mut Record) {
+    for set in &mut record.set {
+        let is_foreign = matches!(set.source, ValueSource::Answer | ValueSource::Part(_));
+        let length = is_foreign.then_some(set.value.as_bytes().len());
+        record.omitted.push(length);
+        if is_foreign {
+            set.value = Value::default();
+        }
+    }
+}
+
 /// Forgets the parameters of the call: a URL in them may hold a secret, and no request can be repeated.
 fn forget_address(record: &mut Record) {
     if let Some(call) = &mut record.call {
         call.parameters = Vec::new();
-        call.address = crate::variable::Value::from(AD_HOC);
+        call.address = Value::from(AD_HOC);
     }
 }
 
@@ -188,7 +206,8 @@ fn sent(request: Request, keeps: bool) -> SentRequest {
         true => redact::url(target.url.as_str()),
         false => String::from(target.url),
     });
-    SentRequest { method: request.method, urls: urls.collect(), message }
+    let body_length = request.body.as_ref().map_or(0, Bytes::len);
+    SentRequest { method: request.method, urls: urls.collect(), body_length, message }
 }
 
 /// Returns an answer, without its headers and body unless they are kept.
