@@ -4,6 +4,7 @@
 //! reads slowly, delays no call.
 
 mod connection;
+mod docs;
 mod event_stream;
 mod health;
 mod plain;
@@ -33,7 +34,7 @@ pub use self::server::{MAX_CONNECTIONS, Observer};
 pub use self::thread::ObserverThread;
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::log::lost_lines;
+use crate::log::{RateLimited, lost_lines};
 use crate::metrics;
 
 /// What the answers of the observer are made of.
@@ -50,6 +51,8 @@ pub struct ObserverState {
     pub address: SocketAddr,
     /// The places of event streams.
     streams: Arc<Semaphore>,
+    /// The log line about a wrong token, which anybody who connects can cause.
+    wrong_tokens: RateLimited,
 }
 
 /// The readiness of the daemon for new calls, which ends when the daemon begins to stop.
@@ -80,7 +83,9 @@ impl ObserverState {
         calls: Handle,
         address: SocketAddr,
     ) -> Self {
-        Self { config, daemon, readiness, calls, address, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+        let wrong_tokens = RateLimited::default();
+        Self { config, daemon, readiness, calls, address, streams, wrong_tokens }
     }
 
     /// Returns the configuration in use.
@@ -96,6 +101,7 @@ fn router(state: Arc<ObserverState>) -> Router {
         .route("/metrics", get(show_metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(docs::router())
         .fallback(not_found)
         .with_state(state)
 }
@@ -112,7 +118,7 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
 async fn not_found() -> Response {
     plain(
         StatusCode::NOT_FOUND,
-        "not found: the observer of dialhook serves /metrics, /health/live and /health/ready; calls go to the \
+        "not found: the observer of dialhook serves /docs, /metrics, /health/live and /health/ready; calls go to the \
          other listeners\n",
     )
 }

@@ -95,7 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["observer"]),
-    ("base64", &["config/hooks", "hook/request"]),
+    ("base64", &["config/hooks", "hook/request", "observer/walls"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["hook/answer"]),
     ("getrandom", &["nonce"]),
@@ -107,6 +107,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("moka", &["webhook/cache"]),
     ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),
     ("prometheus", &["metrics"]),
+    ("pulldown_cmark", &["observer/docs"]),
     ("reqwest", &["webhook"]),
     ("ring", &["hook", "tls"]),
     ("rlimit", &["cli", "server", "webhook/client"]),
@@ -114,6 +115,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustls", &["tls", "webhook/client"]),
     ("sd_notify", &["notify"]),
     ("socket2", &["notify"]),
+    ("subtle", &["config/observer"]),
     ("tokio", &["cli", "notify", "observer", "server", "session", "slots", "switch", "webhook"]),
     ("tokio::net", &["cli", "observer", "server", "webhook/client"]),
     ("toml", &["config"]),
