@@ -18,6 +18,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use self::verifier::CaFileVerifier;
 
+/// Installs the cryptography of this process, unless it has one.
+pub fn install_cryptography() {
+    let _installed_before = default_provider().install_default();
+}
+
 /// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor
 /// certificates.
 #[derive(Clone, Default)]
