@@ -24,7 +24,7 @@ use crate::hook::{Identity, Outcome, Request, RequestFault, Step};
 use crate::metrics::Refusal;
 use crate::nonce;
 use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
-use crate::webhook::{Ask, ErrorPage};
+use crate::webhook::{Ask, AttemptLog, ErrorPage};
 
 /// The daemon, and the configuration that this session keeps to its end.
 #[derive(Debug, Clone)]
@@ -159,13 +159,14 @@ where
         shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
+    let attempts = AttemptLog::new(arrived);
     let (outcome, to) = tokio::select! {
         biased;
         gone = switch.hung_up() => {
             shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
             return Err(gone);
         }
-        outcome = shared.outcome(&step, &call, fetched, greeted, peer) => outcome,
+        outcome = shared.outcome(&step, &call, fetched, greeted, peer, &attempts) => outcome,
     };
 
     if let Err(gone) = switch.locate().await {
@@ -193,6 +194,7 @@ impl Shared {
         fetched: Fetched,
         greeted: Instant,
         peer: Option<IpAddr>,
+        attempts: &AttemptLog,
     ) -> (Outcome, Option<String>) {
         let not_asked = |outcome| (outcome, step.origin().map(str::to_owned));
         let slots = match self.daemon.admit_call(peer, &self.config.limits) {
@@ -208,11 +210,10 @@ impl Shared {
         }
         let deadline = greeted + timeout;
         let page = ErrorPage::Skip;
-        let ask = Ask { step, request: &request, deadline, timeout, page };
+        let ask = Ask { step, request: &request, deadline, timeout, page, attempts };
         let result = self.daemon.webhook.ask(ask).await;
         self.trace_answer(&result);
-        let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.daemon.local_failure_as_overload(result.outcome), to)
+        (self.daemon.local_failure_as_overload(result.outcome), attempts.last_origin())
     }
 
     /// Returns a step's request and its timeout.
@@ -248,11 +249,11 @@ impl Shared {
         let (shared, step, request_slot) = (self.clone(), step.clone(), slots.request);
         let detached = async move {
             let began = Instant::now();
-            let (deadline, page) = (began + timeout, ErrorPage::Skip);
-            let ask = Ask { step: &step, request: &request, deadline, timeout, page };
+            let (deadline, page, attempts) = (began + timeout, ErrorPage::Skip, &AttemptLog::new(began));
+            let ask = Ask { step: &step, request: &request, deadline, timeout, page, attempts };
             let result = shared.daemon.webhook.ask(ask).await;
             shared.trace_answer(&result);
-            report_detached(&step, &result, began.elapsed());
+            report_detached(&step, &result.outcome, attempts, began.elapsed());
             drop((slot, request_slot, in_flight));
         };
         self.daemon.detached_requests.spawn(detached.in_current_span());

@@ -65,7 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("history", &["webhook", "config", "log", "hook", "call", "variable", "redact"]),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
-    ("webhook/endpoint", &["metrics", "hook"]),
+    ("webhook/endpoint", &["metrics", "hook", "tls"]),
     ("webhook/cache", &["hook"]),
     ("metrics", &["hook", "call"]),
     (

@@ -57,7 +57,7 @@ use dialhook::config::Config;
 use dialhook::hook::Outcome;
 use dialhook::session::identity;
 use dialhook::variable::{CanCarry, Value};
-use dialhook::webhook::{Ask, ErrorPage, Webhook};
+use dialhook::webhook::{Ask, AttemptLog, ErrorPage, Webhook};
 use tokio::time::Instant;
 
 use crate::util::{
@@ -117,7 +117,8 @@ impl Asking {
         let step = self.config.policy.step(&self.call, can_carry);
         let request = step.request(&self.call, "", SystemTime::now(), &identity()).expect("a request");
         let (timeout, page) = (Duration::from_secs(2), ErrorPage::Skip);
-        let ask = Ask { step: &step, request: &request, deadline, timeout, page };
+        let attempts = &AttemptLog::new(Instant::now());
+        let ask = Ask { step: &step, request: &request, deadline, timeout, page, attempts };
         self.webhook.ask(ask).await.outcome
     }
 }

@@ -21,7 +21,7 @@ use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::switch::{self, Dialect};
 use crate::variable::{Assignment, FetchName, Value, Variables};
-use crate::webhook::{Ask, Attempt, ErrorPage, Webhook};
+use crate::webhook::{Ask, Attempt, AttemptLog, ErrorPage, Webhook};
 
 #[derive(Debug, Args)]
 pub(crate) struct Try {
@@ -163,19 +163,19 @@ fn no_such_hook(arguments: &Try, config: &Config) -> String {
 
 async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> TryResult {
     let began = Instant::now();
-    let (mut sent, mut answer, mut attempts) = (None, None, Vec::new());
+    let (mut sent, mut answer, attempts) = (None, None, AttemptLog::new(began));
     let outcome = match request(call, &step, company) {
         Err(fault) => Outcome::BadRequest(fault),
         Ok((request, timeout)) => {
             let request = sent.insert(request);
             let (deadline, page) = (began + timeout, ErrorPage::Read);
-            let ask = Ask { step: &step, request, deadline, timeout, page };
+            let ask = Ask { step: &step, request, deadline, timeout, page, attempts: &attempts };
             let result = webhook.ask(ask).await;
-            (answer, attempts) = (result.answer, result.attempts);
+            answer = result.answer;
             result.outcome
         }
     };
-    let took = began.elapsed();
+    let (took, attempts) = (began.elapsed(), attempts.into_attempts());
     // a call does not wait for a detached request, so it gets another outcome
     let detached = step.is_detached();
     let call_outcome = if detached { Outcome::Detached } else { outcome.clone() };

@@ -12,7 +12,7 @@ use crate::hook::{Outcome, Step};
 use crate::log::{TelephoneNumbers, truncate_name};
 use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
 use crate::switch::SwitchError;
-use crate::webhook::StepResult;
+use crate::webhook::{AttemptLog, StepResult};
 
 impl Shared {
     /// Adds the call and its channel to every later line of this session.
@@ -136,9 +136,10 @@ impl Shared {
 }
 
 /// Logs a detached request that has ended.
-pub(super) fn report_detached(step: &Step, result: &StepResult, took: Duration) {
-    let to = short_origin(result.attempts.last().map(|attempt| attempt.origin()));
-    let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(took), &result.outcome);
+pub(super) fn report_detached(step: &Step, outcome: &Outcome, attempts: &AttemptLog, took: Duration) {
+    let to = attempts.last_origin();
+    let to = short_origin(to.as_deref());
+    let (hook, to, ms) = (&step.name, to.as_deref(), milliseconds(took));
     let (status, code) = (outcome.status().as_str(), outcome.code());
     match outcome {
         Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),

@@ -10,7 +10,7 @@ use super::TryResult;
 use crate::call::SwitchKind;
 use crate::hook::{Outcome, Request, redacted};
 use crate::redact;
-use crate::webhook::Attempt;
+use crate::webhook::{Attempt, AttemptResult};
 
 /// Returns the request, the attempts, the answer and the variables of the channel, each under a title.
 pub(super) fn as_text(result: &TryResult) -> String {
@@ -60,9 +60,10 @@ fn write_request(text: &mut String, request: &Request) {
 
 fn write_attempts(text: &mut String, result: &TryResult) {
     for attempt in &result.attempts {
-        let outcome = match &attempt.outcome {
-            Outcome::Ok { .. } => "OK".to_owned(),
-            failed => failed.to_string(),
+        let outcome = match &attempt.result {
+            AttemptResult::Ended(Outcome::Ok { .. }) => "OK".to_owned(),
+            AttemptResult::Ended(failed) => failed.to_string(),
+            AttemptResult::Dropped(stage) => format!("given up, {stage}"),
         };
         let (url, milliseconds) = (attempt_url(attempt, result), attempt.took.as_millis());
         write_titled(text, "asked", &format!("{url}: {outcome} ({milliseconds} ms)"));
@@ -129,8 +130,8 @@ pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
     let attempt = |attempt: &Attempt| {
         json!({
             "url": attempt_url(attempt, result),
-            "status": attempt.outcome.status().as_str(),
-            "reason": attempt.outcome.to_string(),
+            "status": attempt.outcome().map(|outcome| outcome.status().as_str()),
+            "reason": attempt.outcome().map(ToString::to_string),
             "milliseconds": milliseconds(attempt.took),
         })
     };

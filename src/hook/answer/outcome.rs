@@ -133,6 +133,17 @@ impl Outcome {
         }
     }
 
+    /// Returns the outcome without the assignments of a good one.
+    #[must_use]
+    pub fn without_set(&self) -> Self {
+        match self {
+            Self::Ok { code, nothing_found, .. } => {
+                Self::Ok { code: *code, set: Vec::new(), nothing_found: *nothing_found }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// True if no complete answer came.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {

@@ -12,6 +12,7 @@
 
 use std::time::Instant;
 
+use super::BreakerState;
 use crate::hook::Breaker;
 
 /// The circuit breaker of one endpoint. Hooks that share the endpoint can have different settings, so each
@@ -80,6 +81,17 @@ impl CircuitBreaker {
     /// True if the breaker is open or half-open.
     pub(super) fn is_open(&self) -> bool {
         self.state != State::Closed
+    }
+
+    /// Returns the state for a hook with these settings.
+    pub(super) fn state(&self, settings: &Breaker, now: Instant) -> BreakerState {
+        let failures = self.failures;
+        let State::Open { last_try } = self.state else { return BreakerState::Closed { failures } };
+        let next_probe = settings.probe.saturating_sub(now.saturating_duration_since(last_try));
+        if next_probe.is_zero() {
+            return BreakerState::HalfOpen { failures };
+        }
+        BreakerState::Open { failures, next_probe }
     }
 
     pub(super) fn failures(&self) -> u32 {
