@@ -138,7 +138,8 @@ async fn nothing_found(daemon: &RunningDaemon, search: &Search) -> ExitCode {
         return fail(
             FAILED,
             &format!(
-                "{} has no steps yet. Records live in the memory of the daemon: a restart loses them",
+                "{} has no steps yet. Records live in the memory of the daemon: a restart loses them, and \
+                 `[history] steps = 0` keeps none",
                 daemon.shown()
             ),
         );

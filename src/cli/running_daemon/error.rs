@@ -154,8 +154,8 @@ impl DaemonError {
                 format!("{url} does not accept the token{said}; use the token of [observer] token")
             }
             401 => format!(
-                "{url} asks for a token{said}; name a file that holds it with --token-file, the same as [observer] \
-                 token of the daemon"
+                "{url} asks for a token{said}; it is the one in the file of [observer] token: name the file with \
+                 --token-file, or run this as a user who may read it"
             ),
             403 | 421 => format!(
                 "{url} refuses this request ({code}){said}; the daemon answers only to the host names in [observer] \
