@@ -5,11 +5,14 @@
 
 mod completeness;
 mod error;
+mod history;
 mod hooks;
 mod limits;
 mod listen;
+mod observer;
 mod raw;
 mod secrets;
+mod size;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,8 +21,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::completeness::Completeness;
 pub use self::error::{ConfigError, Fault, Faults};
+pub use self::history::{HistorySettings, KeptBodies};
 pub use self::limits::Limits;
 pub use self::listen::Listen;
+pub use self::observer::{ObserverSettings, Token};
 use self::raw::{Document, Entry, Table};
 use crate::files;
 pub(crate) use crate::files::size_text;
@@ -41,6 +46,8 @@ pub struct Config {
     pub sets_limits: bool,
     /// True if the log shows telephone numbers whole.
     pub log_numbers: bool,
+    pub observer: ObserverSettings,
+    pub history: HistorySettings,
     /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
     /// An estimate from the text whether the file was written to its end.
@@ -70,6 +77,8 @@ impl Default for Config {
             limits: Limits::default(),
             sets_limits: false,
             log_numbers: false,
+            observer: ObserverSettings::default(),
+            history: HistorySettings::default(),
             notices: Vec::new(),
             completeness: Completeness::default(),
         }
@@ -158,6 +167,8 @@ impl Config {
         let sets_limits = limits_table.contains_any(&["calls", "detached"]);
         let limits = limits::read(limits_table, &listen);
         let log_numbers = read_log(root.table("log"));
+        let observer = observer::read(root.table("observer"), file, &listen);
+        let history = history::read(root.table("history"));
         let hooks = hooks::read(root.table("hook"), file, limits.answer);
         root.finish();
         let policy =
@@ -169,6 +180,8 @@ impl Config {
             limits,
             sets_limits,
             log_numbers,
+            observer,
+            history,
             notices: document.notices(),
             completeness: Completeness::default(),
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
+use crate::history::History;
 use crate::hook::{Outcome, Overload};
 use crate::log::RateLimited;
 use crate::metrics::Metrics;
@@ -21,6 +22,8 @@ use crate::webhook::Webhook;
 pub struct Daemon {
     /// Asks webhooks; has their connections, the cache and the state of each endpoint.
     pub webhook: Webhook,
+    /// The records of the last steps.
+    pub history: History,
     /// The counters that the observer shows.
     pub metrics: Arc<Metrics>,
     /// Log lines with a rate limit.
@@ -82,6 +85,7 @@ impl Daemon {
     pub fn new(webhook: Webhook, metrics: Arc<Metrics>) -> Self {
         Self {
             webhook,
+            history: History::default(),
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),

@@ -61,12 +61,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "session",
         &[
-            "daemon", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce", "call",
-            "variable",
+            "daemon", "history", "webhook", "metrics", "config", "switch", "hook", "log", "slots", "nonce",
+            "call", "variable", "redact",
         ],
     ),
     ("daemon", &["history", "webhook", "metrics", "config", "hook", "log", "slots"]),
-    ("history", &["webhook", "config", "curl", "log", "hook", "call", "variable", "redact"]),
+    (
+        "history",
+        &["webhook", "config", "curl", "log", "hook", "duration", "nonce", "call", "variable", "redact"],
+    ),
     ("webhook", &["metrics", "hook", "tls"]),
     ("webhook/client", &["hook", "files", "tls"]),
     ("webhook/endpoint", &["metrics", "hook", "tls"]),
@@ -99,6 +102,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("axum", &["observer"]),
     ("base64", &["config/hooks", "hook/request"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["hook/answer"]),

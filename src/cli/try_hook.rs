@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::history::view::HookReport;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
-use crate::session::{final_commands, identity};
+use crate::session::{FinalCommands, final_commands, identity};
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::switch::{self, Dialect};
@@ -228,6 +228,6 @@ fn commands_for(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, 
 }
 
 fn all_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let (outcome, commands) = final_commands(dialect, step, outcome);
+    let FinalCommands { outcome, commands, .. } = final_commands(dialect, step, outcome);
     (outcome, [commands, dialect.release()].concat())
 }

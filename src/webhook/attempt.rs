@@ -201,7 +201,12 @@ async fn read(mut response: reqwest::Response, longest: usize, body: &mut Vec<u8
         let Some(chunk) = chunk else { return Ok(()) };
         if body.len() + chunk.len() > longest {
             let fault = AnswerFault::TooLong;
-            return Err(Failure::after_answer_began(Outcome::BadAnswer { code, fault, variable: None }));
+            return Err(Failure::after_answer_began(Outcome::BadAnswer {
+                code,
+                fault,
+                variable: None,
+                place: None,
+            }));
         }
         body.extend_from_slice(&chunk);
     }

@@ -300,3 +300,79 @@ impl Attempt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const FIRST: AttemptKind = AttemptKind { number: 0, is_retry: false, is_probe: false };
+
+    fn endpoint() -> Arc<str> {
+        "http://h/route".into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_attempt_shows_its_stage_and_the_time_until_then() {
+        let log = AttemptLog::new(Instant::now());
+        tokio::time::advance(3 * MS).await;
+        log.begin(&endpoint(), FIRST, Instant::now());
+        let tracker = StageTracker::new(Instant::now());
+        log.sending(&tracker, true);
+        tokio::time::advance(5 * MS).await;
+        tracker.answer_began(Instant::now());
+        tokio::time::advance(2 * MS).await;
+        let [attempt] = log.into_attempts().try_into().unwrap();
+        assert_eq!((attempt.began, attempt.first_byte, attempt.took), (3 * MS, Some(5 * MS), 7 * MS));
+        assert_eq!((&attempt.result, attempt.outcome()), (&AttemptResult::Dropped(Stage::Body), None));
+        assert!(attempt.in_quarantine && attempt.connection == Connection::Reused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ended_attempt_has_an_outcome_without_assignments() {
+        let log = AttemptLog::new(Instant::now());
+        let why = Unreachable::BreakerOpen { failures: 5, probe: MS };
+        log.not_made(&endpoint(), 0, Instant::now(), why);
+        log.begin(&endpoint(), AttemptKind { number: 1, ..FIRST }, Instant::now());
+        log.sending(&StageTracker::new(Instant::now()), false);
+        let set = vec![crate::variable::Assignment::own("A".parse().unwrap(), "x".into())];
+        log.end(&Outcome::Ok { code: 200, set, nothing_found: false });
+        tokio::time::advance(MS).await;
+        let [not_made, ended] = log.into_attempts().try_into().unwrap();
+        assert_eq!(not_made.result, AttemptResult::Ended(Outcome::Unreachable(why)));
+        assert_eq!((not_made.connection, not_made.took), (Connection::None, Duration::ZERO));
+        assert_eq!(ended.outcome().unwrap().set(), Some(&[][..]));
+        assert_eq!((ended.kind.number, ended.took), (1, Duration::ZERO), "time after its end is not its own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_http_request_of_an_attempt_has_its_own_connection() {
+        let log = AttemptLog::new(Instant::now());
+        log.begin(&endpoint(), FIRST, Instant::now());
+        log.sending(&StageTracker::new(Instant::now()), true);
+        tokio::time::advance(4 * MS).await;
+        log.redirected(302, &Url::parse("https://u:p@h:81/a/b?token=geheim#f").unwrap());
+        let second = StageTracker::new(Instant::now());
+        second.never_connected();
+        log.sending(&second, false);
+        let [attempt] = log.into_attempts().try_into().unwrap();
+        let (to, connection) = ("https://h:81/a/b".to_owned(), Connection::None);
+        assert_eq!(attempt.redirects, [FollowedRedirect { code: 302, to, at: 4 * MS, connection }]);
+        assert!(attempt.connection == Connection::Reused && attempt.in_quarantine);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_says_how_long_the_call_has_waited_for_another_one() {
+        let log = AttemptLog::new(Instant::now());
+        assert_eq!(log.waited(), None);
+        tokio::time::advance(MS).await;
+        log.waits();
+        tokio::time::advance(5 * MS).await;
+        assert_eq!(log.waited(), Some(Waited { began: MS, took: 5 * MS, is_over: false }));
+        log.hedges();
+        tokio::time::advance(5 * MS).await;
+        log.settle();
+        assert_eq!(log.waited(), Some(Waited { began: MS, took: 5 * MS, is_over: true }));
+        assert!(log.is_hedged());
+    }
+}

@@ -184,6 +184,17 @@ mod tests {
         assert_eq!(cache.entries().await, 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_age_of_an_answer_counts_from_its_receipt() {
+        let cache = AnswerCache::default();
+        let (received, _) = get(&cache, None, Ok(answer(1))).await.unwrap();
+        assert_eq!(received.age(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(7)).await;
+        let (fresh, _) = get(&cache, None, Err(())).await.unwrap();
+        let stale = cache.stale([1; 32]).await.unwrap();
+        assert_eq!([fresh.age(), stale.age()], [Duration::from_secs(7); 2]);
+    }
+
     #[tokio::test]
     async fn a_refused_answer_is_not_returned_again_and_stays_cached_for_others() {
         let cache = AnswerCache::default();

@@ -167,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn the_state_says_when_the_next_probe_may_go_out() {
+        let (settings, start) = (Breaker { failures: 2, probe: 10 * SECOND }, Instant::now());
+        let mut breaker = CircuitBreaker::default();
+        breaker.failed(Some(&settings), start);
+        assert_eq!(breaker.state(&settings, start), BreakerState::Closed { failures: 1 });
+        breaker.failed(Some(&settings), start);
+        let open = |seconds| BreakerState::Open { failures: 2, next_probe: seconds * SECOND };
+        assert_eq!(breaker.state(&settings, start + 4 * SECOND), open(6));
+        assert_eq!(breaker.state(&settings, start + 10 * SECOND), BreakerState::HalfOpen { failures: 2 });
+        breaker.admit(&settings, start + 12 * SECOND);
+        assert_eq!(breaker.state(&settings, start + 12 * SECOND), open(10));
+    }
+
+    #[test]
     fn a_probe_that_is_given_back_goes_to_the_next_caller() {
         let (settings, start) = (Breaker { failures: 1, probe: 10 * SECOND }, Instant::now());
         let mut breaker = CircuitBreaker::default();
