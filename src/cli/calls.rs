@@ -48,7 +48,7 @@ Examples:
   dialhook calls --failures --since 14:00
   dialhook calls --slower 500ms --hook crm
   dialhook calls --follow --failures
-  dialhook calls --id 4f1c09ab            the whole story of one step
+  dialhook calls --id 9c41f2-118          the whole story of one step
 
 Exit status: 0 success; 1 nothing found, or the daemon does not answer; 2 the command line or the configuration is wrong.";
 

@@ -17,7 +17,7 @@ use url::Url;
 
 pub(crate) use self::error::DaemonError;
 use super::ConfigFile;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Token};
 use crate::files;
 use crate::hook::http_url;
 use crate::tls;
@@ -80,46 +80,46 @@ const LARGEST_TOKEN: usize = 4096;
 impl DaemonAddress {
     /// Finds the daemon. A token of the configuration is sent to its own daemon only.
     pub(crate) fn find(&self) -> Result<RunningDaemon, NotFound> {
-        let token = self.token_file.as_ref().map(read_token).transpose()?;
+        let bearer = self.token_file.as_ref().map(read_token).transpose()?;
         if let Some(url) = &self.url {
-            return Ok(RunningDaemon::at(url.clone(), token, CONNECT_TIMEOUT)?);
+            return Ok(RunningDaemon::at(url.clone(), bearer, CONNECT_TIMEOUT)?);
         }
         let config = self.config.load_listen().map_err(NotFound::Config)?;
-        Ok(RunningDaemon::of(&config, token, CONNECT_TIMEOUT)?)
+        Ok(RunningDaemon::of(&config, bearer, CONNECT_TIMEOUT)?)
     }
 }
 
-fn read_token(file: &PathBuf) -> Result<String, DaemonError> {
-    let unreadable =
-        |error: std::io::Error| DaemonError::Token { file: file.clone(), error: error.to_string() };
-    let bytes = files::read_any(file, LARGEST_TOKEN).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).ok();
-    let token = text.as_deref().map(str::trim).filter(|token| !token.is_empty());
-    let fault = || "it has no token; write the token into its only line".to_owned();
-    token.map(str::to_owned).ok_or_else(|| DaemonError::Token { file: file.clone(), error: fault() })
+/// Reads the token of a file as the value of `Authorization`.
+fn read_token(file: &PathBuf) -> Result<HeaderValue, DaemonError> {
+    let fault = |error: String| DaemonError::Token { file: file.clone(), error };
+    let bytes = files::read_any(file, LARGEST_TOKEN).map_err(|error| fault(error.to_string()))?;
+    let token = String::from_utf8(bytes).unwrap_or_default();
+    let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).ok();
+    let bearer = bearer.filter(|_| !token.trim().is_empty());
+    bearer.ok_or_else(|| fault("it has no token; write the token into its only line".to_owned()))
 }
 
 impl RunningDaemon {
-    /// Returns the daemon that this configuration describes.
-    pub(crate) fn of(config: &Config, token: Option<String>, connect: Duration) -> Result<Self, DaemonError> {
+    /// Returns the daemon that this configuration describes. `bearer` replaces its token.
+    pub(crate) fn of(
+        config: &Config,
+        bearer: Option<HeaderValue>,
+        connect: Duration,
+    ) -> Result<Self, DaemonError> {
         let file = config.file.clone();
         let address = config.listen.observer.ok_or(DaemonError::Off { file: file.clone() })?;
         if address.port() == 0 {
             return Err(DaemonError::AnyPort { file });
         }
-        let url =
-            Url::parse(&format!("http://{}/", reachable(address))).map_err(|_| DaemonError::Off { file })?;
-        Self::at(url, token, connect)
+        let bearer = bearer.or_else(|| config.observer.token.as_ref().map(Token::bearer));
+        let url = Url::parse(&format!("http://{}/", reachable(address)));
+        Self::at(url.map_err(|error| DaemonError::NoClient { error: error.to_string() })?, bearer, connect)
     }
 
-    fn at(url: Url, token: Option<String>, connect: Duration) -> Result<Self, DaemonError> {
-        let no_client = |error: String| DaemonError::NoClient { error };
+    fn at(url: Url, bearer: Option<HeaderValue>, connect: Duration) -> Result<Self, DaemonError> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        let has_token = token.is_some();
-        if let Some(token) = token {
-            let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
-            let mut bearer =
-                bearer.map_err(|_| no_client("the token has other characters than ASCII".into()))?;
+        let has_token = bearer.is_some();
+        if let Some(mut bearer) = bearer {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
@@ -132,7 +132,7 @@ impl RunningDaemon {
             .default_headers(headers);
         // reading the authorities of the machine takes milliseconds
         let builder = if url.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
-        let client = builder.build().map_err(|error| no_client(error.to_string()))?;
+        let client = builder.build().map_err(|error| DaemonError::NoClient { error: error.to_string() })?;
         Ok(Self { url, has_token, client })
     }
 

@@ -210,7 +210,20 @@ async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> 
     let outcome = if detached { outcome } else { call_outcome };
     let (switch, hook) = (call.switch, step.name);
     let (request, daemon) = (sent, None);
-    TryResult { switch, hook, request, attempts, answer, took, outcome, detached, note, set, commands, daemon }
+    TryResult {
+        switch,
+        hook,
+        request,
+        attempts,
+        answer,
+        took,
+        outcome,
+        detached,
+        note,
+        set,
+        commands,
+        daemon,
+    }
 }
 
 fn request(call: &Call, step: &Step, company: &str) -> Result<(Request, Duration), RequestFault> {

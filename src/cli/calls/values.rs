@@ -5,9 +5,14 @@
 use crate::history::view::{AnswerOrigin, Variable};
 use crate::log::escape;
 
-/// Returns a number, or `-` if it is withheld.
+/// Returns a number, or `-` if it is withheld. The masked digits are one `…`.
 pub(super) fn number(number: &str) -> String {
-    if number.is_empty() { "-".to_owned() } else { escape(number).into_owned() }
+    let visible = number.trim_start_matches('*');
+    match number {
+        "" => "-".to_owned(),
+        _ if visible.len() < number.len() => format!("…{}", escape(visible)),
+        _ => escape(number).into_owned(),
+    }
 }
 
 /// Returns the origin of an answer with its age.
@@ -91,7 +96,7 @@ pub(super) mod tests {
             call_id: "1795416038.2".into(),
             linked_id: "1795416038.1".into(),
             channel: "PJSIP/trunk-0000001a".into(),
-            caller: "…678".into(),
+            caller: "********678".into(),
             callee: "100".into(),
             hook: "crm".into(),
             status: "BAD_ANSWER".into(),
@@ -134,6 +139,11 @@ pub(super) mod tests {
         ] {
             assert_eq!(variable(&given), text);
         }
+    }
+
+    #[test]
+    fn a_masked_number_is_short_and_a_withheld_one_has_a_sign() {
+        assert_eq!(["********678", "100", "", "a*b"].map(number), ["…678", "100", "-", "a*b"]);
     }
 
     #[test]

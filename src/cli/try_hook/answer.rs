@@ -1,5 +1,5 @@
-//! The answer of a webhook, as `dialhook try` shows it: the status, the headers that explain the result, and
-//! the body.
+//! The answer of a webhook, as `dialhook try` shows it: the status, the headers that explain the result, the
+//! body, and the parts that it lacks.
 
 use http::HeaderName;
 use http::header::{
@@ -10,6 +10,7 @@ use super::TryResult;
 use crate::cli::titled::write_titled;
 use crate::hook::{Answer, Source};
 use crate::redact;
+use crate::variable::{AnswerPart, Assignment};
 
 /// The headers that explain an answer.
 const EXPLAINING: [HeaderName; 6] =
@@ -57,4 +58,26 @@ fn explaining_headers(result: &TryResult, answer: &Answer) -> Vec<(HeaderName, S
         (!values.is_empty()).then(|| redact::urls_in(&values.join(", ")).into_owned())
     };
     names.into_iter().filter_map(|name| value(&name).map(|value| (name, value))).collect()
+}
+
+/// Writes each part that `set` names and the answer does not have.
+pub(super) fn write_missing(text: &mut String, set: &[Assignment]) {
+    let mut title = "missing";
+    for (part, assignment) in missing(set) {
+        let (name, value) = (&assignment.name, assignment.value.lossy());
+        write_titled(text, title, &format!("the answer has no {part}, so {name} is \"{value}\""));
+        title = "";
+    }
+}
+
+/// Returns the parts that the answer does not have, as the configuration names them.
+pub(super) fn missing(set: &[Assignment]) -> impl Iterator<Item = (String, &Assignment)> {
+    set.iter().filter_map(|assignment| {
+        let part = match assignment.source.missing()? {
+            AnswerPart::Json(pointer) if pointer.is_empty() => "JSON".to_owned(),
+            AnswerPart::Json(pointer) => pointer.to_string(),
+            AnswerPart::Header(name) => format!("header {name}"),
+        };
+        Some((part, assignment))
+    })
 }

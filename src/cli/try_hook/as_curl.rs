@@ -14,7 +14,10 @@ pub(super) fn as_curl(request: &Request) -> String {
     let own = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let url = request.targets.first().map(|target| target.url.as_str()).unwrap_or_default();
     if request.targets.len() > 1 {
-        print_error(&format!("the hook has {} urls; this is the request for the first one", request.targets.len()));
+        print_error(&format!(
+            "the hook has {} urls; this is the request for the first one",
+            request.targets.len()
+        ));
     }
     if request.hook.delivery.tls.as_ref().is_some_and(|tls| !tls.is_insecure()) {
         print_error(

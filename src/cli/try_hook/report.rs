@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::TryResult;
-use super::answer::write_answer;
+use super::answer::{missing, write_answer, write_missing};
 use super::daemon::write_daemon;
 use crate::call::SwitchKind;
 use crate::cli::titled::write_titled;
@@ -37,6 +37,7 @@ pub(super) fn as_text(result: &TryResult) -> String {
         let title = if number == 0 { "channel" } else { "" };
         write_titled(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
     }
+    write_missing(&mut text, &result.set);
     if let Some(note) = &result.note {
         write_titled(&mut text, "note", note);
     }
@@ -139,6 +140,7 @@ pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
             "body": text(&answer.body),
         })),
         "set": set,
+        "missing": missing(&result.set).map(|(part, _)| part).collect::<Vec<_>>(),
         "wire": text(&result.commands),
         "daemon": result.daemon,
     })
