@@ -110,6 +110,30 @@ impl Config {
         }
     }
 
+    /// Reads the configuration once, for its listeners. Faults in other tables do not matter: only the daemon
+    /// can read its secrets.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or if its listeners have faults.
+    pub fn load_listen(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = file.unwrap_or(Path::new(DEFAULT_PATH));
+        let bytes = match files::read_any(path, LONGEST_FILE) {
+            Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            read => read.map_err(|error| ConfigError::Unreadable { file: path.to_owned(), error })?,
+        };
+        let text = decode(bytes, path)?;
+        let document = Document::new(&text);
+        let config = Self::read(&document, path);
+        let mut faults = document.faults();
+        faults.retain(|fault| fault.key.split('.').next() == Some("listen"));
+        match faults.is_empty() {
+            true => Ok(config),
+            false => Err(ConfigError::Faults(Faults { file: path.to_owned(), faults })),
+        }
+    }
+
     fn from_read(read: io::Result<Vec<u8>>, file: &Path) -> Result<Self, ConfigError> {
         let bytes = read.map_err(|error| ConfigError::Unreadable { file: file.to_owned(), error })?;
         let text = decode(bytes, file)?;

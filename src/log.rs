@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use self::escape::{EscapeStyle, EscapingWriter};
+pub use self::escape::{escape, escape_json, is_unsafe};
 pub use self::journal::{Journal, SOCKET};
 pub use self::queue::lost_lines;
 use self::queue::queued;

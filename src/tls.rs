@@ -20,6 +20,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 pub use self::expiry::expiry;
 use self::verifier::CaFileVerifier;
 
+/// Installs the cryptography of this process, unless it has one.
+pub fn install_cryptography() {
+    let _installed_before = default_provider().install_default();
+}
+
 /// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor
 /// certificates.
 #[derive(Clone, Default)]

@@ -1,13 +1,15 @@
 //! The result of `dialhook try`, as text for a person and as JSON for a script.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::json;
 
 use super::TryResult;
+use super::answer::{missing, write_answer, write_missing};
+use super::daemon::write_daemon;
 use crate::call::SwitchKind;
+use crate::cli::titled::write_titled;
 use crate::hook::{Outcome, Request, redacted};
 use crate::redact;
 use crate::webhook::{Attempt, AttemptResult};
@@ -35,8 +37,12 @@ pub(super) fn as_text(result: &TryResult) -> String {
         let title = if number == 0 { "channel" } else { "" };
         write_titled(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
     }
+    write_missing(&mut text, &result.set);
     if let Some(note) = &result.note {
         write_titled(&mut text, "note", note);
+    }
+    if let Some(daemon) = &result.daemon {
+        write_daemon(&mut text, daemon);
     }
     if result.switch == SwitchKind::FreeSwitch {
         write_titled(&mut text, "wire", command_lines(&result.commands).trim());
@@ -70,16 +76,6 @@ fn write_attempts(text: &mut String, result: &TryResult) {
     }
 }
 
-fn write_answer(text: &mut String, result: &TryResult) {
-    let milliseconds = result.took.as_millis();
-    let Some(answer) = &result.answer else {
-        return write_titled(text, "answer", &format!("none after {milliseconds} ms"));
-    };
-    let size = answer.body.len();
-    write_titled(text, "answer", &format!("{} after {milliseconds} ms, {size} bytes", answer.code));
-    write_titled(text, "", &String::from_utf8_lossy(&answer.body));
-}
-
 /// Returns the URL of an attempt, without its query.
 fn attempt_url(attempt: &Attempt, result: &TryResult) -> String {
     let targets = result.request.iter().flat_map(|request| &request.targets);
@@ -96,20 +92,6 @@ fn command_lines(commands: &[u8]) -> String {
         lines = lines.replace(command, &format!("\n{command}"));
     }
     lines
-}
-
-/// Writes lines under a title. Control characters of a webhook never reach the terminal.
-fn write_titled(text: &mut String, title: &str, content: &str) {
-    let mut title = title;
-    for line in content.split('\n') {
-        let line: String = line.trim_end_matches('\r').chars().map(visible).collect();
-        let _infallible = writeln!(text, "{}", format!("{title:<9} {line}").trim_end());
-        title = "";
-    }
-}
-
-fn visible(character: char) -> char {
-    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
 }
 
 /// Returns names and values. Values from a file or the environment are hidden.
@@ -152,9 +134,15 @@ pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
             "body": request.body.as_deref().map(text),
         })),
         "attempts": result.attempts.iter().map(attempt).collect::<Vec<_>>(),
-        "answer": result.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
+        "answer": result.answer.as_ref().map(|answer| json!({
+            "code": answer.code,
+            "headers": headers(&answer.headers).collect::<std::collections::BTreeMap<_, _>>(),
+            "body": text(&answer.body),
+        })),
         "set": set,
+        "missing": missing(&result.set).map(|(part, _)| part).collect::<Vec<_>>(),
         "wire": text(&result.commands),
+        "daemon": result.daemon,
     })
 }
 
