@@ -146,6 +146,22 @@ impl History {
         self.pushed.load(Ordering::Acquire)
     }
 
+    /// Returns the records that have come after the first `known` ones, and the number of all that have come.
+    /// Not for the thread of the calls.
+    #[must_use]
+    pub fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
+        let mut kept = self.lock();
+        kept.take_inbox();
+        kept.rings.news(known)
+    }
+
+    /// Returns the record of a step. Not for the thread of the calls.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Record>> {
+        let sequence: u64 = id.strip_prefix(&*self.run)?.strip_prefix('-')?.parse().ok()?;
+        self.records().into_iter().find(|record| record.id.sequence == sequence)
+    }
+
     /// Returns all records, the newest first. Takes time: not for the thread of the calls.
     #[must_use]
     pub fn records(&self) -> Vec<Arc<Record>> {

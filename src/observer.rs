@@ -3,11 +3,14 @@
 //! Reads what the daemon knows; does not take part in a call. A page that takes long to make, or a browser that
 //! reads slowly, delays no call.
 
+mod api;
 mod connection;
 mod docs;
 mod event_stream;
 mod health;
 mod plain;
+mod query;
+mod reports;
 mod server;
 mod site;
 mod thread;
@@ -101,6 +104,7 @@ fn router(state: Arc<ObserverState>) -> Router {
         .route("/metrics", get(show_metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(api::router())
         .merge(docs::router())
         .fallback(not_found)
         .with_state(state)

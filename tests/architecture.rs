@@ -57,7 +57,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "call",
         ],
     ),
-    ("observer", &["session", "daemon", "history", "metrics", "config", "log"]),
+    (
+        "observer",
+        &[
+            "session", "daemon", "history", "webhook", "metrics", "config", "hook", "log", "duration",
+            "redact",
+        ],
+    ),
     (
         "session",
         &[

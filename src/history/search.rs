@@ -20,8 +20,6 @@ pub struct Search {
     pub slower: Option<Duration>,
     /// Steps that began at this time or later.
     pub since: Option<SystemTime>,
-    /// Steps with a higher number than this one.
-    pub after: Option<u64>,
 }
 
 /// The digits of a masked number that stay visible, and so can be searched for. A search for more would let a
@@ -32,8 +30,7 @@ impl Search {
     /// True if a record meets every condition.
     #[must_use]
     pub fn finds(&self, record: &Record, numbers: TelephoneNumbers) -> bool {
-        self.after.is_none_or(|after| record.id.sequence > after)
-            && self.hook.as_ref().is_none_or(|hook| record.hook == *hook)
+        self.hook.as_ref().is_none_or(|hook| record.hook == *hook)
             && self.status.as_ref().is_none_or(|status| record.status().eq_ignore_ascii_case(status))
             && (!self.failed || record.failed())
             && self.slower.is_none_or(|slower| record.times.ended >= slower)
