@@ -8,6 +8,7 @@ mod connection;
 mod docs;
 mod event_stream;
 mod health;
+pub mod pages;
 mod plain;
 mod query;
 mod reports;
