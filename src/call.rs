@@ -84,6 +84,12 @@ pub const AD_HOC: &str = "webhook";
 pub const UNKNOWN: &str = "unknown";
 
 impl Call {
+    /// Returns the number that the caller called: the one dialled from outside, else the extension.
+    #[must_use]
+    pub fn callee(&self) -> &Value {
+        if self.dialled.is_empty() { &self.extension } else { &self.dialled }
+    }
+
     /// Returns a call with nothing but its step.
     #[must_use]
     pub fn unknown(switch: SwitchKind, address: Value, parameters: Vec<Parameter>) -> Self {

@@ -1,9 +1,13 @@
 //! The command line: its arguments, its subcommands and the exit status.
 
+mod calls;
 mod check;
 mod demo;
 mod output;
+mod running_daemon;
+mod screen;
 mod serve;
+mod titled;
 mod try_hook;
 
 use std::io::{self, Write};
@@ -12,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use self::calls::Calls;
 pub(crate) use self::output::{exit_status, print};
 use self::try_hook::Try;
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
@@ -54,6 +59,12 @@ enum Command {
     Check(Check),
     /// Ask the webhook of a hook without a PBX, and show the result that a call would get.
     Try(Try),
+    /// Show the last webhook steps of the running daemon, and why each call went where it went.
+    ///
+    /// The records live in the memory of the daemon: a reload keeps them, a restart loses them, and the
+    /// oldest ones make room. Times are in the zone of this machine. Numbers are masked unless log.numbers is
+    /// true.
+    Calls(Box<Calls>),
     /// Show example calls in a few seconds, without a PBX, a configuration or any other machine.
     Demo,
 }
@@ -112,6 +123,12 @@ impl ConfigFile {
         Config::load_once(self.config.as_deref())
     }
 
+    /// Loads the configuration for its listeners. Faults in other tables do not matter, such as a secret that
+    /// only the daemon can read.
+    pub(crate) fn load_listen(&self) -> Result<Config, ConfigError> {
+        Config::load_listen(self.config.as_deref())
+    }
+
     /// Returns the path of the configuration file, which may be missing.
     pub(crate) fn path(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
@@ -148,6 +165,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => runtime.block_on(serve::run(&arguments)),
         Command::Check(arguments) => check::run(&arguments.config, &arguments.dialplans),
         Command::Try(arguments) => runtime.block_on(try_hook::run(&arguments)),
+        Command::Calls(arguments) => runtime.block_on(calls::run(&arguments)),
         Command::Demo => runtime.block_on(demo::run()),
     };
     // a drop would wait for a reload whose folder does not answer

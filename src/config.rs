@@ -5,11 +5,15 @@
 
 mod completeness;
 mod error;
+mod history;
 mod hooks;
 mod limits;
 mod listen;
+mod observer;
 mod raw;
 mod secrets;
+mod size;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,9 +22,12 @@ use std::path::{Path, PathBuf};
 
 pub use self::completeness::Completeness;
 pub use self::error::{ConfigError, Fault, Faults};
+pub use self::history::{HistorySettings, KeptBodies};
 pub use self::limits::Limits;
 pub use self::listen::Listen;
+pub use self::observer::{ObserverSettings, Token};
 use self::raw::{Document, Entry, Table};
+pub use self::summary::{counted, summary};
 use crate::files;
 pub(crate) use crate::files::size_text;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};
@@ -41,6 +48,8 @@ pub struct Config {
     pub sets_limits: bool,
     /// True if the log shows telephone numbers whole.
     pub log_numbers: bool,
+    pub observer: ObserverSettings,
+    pub history: HistorySettings,
     /// Settings that are valid, but have no effect, or an unexpected one.
     pub notices: Vec<String>,
     /// An estimate from the text whether the file was written to its end.
@@ -70,6 +79,8 @@ impl Default for Config {
             limits: Limits::default(),
             sets_limits: false,
             log_numbers: false,
+            observer: ObserverSettings::default(),
+            history: HistorySettings::default(),
             notices: Vec::new(),
             completeness: Completeness::default(),
         }
@@ -98,6 +109,30 @@ impl Config {
         match file {
             Some(path) => Self::from_read(files::read_any(path, LONGEST_FILE), path),
             None => Self::load(None),
+        }
+    }
+
+    /// Reads the configuration once, for its listeners. Faults in other tables do not matter: only the daemon
+    /// can read its secrets.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or if its listeners have faults.
+    pub fn load_listen(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = file.unwrap_or(Path::new(DEFAULT_PATH));
+        let bytes = match files::read_any(path, LONGEST_FILE) {
+            Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            read => read.map_err(|error| ConfigError::Unreadable { file: path.to_owned(), error })?,
+        };
+        let text = decode(bytes, path)?;
+        let document = Document::new(&text);
+        let config = Self::read(&document, path);
+        let mut faults = document.faults();
+        faults.retain(|fault| fault.key.split('.').next() == Some("listen"));
+        match faults.is_empty() {
+            true => Ok(config),
+            false => Err(ConfigError::Faults(Faults { file: path.to_owned(), faults })),
         }
     }
 
@@ -134,6 +169,8 @@ impl Config {
         let sets_limits = limits_table.contains_any(&["calls", "detached"]);
         let limits = limits::read(limits_table, &listen);
         let log_numbers = read_log(root.table("log"));
+        let observer = observer::read(root.table("observer"), file, &listen);
+        let history = history::read(root.table("history"));
         let hooks = hooks::read(root.table("hook"), file, limits.answer);
         root.finish();
         let policy =
@@ -145,6 +182,8 @@ impl Config {
             limits,
             sets_limits,
             log_numbers,
+            observer,
+            history,
             notices: document.notices(),
             completeness: Completeness::default(),
         }

@@ -3,13 +3,17 @@
 //!
 //! Counts calls and requests; does not know what a call is.
 
+mod reloads;
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+pub use self::reloads::{RefusedReload, Reloads};
 use crate::config::Limits;
+use crate::history::History;
 use crate::hook::{Outcome, Overload};
 use crate::log::RateLimited;
 use crate::metrics::Metrics;
@@ -21,6 +25,10 @@ use crate::webhook::Webhook;
 pub struct Daemon {
     /// Asks webhooks; has their connections, the cache and the state of each endpoint.
     pub webhook: Webhook,
+    /// The records of the last steps.
+    pub history: History,
+    /// The configurations that were read.
+    pub reloads: Reloads,
     /// The counters that the observer shows.
     pub metrics: Arc<Metrics>,
     /// Log lines with a rate limit.
@@ -82,6 +90,8 @@ impl Daemon {
     pub fn new(webhook: Webhook, metrics: Arc<Metrics>) -> Self {
         Self {
             webhook,
+            history: History::default(),
+            reloads: Reloads::default(),
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),

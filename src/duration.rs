@@ -96,6 +96,18 @@ impl FromStr for Timeout {
     }
 }
 
+/// Returns a duration for people, in its largest unit: `850ms`, `3.2s`, `75s`, `12m`, `5h`.
+#[must_use]
+pub fn rough(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{}ms", time.as_millis()),
+        1..10 => format!("{:.1}s", time.as_secs_f64()),
+        seconds @ 10..120 => format!("{seconds}s"),
+        seconds @ 120..7200 => format!("{}m", seconds / 60),
+        seconds => format!("{}h", seconds / 3600),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,9 @@ pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
 pub use self::answer::outcome::{Outcome, Overload, Stage};
 pub use self::answer::status::Status;
-pub use self::answer::{Answer, Mapping, NotAPointer, Pointer, Source, text_fault};
+pub use self::answer::{
+    Answer, Mapping, NotAPointer, Place, Pointer, Region, Source, json_place, text_fault,
+};
 pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::request::body::Body;
@@ -31,7 +33,7 @@ pub use self::request::template::Placeholder;
 pub use self::request::url_template::UrlTemplate;
 pub use self::request::{Identity, Request, Target};
 pub use self::shown_name::ShownName;
-pub use self::step::{RESULT_VARIABLES, Step, is_reserved};
+pub use self::step::{RESULT_VARIABLES, Rules, Step, is_reserved};
 pub use crate::duration::Timeout;
 pub use crate::redact::{SECRET_WORDS, is_secret_name};
 use crate::variable::{Accept, FetchName, Value, VariableName};

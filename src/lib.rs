@@ -41,6 +41,7 @@ pub mod dialplan;
 pub mod metrics;
 
 pub mod config;
+pub mod curl;
 pub mod log;
 
 pub mod hook;

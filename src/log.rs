@@ -20,8 +20,8 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-pub(crate) use self::escape::is_unsafe;
 use self::escape::{EscapeStyle, EscapingWriter};
+pub use self::escape::{escape, escape_json, is_unsafe};
 pub use self::journal::{Journal, SOCKET};
 pub use self::queue::lost_lines;
 use self::queue::queued;

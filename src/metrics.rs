@@ -81,6 +81,19 @@ impl Metrics {
         InFlight::new(&self.steps.in_flight)
     }
 
+    /// Counts a step of this hook as in flight until the returned value is dropped.
+    #[must_use]
+    pub fn step_started(&self, hook: &str) -> InFlight {
+        InFlight::new(&self.steps.in_flight_by_hook.with_label_values(&[hook]))
+    }
+
+    /// Returns the number of steps of this hook that are in flight.
+    #[must_use]
+    pub fn in_flight(&self, hook: &str) -> u64 {
+        let gauge = self.steps.in_flight_by_hook.with_label_values(&[hook]);
+        u64::try_from(gauge.get()).unwrap_or_default()
+    }
+
     /// Counts a step whose dialplan continues with this status.
     pub fn call_ended(&self, switch: SwitchKind, hook: &str, status: Status, took: Duration) {
         self.count_call(switch, hook, status.as_str());

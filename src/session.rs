@@ -1,30 +1,31 @@
 //! One connection of a switch from its first byte to its last, and the time limits on it.
 
 mod admission;
+mod asking;
+mod recording;
 mod report;
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, debug, error, error_span, field};
+use tracing::{Instrument, debug, error, error_span, field};
 
 pub use self::admission::Admission;
-use self::report::report_detached;
-use crate::call::Call;
+use self::asking::Beginning;
+use self::recording::{Recording, Told};
 use crate::config::Config;
-use crate::daemon::{CallSlots, Daemon};
-use crate::hook::{Identity, Outcome, Request, RequestFault, Step};
+use crate::daemon::Daemon;
+use crate::hook::{Identity, Outcome, Step};
 use crate::metrics::Refusal;
 use crate::nonce;
-use crate::switch::{Dialect, FetchFault, Fetched, Switch, SwitchError};
-use crate::webhook::{Ask, ErrorPage};
+use crate::switch::{Dialect, Switch, SwitchError};
+use crate::variable::Assignment;
 
 /// The daemon, and the configuration that this session keeps to its end.
 #[derive(Debug, Clone)]
@@ -52,11 +53,14 @@ pub async fn run<S, D>(
     D: Dialect,
 {
     let (shared, mut admission) = (Shared { daemon, config }, admission.into());
+    let mut recording = Recording::new(&shared, D::SWITCH, switch.peer());
     // an error span, so that a log of warnings names the call too
     let span = error_span!("call", id = field::Empty, channel = field::Empty, trace = field::Empty);
     async {
         // the call must be given back, also after a panic
-        let served = AssertUnwindSafe(serve(&mut switch, &shared, &mut admission)).catch_unwind().await;
+        let served = serve(&mut switch, &shared, &mut admission, &mut recording);
+        let served = AssertUnwindSafe(served).catch_unwind().await;
+        shared.report(recording, served.as_ref().map_or(Ok(()), |served| served.as_ref().map(|()| ())));
         match served {
             Ok(Ok(())) => {}
             Ok(Err(error)) => end_early(error, &mut switch, &shared, &mut admission).await,
@@ -118,7 +122,8 @@ where
     refused.unwrap_or_else(|error| debug!("the refusal was not read: {error}"));
 }
 
-/// Serves one call: greeting, authentication, webhook, final commands.
+/// Serves one call: greeting, authentication, webhook, final commands. Leaves in `recording` what is known of
+/// it.
 ///
 /// Each arm of its `select!`s is cancel safe: the arm of the switch is polled first, so that no byte is lost,
 /// and a dropped request is cancelled.
@@ -126,6 +131,7 @@ async fn serve<S, D>(
     switch: &mut Switch<S, D>,
     shared: &Shared,
     admission: &mut Admission,
+    recording: &mut Recording,
 ) -> Result<(), SwitchError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -133,131 +139,52 @@ where
 {
     let (patience, peer) = (shared.config.limits.patience, switch.peer().map(|peer| peer.ip()));
     // the duration that is logged includes greeting and final commands
-    let arrived = Instant::now();
+    let arrived = recording.arrived;
     let evicted = || SwitchError::Evicted(whole_milliseconds(arrived.elapsed()));
-    let mut call = tokio::select! {
+    let call = tokio::select! {
         biased;
         greeted = until_shutdown(patience, &admission.shutdown, switch.greet()) => greeted?,
         () = admission.evicted() => return Err(evicted()),
     };
     let greeted = Instant::now();
+    recording.times.greeted = Some(greeted - arrived);
     let _in_flight = shared.daemon.metrics.call_started();
     shared.name_span(&call);
 
-    let step = shared.config.policy.step(&call, D::can_carry);
+    let call = recording.call.insert(call);
+    let step = recording.step.insert(shared.config.policy.step(call, D::can_carry));
+    let _hook_in_flight = shared.daemon.metrics.step_started(shared.metric_name(step));
     let wanted = step.needed_variables();
     // until the call is authenticated, the peer may be a stranger who stays silent from now on
     let fetched = tokio::select! {
         biased;
-        fetched = within(patience, switch.authenticate(&mut call, &wanted)) => fetched?,
+        fetched = within(patience, switch.authenticate(call, &wanted)) => fetched?,
         () = admission.evicted() => return Err(evicted()),
     };
+    recording.times.authenticated = Some(arrived.elapsed());
     admission.call_received();
-    shared.trace_call(&call);
+    shared.trace_call(call);
     // no request for a caller who has hung up meanwhile
     if let Some(gone) = switch.hung_up().now_or_never() {
-        shared.gone_early(&step, call.switch, arrived.elapsed(), &gone);
         return Err(gone);
     }
-    let (outcome, to) = tokio::select! {
+    recording.times.asked = Some(arrived.elapsed());
+    let beginning = Beginning { id: &recording.id, arrived, greeted, peer };
+    let outcome = tokio::select! {
         biased;
-        gone = switch.hung_up() => {
-            shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
-            return Err(gone);
-        }
-        outcome = shared.outcome(&step, &call, fetched, greeted, peer) => outcome,
+        gone = switch.hung_up() => return Err(gone),
+        outcome = shared.outcome(step, call, fetched, beginning, &mut recording.asked) => outcome,
     };
 
-    if let Err(gone) = switch.locate().await {
-        shared.cancelled(&step, call.switch, arrived.elapsed(), &gone);
-        return Err(gone);
-    }
-    let (outcome, commands) = final_commands(switch.dialect(), &step, outcome);
-    let confirmed = within(patience, switch.farewell(&commands)).await;
-    if let Err(SwitchError::Moved) = confirmed {
-        shared.cancelled(&step, call.switch, arrived.elapsed(), &SwitchError::Moved);
-        return Err(SwitchError::Moved);
-    }
-    shared.report(&step, call.switch, &outcome, to.as_deref(), arrived.elapsed());
-    shared.confirmed(confirmed);
+    recording.times.judged = Some(arrived.elapsed());
+    switch.locate().await?;
+    let FinalCommands { outcome, assignments, commands } = final_commands(switch.dialect(), step, outcome);
+    let unconfirmed = match within(patience, switch.farewell(&commands)).await {
+        Err(SwitchError::Moved) => return Err(SwitchError::Moved),
+        confirmed => confirmed,
+    };
+    recording.told = Some(Told { outcome, assignments, unconfirmed });
     Ok(())
-}
-
-impl Shared {
-    /// Returns the outcome of a step, and the origin that was asked last. The deadline is `greeted` plus the
-    /// step's timeout.
-    async fn outcome(
-        &self,
-        step: &Step,
-        call: &Call,
-        fetched: Fetched,
-        greeted: Instant,
-        peer: Option<IpAddr>,
-    ) -> (Outcome, Option<String>) {
-        let not_asked = |outcome| (outcome, step.origin().map(str::to_owned));
-        let slots = match self.daemon.admit_call(peer, &self.config.limits) {
-            Ok(slots) => slots,
-            Err(load) => return not_asked(Outcome::Overloaded(load)),
-        };
-        let (request, timeout) = match self.request(step, call, fetched) {
-            Ok(request) => request,
-            Err(fault) => return not_asked(Outcome::BadRequest(fault)),
-        };
-        if step.is_detached() {
-            return not_asked(self.detach(step, request, timeout, slots));
-        }
-        let deadline = greeted + timeout;
-        let page = ErrorPage::Skip;
-        let ask = Ask { step, request: &request, deadline, timeout, page };
-        let result = self.daemon.webhook.ask(ask).await;
-        self.trace_answer(&result);
-        let to = result.attempts.last().map(|attempt| attempt.origin().to_owned());
-        (self.daemon.local_failure_as_overload(result.outcome), to)
-    }
-
-    /// Returns a step's request and its timeout.
-    fn request(
-        &self,
-        step: &Step,
-        call: &Call,
-        fetched: Fetched,
-    ) -> Result<(Request, Duration), RequestFault> {
-        if let Fetched::Incomplete(fault) = fetched {
-            return Err(match fault {
-                FetchFault::TooManyNames => RequestFault::TooManyVariables,
-                FetchFault::NotWhole => RequestFault::VariableNotWhole,
-                FetchFault::NotExact => RequestFault::UrlNotExact,
-                FetchFault::ArgumentsNotWhole => RequestFault::ArgumentsNotWhole,
-            });
-        }
-        let timeout = step.timeout()?.get();
-        let identity = identity();
-        Span::current().record("trace", identity.trace_id());
-        let request = step.request(call, &self.config.policy.company, SystemTime::now(), &identity)?;
-        Ok((request, timeout))
-    }
-
-    /// Makes a detached request: the call goes on at once. The request keeps its slots; the call's slot is
-    /// free again.
-    fn detach(&self, step: &Step, request: Request, timeout: Duration, slots: CallSlots) -> Outcome {
-        let slot = match self.daemon.admit_detached(&self.config.limits) {
-            Ok(slot) => slot,
-            Err(load) => return Outcome::Overloaded(load),
-        };
-        let in_flight = self.daemon.metrics.detached_started();
-        let (shared, step, request_slot) = (self.clone(), step.clone(), slots.request);
-        let detached = async move {
-            let began = Instant::now();
-            let (deadline, page) = (began + timeout, ErrorPage::Skip);
-            let ask = Ask { step: &step, request: &request, deadline, timeout, page };
-            let result = shared.daemon.webhook.ask(ask).await;
-            shared.trace_answer(&result);
-            report_detached(&step, &result, began.elapsed());
-            drop((slot, request_slot, in_flight));
-        };
-        self.daemon.detached_requests.spawn(detached.in_current_span());
-        Outcome::Detached
-    }
 }
 
 /// Returns the identity of a new request: 16 random bytes for the webhook, 16 and 8 for the trace.
@@ -269,16 +196,28 @@ pub fn identity() -> Identity {
     Identity { webhook_id: format!("msg_{webhook}"), traceparent: format!("00-{trace}-{span}-01") }
 }
 
-/// Returns the outcome and its final commands. The step has judged the answer by the rules of the dialect. If
+/// The outcome of a step, and the commands that tell it to the switch.
+#[derive(Debug)]
+pub struct FinalCommands {
+    pub outcome: Outcome,
+    /// The assignments of all variables, in their order.
+    pub assignments: Vec<Assignment>,
+    /// The bytes of the commands.
+    pub commands: Vec<u8>,
+}
+
+/// Returns the final commands of an outcome. The step has judged the answer by the rules of the dialect. If
 /// the dialect refuses a value even so, the call goes on without the answer.
-pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let unfit = match dialect.farewell(&step.assignments(&outcome)) {
-        Ok(commands) => return (outcome, commands),
+pub fn final_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> FinalCommands {
+    let assignments = step.assignments(&outcome);
+    let unfit = match dialect.farewell(&assignments) {
+        Ok(commands) => return FinalCommands { outcome, assignments, commands },
         Err(unfit) => unfit,
     };
     let outcome = outcome.into_unfit(unfit);
-    let commands = dialect.farewell(&step.assignments(&outcome)).unwrap_or_else(|_unfit| dialect.refusal());
-    (outcome, commands)
+    let assignments = step.assignments(&outcome);
+    let commands = dialect.farewell(&assignments).unwrap_or_else(|_unfit| dialect.refusal());
+    FinalCommands { outcome, assignments, commands }
 }
 
 fn whole_milliseconds(time: Duration) -> Duration {

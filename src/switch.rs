@@ -116,7 +116,7 @@ where
     ///
     /// # Errors
     /// Returns the reason if the greeting is not the switch's, or if the session ends.
-    pub async fn greet(&mut self) -> Result<Call, SwitchError> {
+    pub async fn greet(&mut self) -> Result<Box<Call>, SwitchError> {
         if let Some(opening) = self.dialect.opening() {
             self.send(opening).await?;
         }
@@ -126,7 +126,7 @@ where
                 Greeting::Call(call) => {
                     (self.greeted, self.tracking) = (Instant::now(), Tracking::new());
                     self.prepare_close().await?;
-                    return Ok(*call);
+                    return Ok(call);
                 }
                 Greeting::Query(command) => self.send(&command).await?,
             }

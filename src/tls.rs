@@ -3,6 +3,7 @@
 //!
 //! Knows PEM; does not know the files, and makes no connection.
 
+mod expiry;
 mod verifier;
 
 use std::fmt;
@@ -16,7 +17,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
+pub use self::expiry::expiry;
 use self::verifier::CaFileVerifier;
+
+/// Installs the cryptography of this process, unless it has one.
+pub fn install_cryptography() {
+    let _installed_before = default_provider().install_default();
+}
 
 /// The TLS settings that differ from the defaults of the machine. `Debug` prints neither keys nor
 /// certificates.

@@ -2,6 +2,8 @@
 //!
 //! Knows the names that any switch can carry; does not know the commands of a switch.
 
+mod source;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +11,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+pub use self::source::{AnswerPart, ValueSource};
 use crate::redact;
 
 /// The name of a channel variable, safe on any switch's wire: ASCII letters, digits and `_`.
@@ -190,6 +193,8 @@ pub struct Assignment {
     pub value: Value,
     /// The kind of text that was accepted. The rules of a switch about the value depend on it.
     pub accept: Accept,
+    /// The source of the value, for an administrator. No rule depends on it.
+    pub source: ValueSource,
 }
 
 impl Assignment {
@@ -197,7 +202,18 @@ impl Assignment {
     /// judged like a text.
     #[must_use]
     pub fn own(name: VariableName, value: Value) -> Self {
-        Self { name, value, accept: Accept::Text }
+        Self { name, value, accept: Accept::Text, source: ValueSource::Own }
+    }
+
+    /// Returns an assignment of the value that the configuration has for a missing one. `missing` is the part
+    /// that a good answer does not have.
+    #[must_use]
+    pub fn otherwise(name: VariableName, value: Value, missing: Option<AnswerPart>) -> Self {
+        let source = match value.is_empty() {
+            true => ValueSource::Empty(missing),
+            false => ValueSource::Otherwise(missing),
+        };
+        Self { source, ..Self::own(name, value) }
     }
 }
 

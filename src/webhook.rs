@@ -11,6 +11,7 @@ mod ask;
 mod ask_cached;
 mod ask_endpoints;
 mod attempt;
+mod attempt_log;
 mod cache;
 mod client;
 mod endpoint;
@@ -21,14 +22,17 @@ mod time_slice;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::ask::{Ask, ErrorPage};
 use self::ask_cached::ask_cached;
 use self::ask_endpoints::ask_endpoints;
+pub use self::attempt_log::{Attempt, AttemptKind, AttemptLog, AttemptResult, FollowedRedirect, Waited};
 use self::cache::AnswerCache;
+pub use self::client::stage::Connection;
 use self::client::{ConnectionPools, Pool};
 use self::endpoint::registry::Endpoints;
+pub use self::endpoint::{BreakerState, EndpointState};
 use self::time_slice::slice_of;
 use crate::hook::{Answer, Hook, Outcome};
 use crate::metrics::Metrics;
@@ -69,19 +73,23 @@ pub struct StepResult {
     pub answer: Option<Arc<Answer>>,
     /// The origin of that answer.
     pub origin: Origin,
-    /// The attempts that were made for this call, in order.
-    pub attempts: Vec<Attempt>,
+    /// The part of the cache in it; none if the hook has no cache.
+    pub cache: Option<CacheReport>,
 }
 
-/// One HTTP request of a step, or one that was not made because the circuit breaker is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The URL as it is written, without its query and credentials.
-    pub endpoint: Arc<str>,
-    /// The outcome of this attempt; the last one's is the outcome of the step.
-    pub outcome: Outcome,
-    /// The time that the attempt took.
-    pub took: Duration,
+/// The part of the cache in the result of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CacheReport {
+    /// The time since the answer was received, if the answer comes from the cache, fresh or stale.
+    pub age: Option<Duration>,
+    /// The time in which the call waited for the request of another call.
+    pub waited: Option<Waited>,
+    /// True if this call made a second request beside the slow one of another call.
+    pub is_hedged: bool,
+    /// True if the cache had a fresh answer that is not good for this call, so that the webhook was asked.
+    pub fresh_was_refused: bool,
+    /// The outcome for which a stale answer was used.
+    pub stale_because: Option<Outcome>,
 }
 
 /// The origin of an answer.
@@ -167,22 +175,22 @@ impl Webhook {
         )
     }
 
+    /// Returns the state of the endpoints of a hook now, in the order in which they are asked.
+    #[must_use]
+    pub fn endpoints(&self, hook: &Hook) -> Vec<EndpointState> {
+        let (breaker, now) = (hook.delivery.breaker.as_ref(), Instant::now());
+        let state = |endpoint| self.shared.endpoints.state(endpoint, breaker, hook.delivery.keep_alive, now);
+        hook.urls.iter().map(|url| state(url.endpoint())).collect()
+    }
+
     /// Asks the webhook of a step until the deadline, and judges the answer.
     ///
-    /// Cancel safe: a request that is dropped is not continued.
+    /// Cancel safe: a request that is dropped is not continued. The log shows how far it had come.
     pub async fn ask(&self, ask: Ask<'_>) -> StepResult {
         match ask.hook().delivery.cache {
             Some(times) => ask_cached(&self.shared, ask, times).await,
             None => ask_endpoints(&self.shared, ask).await,
         }
-    }
-}
-
-impl Attempt {
-    /// Returns scheme, host and port of the URL, for the log: the path may hold a secret.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        endpoint::origin(&self.endpoint)
     }
 }
 

@@ -5,6 +5,8 @@
 mod accept;
 /// Each kind of answer, and the status and reason that the dialplan receives.
 mod answers;
+/// The log of the attempts of a step.
+mod attempts;
 /// Steps that are refused before any request.
 mod bad_requests;
 /// The body of a POST.
@@ -57,7 +59,7 @@ use dialhook::config::Config;
 use dialhook::hook::Outcome;
 use dialhook::session::identity;
 use dialhook::variable::{CanCarry, Value};
-use dialhook::webhook::{Ask, ErrorPage, Webhook};
+use dialhook::webhook::{Ask, AttemptLog, ErrorPage, StepResult, Webhook};
 use tokio::time::Instant;
 
 use crate::util::{
@@ -114,10 +116,19 @@ impl Asking {
 
     /// The outcome for a switch with this rule.
     async fn until_by(&self, deadline: Instant, can_carry: CanCarry) -> Outcome {
+        self.ask_until(deadline, can_carry, &AttemptLog::new(Instant::now())).await.outcome
+    }
+
+    /// The result of a call with two seconds, and its log.
+    async fn ask(&self, attempts: &AttemptLog) -> StepResult {
+        self.ask_until(Instant::now() + Duration::from_secs(2), |_| Ok(()), attempts).await
+    }
+
+    async fn ask_until(&self, deadline: Instant, can_carry: CanCarry, attempts: &AttemptLog) -> StepResult {
         let step = self.config.policy.step(&self.call, can_carry);
         let request = step.request(&self.call, "", SystemTime::now(), &identity()).expect("a request");
         let (timeout, page) = (Duration::from_secs(2), ErrorPage::Skip);
-        let ask = Ask { step: &step, request: &request, deadline, timeout, page };
-        self.webhook.ask(ask).await.outcome
+        let ask = Ask { step: &step, request: &request, deadline, timeout, page, attempts };
+        self.webhook.ask(ask).await
     }
 }

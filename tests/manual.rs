@@ -84,7 +84,7 @@ fn the_reference_lists_the_headers_that_count_as_secret() {
 /// The keys that the program knows, by their tables as the reference names them, as the program's own faults
 /// list them.
 pub fn known_keys() -> Vec<(String, Vec<String>)> {
-    let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
+    let strange = "qqqq = 1\n[listen]\nqqqq = 1\n[calls]\nqqqq = 1\n[limits]\nqqqq = 1\n[log]\nqqqq = 1\n[observer]\nqqqq = 1\ntoken = { qqqq = 1 }\n[history]\nqqqq = 1\n[hook.NAME]\nqqqq = 1\n\
                    breaker = { qqqq = 1 }\nset = { VARIABLE = { qqqq = 1 } }\nheaders = { HEADER = { qqqq = 1 } }\n\
                    bearer = { qqqq = 1 }\nbasic = { qqqq = 1, password = { qqqq = 1 } }\nsign = { qqqq = 1 }\n";
     let faults = Config::parse(strange, Path::new("dialhook.toml")).unwrap_err().to_string();
@@ -97,7 +97,7 @@ pub fn known_keys() -> Vec<(String, Vec<String>)> {
         })
         .collect();
     let hook = known.iter().find(|(table, _)| table == "hook.NAME").unwrap();
-    assert!(known.len() == 13 && hook.1.len() > 20, "{faults}");
+    assert!(known.len() == 16 && hook.1.len() > 20, "{faults}");
     known
 }
 
@@ -251,6 +251,7 @@ pub fn with_files() -> TempDir {
     for (name, content) in [
         ("crm.key", "geheim\n"),
         ("crm.token", "geheim\n"),
+        ("observer.token", "0123456789abcdef0123456789abcdef\n"),
         ("crm.password", "geheim\n"),
         ("crm.whsec", secret),
         ("new.whsec", secret),

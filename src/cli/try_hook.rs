@@ -1,6 +1,9 @@
 //! `dialhook try`: makes the real request of a hook without a PBX, and shows the result to a person or a
 //! script.
 
+mod answer;
+mod as_curl;
+mod daemon;
 mod report;
 
 use std::process::ExitCode;
@@ -10,18 +13,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use tokio::time::Instant;
 
+use self::as_curl::as_curl;
+use self::daemon::hook_report;
 use self::report::{as_json, as_text};
 use super::{ConfigFile, DONE, FAILED, WRONG, exit_status, fail, print, print_error};
 use crate::call::{Call, Privacy, SwitchKind};
 use crate::config::Config;
+use crate::history::view::HookReport;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
-use crate::session::{final_commands, identity};
+use crate::session::{FinalCommands, final_commands, identity};
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::switch::{self, Dialect};
 use crate::variable::{Assignment, FetchName, Value, Variables};
-use crate::webhook::{Ask, Attempt, ErrorPage, Webhook};
+use crate::webhook::{Ask, Attempt, AttemptLog, ErrorPage, Webhook};
 
 #[derive(Debug, Args)]
 pub(crate) struct Try {
@@ -45,6 +51,12 @@ pub(crate) struct Try {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Print the request as a curl command instead of making it
+    ///
+    /// The command has the same method, URL, headers and body, the signature and all secrets included: it is
+    /// for the shell of the administrator. A webhook refuses a signature after some minutes.
+    #[arg(long, conflicts_with = "json")]
+    curl: bool,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -89,6 +101,8 @@ struct TryResult {
     set: Vec<Assignment>,
     /// The bytes that the switch would get.
     commands: Vec<u8>,
+    /// The state of the hook in the running daemon, if one runs.
+    daemon: Option<HookReport>,
 }
 
 /// Makes the request and prints the result. The exit status is 0 only if the call would get `OK`.
@@ -104,6 +118,9 @@ pub(crate) async fn run(arguments: &Try) -> ExitCode {
     if step.timeout() == Err(RequestFault::NoSuchHook) {
         return fail(WRONG, &no_such_hook(arguments, &config));
     }
+    if arguments.curl {
+        return print_curl(&call, &step, &config.policy.company);
+    }
     let webhook = match Webhook::new([], Arc::default()) {
         Ok(webhook) => webhook,
         Err(error) => return fail(FAILED, &format!("cannot start the HTTP client: {error}")),
@@ -114,12 +131,21 @@ pub(crate) async fn run(arguments: &Try) -> ExitCode {
     if let Some(hook) = step.insecure_hook() {
         print_error(&format!("hook {hook}: insecure = true: certificates are not verified"));
     }
-    let result = try_step(&call, step, &config.policy.company, &webhook).await;
+    let mut result = try_step(&call, step, &config.policy.company, &webhook).await;
+    result.daemon = hook_report(&config, &result.hook).await;
     let text = match arguments.json {
         true => format!("{}\n", as_json(&result)),
         false => as_text(&result),
     };
     exit_status(print(&text), if result.outcome.status() == Status::Ok { DONE } else { FAILED })
+}
+
+/// Prints the request as a `curl` command.
+fn print_curl(call: &Call, step: &Step, company: &str) -> ExitCode {
+    match request(call, step, company) {
+        Ok((request, _timeout)) => exit_status(print(&as_curl(&request)), DONE),
+        Err(fault) => fail(FAILED, &format!("no request can be made: {fault}")),
+    }
 }
 
 /// Returns the call that the arguments describe.
@@ -163,19 +189,19 @@ fn no_such_hook(arguments: &Try, config: &Config) -> String {
 
 async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> TryResult {
     let began = Instant::now();
-    let (mut sent, mut answer, mut attempts) = (None, None, Vec::new());
+    let (mut sent, mut answer, attempts) = (None, None, AttemptLog::new(began));
     let outcome = match request(call, &step, company) {
         Err(fault) => Outcome::BadRequest(fault),
         Ok((request, timeout)) => {
             let request = sent.insert(request);
             let (deadline, page) = (began + timeout, ErrorPage::Read);
-            let ask = Ask { step: &step, request, deadline, timeout, page };
+            let ask = Ask { step: &step, request, deadline, timeout, page, attempts: &attempts };
             let result = webhook.ask(ask).await;
-            (answer, attempts) = (result.answer, result.attempts);
+            answer = result.answer;
             result.outcome
         }
     };
-    let took = began.elapsed();
+    let (took, attempts) = (began.elapsed(), attempts.into_attempts());
     // a call does not wait for a detached request, so it gets another outcome
     let detached = step.is_detached();
     let call_outcome = if detached { Outcome::Detached } else { outcome.clone() };
@@ -183,7 +209,21 @@ async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> 
     let (set, note) = (step.assignments(&call_outcome), step.note(&call_outcome));
     let outcome = if detached { outcome } else { call_outcome };
     let (switch, hook) = (call.switch, step.name);
-    TryResult { switch, hook, request: sent, attempts, answer, took, outcome, detached, note, set, commands }
+    let (request, daemon) = (sent, None);
+    TryResult {
+        switch,
+        hook,
+        request,
+        attempts,
+        answer,
+        took,
+        outcome,
+        detached,
+        note,
+        set,
+        commands,
+        daemon,
+    }
 }
 
 fn request(call: &Call, step: &Step, company: &str) -> Result<(Request, Duration), RequestFault> {
@@ -201,6 +241,6 @@ fn commands_for(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, 
 }
 
 fn all_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let (outcome, commands) = final_commands(dialect, step, outcome);
+    let FinalCommands { outcome, commands, .. } = final_commands(dialect, step, outcome);
     (outcome, [commands, dialect.release()].concat())
 }

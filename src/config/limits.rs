@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use toml::de::DeValue;
 
 use super::Listen;
 use super::raw::Table;
+use super::size::{SizeRange, size};
 use crate::duration::Bounds;
-use crate::files::{KIB, MIB, size_text};
 use crate::hook::LONGEST_ANSWER;
 use crate::switch::agi::codec::LONGEST_ENVIRONMENT;
 use crate::switch::esl::codec::LONGEST_BLOCK;
@@ -91,10 +90,6 @@ fn duration(table: &mut Table<'_>, name: &'static str, bounds: Bounds) -> Option
     table.take(name)?.duration(|text| bounds.parse(text))
 }
 
-fn size(table: &mut Table<'_>, name: &'static str, range: &SizeRange) -> Option<usize> {
-    table.take(name)?.read(|value| range.read(value), &range.remedy())
-}
-
 /// True if several addresses of other machines may make calls. The limit of a single one would be the limit
 /// of all.
 fn may_come_from_several(listen: &Listen) -> bool {
@@ -109,13 +104,6 @@ const MAX_NUMBER: u64 = 1_000_000;
 const PATIENCE: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_secs(30), "5s");
 const DRAIN_NOTICE: Bounds = Bounds::new(Duration::ZERO, Duration::from_secs(30), "5s");
 
-/// The bounds of a size, in KiB.
-struct SizeRange {
-    smallest: usize,
-    largest: usize,
-    example: &'static str,
-}
-
 /// An ordinary environment has half a KiB, one with long arguments 25 KiB. Each connection may use the whole
 /// limit.
 const ENVIRONMENT: SizeRange = SizeRange { smallest: 32, largest: 1024, example: "64KiB" };
@@ -125,36 +113,6 @@ const CHANNEL_DATA: SizeRange = SizeRange { smallest: 64, largest: 8 * 1024, exa
 
 /// Parsing an answer takes 8 ms a MiB, and other calls wait meanwhile.
 const ANSWER: SizeRange = SizeRange { smallest: 1, largest: 1024, example: "64KiB" };
-
-impl SizeRange {
-    fn read(&self, value: &DeValue<'_>) -> Option<usize> {
-        let bytes = bytes(value)?;
-        (self.smallest * KIB..=self.largest * KIB).contains(&bytes).then_some(bytes)
-    }
-
-    fn remedy(&self) -> String {
-        let [smallest, largest] = [self.smallest, self.largest].map(|size| size_text(size * KIB));
-        format!(
-            "write a value from {smallest} to {largest}, such as \"{}\"; a number without a unit is in bytes",
-            self.example
-        )
-    }
-}
-
-/// ```text
-/// size = 1*DIGIT *SP [ "KiB" / "MiB" ]     ; bytes without a unit
-/// ```
-fn bytes(value: &DeValue<'_>) -> Option<usize> {
-    let text = match value {
-        DeValue::Integer(number) => number.to_string(),
-        other => other.as_str()?.to_owned(),
-    };
-    let units = [("KiB", KIB), ("MiB", MIB), ("", 1)];
-    let (number, unit) = units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
-    let number = number.trim_end();
-    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
-    number.parse::<usize>().ok().filter(|_| plain)?.checked_mul(unit)
-}
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ pub(super) mod faults;
 mod json;
 mod mapping;
 pub(super) mod outcome;
+mod place;
 mod pointer;
 pub(super) mod status;
 mod text;
@@ -18,11 +19,12 @@ use http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
 
 pub use self::mapping::{Mapping, Source};
+pub use self::place::{Place, Region, json_place};
 pub use self::pointer::{NotAPointer, Pointer};
 pub use self::text::text_fault;
 use self::text::word_fault;
 use super::{AnswerFault, Hook, Outcome};
-use crate::variable::{Accept, Assignment, CanCarry, Unfit, Value, VariableName};
+use crate::variable::{Accept, AnswerPart, Assignment, CanCarry, Unfit, Value, ValueSource, VariableName};
 
 /// The answer of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,7 +51,10 @@ impl Hook {
         }
         match self.accepted(answer, variable, can_carry) {
             Ok(outcome) => outcome,
-            Err(Refused { fault, variable }) => Outcome::BadAnswer { code: answer.code, fault, variable },
+            Err(Refused { fault, variable }) => {
+                let place = place::place(self, answer, &fault, variable.as_ref());
+                Outcome::BadAnswer { code: answer.code, fault, variable, place }
+            }
         }
     }
 
@@ -69,7 +74,8 @@ impl Hook {
             let accept = guard(&text, &self.answers, self.accept)
                 .map_err(|fault| json_fault(&text).unwrap_or(fault))?;
             if let Some(name) = variable {
-                set.push(Assignment { name: name.clone(), value: Value::from(&*text), accept });
+                let (value, source) = (Value::from(&*text), ValueSource::Answer);
+                set.push(Assignment { name: name.clone(), value, accept, source });
             }
         }
         let (mut sought, mut found) = (false, false);
@@ -81,7 +87,7 @@ impl Hook {
                 sought = true;
                 found |= assignment.is_some();
             }
-            set.push(assignment.unwrap_or_else(|| self.otherwise(mapping)));
+            set.push(assignment.unwrap_or_else(|| self.otherwise(mapping, mapping.source.part())));
         }
         for assignment in &set {
             can_carry(assignment).map_err(|unfit| Refused::by_switch(assignment, variable, unfit))?;
@@ -108,13 +114,15 @@ impl Hook {
         let text = part.trim_ascii();
         let answers = if mapping.answers.is_empty() { &self.answers } else { &mapping.answers };
         let accept = guard(text, answers, mapping.accept.unwrap_or(self.accept))?;
-        Ok(Some(Assignment { name: mapping.name.clone(), value: Value::from(text), accept }))
+        let (value, source) = (Value::from(text), mapping.source.of_value());
+        Ok(Some(Assignment { name: mapping.name.clone(), value, accept, source }))
     }
 
-    /// Returns the assignment of a mapping for which there is no value.
-    pub(super) fn otherwise(&self, mapping: &Mapping) -> Assignment {
+    /// Returns the assignment of a mapping for which there is no value. `missing` is the part that a good
+    /// answer does not have.
+    pub(super) fn otherwise(&self, mapping: &Mapping, missing: Option<AnswerPart>) -> Assignment {
         let value = mapping.otherwise.as_ref().unwrap_or(&self.otherwise).clone();
-        Assignment::own(mapping.name.clone(), value)
+        Assignment::otherwise(mapping.name.clone(), value, missing)
     }
 }
 

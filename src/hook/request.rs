@@ -48,6 +48,8 @@ pub struct Target {
     /// The endpoint, which is the same for every call. See
     /// [`UrlTemplate::endpoint`](super::UrlTemplate::endpoint).
     pub endpoint: Arc<str>,
+    /// True if a part of the URL looks like a secret.
+    pub has_secret: bool,
 }
 
 /// Prints the URL without the secrets in it.
@@ -86,7 +88,8 @@ impl Request {
     ) -> Result<Self, RequestFault> {
         let mut targets = Vec::with_capacity(hook.urls.len());
         for url in &hook.urls {
-            targets.push(Target { url: url.render(context)?, endpoint: Arc::clone(url.endpoint()) });
+            let (endpoint, has_secret) = (Arc::clone(url.endpoint()), url.has_secret());
+            targets.push(Target { url: url.render(context)?, endpoint, has_secret });
         }
         let body = (hook.method == Method::POST).then(|| Bytes::from(hook.body.render(context)));
         let headers = headers(hook, context, identity, body.as_deref());

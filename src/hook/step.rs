@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{Answer, Hook, Identity, Outcome, Request, RequestFault, Timeout};
 use crate::call::{Call, RequestContext, SwitchKind};
-use crate::variable::{Assignment, CanCarry, FetchName, Value, VariableName};
+use crate::variable::{Accept, Assignment, CanCarry, FetchName, Value, VariableName};
 
 /// The variables that tell the dialplan how a step ended.
 ///
@@ -29,6 +29,14 @@ pub struct Step {
     /// The variable that receives the whole text of the answer.
     pub(super) variable: Option<VariableName>,
     pub(super) plan: Plan,
+}
+
+/// The rules for a text of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    pub accept: Accept,
+    /// The only texts that are accepted; empty if all are that `accept` allows.
+    pub answers: Vec<String>,
 }
 
 /// The decision about a step.
@@ -79,6 +87,27 @@ impl Step {
     #[must_use]
     pub fn is_detached(&self) -> bool {
         self.hook_to_ask().is_some_and(|hook| hook.delivery.detach)
+    }
+
+    /// True if every text of the answer must be one that the configuration lists.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let Some(hook) = self.hook() else { return false };
+        let mut sets = hook.set.iter();
+        !hook.answers.is_empty() || self.variable.is_none() && sets.all(|mapping| !mapping.answers.is_empty())
+    }
+
+    /// Returns the rules for the text that was refused; none if the outcome is another one.
+    #[must_use]
+    pub fn broken_rules(&self, outcome: &Outcome) -> Option<Rules> {
+        let Outcome::BadAnswer { variable, .. } = outcome else { return None };
+        let hook = self.hook()?;
+        let mapping = hook.set.iter().find(|mapping| Some(&mapping.name) == variable.as_ref());
+        let answers = mapping.map(|mapping| &mapping.answers).filter(|answers| !answers.is_empty());
+        Some(Rules {
+            accept: mapping.and_then(|mapping| mapping.accept).unwrap_or(hook.accept),
+            answers: answers.unwrap_or(&hook.answers).clone(),
+        })
     }
 
     /// Returns the names of the channel variables that the request needs.
@@ -144,11 +173,14 @@ impl Step {
             return self
                 .variable
                 .iter()
-                .map(|name| Assignment::own(name.clone(), Value::default()))
+                .map(|name| Assignment::otherwise(name.clone(), Value::default(), None))
                 .collect();
         };
-        let whole = self.variable.iter().map(|name| Assignment::own(name.clone(), hook.otherwise.clone()));
-        whole.chain(hook.set.iter().map(|mapping| hook.otherwise(mapping))).collect()
+        let whole = self
+            .variable
+            .iter()
+            .map(|name| Assignment::otherwise(name.clone(), hook.otherwise.clone(), None));
+        whole.chain(hook.set.iter().map(|mapping| hook.otherwise(mapping, None))).collect()
     }
 
     /// Returns the hook that the address names, also if the step is refused.

@@ -1,13 +1,27 @@
 //! Escapes for unsafe characters: the text of a peer must not move the cursor of a terminal, begin a new line
 //! or reverse the order of letters.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
+/// Returns a text as one line that is safe on a terminal. Unsafe characters become `\u{202e}`, line feeds too.
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    EscapeStyle::Text.escape(text).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// Returns a JSON text that is safe on a terminal and has the same meaning. It must be in one line.
+#[must_use]
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    EscapeStyle::Json.escape(json).map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
 /// True for control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls.
-pub(crate) fn is_unsafe(character: char) -> bool {
+#[must_use]
+pub fn is_unsafe(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     let bidirectional = matches!(
         character,
@@ -65,11 +79,18 @@ impl EscapeStyle {
     /// Returns the line with escapes if it has unsafe characters.
     fn escape_line(self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(line);
-        let (text, end) = line.strip_suffix('\n').map_or((&*line, ""), |text| (text, "\n"));
+        match line.strip_suffix('\n') {
+            Some(text) => self.escape(text).map(|escaped| escaped + "\n"),
+            None => self.escape(&line),
+        }
+    }
+
+    /// Returns the text with escapes if it has unsafe characters.
+    fn escape(self, text: &str) -> Option<String> {
         if !text.contains(is_unsafe) {
             return None;
         }
-        let mut escaped = String::with_capacity(line.len() + 64);
+        let mut escaped = String::with_capacity(text.len() + 64);
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
             let colour = if self == Self::ColouredText { colour_length(rest) } else { 0 };
@@ -82,7 +103,6 @@ impl EscapeStyle {
             }
             rest = behind;
         }
-        escaped.push_str(end);
         Some(escaped)
     }
 

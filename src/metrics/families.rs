@@ -9,6 +9,7 @@ use prometheus::{
 pub(super) struct StepMetrics {
     pub(super) calls: IntCounterVec,
     pub(super) in_flight: IntGauge,
+    pub(super) in_flight_by_hook: IntGaugeVec,
     pub(super) durations: HistogramVec,
 }
 
@@ -22,6 +23,12 @@ impl StepMetrics {
                 &["switch", "hook", "status"],
             ),
             in_flight: gauge(registry, "calls_in_flight", "Calls that are in a webhook step now."),
+            in_flight_by_hook: gauges(
+                registry,
+                "hook_calls_in_flight",
+                "Calls that are in a webhook step of this hook now.",
+                &["hook"],
+            ),
             durations: histograms(
                 registry,
                 "step_duration_seconds",
@@ -182,6 +189,10 @@ fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     registered(registry, IntGauge::with_opts(Opts::new(name, help).namespace(PREFIX)))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(registry, IntGaugeVec::new(Opts::new(name, help).namespace(PREFIX), labels))
 }
 
 fn histograms(registry: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {

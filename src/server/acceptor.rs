@@ -47,6 +47,7 @@ impl Acceptor {
     pub(super) fn new(daemon: Daemon, config: Arc<Config>) -> Self {
         let shares = Shares::now(&config);
         daemon.limit_requests(shares.requests);
+        daemon.history.configure(config.history);
         init_counters(&daemon.metrics, &config);
         Self {
             daemon: Arc::new(daemon),
@@ -76,6 +77,7 @@ impl Acceptor {
         init_counters(&self.daemon.metrics, &config);
         self.slots.set_limit(shares.connections, shares.most_connections);
         self.daemon.limit_requests(shares.requests);
+        self.daemon.history.configure(config.history);
         self.config.send_replace(config);
     }
 

@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tracing::{Span, debug, field, info, trace, warn};
+use tracing::{Level, Span, debug, enabled, field, info, trace, warn};
 
 use super::Shared;
-use crate::call::{AD_HOC, Call, SwitchKind};
+use super::recording::Recording;
+use crate::call::{AD_HOC, Call};
+use crate::history::{Confirmed, DetachedEnd, Ending, Line, Record, StepId};
 use crate::hook::{Outcome, Step};
 use crate::log::{TelephoneNumbers, truncate_name};
-use crate::metrics::{CANCELLED, Refusal, UNKNOWN};
+use crate::metrics::{Refusal, UNKNOWN};
 use crate::switch::SwitchError;
-use crate::webhook::StepResult;
+use crate::webhook::{Attempt, StepResult};
 
 impl Shared {
     /// Adds the call and its channel to every later line of this session.
@@ -54,96 +56,152 @@ impl Shared {
         rate_limit.warn(|unlogged| warn!(peer, unlogged, "connection refused: {error}"));
     }
 
-    /// Logs and counts a step that has ended. A failure is a warning.
-    pub(super) fn report(
-        &self,
-        step: &Step,
-        switch: SwitchKind,
-        outcome: &Outcome,
-        to: Option<&str>,
-        took: Duration,
-    ) {
-        self.daemon.metrics.call_ended(switch, self.metric_name(step), outcome.status(), took);
-        let (hook, to) = (self.log_name(step), short_origin(to));
-        let (hook, to, ms) = (&*hook, to.as_deref(), milliseconds(took));
-        let (status, code) = (outcome.status().as_str(), outcome.code());
-        let note = step.note(outcome);
-        let note = note.as_deref();
-        let unasked = |unlogged| {
-            let unlogged = nonzero(unlogged);
-            warn!(hook, to, status, ms, unlogged, reason = %outcome, "webhook step");
-        };
+    /// Logs and counts a step that has ended, and keeps its record.
+    pub(super) fn report(&self, recording: Recording, ended: Result<(), &SwitchError>) {
+        let is_probe = recording.call.is_none() && ended.is_err_and(closed_without_reason);
+        let record = recording.end(self, ended);
+        match &record.ending {
+            Ending::Outcome { outcome, confirmed } => {
+                let (metrics, hook) = (&self.daemon.metrics, metric_name_of(&record));
+                metrics.call_ended(record.switch, hook, outcome.status(), record.times.ended);
+                self.log_outcome(&record, outcome);
+                self.log_unconfirmed(confirmed);
+            }
+            Ending::Cancelled(_) => {
+                self.daemon.metrics.call_cancelled(record.switch, metric_name_of(&record));
+                let line = |unlogged| self.log_step(Level::INFO, &record, STEP, unlogged);
+                match record.times.asked {
+                    Some(_) => line(None),
+                    None => self.daemon.rate_limits.gone_early.warn(|unlogged| line(nonzero(unlogged))),
+                }
+            }
+            // the line of a refused connection is written before it is closed
+            Ending::Refused(_) if is_probe => return,
+            Ending::Refused(_) => {}
+        }
+        self.daemon.history.push(record);
+    }
+
+    /// Logs a step whose dialplan goes on. A failure is a warning.
+    fn log_outcome(&self, record: &Record, outcome: &Outcome) {
+        let unasked = |unlogged| self.log_step(Level::WARN, record, STEP, nonzero(unlogged));
         match outcome {
-            Outcome::Ok { .. } => info!(hook, to, status, code, ms, note, "webhook step"),
-            Outcome::Detached => info!(hook, to, status, ms, "webhook step; its request goes on"),
+            Outcome::Ok { .. } => self.log_step(Level::INFO, record, STEP, None),
+            Outcome::Detached => {
+                self.log_step(Level::INFO, record, "webhook step; its request goes on", None)
+            }
             Outcome::BadRequest(_) => self.daemon.rate_limits.bad_request.warn(unasked),
             Outcome::Overloaded(_) => self.daemon.rate_limits.overloaded.warn(unasked),
-            failed => warn!(hook, to, status, code, ms, reason = %failed, note, "webhook step"),
+            Outcome::HttpError { .. }
+            | Outcome::Timeout { .. }
+            | Outcome::Unreachable(_)
+            | Outcome::BadAnswer { .. } => self.log_step(Level::WARN, record, STEP, None),
         }
     }
 
-    /// Logs and counts a step whose call ended before it.
-    pub(super) fn cancelled(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
-        self.daemon.metrics.call_cancelled(switch, self.metric_name(step));
-        self.log_cancelled(step, took, gone, None);
+    /// Logs the line of a step, made from its record.
+    fn log_step(&self, level: Level, record: &Record, message: &str, unlogged: Option<u64>) {
+        // most of the line's cost is in its fields
+        if !enabled!(Level::INFO) && level == Level::INFO {
+            return;
+        }
+        let hook = if record.is_known {
+            record.hook.as_str().into()
+        } else {
+            self.numbers().show_name(&record.hook)
+        };
+        let to =
+            short_origin(record.attempts.last().map_or(record.to.as_deref(), |last| Some(last.origin())));
+        let (hook, to, status, ms) =
+            (&*hook, to.as_deref(), record.status(), milliseconds(record.times.ended));
+        let (code, reason) = (record.outcome().and_then(Outcome::code), record.reason());
+        let reason = Some(reason).filter(|reason| !reason.is_empty()).map(field::display);
+        let note = record.note.as_deref();
+        let Line { caller, callee, set, answer, age, attempts, refused, missing } = record.line();
+        let (caller, callee, set) = (caller.as_deref(), callee.as_deref(), set.as_deref());
+        let missing = missing.as_deref();
+        let (age, refused, step) = (age.map(field::display), refused.as_deref(), field::display(&record.id));
+        // the level of a line is a constant
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    hook,
+                    to,
+                    status,
+                    code,
+                    ms,
+                    caller,
+                    callee,
+                    set,
+                    answer,
+                    age,
+                    attempts,
+                    refused,
+                    missing,
+                    reason,
+                    note,
+                    unlogged,
+                    step,
+                    "{message}"
+                )
+            };
+        }
+        if level == Level::INFO { line!(info) } else { line!(warn) }
     }
 
-    /// Logs and counts a step whose call ended before its webhook was asked.
-    pub(super) fn gone_early(&self, step: &Step, switch: SwitchKind, took: Duration, gone: &SwitchError) {
-        self.daemon.metrics.call_cancelled(switch, self.metric_name(step));
-        self.daemon
-            .rate_limits
-            .gone_early
-            .warn(|unlogged| self.log_cancelled(step, took, gone, nonzero(unlogged)));
-    }
-
-    fn numbers(&self) -> TelephoneNumbers {
+    pub(super) fn numbers(&self) -> TelephoneNumbers {
         if self.config.log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
     }
 
-    fn log_cancelled(&self, step: &Step, took: Duration, gone: &SwitchError, unlogged: Option<u64>) {
-        let (hook, to) = (self.log_name(step), short_origin(step.origin()));
-        let (hook, to, ms) = (&*hook, to.as_deref(), milliseconds(took));
-        info!(hook, to, status = CANCELLED, ms, unlogged, reason = %gone, "webhook step");
-    }
-
     /// Logs final commands that the switch did not confirm.
-    pub(super) fn confirmed(&self, confirmed: Result<usize, SwitchError>) {
+    fn log_unconfirmed(&self, confirmed: &Confirmed) {
         match confirmed {
-            Ok(0) => {}
-            Ok(unconfirmed) => self.daemon.rate_limits.unconfirmed.warn(|unlogged| {
+            Confirmed::AllBut(0) => {}
+            Confirmed::AllBut(unconfirmed) => self.daemon.rate_limits.unconfirmed.warn(|unlogged| {
                 warn!(unconfirmed, unlogged, "the switch did not set every variable");
             }),
             // the caller may have hung up
-            Err(error) => debug!("the replies to the final commands were not read to their end: {error}"),
+            Confirmed::Unread(why) => {
+                debug!("the replies to the final commands were not read to their end: {why}");
+            }
         }
     }
 
     /// Returns the hook's name for a metric: `unknown` if the configuration does not have it, because a
     /// caller may have chosen it.
-    fn metric_name<'s>(&self, step: &'s Step) -> &'s str {
+    pub(super) fn metric_name<'s>(&self, step: &'s Step) -> &'s str {
         let known = step.name == AD_HOC || self.config.policy.hooks.contains_key(&step.name);
         if known { &step.name } else { UNKNOWN }
     }
 
-    /// Returns the hook's name for the log.
-    fn log_name<'s>(&self, step: &'s Step) -> Cow<'s, str> {
-        match self.metric_name(step) {
-            UNKNOWN => self.numbers().show_name(&step.name),
-            known => Cow::Borrowed(known),
+    /// True if the configuration has the hook, or the step is an ad hoc step.
+    pub(super) fn is_known(&self, step: &Step) -> bool {
+        self.metric_name(step) != UNKNOWN
+    }
+
+    /// Logs a detached request that has ended.
+    pub(super) fn report_detached(&self, step: &Step, id: &StepId, end: &DetachedEnd) {
+        let to = short_origin(end.attempts.last().map(Attempt::origin));
+        let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(end.took), &end.outcome);
+        let (status, code, step) = (outcome.status().as_str(), outcome.code(), field::display(id));
+        match outcome {
+            Outcome::Ok { .. } => info!(hook, to, status, code, ms, step, "detached request"),
+            failed => warn!(hook, to, status, code, ms, reason = %failed, step, "detached request"),
         }
     }
 }
 
-/// Logs a detached request that has ended.
-pub(super) fn report_detached(step: &Step, result: &StepResult, took: Duration) {
-    let to = short_origin(result.attempts.last().map(|attempt| attempt.origin()));
-    let (hook, to, ms, outcome) = (&step.name, to.as_deref(), milliseconds(took), &result.outcome);
-    let (status, code) = (outcome.status().as_str(), outcome.code());
-    match outcome {
-        Outcome::Ok { .. } => info!(hook, to, status, code, ms, "detached request"),
-        failed => warn!(hook, to, status, code, ms, reason = %failed, "detached request"),
-    }
+/// The message of a step's log line.
+const STEP: &str = "webhook step";
+
+/// Returns the hook's name for a metric.
+fn metric_name_of(record: &Record) -> &str {
+    if record.is_known { &record.hook } else { UNKNOWN }
+}
+
+/// True if a connection ended without a word, as that of a port scan or a health check does.
+fn closed_without_reason(error: &SwitchError) -> bool {
+    matches!(error, SwitchError::HungUp | SwitchError::Closed | SwitchError::Broken(_))
 }
 
 /// Returns the origin that a step asks, truncated: a caller may have chosen the URL of an ad hoc step.

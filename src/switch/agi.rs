@@ -59,6 +59,7 @@ impl Agi {
 }
 
 impl Dialect for Agi {
+    const SWITCH: SwitchKind = SwitchKind::Asterisk;
     type Codec = AgiCodec;
 
     fn codec(&self) -> AgiCodec {

@@ -9,13 +9,16 @@ use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use super::{Location, SwitchError};
-use crate::call::Call;
+use crate::call::{Call, SwitchKind};
 use crate::variable::{Assignment, FetchName, Unfit};
 
 /// The protocol of one kind of switch, with the state of one connection.
 pub trait Dialect: Clone + Sync {
     /// The codec that cuts the stream into whole messages.
     type Codec: Decoder<Item = BytesMut, Error = SwitchError>;
+
+    /// The kind of switch that speaks this protocol.
+    const SWITCH: SwitchKind;
 
     /// Returns a codec for a new connection.
     fn codec(&self) -> Self::Codec;

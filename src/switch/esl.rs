@@ -24,7 +24,7 @@ use self::command::{CONNECT, Passes};
 use self::exact::ExactValues;
 use self::message::{ARGUMENT, Headers};
 use self::state::{SOCKET_RESUME, State};
-use crate::call::{Call, Parameter};
+use crate::call::{Call, Parameter, SwitchKind};
 use crate::switch::{Dialect, FetchFault, Fetched, Greeting, Location, SwitchError};
 use crate::variable::{Assignment, FetchName, Unfit, Value};
 
@@ -112,6 +112,7 @@ impl Esl {
 }
 
 impl Dialect for Esl {
+    const SWITCH: SwitchKind = SwitchKind::FreeSwitch;
     type Codec = EslCodec;
 
     fn codec(&self) -> EslCodec {

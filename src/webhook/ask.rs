@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::AttemptLog;
 use crate::hook::{Hook, Outcome, Request, Stage, Step};
 
 /// The request of one step to its webhook.
@@ -19,6 +20,8 @@ pub struct Ask<'a> {
     pub timeout: Duration,
     /// Says if the body of an answer other than 2xx is read.
     pub page: ErrorPage,
+    /// The log of the attempts, which the caller keeps.
+    pub attempts: &'a AttemptLog,
 }
 
 /// Says if the body of an answer other than 2xx is read.

@@ -1,13 +1,13 @@
 //! Asks a webhook whose answers are cached: fresh answer, single flight, stale answer.
 
-use std::sync::Arc;
-
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::ask_endpoints::ask_endpoints;
-use super::{Ask, Origin, Shared, StepResult};
-use crate::hook::{Answer, CacheTimes, Outcome, Stage};
+use super::cache::DatedAnswer;
+use super::single_flight::FlightEvent;
+use super::{Ask, AttemptLog, CacheReport, Origin, Shared, StepResult};
+use crate::hook::{CacheTimes, Outcome, Stage};
 use crate::metrics::CacheResult;
 
 /// Returns the fresh answer, or the one that the webhook gives, or else a stale one, and counts which of them
@@ -28,7 +28,7 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes)
 
 async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepResult {
     let key = ask.request.fingerprint(ask.hook_name());
-    let (mut attempts, mut judged) = (Vec::new(), None);
+    let (mut is_own, mut judged) = (false, None);
     let mut refused = None;
     // half of the time is for another call's request, so that some is left for a request of our own
     let now = Instant::now();
@@ -36,7 +36,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
     let (outcome, answer) = loop {
         let request = async || {
             let result = ask_endpoints(shared, ask).await;
-            attempts = result.attempts;
+            is_own = true;
             match (result.outcome, result.answer) {
                 (good @ Outcome::Ok { .. }, Some(answer)) => {
                     judged = Some(good);
@@ -45,9 +45,14 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 (outcome, answer) => Err((outcome, answer)),
             }
         };
-        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request);
-        match timeout_at(ask.deadline, got).await {
-            Ok(Ok((answer, origin))) => {
+        let note = |event| note(ask.attempts, event);
+        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request, note);
+        let got = timeout_at(ask.deadline, got).await;
+        ask.attempts.settle();
+        match got {
+            Ok(Ok((dated, origin))) => {
+                let age = (origin == Origin::Cache).then(|| dated.age());
+                let answer = dated.answer;
                 let outcome = match judged.take() {
                     Some(outcome) if origin == Origin::Webhook => outcome,
                     Some(_) | None => ask.step.judge(&answer),
@@ -58,24 +63,43 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                     refused = Some(answer);
                     continue;
                 }
-                return StepResult { outcome, answer: Some(answer), origin, attempts };
+                let cache = CacheReport { age, ..report(ask.attempts, refused.is_some()) };
+                return StepResult { outcome, answer: Some(answer), origin, cache: Some(cache) };
             }
             // the time of the call that made the request was over, not the time of this call
-            Ok(Err((Outcome::Timeout { .. }, _))) if attempts.is_empty() && !ask.is_late() => {}
+            Ok(Err((Outcome::Timeout { .. }, _))) if !is_own && !ask.is_late() => {}
             // judged for the call that made the request; another switch, or another variable, may accept the
             // answer
-            Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) if attempts.is_empty() => {
+            Ok(Err((Outcome::BadAnswer { .. }, Some(answer)))) if !is_own => {
                 break (ask.step.judge(&answer), Some(answer));
             }
             Ok(Err(failed)) => break failed,
             Err(_elapsed) => break (ask.timed_out(Stage::Answer), None),
         }
     };
+    let cache = report(ask.attempts, refused.is_some());
     if let Some((stale_outcome, stale)) = stale_if_error(shared, ask, times, key, &outcome).await {
         debug!("a stale answer is used: {outcome}");
-        return StepResult { outcome: stale_outcome, answer: Some(stale), origin: Origin::Stale, attempts };
+        let (age, stale_because) = (Some(stale.age()), Some(outcome));
+        let cache = CacheReport { age, stale_because, ..cache };
+        let answer = Some(stale.answer);
+        return StepResult { outcome: stale_outcome, answer, origin: Origin::Stale, cache: Some(cache) };
     }
-    StepResult { outcome, answer, origin: Origin::Webhook, attempts }
+    StepResult { outcome, answer, origin: Origin::Webhook, cache: Some(cache) }
+}
+
+fn note(attempts: &AttemptLog, event: FlightEvent) {
+    match event {
+        FlightEvent::Waits => attempts.waits(),
+        FlightEvent::Leads => attempts.leads(),
+        FlightEvent::Hedges => attempts.hedges(),
+    }
+}
+
+/// Returns the report of an answer that does not come from the cache.
+fn report(attempts: &AttemptLog, fresh_was_refused: bool) -> CacheReport {
+    let (waited, is_hedged) = (attempts.waited(), attempts.is_hedged());
+    CacheReport { waited, is_hedged, fresh_was_refused, age: None, stale_because: None }
 }
 
 /// Returns the stale answer and its outcome if the webhook failed and the stale answer is good for this call.
@@ -86,12 +110,12 @@ async fn stale_if_error(
     times: CacheTimes,
     key: [u8; 32],
     failed: &Outcome,
-) -> Option<(Outcome, Arc<Answer>)> {
+) -> Option<(Outcome, DatedAnswer)> {
     if times.stale.is_zero() || !failed.should_fail_over() {
         return None;
     }
     let stale = shared.cache.stale(key).await?;
-    let outcome = ask.step.judge(&stale);
+    let outcome = ask.step.judge(&stale.answer);
     is_good(&outcome).then_some((outcome, stale))
 }
 

@@ -1,17 +1,17 @@
 //! Asks the endpoints of a hook one after the other until one answers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::attempt::{self, Received};
+use super::attempt_log::AttemptKind;
 use super::endpoint::origin;
 use super::endpoint::permit::{EndpointResult, Permit};
 use super::retry::Failure;
 use super::time_slice::TimeSlice;
-use super::{Ask, Attempt, Origin, Shared, StepResult};
+use super::{Ask, Origin, Shared, StepResult};
 use crate::hook::{Answer, Outcome, Stage, Target};
 
 /// Asks one endpoint after the other until one gives an answer that is no 5xx. Each gets a slice of the time
@@ -19,8 +19,7 @@ use crate::hook::{Answer, Outcome, Stage, Target};
 pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
     let targets = &ask.request.targets;
     let breaker = ask.hook().delivery.breaker.as_ref();
-    let mut attempts = Vec::new();
-    let mut last = None;
+    let (mut last, mut not_made) = (None, None);
     for (number, target) in targets.iter().enumerate() {
         // the switch or the endpoints before took all the time: this endpoint is not asked and not blamed
         if ask.is_late() {
@@ -31,7 +30,8 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
         let permit = match shared.endpoints.admit(&target.endpoint, ask.hook_name(), breaker, now) {
             Ok(permit) => permit,
             Err(why) => {
-                attempts.push(attempt_at(target, Outcome::Unreachable(why), Duration::ZERO));
+                ask.attempts.not_made(&target.endpoint, number, began, why);
+                not_made = Some(why);
                 continue;
             }
         };
@@ -41,38 +41,40 @@ pub(super) async fn ask_endpoints(shared: &Shared, ask: Ask<'_>) -> StepResult {
         if number > 0 {
             shared.metrics.fallback_used(ask.hook_name());
         }
-        let received = ask_endpoint(shared, ask, target, slice, permit, &mut attempts).await;
+        let received = ask_endpoint(shared, ask, target, number, slice, permit).await;
         let (outcome, answer) = judge(ask, received);
-        attempts.push(attempt_at(target, outcome.clone(), began.elapsed()));
+        ask.attempts.end(&outcome);
         let is_final = !outcome.should_fail_over();
         last = Some((outcome, answer));
         if is_final {
             break;
         }
     }
-    let (outcome, answer) = match (last, attempts.last()) {
+    let (outcome, answer) = match (last, not_made) {
         (Some(last), _) => last,
         // every circuit breaker is open
-        (None, Some(attempt)) => (attempt.outcome.clone(), None),
+        (None, Some(why)) => (Outcome::Unreachable(why), None),
         (None, None) => (ask.timed_out(Stage::Start), None),
     };
-    StepResult { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, attempts }
+    StepResult { outcome, answer: answer.map(Arc::new), origin: Origin::Webhook, cache: None }
 }
 
 /// Asks one endpoint, and once more if the request may be retried. The permit is finished with the last
-/// result.
+/// result. The last attempt is still open in the log, because its answer is not judged yet.
 async fn ask_endpoint(
     shared: &Shared,
     ask: Ask<'_>,
     target: &Target,
+    number: usize,
     slice: TimeSlice,
     permit: Permit<'_>,
-    attempts: &mut Vec<Attempt>,
 ) -> Result<Received, Outcome> {
     let hook = ask.hook_name();
     let mut is_retry = false;
     loop {
         let began = Instant::now();
+        let kind = AttemptKind { number, is_retry, is_probe: permit.is_probe() };
+        ask.attempts.begin(&target.endpoint, kind, began);
         permit.deposit();
         let made = attempt::make(shared, ask, target, slice).await;
         shared.metrics.request_ended(hook, began.elapsed());
@@ -80,7 +82,7 @@ async fn ask_endpoint(
             // without the path, which may hold a secret
             debug!(to = origin(&target.endpoint), "{}", failure.outcome);
             if !is_retry && may_retry(failure, ask, slice, &permit) {
-                attempts.push(attempt_at(target, failure.outcome.clone(), began.elapsed()));
+                ask.attempts.end(&failure.outcome);
                 shared.metrics.request_retried(hook);
                 is_retry = true;
                 continue;
@@ -118,8 +120,4 @@ fn judge(ask: Ask<'_>, received: Result<Received, Outcome>) -> (Outcome, Option<
         }
         Err(outcome) => (outcome, None),
     }
-}
-
-fn attempt_at(target: &Target, outcome: Outcome, took: Duration) -> Attempt {
-    Attempt { endpoint: Arc::clone(&target.endpoint), outcome, took }
 }

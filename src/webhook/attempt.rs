@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use tokio::time::timeout_at;
+use reqwest::tls::TlsInfo;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::client::stage::StageTracker;
 use super::client::{Pool, dns, failure};
 use super::endpoint::ConnectionRules;
+use super::endpoint::registry::Endpoints;
 use super::redirect::{self, redirected_headers, redirected_method};
 use super::retry::{Failure, Progress};
 use super::time_slice::TimeSlice;
@@ -56,7 +58,10 @@ pub(super) async fn make(
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
         let redirects = &ask.hook().delivery.redirects;
         match redirect::target(redirects, code, &headers, &request.url, request.followed) {
-            Ok(Some(url)) => request = request.redirected(code, url),
+            Ok(Some(url)) => {
+                ask.attempts.redirected(code, &url);
+                request = request.redirected(code, url);
+            }
             not_followed => {
                 let body = read_body(response, ask, slice).await?;
                 let redirect = not_followed.err();
@@ -86,28 +91,37 @@ impl HttpRequest {
         slice: TimeSlice,
     ) -> Result<reqwest::Response, Failure> {
         let Shared { pools, endpoints, metrics, .. } = shared;
-        let ConnectionRules { is_quarantined, may_reuse } = endpoints.connection_rules(&self.endpoint, now());
+        let began = Instant::now();
+        let ConnectionRules { is_quarantined, may_reuse } =
+            endpoints.connection_rules(&self.endpoint, began.into_std());
         let pool = match (ask.hook().delivery.keep_alive && may_reuse, is_quarantined) {
             (false, _) => Pool::SingleUse,
             (true, true) => Pool::Quarantine,
             (true, false) => Pool::Trusted,
         };
-        let tracker = StageTracker::new();
+        let tracker = StageTracker::new(began);
+        ask.attempts.sending(&tracker, is_quarantined);
         let sending = tracker.track(self.send_from(shared, ask, slice, pool));
         let sending = pools.quarantine.enter_if(is_quarantined, sending);
         let failure = match timeout_at(slice.deadline, sending).await {
             Ok(Ok(response)) => {
-                if tracker.is_reused() {
+                if tracker.answer_began(Instant::now()) {
                     metrics.connection_reused();
                 } else {
                     metrics.connection_made();
+                    self.note_certificate(endpoints, &response);
                 }
                 if self.followed > 0 {
                     endpoints.trust(&self.endpoint);
                 }
                 return Ok(response);
             }
-            Ok(Err(error)) => self.failure(&error, tracker.is_reused()),
+            Ok(Err(error)) => {
+                if error.is_builder() {
+                    tracker.never_connected();
+                }
+                self.failure(&error, tracker.is_reused())
+            }
             Err(_elapsed) => Failure::after_answer_began(slice.timed_out(tracker.stage())),
         };
         if failure.on_reused_connection {
@@ -137,6 +151,17 @@ impl HttpRequest {
         dns::with_port(self.url.port_or_known_default(), request.send()).await
     }
 
+    /// Notes the certificate that the configured endpoint showed on a new connection.
+    fn note_certificate(&self, endpoints: &Endpoints, response: &reqwest::Response) {
+        if self.followed > 0 {
+            return;
+        }
+        let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+        if let Some(certificate) = shown {
+            endpoints.showed_certificate(&self.endpoint, certificate);
+        }
+    }
+
     fn failure(&self, error: &reqwest::Error, reused: bool) -> Failure {
         let outcome = unreachable(error);
         let progress = match error.is_connect() {
@@ -150,7 +175,7 @@ impl HttpRequest {
 }
 
 fn now() -> std::time::Instant {
-    tokio::time::Instant::now().into_std()
+    Instant::now().into_std()
 }
 
 /// Reads the body of an answer. The body of an answer other than 2xx is read only for a person, as much of it
@@ -176,7 +201,12 @@ async fn read(mut response: reqwest::Response, longest: usize, body: &mut Vec<u8
         let Some(chunk) = chunk else { return Ok(()) };
         if body.len() + chunk.len() > longest {
             let fault = AnswerFault::TooLong;
-            return Err(Failure::after_answer_began(Outcome::BadAnswer { code, fault, variable: None }));
+            return Err(Failure::after_answer_began(Outcome::BadAnswer {
+                code,
+                fault,
+                variable: None,
+                place: None,
+            }));
         }
         body.extend_from_slice(&chunk);
     }

@@ -9,7 +9,7 @@ use moka::future::Cache;
 use tokio::time::Instant;
 
 use super::Origin;
-use super::single_flight::{Key, SingleFlight, ValueOrigin};
+use super::single_flight::{FlightEvent, Key, SingleFlight, ValueOrigin};
 use crate::hook::{Answer, CacheTimes};
 
 /// The fresh and the stale answers, and the requests under way for them. `E` is what a caller gets instead of
@@ -18,13 +18,25 @@ use crate::hook::{Answer, CacheTimes};
 pub(super) struct AnswerCache<E> {
     fresh: Cache<Key, CachedAnswer>,
     stale: Cache<Key, CachedAnswer>,
-    flights: SingleFlight<Arc<Answer>, E>,
+    flights: SingleFlight<DatedAnswer, E>,
 }
 
-/// One good answer.
+/// One good answer, and the moment at which it was received.
+#[derive(Debug, Clone)]
+pub(super) struct DatedAnswer {
+    pub(super) answer: Arc<Answer>,
+    received: Instant,
+}
+
+impl DatedAnswer {
+    pub(super) fn age(&self) -> Duration {
+        self.received.elapsed()
+    }
+}
+
 #[derive(Debug, Clone)]
 struct CachedAnswer {
-    answer: Arc<Answer>,
+    dated: DatedAnswer,
     lifetime: Duration,
 }
 
@@ -42,7 +54,7 @@ impl<E> Default for AnswerCache<E> {
 }
 
 fn cache() -> Cache<Key, CachedAnswer> {
-    let weight = |_: &Key, cached: &CachedAnswer| weight(&cached.answer);
+    let weight = |_: &Key, cached: &CachedAnswer| weight(&cached.dated.answer);
     Cache::builder().max_capacity(MOST_BYTES.into()).weigher(weight).expire_after(OwnLifetime).build()
 }
 
@@ -75,7 +87,7 @@ impl Expiry<Key, CachedAnswer> for OwnLifetime {
 impl<E: Clone> AnswerCache<E> {
     /// Returns the fresh answer, or the one that `request` brings. Callers of the same key share one request;
     /// from `hedge_at` on, one of those who wait makes a hedged request. `refused` is an answer that the
-    /// caller has seen and does not accept.
+    /// caller has seen and does not accept. `note` hears if the caller waits or makes a request.
     ///
     /// Cancel safe: if the caller who makes the request leaves, the next one makes it.
     ///
@@ -88,17 +100,19 @@ impl<E: Clone> AnswerCache<E> {
         hedge_at: Instant,
         refused: Option<&Arc<Answer>>,
         request: impl AsyncFnOnce() -> Result<Arc<Answer>, E>,
-    ) -> Result<(Arc<Answer>, Origin), E> {
+        note: impl Fn(FlightEvent),
+    ) -> Result<(DatedAnswer, Origin), E> {
         if let Some(answer) = self.fresh(key, refused).await {
             return Ok((answer, Origin::Cache));
         }
         // boxed, because the flights hold it in several states
         let request = Box::pin(async {
-            let answer = request().await?;
+            let answer = DatedAnswer { answer: request().await?, received: Instant::now() };
             self.insert(key, times, &answer).await;
             Ok(answer)
         });
-        let (answer, origin) = self.flights.run(key, hedge_at, self.fresh(key, refused), request).await?;
+        let known = self.fresh(key, refused);
+        let (answer, origin) = self.flights.run(key, hedge_at, known, request, note).await?;
         let origin = match origin {
             ValueOrigin::OwnRequest => Origin::Webhook,
             ValueOrigin::OtherRequest => Origin::Shared,
@@ -107,14 +121,14 @@ impl<E: Clone> AnswerCache<E> {
         Ok((answer, origin))
     }
 
-    async fn fresh(&self, key: Key, refused: Option<&Arc<Answer>>) -> Option<Arc<Answer>> {
-        let answer = self.fresh.get(&key).await?.answer;
-        let is_refused = refused.is_some_and(|refused| Arc::ptr_eq(refused, &answer));
-        if is_refused { None } else { Some(answer) }
+    async fn fresh(&self, key: Key, refused: Option<&Arc<Answer>>) -> Option<DatedAnswer> {
+        let dated = self.fresh.get(&key).await?.dated;
+        let is_refused = refused.is_some_and(|refused| Arc::ptr_eq(refused, &dated.answer));
+        if is_refused { None } else { Some(dated) }
     }
 
-    async fn insert(&self, key: Key, times: CacheTimes, answer: &Arc<Answer>) {
-        let cached = |lifetime| CachedAnswer { answer: Arc::clone(answer), lifetime };
+    async fn insert(&self, key: Key, times: CacheTimes, dated: &DatedAnswer) {
+        let cached = |lifetime| CachedAnswer { dated: dated.clone(), lifetime };
         self.fresh.insert(key, cached(times.fresh)).await;
         if !times.stale.is_zero() {
             self.stale.insert(key, cached(times.fresh + times.stale)).await;
@@ -122,8 +136,8 @@ impl<E: Clone> AnswerCache<E> {
     }
 
     /// Returns the last good answer if it is not older than the hook allows.
-    pub(super) async fn stale(&self, key: Key) -> Option<Arc<Answer>> {
-        Some(self.stale.get(&key).await?.answer)
+    pub(super) async fn stale(&self, key: Key) -> Option<DatedAnswer> {
+        Some(self.stale.get(&key).await?.dated)
     }
 
     /// Returns the number of answers, fresh and stale.
@@ -141,10 +155,14 @@ mod tests {
 
     const TIMES: CacheTimes = CacheTimes { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
 
-    type Got<E> = Result<(Arc<Answer>, Origin), E>;
+    type Got<E> = Result<(DatedAnswer, Origin), E>;
 
     fn answer(size: usize) -> Arc<Answer> {
         Arc::new(Answer { code: 200, body: vec![b'x'; size], ..Answer::default() })
+    }
+
+    fn dated(size: usize) -> DatedAnswer {
+        DatedAnswer { answer: answer(size), received: Instant::now() }
     }
 
     /// Asks for the key `[1; 32]`, and makes a request with this result if there is no fresh answer.
@@ -154,7 +172,7 @@ mod tests {
         result: Result<Arc<Answer>, E>,
     ) -> Got<E> {
         let hedge_at = Instant::now() + Duration::from_secs(86_400);
-        cache.get([1; 32], TIMES, hedge_at, refused, async || result).await
+        cache.get([1; 32], TIMES, hedge_at, refused, async || result, |_| {}).await
     }
 
     #[tokio::test]
@@ -166,13 +184,24 @@ mod tests {
         assert_eq!(cache.entries().await, 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_age_of_an_answer_counts_from_its_receipt() {
+        let cache = AnswerCache::default();
+        let (received, _) = get(&cache, None, Ok(answer(1))).await.unwrap();
+        assert_eq!(received.age(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(7)).await;
+        let (fresh, _) = get(&cache, None, Err(())).await.unwrap();
+        let stale = cache.stale([1; 32]).await.unwrap();
+        assert_eq!([fresh.age(), stale.age()], [Duration::from_secs(7); 2]);
+    }
+
     #[tokio::test]
     async fn a_refused_answer_is_not_returned_again_and_stays_cached_for_others() {
         let cache = AnswerCache::default();
         let (refused, _) = get(&cache, None, Ok(answer(1))).await.unwrap();
-        assert!(get(&cache, Some(&refused), Err(())).await.is_err());
+        assert!(get(&cache, Some(&refused.answer), Err(())).await.is_err());
         let (answer, origin) = get(&cache, None, Err(())).await.unwrap();
-        assert!(Arc::ptr_eq(&answer, &refused) && origin == Origin::Cache);
+        assert!(Arc::ptr_eq(&answer.answer, &refused.answer) && origin == Origin::Cache);
     }
 
     #[tokio::test]
@@ -186,12 +215,12 @@ mod tests {
     async fn the_cache_has_a_limit_of_answers_and_of_bytes() {
         let cache = AnswerCache::<()>::default();
         for number in 0..12_000_u32 {
-            cache.insert(key(number), CacheTimes { stale: Duration::ZERO, ..TIMES }, &answer(1)).await;
+            cache.insert(key(number), CacheTimes { stale: Duration::ZERO, ..TIMES }, &dated(1)).await;
         }
         cache.fresh.run_pending_tasks().await;
         assert!(cache.fresh.entry_count() <= u64::from(MOST_ANSWERS), "{}", cache.fresh.entry_count());
         for number in 20_000..21_000_u32 {
-            cache.insert(key(number), TIMES, &answer(64 * 1024)).await;
+            cache.insert(key(number), TIMES, &dated(64 * 1024)).await;
         }
         cache.fresh.run_pending_tasks().await;
         assert!(cache.fresh.weighted_size() <= u64::from(MOST_BYTES));

@@ -161,6 +161,7 @@ impl ConnectionPools {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(most_idle)
             .tcp_keepalive(KEEPALIVE)
+            .tls_info(true)
     }
 }
 

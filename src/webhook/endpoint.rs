@@ -10,12 +10,17 @@ mod quarantine;
 pub(super) mod registry;
 mod retry_budget;
 
-use std::time::Instant;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use self::circuit_breaker::CircuitBreaker;
 use self::connection_reuse::ConnectionReuse;
 use self::quarantine::Quarantine;
 use self::retry_budget::RetryBudget;
+use crate::hook::Breaker;
+use crate::tls;
 
 /// The state of one endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +31,53 @@ struct Endpoint {
     retry_budget: RetryBudget,
     quarantine: Quarantine,
     connection_reuse: ConnectionReuse,
+    certificate: Option<Certificate>,
+}
+
+/// The certificate that an endpoint showed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Certificate {
+    hash: u64,
+    expires: Option<SystemTime>,
+}
+
+/// The state of one endpoint, for an administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointState {
+    /// The URL as it is written, without its query and credentials.
+    pub endpoint: Arc<str>,
+    pub breaker: BreakerState,
+    /// True if its connections are made on the quarantine thread, because it has not answered yet, or was
+    /// silent a short time ago.
+    pub in_quarantine: bool,
+    /// True if a connection may serve more than one request.
+    pub reuses_connections: bool,
+    /// The end of the validity of the certificate that it showed last.
+    pub certificate_expires: Option<SystemTime>,
+}
+
+/// The state of a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The hook has no breaker.
+    Off,
+    /// Every request is sent.
+    Closed {
+        /// The number of requests without an answer since the last answer.
+        failures: u32,
+    },
+    /// No request is sent.
+    Open {
+        /// The number of requests without an answer since the last answer.
+        failures: u32,
+        /// The time until a request may test the endpoint.
+        next_probe: Duration,
+    },
+    /// The next request tests the endpoint.
+    HalfOpen {
+        /// The number of requests without an answer since the last answer.
+        failures: u32,
+    },
 }
 
 /// The connections that a request to an endpoint may use.
@@ -41,6 +93,33 @@ impl Endpoint {
     /// The state of an endpoint for which there is no room in the registry: it allows no retry.
     fn without_record() -> Self {
         Self { retry_budget: RetryBudget::empty(), ..Self::default() }
+    }
+
+    fn state(
+        &self,
+        endpoint: &Arc<str>,
+        breaker: Option<&Breaker>,
+        keep_alive: bool,
+        now: Instant,
+    ) -> EndpointState {
+        let ConnectionRules { is_quarantined, may_reuse } = self.connection_rules(now);
+        EndpointState {
+            endpoint: Arc::clone(endpoint),
+            breaker: breaker.map_or(BreakerState::Off, |settings| self.breaker.state(settings, now)),
+            in_quarantine: is_quarantined,
+            reuses_connections: keep_alive && may_reuse,
+            certificate_expires: self.certificate.and_then(|certificate| certificate.expires),
+        }
+    }
+
+    /// Notes a certificate in DER. It is parsed only if it is not the one that was shown before.
+    fn showed_certificate(&mut self, certificate: &[u8]) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(certificate);
+        let hash = hasher.finish();
+        if self.certificate.is_none_or(|known| known.hash != hash) {
+            self.certificate = Some(Certificate { hash, expires: tls::expiry(certificate) });
+        }
     }
 
     fn connection_rules(&self, now: Instant) -> ConnectionRules {

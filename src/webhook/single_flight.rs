@@ -54,6 +54,17 @@ pub(super) enum ValueOrigin {
     Known,
 }
 
+/// A change in the part that a caller has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlightEvent {
+    /// The caller waits for the request of another caller.
+    Waits,
+    /// The caller makes the request.
+    Leads,
+    /// The caller makes the hedged request.
+    Hedges,
+}
+
 impl<T, E> Default for SingleFlight<T, E> {
     fn default() -> Self {
         Self { flights: Lock::default() }
@@ -65,6 +76,7 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
     /// caller who still waits joins a second flight as well; the first good result of the two counts.
     ///
     /// A leader calls `known` before it makes the request, because another flight may have ended meanwhile.
+    /// `note` hears of each change in the caller's part.
     ///
     /// Cancel safe: if a leader leaves, the next waiter leads in its place.
     ///
@@ -76,16 +88,21 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
         hedge_at: Instant,
         known: impl Future<Output = Option<T>>,
         request: impl Future<Output = Result<T, E>>,
+        note: impl Fn(FlightEvent),
     ) -> Result<(T, ValueOrigin), E> {
         let first = self.join(key, FlightKind::First);
+        if let Ok(result) = first.flight.try_lock() {
+            return first.result_or_lead(result, known, request, || note(FlightEvent::Leads)).await;
+        }
+        note(FlightEvent::Waits);
         if let Ok(result) = timeout_at(hedge_at, first.flight.lock()).await {
-            return first.result_or_lead(result, known, request).await;
+            return first.result_or_lead(result, known, request, || note(FlightEvent::Leads)).await;
         }
         let mut first_result = pin!(async { first.flight.lock().await.clone().and_then(Result::ok) });
         let mut hedged = pin!(async {
             let hedge = self.join(key, FlightKind::Hedge);
             let result = hedge.flight.lock().await;
-            hedge.result_or_lead(result, known, request).await
+            hedge.result_or_lead(result, known, request, || note(FlightEvent::Hedges)).await
         });
         tokio::select! {
             biased;
@@ -116,6 +133,7 @@ impl<T: Clone, E: Clone> Waiter<'_, T, E> {
         mut result: MutexGuard<'_, Option<Result<T, E>>>,
         known: impl Future<Output = Option<T>>,
         request: impl Future<Output = Result<T, E>>,
+        leads: impl FnOnce(),
     ) -> Result<(T, ValueOrigin), E> {
         if let Some(result) = &*result {
             return result.clone().map(|value| (value, ValueOrigin::OtherRequest));
@@ -123,6 +141,7 @@ impl<T: Clone, E: Clone> Waiter<'_, T, E> {
         if let Some(value) = known.await {
             return Ok((value, ValueOrigin::Known));
         }
+        leads();
         let requested = request.await;
         // a caller who comes from now on is none of the waiters
         self.close();
@@ -175,11 +194,12 @@ mod tests {
     async fn many_callers_of_the_same_key_make_one_request() {
         let (flights, requests) = (SingleFlight::<u8, ()>::default(), AtomicUsize::new(0));
         let call = || {
-            flights.run(KEY, never(), ready(None), async {
+            let request = async {
                 requests.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
                 Ok(1)
-            })
+            };
+            flights.run(KEY, never(), ready(None), request, |_| {})
         };
         let results: Vec<_> = join_all((0..50).map(|_| call())).await;
         assert_eq!(requests.load(Ordering::Relaxed), 1);
@@ -198,7 +218,7 @@ mod tests {
                     let before = requests.fetch_add(1, Ordering::Relaxed);
                     if before < 299 { pending().await } else { Ok(1) }
                 };
-                flights.run(KEY, never(), ready(None), request).await
+                flights.run(KEY, never(), ready(None), request, |_| {}).await
             })
         };
         let mut callers: VecDeque<_> = (0..300).map(caller).collect();
@@ -217,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn a_waiter_who_leaves_does_not_end_the_flight() {
         let flights = SingleFlight::<u8, ()>::default();
-        let call = || flights.run(KEY, never(), ready(None), pending());
+        let call = || flights.run(KEY, never(), ready(None), pending(), |_| {});
         let (mut leader, mut waiter) = (Box::pin(call()), Box::pin(call()));
         for caller in [&mut leader, &mut waiter] {
             assert!(futures_util::poll!(caller).is_pending());
@@ -237,7 +257,8 @@ mod tests {
                 tokio::time::sleep(10 * SECOND).await;
                 if is_first { Err(()) } else { Ok(1) }
             };
-            let result = flights.run(KEY, Instant::now() + number * SECOND, ready(None), request).await;
+            let hedge_at = Instant::now() + number * SECOND;
+            let result = flights.run(KEY, hedge_at, ready(None), request, |_| {}).await;
             result.map(|(_, origin)| origin)
         };
         let results = join_all((1..=9).map(call)).await;
@@ -260,7 +281,7 @@ mod tests {
                 if is_good { Ok(1) } else { Err(false) }
             };
             let now = Instant::now();
-            let result = flights.run(KEY, now + SECOND, ready(None), request);
+            let result = flights.run(KEY, now + SECOND, ready(None), request, |_| {});
             let result = timeout_at(now + 2 * SECOND, result).await.unwrap_or(Err(true));
             result.map(|_| now.elapsed() < Duration::from_millis(1250))
         };

@@ -2,7 +2,7 @@
 
 use dialhook::switch::Dialect;
 use dialhook::switch::agi::Agi;
-use dialhook::variable::{Accept, Assignment, Value};
+use dialhook::variable::{Accept, Assignment, Value, ValueSource};
 
 use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, Reply, as_asterisk_reads};
 
@@ -60,8 +60,12 @@ fn asterisk_parses_each_command_to_the_value_that_was_sent() {
     let mut every_byte: Vec<u8> = (1..=255).filter(|&byte| byte != b'\n').collect();
     every_byte.extend(b"\\\\\"\" ${X} $[1] \\n \r");
     for value in [&b""[..], b"a b", b"say \"hi\"", b"C:\\new", b"\\", b"\"", b" both ", &every_byte] {
-        let assignment =
-            Assignment { name: "N".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+        let assignment = Assignment {
+            name: "N".parse().unwrap(),
+            value: Value::from(value),
+            accept: Accept::Any,
+            source: ValueSource::Answer,
+        };
         let farewell = Agi::new(String::new()).farewell(&[assignment]).unwrap();
         let line = farewell.strip_suffix(b"\n").unwrap();
         assert_eq!(as_asterisk_reads(line), [&b"SET"[..], b"VARIABLE", b"N", value]);

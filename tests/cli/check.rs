@@ -18,7 +18,9 @@ async fn check_prints_one_line_for_each_hook() {
     assert!(lines[0].ends_with("dialhook.toml: no fault, 2 hooks"), "{out}");
     assert!(out.contains("\nasterisk   AGI(agi://127.0.0.1:4573/NAME), from this machine\n"), "{out}");
     assert!(
-        out.contains("\nobserver   http://127.0.0.1:9573/metrics, /health/live, /health/ready\n"),
+        out.contains(
+            "\nobserver   pages at http://127.0.0.1:9573/, also /metrics, /health/live, /health/ready\n"
+        ),
         "{out}"
     );
     assert!(
@@ -55,6 +57,41 @@ async fn check_prints_a_missing_observer_and_unmasked_numbers() {
 }
 
 #[tokio::test]
+async fn check_prints_the_settings_of_the_pages_and_of_the_history() {
+    let (_folder, file) = configured("");
+    let (_, out, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    let history = "\nhistory    the last 2000 steps and 500 failures, for 24h, in at most 8MiB of memory; bodies of failures\n";
+    assert!(out.contains(history) && !out.contains("\npages "), "{out}");
+    let (folder, file) = configured(
+        "[listen]\nobserver = \"0.0.0.0:9573\"\nallow = [\"127.0.0.1\"]\n\
+         [observer]\nhosts = [\"pbx.example\"]\ntoken = { file = \"t\" }\ntry = true\n[history]\nsteps = 0\n",
+    );
+    fs::write(folder.path().join("t"), "0123456789abcdef\n").unwrap();
+    let (_, out, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert!(
+        out.contains(
+            "\npages      also as pbx.example; only with the token; may ask hooks and repeat requests\n"
+        ),
+        "{out}"
+    );
+    assert!(
+        out.contains("\nhistory    off\n") && !out.contains("0123456789") && !out.contains("\nnote "),
+        "{out}"
+    );
+}
+
+#[tokio::test]
+async fn check_notes_an_observer_that_others_reach_without_a_token() {
+    let (_folder, file) = configured("[listen]\nobserver = \"0.0.0.0:9573\"\nallow = [\"127.0.0.1\"]\n");
+    let (status, out, _) = run(&["check", "--config", file.to_str().unwrap()]).await;
+    assert_eq!(status, 0);
+    assert!(
+        out.contains("\nnote       observer.token is missing, and listen.observer is not on loopback: "),
+        "{out}"
+    );
+}
+
+#[tokio::test]
 async fn check_prints_every_fault_with_file_and_line() {
     let (_folder, file) = configured("[hook.crm]\nurl = \"nowhere\"\ntimeout = 0\n");
     let path = file.to_str().unwrap();
@@ -70,7 +107,7 @@ async fn check_prints_every_fault_with_file_and_line() {
 }
 
 /// Line and key of each fault of tests/data/config/faulty.toml, and the words that tell what would be right.
-const FAULTS: [(usize, &str, &str); 42] = [
+const FAULTS: [(usize, &str, &str); 46] = [
     (1, "compnay", "did you mean `company`?"),
     (4, "listen.asterisk", "write an address and a port"),
     (5, "listen.allow", "write networks or addresses"),
@@ -113,6 +150,10 @@ const FAULTS: [(usize, &str, &str); 42] = [
     (61, "hook.detached.stale_if_error", "write cache = \"60s\" too"),
     (63, "hook.webhook", "choose another one"),
     (63, "hook.webhook.url", "write the URL of the webhook"),
+    (67, "observer.hosts", "write a name or an address as it stands in the browser"),
+    (68, "observer.token", "write the token into a file of its own"),
+    (71, "history.steps", "0 turns the history off"),
+    (72, "history.bodys", "did you mean `bodies`?"),
 ];
 
 #[tokio::test]

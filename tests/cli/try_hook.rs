@@ -112,7 +112,7 @@ async fn try_fails_if_the_status_is_not_ok() {
     assert_eq!(status, 1);
     assert!(out.contains("answer    500 after "), "{out}");
     assert!(
-        out.contains("the database is \u{fffd}[31mgone"),
+        out.contains("the database is \\u{1b}[31mgone"),
         "a control character reached the terminal: {out}"
     );
     assert!(out.contains("WEBHOOK_STATUS = \"HTTP_ERROR\""), "{out}");

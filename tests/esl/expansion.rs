@@ -2,7 +2,7 @@
 
 use dialhook::switch::Dialect;
 use dialhook::switch::esl::Esl;
-use dialhook::variable::{Accept, Assignment, Unfit, Value};
+use dialhook::variable::{Accept, Assignment, Unfit, Value, ValueSource};
 
 use crate::util::ChannelData;
 use crate::util::SocketMode;
@@ -47,8 +47,12 @@ fn esl(core_expands: bool) -> Esl {
 
 /// The argument of the one `set` in the final commands.
 fn argument(esl: &Esl, value: &[u8]) -> Result<Vec<u8>, Unfit> {
-    let assignment =
-        Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept: Accept::Any };
+    let assignment = Assignment {
+        name: "v".parse().unwrap(),
+        value: Value::from(value),
+        accept: Accept::Any,
+        source: ValueSource::Answer,
+    };
     let words = esl.farewell(&[assignment])?;
     let begin = words.windows(2).position(|pair| pair == b"\n\n").expect("an empty line") + 2;
     Ok(words[begin..].to_vec())

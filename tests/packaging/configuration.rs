@@ -39,7 +39,7 @@ fn the_installed_configuration_has_every_key_and_no_other() {
     // `company` is the only key outside of a table; the tables within a hook are shown as values
     let mut known: Vec<_> = known_keys()
         .into_iter()
-        .filter(|(table, _)| !table.is_empty() && !table.starts_with("hook.NAME."))
+        .filter(|(table, _)| !table.is_empty() && !table.contains("hook.NAME.") && table != "observer.token")
         .flat_map(|(table, keys)| {
             let table = table.replace("hook.NAME", "hook");
             keys.into_iter().map(move |key| format!("{table}.{key}"))

@@ -19,7 +19,7 @@ pub struct ObserverResponse {
 impl ObserverResponse {
     /// A GET.
     pub async fn get(address: SocketAddr, path: &str) -> Self {
-        Self::to(address, format!("GET {path} HTTP/1.1\r\nHost: observer\r\n\r\n").as_bytes()).await
+        Self::to(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).await
     }
 
     /// Sends these bytes, and reads the answer.

@@ -1,16 +1,18 @@
 //! The result of `dialhook try`, as text for a person and as JSON for a script.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::json;
 
 use super::TryResult;
+use super::answer::{missing, write_answer, write_missing};
+use super::daemon::write_daemon;
 use crate::call::SwitchKind;
+use crate::cli::titled::write_titled;
 use crate::hook::{Outcome, Request, redacted};
 use crate::redact;
-use crate::webhook::Attempt;
+use crate::webhook::{Attempt, AttemptResult};
 
 /// Returns the request, the attempts, the answer and the variables of the channel, each under a title.
 pub(super) fn as_text(result: &TryResult) -> String {
@@ -35,8 +37,12 @@ pub(super) fn as_text(result: &TryResult) -> String {
         let title = if number == 0 { "channel" } else { "" };
         write_titled(&mut text, title, &format!("{} = \"{}\"", assignment.name, assignment.value.lossy()));
     }
+    write_missing(&mut text, &result.set);
     if let Some(note) = &result.note {
         write_titled(&mut text, "note", note);
+    }
+    if let Some(daemon) = &result.daemon {
+        write_daemon(&mut text, daemon);
     }
     if result.switch == SwitchKind::FreeSwitch {
         write_titled(&mut text, "wire", command_lines(&result.commands).trim());
@@ -60,23 +66,14 @@ fn write_request(text: &mut String, request: &Request) {
 
 fn write_attempts(text: &mut String, result: &TryResult) {
     for attempt in &result.attempts {
-        let outcome = match &attempt.outcome {
-            Outcome::Ok { .. } => "OK".to_owned(),
-            failed => failed.to_string(),
+        let outcome = match &attempt.result {
+            AttemptResult::Ended(Outcome::Ok { .. }) => "OK".to_owned(),
+            AttemptResult::Ended(failed) => failed.to_string(),
+            AttemptResult::Dropped(stage) => format!("given up, {stage}"),
         };
         let (url, milliseconds) = (attempt_url(attempt, result), attempt.took.as_millis());
         write_titled(text, "asked", &format!("{url}: {outcome} ({milliseconds} ms)"));
     }
-}
-
-fn write_answer(text: &mut String, result: &TryResult) {
-    let milliseconds = result.took.as_millis();
-    let Some(answer) = &result.answer else {
-        return write_titled(text, "answer", &format!("none after {milliseconds} ms"));
-    };
-    let size = answer.body.len();
-    write_titled(text, "answer", &format!("{} after {milliseconds} ms, {size} bytes", answer.code));
-    write_titled(text, "", &String::from_utf8_lossy(&answer.body));
 }
 
 /// Returns the URL of an attempt, without its query.
@@ -97,20 +94,6 @@ fn command_lines(commands: &[u8]) -> String {
     lines
 }
 
-/// Writes lines under a title. Control characters of a webhook never reach the terminal.
-fn write_titled(text: &mut String, title: &str, content: &str) {
-    let mut title = title;
-    for line in content.split('\n') {
-        let line: String = line.trim_end_matches('\r').chars().map(visible).collect();
-        let _infallible = writeln!(text, "{}", format!("{title:<9} {line}").trim_end());
-        title = "";
-    }
-}
-
-fn visible(character: char) -> char {
-    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
-}
-
 /// Returns names and values. Values from a file or the environment are hidden.
 fn headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, String)> {
     headers.iter().map(|(name, value)| {
@@ -129,8 +112,8 @@ pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
     let attempt = |attempt: &Attempt| {
         json!({
             "url": attempt_url(attempt, result),
-            "status": attempt.outcome.status().as_str(),
-            "reason": attempt.outcome.to_string(),
+            "status": attempt.outcome().map(|outcome| outcome.status().as_str()),
+            "reason": attempt.outcome().map(ToString::to_string),
             "milliseconds": milliseconds(attempt.took),
         })
     };
@@ -151,9 +134,15 @@ pub(super) fn as_json(result: &TryResult) -> serde_json::Value {
             "body": request.body.as_deref().map(text),
         })),
         "attempts": result.attempts.iter().map(attempt).collect::<Vec<_>>(),
-        "answer": result.answer.as_ref().map(|answer| json!({ "code": answer.code, "body": text(&answer.body) })),
+        "answer": result.answer.as_ref().map(|answer| json!({
+            "code": answer.code,
+            "headers": headers(&answer.headers).collect::<std::collections::BTreeMap<_, _>>(),
+            "body": text(&answer.body),
+        })),
         "set": set,
+        "missing": missing(&result.set).map(|(part, _)| part).collect::<Vec<_>>(),
         "wire": text(&result.commands),
+        "daemon": result.daemon,
     })
 }
 

@@ -16,7 +16,15 @@ struct Key {
     right: &'static str,
 }
 
-const KEYS: [Key; 6] = [
+const KEYS: [Key; 7] = [
+    Key {
+        name: "history.age",
+        file: "[history]\n\nage = VALUE\n",
+        read: |config| config.history.age,
+        shortest: 1000,
+        longest: 604_800_000,
+        right: "write a value from 1s to 168h, such as \"24h\"",
+    },
     Key {
         name: "hook.a.timeout",
         file: "[hook.a]\nurl = \"http://h/\"\ntimeout = VALUE\n",

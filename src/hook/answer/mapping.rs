@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::Pointer;
-use crate::variable::{Accept, Value, VariableName};
+use crate::variable::{Accept, AnswerPart, Value, ValueSource, VariableName};
 
 /// A channel variable that receives a part of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,20 @@ pub enum Source {
 }
 
 impl Source {
+    /// Returns the part of the answer; none for the status, which every answer has.
+    pub(super) fn part(&self) -> Option<AnswerPart> {
+        match self {
+            Self::Json(pointer) => Some(AnswerPart::Json(pointer.shared())),
+            Self::Header(name) => Some(AnswerPart::Header(name.clone())),
+            Self::Status => None,
+        }
+    }
+
+    /// Returns the source of a value that was found.
+    pub(super) fn of_value(&self) -> ValueSource {
+        self.part().map_or(ValueSource::Status, ValueSource::Part)
+    }
+
     /// Returns the path of a JSON pointer.
     pub(super) fn json_path(&self) -> Option<&[String]> {
         match self {

@@ -7,8 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::faults::{AnswerFault, RedirectFault, RequestFault, Unreachable};
+use super::place::Place;
 use super::status::Status;
-use crate::variable::{Assignment, Unfit, VariableName};
+use crate::variable::{AnswerPart, Assignment, Unfit, VariableName};
 
 /// The outcome of a webhook step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Outcome {
         fault: AnswerFault,
         /// The variable of `set` whose part has the fault; none for a fault of the whole answer.
         variable: Option<VariableName>,
+        /// The place of the fault; none if it is not in the bytes of the answer.
+        place: Option<Place>,
     },
     /// No request was made, because the call or its hook has a fault.
     BadRequest(RequestFault),
@@ -133,6 +136,23 @@ impl Outcome {
         }
     }
 
+    /// Returns the variables whose part a good answer does not have, each with that part.
+    pub fn missing(&self) -> impl Iterator<Item = (&VariableName, &AnswerPart)> {
+        let set = self.set().unwrap_or_default();
+        set.iter().filter_map(|assignment| Some((&assignment.name, assignment.source.missing()?)))
+    }
+
+    /// Returns the outcome without the assignments of a good one.
+    #[must_use]
+    pub fn without_set(&self) -> Self {
+        match self {
+            Self::Ok { code, nothing_found, .. } => {
+                Self::Ok { code: *code, set: Vec::new(), nothing_found: *nothing_found }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// True if no complete answer came.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
@@ -156,7 +176,7 @@ impl Outcome {
     pub fn into_unfit(self, unfit: Unfit) -> Self {
         match self {
             Self::Ok { code, .. } => {
-                Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable: None }
+                Self::BadAnswer { code, fault: AnswerFault::Unfit(unfit), variable: None, place: None }
             }
             other => other,
         }

@@ -1,11 +1,12 @@
 //! JSON pointers (RFC 6901).
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
-    text: String,
+    text: Arc<str>,
     path: Vec<String>,
     in_reason: String,
 }
@@ -32,7 +33,7 @@ impl FromStr for Pointer {
         let unescape = |name: &str| name.replace("~1", "/").replace("~0", "~");
         let path: Vec<_> = text.split('/').skip(1).map(unescape).collect();
         let in_reason = if path.is_empty() { "the top".to_owned() } else { in_reason(&path) };
-        Ok(Self { text: text.to_owned(), path, in_reason })
+        Ok(Self { text: text.into(), path, in_reason })
     }
 }
 
@@ -41,6 +42,11 @@ impl Pointer {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Returns the pointer as it was written, without a copy.
+    pub(super) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// Returns the names of members and the indexes of elements, without escapes.

@@ -319,8 +319,10 @@ fn a_value_that_the_switch_cannot_carry_refuses_the_answer_and_names_its_variabl
     let answer = body(r#"{"a": "x", "b": "say \"y\"", "c": "\"z\""}"#);
     assert_eq!(outcome_of(&hook, &answer, None).status(), Status::Ok);
     let refused = hook.judge(&answer, None, no_quotes);
-    let variable = "B".parse().ok();
-    assert_eq!(refused, Outcome::BadAnswer { code: 200, fault: AnswerFault::Unfit(Unfit::Quote), variable });
+    let (fault, variable) = (AnswerFault::Unfit(Unfit::Quote), "B".parse().ok());
+    // the escaped quotation mark
+    let place = Some(Place { region: Region::Body, bytes: 21..23 });
+    assert_eq!(refused, Outcome::BadAnswer { code: 200, fault, variable, place });
 }
 
 #[test]

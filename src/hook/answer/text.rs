@@ -2,16 +2,18 @@
 //!
 //! Knows characters; does not know the switch, nor which part of an answer the text is.
 
+use std::ops::Range;
+
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 use crate::hook::AnswerFault;
 
 /// The longest word, in bytes.
-const LONGEST_WORD: usize = 128;
+pub(super) const LONGEST_WORD: usize = 128;
 
 /// The longest text, in bytes. Asterisk cuts an expression at 4,095.
-const LONGEST_TEXT: usize = 1024;
+pub(super) const LONGEST_TEXT: usize = 1024;
 
 /// Returns the fault of a text that is not a word: letters and digits of any script, and the signs of
 /// [`is_sign`].
@@ -20,19 +22,45 @@ const LONGEST_TEXT: usize = 1024;
 /// 128 bytes.
 pub(super) fn word_fault(text: &[u8]) -> Option<AnswerFault> {
     let Ok(characters) = std::str::from_utf8(text) else { return Some(AnswerFault::NotUtf8) };
+    match not_of_word(characters) {
+        Some((_, character)) if character.is_control() => Some(AnswerFault::ControlByte),
+        Some(_) => Some(AnswerFault::NotAWord),
+        None => (text.len() > LONGEST_WORD).then_some(AnswerFault::WordTooLong),
+    }
+}
+
+/// Returns the first character that no word has, or that no word has at its place.
+fn not_of_word(text: &str) -> Option<(usize, char)> {
     let mut marks_fit = false;
-    for character in characters.chars() {
-        if character.is_control() {
-            return Some(AnswerFault::ControlByte);
-        }
+    for (at, character) in text.char_indices() {
         marks_fit = match Kind::of(character) {
             Kind::Letter => true,
             Kind::Mark if marks_fit => true,
             Kind::Sign => false,
-            Kind::Mark | Kind::Other => return Some(AnswerFault::NotAWord),
+            Kind::Mark | Kind::Other => return Some((at, character)),
         };
     }
-    (text.len() > LONGEST_WORD).then_some(AnswerFault::WordTooLong)
+    None
+}
+
+/// Returns the bytes of the first character that no word has.
+pub(super) fn first_not_of_word(text: &str) -> Option<Range<usize>> {
+    not_of_word(text).map(|(at, character)| at..at + character.len_utf8())
+}
+
+/// Returns the bytes of the first control character.
+pub(super) fn first_control(text: &str) -> Option<Range<usize>> {
+    first(text, char::is_control)
+}
+
+/// Returns the bytes of the first separator of lines or paragraphs, or bidirectional control.
+pub(super) fn first_layout_control(text: &str) -> Option<Range<usize>> {
+    first(text, is_layout_control)
+}
+
+fn first(text: &str, is_sought: fn(char) -> bool) -> Option<Range<usize>> {
+    let (at, character) = text.char_indices().find(|&(_, character)| is_sought(character))?;
+    Some(at..at + character.len_utf8())
 }
 
 /// The kinds of characters in a word.

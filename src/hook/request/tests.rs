@@ -42,6 +42,6 @@ fn hooks_that_follow_other_redirects_do_not_share_answers() {
 #[test]
 fn a_target_prints_no_password() {
     let url = Url::parse("http://pbx:geheim@h/").unwrap();
-    let target = Target { url, endpoint: "http://…@h/".into() };
+    let target = Target { url, endpoint: "http://…@h/".into(), has_secret: true };
     assert_eq!(format!("{target:?}"), "Target(\"http://…@h/\")");
 }

@@ -22,6 +22,7 @@ pub struct UrlTemplate {
     /// The number of dot segments in the URL as it is written.
     dot_segments: usize,
     redacted: String,
+    has_secret: bool,
     endpoint: Arc<str>,
     origin: String,
 }
@@ -75,9 +76,13 @@ impl UrlTemplate {
         let literals = url.as_str().split(MARK).map(str::to_owned).collect();
         let origin = url.origin().ascii_serialization();
         let redacted = with_placeholders(&redact::url_keeping(url.as_str(), Some(MARK)), &placeholders);
+        let has_secret = match placeholders.is_empty() {
+            true => redacted != url.as_str(),
+            false => redacted_when_filled(url.as_str()),
+        };
         let endpoint = with_placeholders(&format!("{origin}{}", url.path()), &placeholders).into();
         let template = Template { literals, placeholders };
-        Self { template, dot_segments: dot_segments(url.as_str()), redacted, endpoint, origin }
+        Self { template, dot_segments: dot_segments(url.as_str()), redacted, has_secret, endpoint, origin }
     }
 
     /// Returns scheme, host and port.
@@ -90,6 +95,12 @@ impl UrlTemplate {
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.redacted.contains("://…@")
+    }
+
+    /// True if a part of the URL looks like a secret, or a placeholder stands where a secret does.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        self.has_secret
     }
 
     #[must_use]
@@ -127,6 +138,12 @@ impl UrlTemplate {
         }
         Ok(url)
     }
+}
+
+/// True if redaction changes this URL with values in the place of its marks.
+fn redacted_when_filled(url: &str) -> bool {
+    let filled = url.replace(MARK, "x");
+    redact::url(&filled) != filled
 }
 
 impl fmt::Display for UrlTemplate {

@@ -96,11 +96,17 @@ const GUARD: &str = "((((((((";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variable::ValueSource;
 
     const NONCE: &str = "0123456789abcdef";
 
     fn assignment(name: &str, value: &[u8], accept: Accept) -> Assignment {
-        Assignment { name: name.parse().unwrap(), value: Value::from(value), accept }
+        Assignment {
+            name: name.parse().unwrap(),
+            value: Value::from(value),
+            accept,
+            source: ValueSource::Answer,
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::nonce;
 use crate::switch::fits_challenge;
-use crate::variable::Accept;
+use crate::variable::{Accept, ValueSource};
 
 const ORDINARY: &str = "agi_network: yes\nagi_network_script: crm?timeout=3\n\
     agi_request: agi://127.0.0.1/crm?timeout=3\nagi_channel: PJSIP/trunk-00000002\nagi_language: en\n\
@@ -212,8 +212,12 @@ fn a_unique_id_that_somebody_chose_has_no_time() {
 #[test]
 fn one_assignment_is_judged_by_the_rules_of_the_final_commands() {
     let agi = Agi::new("n0nce".to_owned());
-    let set =
-        |value: &str, accept| Assignment { name: "R".parse().unwrap(), value: Value::from(value), accept };
+    let set = |value: &str, accept| Assignment {
+        name: "R".parse().unwrap(),
+        value: Value::from(value),
+        accept,
+        source: ValueSource::Answer,
+    };
     for (value, accept, expected) in [
         ("sales", Accept::Word, Ok(())),
         ("x\"", Accept::Any, Ok(())),

@@ -135,10 +135,15 @@ fn protected(value: &[u8], passes: Passes) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variable::Value;
+    use crate::variable::{Value, ValueSource};
 
     fn judged(value: &[u8], accept: Accept) -> Result<(), Unfit> {
-        judge(&Assignment { name: "v".parse().unwrap(), value: Value::from(value), accept })
+        judge(&Assignment {
+            name: "v".parse().unwrap(),
+            value: Value::from(value),
+            accept,
+            source: ValueSource::Answer,
+        })
     }
 
     #[test]

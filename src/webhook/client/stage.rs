@@ -1,4 +1,4 @@
-//! Tracks the stage of a request, so that a `TIMEOUT` can name it.
+//! Tracks the stage of a request, so that a `TIMEOUT` can name it, and the time that each stage took.
 //!
 //! reqwest does not say if a request makes a new connection, nor which part of that takes the time. The
 //! connector, the resolver and the random numbers of TLS note it here, for the request in whose task they
@@ -6,25 +6,61 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use reqwest::dns::{Name, Resolve, Resolving};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::hook::Stage;
+
+/// The connection of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// No connection was sought: the circuit breaker is open, or the request failed before.
+    None,
+    /// It had served another request before.
+    Reused,
+    /// It was made for this request, or it was to be made. Each time is that of one part, as far as it came.
+    New {
+        /// The lookup of the host name. None if the host is an address.
+        dns: Option<Duration>,
+        connect: Option<Duration>,
+        /// The TLS handshake. None if the URL is plain http.
+        tls: Option<Duration>,
+    },
+}
 
 /// The tracker of one request.
 #[derive(Debug)]
 pub(in crate::webhook) struct StageTracker(Mutex<Tracked>);
 
+/// The state of a request at one moment.
 #[derive(Debug, Clone, Copy)]
-struct Tracked {
+pub(in crate::webhook) struct Tracked {
     /// The stage that is not complete yet.
-    stage: Stage,
-    /// True if the request is sent on a connection that has served another one before.
-    reused: bool,
+    pub(in crate::webhook) stage: Stage,
+    /// The moment at which the head of the answer was complete.
+    pub(in crate::webhook) head_at: Option<Instant>,
+    /// The beginning of the stage.
+    since: Instant,
+    source: ConnectionSource,
+    dns: Option<Duration>,
+    connect: Option<Duration>,
+    tls: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ConnectionSource {
+    /// The request failed before it sought a connection.
+    Unused,
+    /// The request is sent on a connection that has served another one before.
+    Pool,
+    /// The request makes its connection.
+    Connector,
 }
 
 tokio::task_local! {
@@ -33,8 +69,16 @@ tokio::task_local! {
 
 impl StageTracker {
     /// Returns a tracker that assumes a reused connection until something else is noted.
-    pub(in crate::webhook) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Tracked { stage: Stage::Answer, reused: true })))
+    pub(in crate::webhook) fn new(now: Instant) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Tracked {
+            stage: Stage::Answer,
+            head_at: None,
+            since: now,
+            source: ConnectionSource::Pool,
+            dns: None,
+            connect: None,
+            tls: None,
+        })))
     }
 
     /// Runs a future and tracks its stage.
@@ -49,22 +93,90 @@ impl StageTracker {
 
     /// True if the request was sent on a connection that had served another one before.
     pub(in crate::webhook) fn is_reused(&self) -> bool {
-        self.tracked().reused
+        self.tracked().source != ConnectionSource::Connector
+    }
+
+    /// Notes that the head of the answer is complete. Returns the same as [`StageTracker::is_reused`].
+    pub(in crate::webhook) fn answer_began(&self, now: Instant) -> bool {
+        let mut tracked = self.lock();
+        let is_reused = tracked.source != ConnectionSource::Connector;
+        // this request did not wait for the connection that it was making: it has found an idle one
+        if tracked.stage != Stage::Answer {
+            tracked.source = ConnectionSource::Pool;
+        }
+        tracked.enter(Stage::Body, now);
+        tracked.head_at = Some(now);
+        is_reused
+    }
+
+    /// Notes that the request failed before it sought a connection.
+    pub(in crate::webhook) fn never_connected(&self) {
+        self.lock().source = ConnectionSource::Unused;
+    }
+
+    /// Returns the state now. The time of the stage that is not complete yet counts until now.
+    pub(in crate::webhook) fn at(&self, now: Instant) -> Tracked {
+        let mut tracked = self.tracked();
+        tracked.count(now);
+        tracked
     }
 
     fn tracked(&self) -> Tracked {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lock()
     }
 
-    fn note(&self, stage: Stage, reused: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Tracked { stage, reused };
+    fn lock(&self) -> MutexGuard<'_, Tracked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, stage: Stage, source: ConnectionSource) {
+        let mut tracked = self.lock();
+        // what the pool makes of a connection later is not part of this request
+        if tracked.head_at.is_some() {
+            return;
+        }
+        tracked.source = source;
+        if tracked.stage != stage {
+            tracked.enter(stage, Instant::now());
+        }
+    }
+}
+
+impl Tracked {
+    pub(in crate::webhook) fn connection(&self) -> Connection {
+        match self.source {
+            ConnectionSource::Unused => Connection::None,
+            ConnectionSource::Pool => Connection::Reused,
+            ConnectionSource::Connector => {
+                Connection::New { dns: self.dns, connect: self.connect, tls: self.tls }
+            }
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) {
+        // a connector asks for the addresses before it connects
+        if stage != Stage::NameServers {
+            self.count(now);
+        }
+        (self.stage, self.since) = (stage, now);
+    }
+
+    /// Adds the time since the beginning of the stage to its part of the connection.
+    fn count(&mut self, now: Instant) {
+        let time = match self.stage {
+            Stage::NameServers => &mut self.dns,
+            Stage::Connection => &mut self.connect,
+            Stage::Tls => &mut self.tls,
+            Stage::Start | Stage::Answer | Stage::Body => return,
+        };
+        *time = Some(time.unwrap_or_default() + now.saturating_duration_since(self.since));
     }
 }
 
 /// Notes a stage of a new connection for the request of this task. Does nothing in a task that sends no
 /// request.
 fn note(stage: Stage) {
-    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(stage, false));
+    let _without_tracker = TRACKER.try_with(|tracker| tracker.note(stage, ConnectionSource::Connector));
 }
 
 /// A connector that notes the stages of its connections.
@@ -95,7 +207,8 @@ where
                 // found an idle one meanwhile
                 let in_pool = TRACKER.try_with(|_| ()).is_err();
                 if in_pool || connected.is_ready() {
-                    tracker.note(Stage::Answer, in_pool);
+                    let source = if in_pool { ConnectionSource::Pool } else { ConnectionSource::Connector };
+                    tracker.note(Stage::Answer, source);
                 }
             }
             connected
@@ -143,97 +256,4 @@ impl SecureRandom for TrackedRandom {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::future::{Ready, pending, ready};
-
-    use tokio::sync::oneshot;
-    use tower_service::Service;
-
-    use super::*;
-
-    /// A connector that connects as soon as the channel says so.
-    struct Connector(Option<oneshot::Receiver<()>>);
-
-    impl Service<()> for Connector {
-        type Response = ();
-        type Error = Infallible;
-        type Future = Pin<Box<dyn Future<Output = Result<(), Infallible>> + Send>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, (): ()) -> Self::Future {
-            let told = self.0.take();
-            Box::pin(async move {
-                let _gone = told.unwrap().await;
-                Ok(())
-            })
-        }
-    }
-
-    /// A resolver whose answer is this future.
-    struct Names<F>(fn() -> F);
-
-    impl<F: Future<Output = ()> + Send + 'static> Resolve for Names<F> {
-        fn resolve(&self, _: Name) -> Resolving {
-            let answer = self.0();
-            Box::pin(async move {
-                answer.await;
-                Ok(Box::new(std::iter::empty()) as reqwest::dns::Addrs)
-            })
-        }
-    }
-
-    /// Polls a future once.
-    async fn is_pending(future: &mut (impl Future + Unpin)) -> bool {
-        poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_pending())).await
-    }
-
-    #[tokio::test]
-    async fn the_stage_is_the_connection_until_it_is_made() {
-        let (tell, told) = oneshot::channel();
-        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
-        assert!(tracker.is_reused() && tracker.stage() == Stage::Answer);
-        let told = async {
-            assert!(!tracker.is_reused() && tracker.stage() == Stage::Connection);
-            note(Stage::Tls);
-            assert_eq!(tracker.stage(), Stage::Tls);
-            tell.send(()).unwrap();
-        };
-        let connecting = async { tokio::join!(connector.call(()), told).0 };
-        tracker.track(connecting).await.unwrap();
-        assert!(!tracker.is_reused() && tracker.stage() == Stage::Answer);
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_the_pool_finishes_is_no_stage_of_a_request() {
-        let (tell, told) = oneshot::channel();
-        let (tracker, mut connector) = (StageTracker::new(), TrackedConnector(Connector(Some(told))));
-        let mut begun = None;
-        let begin = async {
-            let connecting = begun.insert(connector.call(()));
-            assert!(is_pending(connecting).await);
-        };
-        tracker.track(begin).await;
-        let begun = begun.unwrap();
-        assert_eq!(tracker.stage(), Stage::Connection);
-        let finished = tokio::spawn(begun);
-        tell.send(()).unwrap();
-        finished.await.unwrap().unwrap();
-        assert!(tracker.is_reused() && tracker.stage() == Stage::Answer);
-    }
-
-    #[tokio::test]
-    async fn the_stage_is_the_name_servers_until_they_answer() {
-        let name = || "h.example".parse().unwrap();
-        let tracker = StageTracker::new();
-        let answers = TrackedResolver(Arc::new(Names::<Ready<()>>(|| ready(()))));
-        let _addresses = tracker.track(answers.resolve(name())).await.unwrap();
-        assert_eq!(tracker.stage(), Stage::Connection);
-        let silent = TrackedResolver(Arc::new(Names(pending::<()>)));
-        tracker.track(async { assert!(is_pending(&mut silent.resolve(name())).await) }).await;
-        assert_eq!(tracker.stage(), Stage::NameServers);
-    }
-}
+mod tests;

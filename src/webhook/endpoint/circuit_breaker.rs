@@ -12,6 +12,7 @@
 
 use std::time::Instant;
 
+use super::BreakerState;
 use crate::hook::Breaker;
 
 /// The circuit breaker of one endpoint. Hooks that share the endpoint can have different settings, so each
@@ -80,6 +81,17 @@ impl CircuitBreaker {
     /// True if the breaker is open or half-open.
     pub(super) fn is_open(&self) -> bool {
         self.state != State::Closed
+    }
+
+    /// Returns the state for a hook with these settings.
+    pub(super) fn state(&self, settings: &Breaker, now: Instant) -> BreakerState {
+        let failures = self.failures;
+        let State::Open { last_try } = self.state else { return BreakerState::Closed { failures } };
+        let next_probe = settings.probe.saturating_sub(now.saturating_duration_since(last_try));
+        if next_probe.is_zero() {
+            return BreakerState::HalfOpen { failures };
+        }
+        BreakerState::Open { failures, next_probe }
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -152,6 +164,20 @@ mod tests {
         assert!(breaker.is_open_for(&often, start + 2 * SECOND));
         assert!(!breaker.is_open_for(&often, start + 3 * SECOND));
         assert!(matches!(breaker.admit(&seldom, start + 3602 * SECOND), Decision::HalfOpen(_)));
+    }
+
+    #[test]
+    fn the_state_says_when_the_next_probe_may_go_out() {
+        let (settings, start) = (Breaker { failures: 2, probe: 10 * SECOND }, Instant::now());
+        let mut breaker = CircuitBreaker::default();
+        breaker.failed(Some(&settings), start);
+        assert_eq!(breaker.state(&settings, start), BreakerState::Closed { failures: 1 });
+        breaker.failed(Some(&settings), start);
+        let open = |seconds| BreakerState::Open { failures: 2, next_probe: seconds * SECOND };
+        assert_eq!(breaker.state(&settings, start + 4 * SECOND), open(6));
+        assert_eq!(breaker.state(&settings, start + 10 * SECOND), BreakerState::HalfOpen { failures: 2 });
+        breaker.admit(&settings, start + 12 * SECOND);
+        assert_eq!(breaker.state(&settings, start + 12 * SECOND), open(10));
     }
 
     #[test]

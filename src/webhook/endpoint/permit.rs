@@ -57,6 +57,11 @@ impl Endpoints {
 }
 
 impl Permit<'_> {
+    /// True if the request tests a half-open breaker.
+    pub(in crate::webhook) fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+
     /// Adds to the retry budget. To be called for every request that is sent.
     pub(in crate::webhook) fn deposit(&self) {
         self.endpoints.deposit(self.endpoint);

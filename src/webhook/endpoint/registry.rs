@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::circuit_breaker::{Decision, Probe, Transition};
 use super::connection_reuse::NO_REUSE;
-use super::{ConnectionRules, Endpoint, origin};
+use super::{ConnectionRules, Endpoint, EndpointState, origin};
 use crate::hook::{Breaker, Unreachable};
 use crate::metrics::Metrics;
 
@@ -125,6 +125,27 @@ impl Endpoints {
         match self.lock().by_url.get(endpoint) {
             Some(record) => record.connection_rules(now),
             None => Endpoint::default().connection_rules(now),
+        }
+    }
+
+    /// Returns the state of an endpoint for a hook with these settings.
+    pub(in crate::webhook) fn state(
+        &self,
+        endpoint: &Arc<str>,
+        breaker: Option<&Breaker>,
+        keep_alive: bool,
+        now: Instant,
+    ) -> EndpointState {
+        match self.lock().by_url.get(endpoint) {
+            Some(record) => record.state(endpoint, breaker, keep_alive, now),
+            None => Endpoint::default().state(endpoint, breaker, keep_alive, now),
+        }
+    }
+
+    /// Notes the certificate, in DER, that an endpoint has shown.
+    pub(in crate::webhook) fn showed_certificate(&self, endpoint: &Arc<str>, certificate: &[u8]) {
+        if let Some(record) = self.lock().by_url.get_mut(endpoint) {
+            record.showed_certificate(certificate);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use dialhook::call::Call;
+use dialhook::call::{Call, SwitchKind};
 use dialhook::switch::esl::Esl;
 use dialhook::switch::esl::codec::EslCodec;
 use dialhook::switch::{Dialect, FetchFault, Fetched, Greeting, Location, Switch, SwitchError};
@@ -31,6 +31,8 @@ impl Panicking {
 }
 
 impl Dialect for Panicking {
+    const SWITCH: SwitchKind = Esl::SWITCH;
+
     type Codec = EslCodec;
 
     fn codec(&self) -> EslCodec {

@@ -53,6 +53,24 @@ pub enum AnswerFault {
     Unfit(Unfit),
 }
 
+impl AnswerFault {
+    /// Returns the rule that refuses the answer: the key of the configuration, the header, or the switch.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::TooLong => "limits.answer",
+            Self::WordTooLong | Self::NotAWord => "accept = \"word\"",
+            Self::TextTooLong | Self::Layout => "accept = \"text\"",
+            Self::ControlByte | Self::JsonString | Self::JsonDocument | Self::NotUtf8 => "accept",
+            Self::NotListed => "answers",
+            Self::NotJson | Self::Object(_) | Self::List(_) => "set",
+            Self::Charset => "Content-Type",
+            Self::Compressed(_) => "Content-Encoding",
+            Self::Unfit(_) => "the switch",
+        }
+    }
+}
+
 /// A content coding (RFC 9110, section 8.4.1), as a reason names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Coding {

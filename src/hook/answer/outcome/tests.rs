@@ -119,8 +119,9 @@ fn every_outcome() -> Vec<Outcome> {
         code: 200,
         fault,
         variable: name(),
+        place: None,
     }));
-    all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None }));
+    all.extend(answers.map(|fault| Outcome::BadAnswer { code: 200, fault, variable: None, place: None }));
     all.extend(requests.map(Outcome::BadRequest));
     all
 }

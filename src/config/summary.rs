@@ -1,18 +1,19 @@
 //! The meaning of a configuration, in lines for a person.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
 
 use http::Method;
 
-use super::counted;
-use crate::cli::ConfigFile;
-use crate::config::Limits;
-use crate::config::{Config, size_text};
+use super::{Config, HistorySettings, KeptBodies, Limits, ObserverSettings, size_text};
 use crate::hook::{AllowedUrls, Body, Breaker, CacheTimes, Delivery, Hook, Mapping, Source};
 use crate::variable::Accept;
 
-pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
-    let path = file.path().display();
+/// Returns the meaning of a configuration, which was read from this file.
+#[must_use]
+pub fn summary(config: &Config, file: &Path) -> Vec<String> {
+    let path = file.display();
     let mut lines = vec![match &config.file {
         Some(_) => format!("{path}: no fault, {}", counted(config.policy.hooks.len(), "hook")),
         None => format!("{path}: no such file; these defaults are in use"),
@@ -31,7 +32,10 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     });
     lines.push(match config.listen.observer {
         Some(address) => {
-            format!("observer   http://{}/metrics, /health/live, /health/ready", url_address(address))
+            format!(
+                "observer   pages at http://{}/, also /metrics, /health/live, /health/ready",
+                url_address(address)
+            )
         }
         None => "observer   off".to_owned(),
     });
@@ -45,6 +49,8 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
             format!("ad hoc     URLs that begin with {}", some.join(" or "))
         }
     });
+    lines.extend(page_line(config));
+    lines.push(history_line(&config.history));
     lines.extend(limit_lines(&config.limits));
     if config.log_numbers {
         lines.push("log        shows telephone numbers whole".to_owned());
@@ -54,6 +60,50 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     );
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines
+}
+
+/// Returns a number with the word for what is counted: `1 hook`, `2 hooks`.
+#[must_use]
+pub fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Returns the settings of the pages that are not at their defaults.
+fn page_line(config: &Config) -> Option<String> {
+    let ObserverSettings { hosts, token, allows_try } = &config.observer;
+    let mut parts = Vec::new();
+    if !hosts.is_empty() {
+        parts.push(format!("also as {}", hosts.join(", ")));
+    }
+    parts.extend(token.as_ref().map(|_| "only with the token".to_owned()));
+    parts.extend(allows_try.then(|| "may ask hooks and repeat requests".to_owned()));
+    (!parts.is_empty()).then(|| format!("pages      {}", parts.join("; ")))
+}
+
+fn history_line(history: &HistorySettings) -> String {
+    if !history.is_on() {
+        return "history    off".to_owned();
+    }
+    let HistorySettings { steps, failures, size, age, bodies } = history;
+    let bodies = match bodies {
+        KeptBodies::Failures => "bodies of failures",
+        KeptBodies::All => "all bodies",
+        KeptBodies::None => "no bodies",
+    };
+    let (size, age) = (size_text(*size), whole_hours(*age));
+    format!(
+        "history    the last {steps} steps and {failures} failures, for {age}, in at most {size} of memory; {bodies}"
+    )
+}
+
+/// Returns a duration in hours, if it is a number of hours.
+fn whole_hours(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds % 3600 == 0 && duration.subsec_millis() == 0 => {
+            format!("{}h", seconds / 3600)
+        }
+        _ => format!("{duration:?}"),
+    }
 }
 
 fn limit_lines(limits: &Limits) -> Vec<String> {

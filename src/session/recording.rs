@@ -1,0 +1,222 @@
+//! The record of a step while the step lasts. Each stage leaves here what it knows, so that a hangup or a
+//! panic loses nothing of it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::Shared;
+use crate::call::{AD_HOC, Call, SwitchKind};
+use crate::config::KeptBodies;
+use crate::history::{
+    Confirmed, DetachedEnd, Ending, Message, ReceivedAnswer, Record, SentRequest, StepId, Times,
+};
+use crate::hook::{Answer, Outcome, Request, Status, Step};
+use crate::redact;
+use crate::switch::SwitchError;
+use crate::variable::{Assignment, Value, ValueSource};
+use crate::webhook::{AttemptLog, CacheReport, Origin, StepResult};
+
+/// The record of a step that has not ended.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) id: StepId,
+    time: SystemTime,
+    pub(super) arrived: Instant,
+    switch: SwitchKind,
+    peer: Option<SocketAddr>,
+    pub(super) call: Option<Box<Call>>,
+    pub(super) step: Option<Step>,
+    pub(super) times: Times,
+    /// The request, if one could be made.
+    pub(super) asked: Option<Asked>,
+    pub(super) told: Option<Told>,
+}
+
+/// The request of a step, and what came of it so far.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) timeout: Duration,
+    pub(super) traceparent: String,
+    pub(super) attempts: AttemptLog,
+    pub(super) result: Option<StepResult>,
+    pub(super) detached: Option<Arc<OnceLock<DetachedEnd>>>,
+}
+
+/// The outcome that the final commands tell the dialplan.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) outcome: Outcome,
+    pub(super) assignments: Vec<Assignment>,
+    /// The number of replies that confirm nothing, as soon as the switch has replied.
+    pub(super) unconfirmed: Result<usize, SwitchError>,
+}
+
+impl Recording {
+    /// Begins the record of a connection.
+    pub(super) fn new(shared: &Shared, switch: SwitchKind, peer: Option<SocketAddr>) -> Self {
+        Self {
+            id: shared.daemon.history.next_id(),
+            time: SystemTime::now(),
+            arrived: Instant::now(),
+            switch,
+            peer,
+            call: None,
+            step: None,
+            times: Times::default(),
+            asked: None,
+            told: None,
+        }
+    }
+
+    /// Returns the time since the switch connected.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.arrived.elapsed()
+    }
+
+    /// Ends the record.
+    pub(super) fn end(mut self, shared: &Shared, ending: Result<(), &SwitchError>) -> Record {
+        self.times.ended = self.elapsed();
+        let (ending, set) = ending_of(self.told, self.times.authenticated.is_some(), ending);
+        let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if outcome.status() == Status::Ok);
+        let keeps = shared.keeps_message(failed);
+        let outcome = match &ending {
+            Ending::Outcome { outcome, .. } => Some(outcome),
+            Ending::Cancelled(_) | Ending::Refused(_) => None,
+        };
+        let step = self.step.as_ref();
+        let mut record = Record {
+            id: self.id,
+            time: self.time,
+            switch: self.switch,
+            peer: self.peer,
+            numbers: shared.numbers(),
+            is_known: step.is_some_and(|step| shared.is_known(step)),
+            is_closed: step.is_some_and(Step::is_closed),
+            times: self.times,
+            to: step.and_then(Step::origin).map(str::to_owned),
+            rules: step.zip(outcome).and_then(|(step, outcome)| step.broken_rules(outcome)),
+            note: step.zip(outcome).and_then(|(step, outcome)| step.note(outcome)),
+            call: self.call,
+            hook: self.step.map(|step| step.name).unwrap_or_default(),
+            timeout: None,
+            traceparent: None,
+            request: None,
+            attempts: Vec::new(),
+            cache: CacheReport::default(),
+            answer: None,
+            detached: None,
+            ending,
+            set,
+            omitted: Vec::new(),
+        };
+        if shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+            omit_values(&mut record);
+        }
+        if record.hook == AD_HOC || outcome_is_refusal(&record) {
+            forget_address(&mut record);
+        }
+        if let Some(asked) = self.asked {
+            asked.add_to(&mut record, keeps);
+        }
+        record
+    }
+}
+
+/// Drops the values that came from an answer, and keeps their lengths.
+fn omit_values(record: &mut Record) {
+    for set in &mut record.set {
+        let is_foreign = matches!(set.source, ValueSource::Answer | ValueSource::Part(_));
+        let length = is_foreign.then_some(set.value.as_bytes().len());
+        record.omitted.push(length);
+        if is_foreign {
+            set.value = Value::default();
+        }
+    }
+}
+
+/// Forgets the parameters of the call: a URL in them may hold a secret, and no request can be repeated.
+fn forget_address(record: &mut Record) {
+    if let Some(call) = &mut record.call {
+        call.parameters = Vec::new();
+        call.address = Value::from(AD_HOC);
+    }
+}
+
+/// True if no request was made because of the call or its hook.
+fn outcome_is_refusal(record: &Record) -> bool {
+    matches!(record.outcome(), Some(Outcome::BadRequest(_)))
+}
+
+/// Returns the ending of a step, and the assignments of the hook's variables.
+fn ending_of(
+    told: Option<Told>,
+    is_authenticated: bool,
+    ended: Result<(), &SwitchError>,
+) -> (Ending, Vec<Assignment>) {
+    match (ended, told) {
+        (Ok(()), Some(Told { outcome, mut assignments, unconfirmed })) => {
+            let confirmed = match unconfirmed {
+                Ok(unconfirmed) => Confirmed::AllBut(unconfirmed),
+                Err(error) => Confirmed::Unread(error.to_string()),
+            };
+            assignments.truncate(assignments.len().saturating_sub(RESULTS));
+            (Ending::Outcome { outcome, confirmed }, assignments)
+        }
+        (Ok(()), None) => (Ending::Refused(PANICKED.to_owned()), Vec::new()),
+        (Err(error), _) if is_authenticated => (Ending::Cancelled(error.to_string()), Vec::new()),
+        (Err(error), _) => (Ending::Refused(error.to_string()), Vec::new()),
+    }
+}
+
+/// The assignments of `WEBHOOK_STATUS` and its siblings at the end of the final commands.
+const RESULTS: usize = crate::hook::RESULT_VARIABLES.len();
+
+/// The reason of a step that ended with a panic.
+const PANICKED: &str = "the step panicked; the log has the place";
+
+impl Asked {
+    fn add_to(self, record: &mut Record, keeps: bool) {
+        record.timeout = Some(self.timeout);
+        record.traceparent = Some(self.traceparent);
+        record.request = Some(sent(self.request, keeps));
+        let (waited, is_hedged) = (self.attempts.waited(), self.attempts.is_hedged());
+        record.attempts = self.attempts.into_attempts();
+        record.detached = self.detached;
+        let Some(result) = self.result else {
+            record.cache = CacheReport { waited, is_hedged, ..CacheReport::default() };
+            return;
+        };
+        record.answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps));
+        record.cache = result.cache.unwrap_or_default();
+    }
+}
+
+/// Returns a request without its secrets, and without its headers and body unless they are kept.
+fn sent(request: Request, keeps: bool) -> SentRequest {
+    let message = keeps.then(|| {
+        let body = request.body.as_deref().unwrap_or_default();
+        Message::new(&request.headers, body)
+    });
+    let urls = request.targets.into_iter().map(|target| match target.has_secret {
+        true => redact::url(target.url.as_str()),
+        false => String::from(target.url),
+    });
+    let body_length = request.body.as_ref().map_or(0, Bytes::len);
+    SentRequest { method: request.method, urls: urls.collect(), body_length, message }
+}
+
+/// Returns an answer, without its headers and body unless they are kept.
+pub(super) fn received(answer: &Answer, origin: Origin, keeps: bool) -> ReceivedAnswer {
+    ReceivedAnswer {
+        code: answer.code,
+        content_type: answer.headers.get(http::header::CONTENT_TYPE).cloned(),
+        length: answer.body.len(),
+        origin,
+        message: keeps.then(|| Message::new(&answer.headers, &answer.body)),
+    }
+}
