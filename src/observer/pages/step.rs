@@ -7,7 +7,7 @@ use super::headline::{Word, headline};
 use super::text::{Shown, short, value};
 use super::timeline::{Timeline, timeline};
 use super::{Section, Shell, filters, render, units};
-use crate::history::view::{Body, Judgement, Request, Response, Step, StepDetail, Variable};
+use crate::history::view::{AnswerOrigin, Body, Judgement, Request, Response, Step, StepDetail, Variable};
 
 /// The data of the page of a step.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,16 @@ impl<'a> StepView<'a> {
 
     pub(super) fn class(&self) -> &'static str {
         status_class(&self.detail.step.status)
+    }
+
+    /// The class of the headline: a good status may hide a dead webhook, or a variable without a value.
+    pub(super) fn tone(&self) -> &'static str {
+        let step = &self.detail.step;
+        let is_stale = step.answer == Some(AnswerOrigin::Stale);
+        match self.class() {
+            "ok" if is_stale || step.set.iter().any(|variable| variable.missing) => "warn",
+            class => class,
+        }
     }
 
     pub(super) fn code(&self) -> Option<u16> {
