@@ -11,6 +11,7 @@ mod health;
 pub mod pages;
 mod plain;
 mod query;
+mod rehearsals;
 mod reports;
 mod server;
 mod site;
@@ -55,6 +56,8 @@ pub struct ObserverState {
     pub address: SocketAddr,
     /// The places of event streams.
     streams: Arc<Semaphore>,
+    /// The places of the requests that pages make.
+    tries: Semaphore,
     /// The log line about a wrong token, which anybody who connects can cause.
     wrong_tokens: RateLimited,
 }
@@ -89,7 +92,8 @@ impl ObserverState {
     ) -> Self {
         let streams = Arc::new(Semaphore::new(MAX_STREAMS));
         let wrong_tokens = RateLimited::default();
-        Self { config, daemon, readiness, calls, address, streams, wrong_tokens }
+        let tries = Semaphore::new(rehearsals::MOST_AT_ONCE);
+        Self { config, daemon, readiness, calls, address, streams, tries, wrong_tokens }
     }
 
     /// Returns the configuration in use.
@@ -106,6 +110,7 @@ fn router(state: Arc<ObserverState>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .merge(api::router())
+        .merge(rehearsals::router())
         .merge(docs::router())
         .fallback(not_found)
         .with_state(state)

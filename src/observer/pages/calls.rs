@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn the_steps_of_one_call_stand_together_at_the_place_of_the_newest() {
-        let named = |id: &str, linked: &str| Step { id: id.into(), linked_id: linked.into(), ..samples::ok() };
+        let named =
+            |id: &str, linked: &str| Step { id: id.into(), linked_id: linked.into(), ..samples::ok() };
         let steps = [named("5", "b"), named("4", "a"), named("3", "b"), named("2", ""), named("1", "")];
         let ids = |group: &Group<'_>| group.rows.iter().map(|row| row.step.id.clone()).collect::<String>();
         assert_eq!(groups(&steps).iter().map(ids).collect::<Vec<_>>(), ["53", "4", "2", "1"]);

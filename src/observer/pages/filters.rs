@@ -64,7 +64,9 @@ impl Filters {
             ("slower_ms", "slower than, ms", &self.slower_ms),
             ("since", "since", &self.since),
         ];
-        all.into_iter().filter(|(.., value)| !value.is_empty()).map(|(name, label, value)| (name, label, &**value))
+        all.into_iter()
+            .filter(|(.., value)| !value.is_empty())
+            .map(|(name, label, value)| (name, label, &**value))
     }
 
     /// The path and query of the list with these filters.
@@ -100,7 +102,9 @@ impl Filters {
             others.href()
         };
         let active = self.texts();
-        active.map(|(name, label, value)| Active { label, value: value.to_owned(), without: without(name) }).collect()
+        active
+            .map(|(name, label, value)| Active { label, value: value.to_owned(), without: without(name) })
+            .collect()
     }
 
     /// True if a filter beside the search is in force.

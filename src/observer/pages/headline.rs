@@ -150,13 +150,22 @@ mod tests {
     #[test]
     fn the_sentence_says_what_the_dialplan_got_and_why() {
         for (detail, sentence) in [
-            (samples::refused_answer(), "CRM = reception (otherwise), because the webhook answered sales team, \
-              which is not one of the configured answers."),
-            (samples::stale(), "CRM = sales, from a stale answer of 4 min ago, because the webhook refused the \
-              connection."),
+            (
+                samples::refused_answer(),
+                "CRM = reception (otherwise), because the webhook answered sales team, \
+              which is not one of the configured answers.",
+            ),
+            (
+                samples::stale(),
+                "CRM = sales, from a stale answer of 4 min ago, because the webhook refused the \
+              connection.",
+            ),
             (samples::timeout(), "CRM is empty, because there was no answer within 1s."),
-            (samples::missing_pointer(), "ROUTE is empty, from the webhook's answer to this call; the answer has no \
-              /Route."),
+            (
+                samples::missing_pointer(),
+                "ROUTE is empty, from the webhook's answer to this call; the answer has no \
+              /Route.",
+            ),
             (samples::cancelled(), "The dialplan got nothing, because the caller hung up."),
         ] {
             assert_eq!(said(&detail), sentence);
@@ -167,6 +176,9 @@ mod tests {
     fn a_step_without_variables_says_its_status() {
         let mut detail = samples::timeout();
         detail.step.set.clear();
-        assert_eq!(said(&detail), "The dialplan got the status TIMEOUT, because there was no answer within 1s.");
+        assert_eq!(
+            said(&detail),
+            "The dialplan got the status TIMEOUT, because there was no answer within 1s."
+        );
     }
 }

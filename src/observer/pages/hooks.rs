@@ -127,18 +127,19 @@ impl Plot {
         let most = minutes.iter().map(|minute| minute.calls).max().unwrap_or_default();
         let top = minutes.iter().filter_map(|minute| minute.p95_ms).fold(0.0, f64::max);
         let height = |calls: u64| share(calls, most) * BARS;
-        let bars = minutes.iter().enumerate().filter(|(_, minute)| minute.calls > 0).map(|(place, minute)| {
-            let (all, failed) = (height(minute.calls), height(minute.failed));
-            // one failure of many shows, too
-            let failed = if minute.failed > 0 { failed.max(1.5) } else { 0.0 };
-            Column {
-                x: place * 4,
-                good_y: format!("{:.1}", HEIGHT - all),
-                good: format!("{:.1}", (all - failed).max(0.0)),
-                failed_y: format!("{:.1}", HEIGHT - failed),
-                failed: format!("{failed:.1}"),
-            }
-        });
+        let bars =
+            minutes.iter().enumerate().filter(|(_, minute)| minute.calls > 0).map(|(place, minute)| {
+                let (all, failed) = (height(minute.calls), height(minute.failed));
+                // one failure of many shows, too
+                let failed = if minute.failed > 0 { failed.max(1.5) } else { 0.0 };
+                Column {
+                    x: place * 4,
+                    good_y: format!("{:.1}", HEIGHT - all),
+                    good: format!("{:.1}", (all - failed).max(0.0)),
+                    failed_y: format!("{:.1}", HEIGHT - failed),
+                    failed: format!("{failed:.1}"),
+                }
+            });
         Self {
             bars: bars.collect(),
             p50: lines(minutes, top, |minute| minute.p50_ms),
@@ -190,7 +191,8 @@ mod tests {
         let hook = samples::hook();
         let card = Card::new(&hook);
         let words = |until: &str| {
-            let endpoint = EndpointReport { certificate_until: Some(until.to_owned()), ..hook.endpoints[0].clone() };
+            let endpoint =
+                EndpointReport { certificate_until: Some(until.to_owned()), ..hook.endpoints[0].clone() };
             card.certificate(&endpoint, "2026-11-30T12:00:00Z").unwrap()
         };
         assert_eq!(words("2026-11-29T00:00:00Z"), ("bad", "expired 1 days ago".to_owned()));

@@ -91,7 +91,10 @@ fn request() -> Request {
             named("traceparent", "00-b77c7c5fb44b55129efc07552e1c48fe-5f1d3a5be0b1c2d3-01"),
         ],
         body: Body::Kept(Text {
-            pieces: vec![piece("{\n  \"caller\": \"…678\",\n  \"called\": \"200\",\n  \"name\": \"A. de Vries\"\n}", None)],
+            pieces: vec![piece(
+                "{\n  \"caller\": \"…678\",\n  \"called\": \"200\",\n  \"name\": \"A. de Vries\"\n}",
+                None,
+            )],
             cut: false,
             json: true,
         }),
@@ -110,10 +113,20 @@ fn response(body: Body) -> Response {
 
 fn detail(step: Step, attempts: Vec<Attempt>) -> StepDetail {
     let end = attempts.iter().map(|attempt| attempt.began_ms + attempt.total_ms).fold(1.4, f64::max);
-    let mut timeline = vec![event(0.0, Some(1.1), EventKind::Switch, "Asterisk sent its environment; the call is authenticated")];
+    let mut timeline = vec![event(
+        0.0,
+        Some(1.1),
+        EventKind::Switch,
+        "Asterisk sent its environment; the call is authenticated",
+    )];
     timeline.extend(attempts.iter().map(|attempt| event(attempt.began_ms, None, EventKind::Attempt, "")));
     timeline.push(event(end + 0.1, None, EventKind::Result, &format!("status {}", step.status)));
-    timeline.push(event(end + 0.2, Some(end + 1.2), EventKind::Switch, "CRM and WEBHOOK_STATUS set, confirmed; the dialplan goes on"));
+    timeline.push(event(
+        end + 0.2,
+        Some(end + 1.2),
+        EventKind::Switch,
+        "CRM and WEBHOOK_STATUS set, confirmed; the dialplan goes on",
+    ));
     StepDetail {
         caller_name: "A. de Vries".to_owned(),
         peer: Some("127.0.0.1:57246".to_owned()),
@@ -177,7 +190,11 @@ pub(super) fn refused_answer() -> StepDetail {
         set: vec![variable("CRM", "reception", "otherwise")],
         ..ok()
     };
-    let text = Text { pieces: vec![piece("sales team", Some((MarkKind::Fault, "answers")))], cut: false, json: false };
+    let text = Text {
+        pieces: vec![piece("sales team", Some((MarkKind::Fault, "answers")))],
+        cut: false,
+        json: false,
+    };
     StepDetail {
         response: Some(response(Body::Kept(text.clone()))),
         judgement: Some(Judgement {
@@ -236,7 +253,9 @@ pub(super) fn stale() -> StepDetail {
         ..ok()
     };
     let mut detail = detail(step, vec![refused(1.2, "first"), refused(1.6, "retry")]);
-    detail.timeline.insert(1, event(1.1, None, EventKind::Cache, "the cache has a stale answer of 4 min ago"));
+    detail
+        .timeline
+        .insert(1, event(1.1, None, EventKind::Cache, "the cache has a stale answer of 4 min ago"));
     detail.response = Some(response(plain("sales")));
     detail
 }
@@ -273,11 +292,8 @@ pub(super) fn timeout() -> StepDetail {
 
 /// A pointer that found nothing, which is OK to the dialplan.
 pub(super) fn missing_pointer() -> StepDetail {
-    let route = Variable {
-        source: Some("/Route".to_owned()),
-        missing: true,
-        ..variable("ROUTE", "", "empty")
-    };
+    let route =
+        Variable { source: Some("/Route".to_owned()), missing: true, ..variable("ROUTE", "", "empty") };
     let step = Step {
         id: "01k9x6".to_owned(),
         set: vec![route],

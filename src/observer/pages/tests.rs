@@ -64,7 +64,8 @@ fn busy(count: usize) -> Vec<Step> {
         step.id = format!("01k9x{place:03}");
         step.time = format!("2026-11-30T14:{:02}:{:02}.{place:03}Z", seconds / 60, seconds % 60);
         step.caller = format!("…{:03}", (place * 377 + 678) % 1000);
-        step.linked_id = format!("1795416{:03}.{}", 900 - place / 2 * 2 * usize::from(place % 9 < 2), place / 2);
+        step.linked_id =
+            format!("1795416{:03}.{}", 900 - place / 2 * 2 * usize::from(place % 9 < 2), place / 2);
         if place % 9 > 1 {
             step.linked_id = format!("{}x{place}", step.linked_id);
         }
@@ -85,8 +86,13 @@ fn pages() -> Vec<(&'static str, String)> {
     let input = TryInput { hook: "crm".to_owned(), step: "01k9x3".to_owned(), ..TryInput::default() };
     let documents = [("/docs/reading-the-log".to_owned(), "A call went wrong".to_owned())];
     let html = "<h1>A call went wrong</h1><p>This page is for administrators.</p>";
-    let document_page =
-        Document { try_allowed: true, title: "A call went wrong", html, pages: &documents, path: "/docs/reading-the-log" };
+    let document_page = Document {
+        try_allowed: true,
+        title: "A call went wrong",
+        html,
+        pages: &documents,
+        path: "/docs/reading-the-log",
+    };
     vec![
         ("calls", list(&busy(100), "")),
         ("filtered", list(&busy(14), "q=678&hook=crm&since=10m&failed=true")),
@@ -198,9 +204,16 @@ fn a_hostile_text_in_a_form_stays_text() {
     };
     let fault = Some(HOSTILE);
     let names = [hostile()];
-    let page = calls(Calls { try_allowed: false, filters: &filters, hooks: &names, steps: &[], kept: None, fault });
+    let page =
+        calls(Calls { try_allowed: false, filters: &filters, hooks: &names, steps: &[], kept: None, fault });
     assert_harmless(&page);
-    assert_harmless(&try_hook(TryPage { hooks: &names, input: &input, faults: &names, then: None, now: None }));
+    assert_harmless(&try_hook(TryPage {
+        hooks: &names,
+        input: &input,
+        faults: &names,
+        then: None,
+        now: None,
+    }));
     assert_harmless(&message(Message::StepGone { id: HOSTILE }, false));
     assert_harmless(&message(Message::NotRepeatable { reason: HOSTILE }, false));
 }
@@ -208,7 +221,9 @@ fn a_hostile_text_in_a_form_stays_text() {
 #[test]
 fn no_page_has_an_inline_style_or_script_or_a_file_from_elsewhere() {
     for (name, page) in pages() {
-        for forbidden in [" style=", "<style", " onclick=", "javascript:", "src=\"http", "href=\"http", "src=\"//"] {
+        for forbidden in
+            [" style=", "<style", " onclick=", "javascript:", "src=\"http", "href=\"http", "src=\"//"]
+        {
             assert!(!page.contains(forbidden), "{name}: {forbidden}");
         }
         let scripts: Vec<_> = page.match_indices("<script").collect();
@@ -225,7 +240,9 @@ fn no_page_has_an_inline_style_or_script_or_a_file_from_elsewhere() {
 #[test]
 fn every_page_has_a_language_a_title_one_heading_and_landmarks() {
     for (name, page) in pages() {
-        for part in ["<html lang=\"en\">", "<main id=\"main\"", "<nav aria-label=\"Pages\">", "class=\"skip\""] {
+        for part in
+            ["<html lang=\"en\">", "<main id=\"main\"", "<nav aria-label=\"Pages\">", "class=\"skip\""]
+        {
             assert!(page.contains(part), "{name}: {part}");
         }
         assert_eq!(page.matches("<h1").count(), 1, "{name}");
@@ -244,7 +261,10 @@ fn every_field_has_a_label_and_every_id_is_there_once() {
             for field in page.split(tag).skip(1).map(|rest| rest.split('>').next().unwrap()) {
                 let id = attributes(field, " id=\"").next();
                 let has_label = id.is_some_and(|id| page.contains(&format!("for=\"{id}\"")));
-                assert!(has_label || field.contains("hidden") || field.contains("checkbox"), "{name}: {field}");
+                assert!(
+                    has_label || field.contains("hidden") || field.contains("checkbox"),
+                    "{name}: {field}"
+                );
             }
         }
     }
@@ -290,7 +310,8 @@ fn write_the_pages() {
     hostile[1].hook.clone_from(&long);
     hostile[2].caller.clone_from(&long);
     hostile[3].reason = format!("{HOSTILE} {long}");
-    hostile[4].set = vec![samples::variable(&long, &long, "answer"), samples::variable("B", "مرحبا\u{202e}b", "json")];
+    hostile[4].set =
+        vec![samples::variable(&long, &long, "answer"), samples::variable("B", "مرحبا\u{202e}b", "json")];
     hostile[5].status.clone_from(&long);
     all.push(("hostile", list(&hostile, &format!("q={long}"))));
     let mut detail = samples::missing_pointer();

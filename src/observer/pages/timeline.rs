@@ -115,7 +115,12 @@ impl Scale {
         let mut steps = (-1..8).flat_map(|power| [1.0, 2.0, 5.0].map(|unit| unit * 10_f64.powi(power)));
         let step = steps.find(|step| self.end / step <= 5.0).unwrap_or(self.end);
         let ticks = (0..=5_u8).map(|count| f64::from(count) * step).take_while(|ms| *ms <= self.end * 0.95);
-        ticks.map(|ms| Tick { x: self.place(ms), label: if ms == 0.0 { "0".to_owned() } else { units::ms(ms) } }).collect()
+        ticks
+            .map(|ms| Tick {
+                x: self.place(ms),
+                label: if ms == 0.0 { "0".to_owned() } else { units::ms(ms) },
+            })
+            .collect()
     }
 
     fn event_lane<'a>(&self, event: &'a Event) -> Lane<'a> {
@@ -128,12 +133,24 @@ impl Scale {
         };
         let took = event.until_ms.map(|until| units::ms(until - event.at_ms));
         let bars = vec![self.bar(event.at_ms, event.until_ms.unwrap_or(event.at_ms), class)];
-        Lane { at: units::ms(event.at_ms), text: &event.text, class, took, bars, attempt: None, parts: Vec::new() }
+        Lane {
+            at: units::ms(event.at_ms),
+            text: &event.text,
+            class,
+            took,
+            bars,
+            attempt: None,
+            parts: Vec::new(),
+        }
     }
 
     fn attempt_lane<'a>(&self, attempt: &'a Attempt, text: &'a str) -> Lane<'a> {
         let spans = spans(attempt);
-        let part = |span: &Span| Part { class: span.class, name: span.name, took: units::ms(span.until - span.from) };
+        let part = |span: &Span| Part {
+            class: span.class,
+            name: span.name,
+            took: units::ms(span.until - span.from),
+        };
         Lane {
             at: units::ms(attempt.began_ms),
             text,
@@ -151,7 +168,11 @@ fn spans(attempt: &Attempt) -> Vec<Span> {
     let end = attempt.began_ms + attempt.total_ms;
     let mut from = attempt.began_ms;
     let mut spans = Vec::new();
-    let opening = [("dns", "DNS", attempt.dns_ms), ("connect", "connect", attempt.connect_ms), ("tls", "TLS", attempt.tls_ms)];
+    let opening = [
+        ("dns", "DNS", attempt.dns_ms),
+        ("connect", "connect", attempt.connect_ms),
+        ("tls", "TLS", attempt.tls_ms),
+    ];
     for (class, name, took) in opening {
         let Some(took) = took else { continue };
         let until = (from + took).min(end);

@@ -86,7 +86,10 @@ mod tests {
 
     #[test]
     fn a_duration_has_three_figures_or_so() {
-        assert_eq!([0.04, 2.44, 9.96, 212.0, 1_001.2].map(ms), ["0.0 ms", "2.4 ms", "10 ms", "212 ms", "1,001 ms"]);
+        assert_eq!(
+            [0.04, 2.44, 9.96, 212.0, 1_001.2].map(ms),
+            ["0.0 ms", "2.4 ms", "10 ms", "212 ms", "1,001 ms"]
+        );
         assert_eq!(ms(12_345.0), "12.3 s");
         assert_eq!(whole_ms(1_234_567), "1,234,567 ms");
     }
