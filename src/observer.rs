@@ -128,8 +128,8 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
 async fn not_found() -> Response {
     plain(
         StatusCode::NOT_FOUND,
-        "not found: the observer of dialhook serves /docs, /metrics, /health/live and /health/ready; calls go to the \
-         other listeners\n",
+        "not found: the observer of dialhook serves its pages at /, and /metrics, /health/live and /health/ready; \
+         calls go to the other listeners\n",
     )
 }
 
