@@ -39,10 +39,11 @@ pub(super) fn place(
     fault: &AnswerFault,
     variable: Option<&VariableName>,
 ) -> Option<Place> {
-    match fault {
-        AnswerFault::Charset => return whole_header(answer, CONTENT_TYPE),
-        AnswerFault::Compressed(_) => return whole_header(answer, CONTENT_ENCODING),
-        _ => {}
+    if let AnswerFault::Charset = fault {
+        return whole_header(answer, CONTENT_TYPE);
+    }
+    if let AnswerFault::Compressed(_) = fault {
+        return whole_header(answer, CONTENT_ENCODING);
     }
     let mapping = variable.and_then(|name| hook.set.iter().find(|mapping| mapping.name == *name));
     match mapping.map(|mapping| &mapping.source) {
