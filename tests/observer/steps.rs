@@ -84,7 +84,8 @@ async fn the_numbers_are_shown_whole_if_the_log_may_show_them() {
 #[tokio::test]
 async fn a_refused_answer_shows_the_answer_the_rule_and_the_place() {
     let webhook = FakeWebhook::start(|_| Reply::text("sales team 31612345678")).await;
-    let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\notherwise = \"reception\"", webhook.url("/"));
+    let hook =
+        format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\notherwise = \"reception\"", webhook.url("/"));
     let daemon = Daemon::start(&hook).await;
     assert_eq!(FakeAsterisk::call(daemon.address(), call("crm")).await.status(), "BAD_ANSWER");
     let step = last(&daemon).await;
@@ -94,9 +95,12 @@ async fn a_refused_answer_shows_the_answer_the_rule_and_the_place() {
     assert_eq!(pieces[0], json!({ "text": "sales", "mark": null }));
     assert_eq!((&pieces[1]["text"], &pieces[1]["mark"]["kind"]), (&json!(" "), &json!("fault")));
     assert_eq!(pieces[2]["text"], "team ********678");
-    assert_eq!(step["set"], json!([{
-        "name": "CRM", "value": "reception", "bytes": 9, "from": "otherwise", "source": null, "missing": false
-    }]));
+    assert_eq!(
+        step["set"],
+        json!([{
+            "name": "CRM", "value": "reception", "bytes": 9, "from": "otherwise", "source": null, "missing": false
+        }])
+    );
     assert!(step["explanation"]["remedy"].as_str().unwrap().contains("answers"), "{}", step["explanation"]);
     assert!(step["timeline"].as_array().unwrap().len() >= 4, "{step}");
 }
@@ -150,7 +154,8 @@ async fn an_attempt_shows_its_connection_and_its_failure() {
     assert_eq!(FakeAsterisk::call(daemon.address(), call("crm")).await.status(), "OK");
     let step = last(&daemon).await;
     let attempts = step["attempts"].as_array().unwrap();
-    let told: Vec<_> = attempts.iter().map(|a| (a["kind"].as_str().unwrap(), a["outcome"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        attempts.iter().map(|a| (a["kind"].as_str().unwrap(), a["outcome"].as_str().unwrap())).collect();
     assert_eq!(told, [("first", "UNREACHABLE"), ("retry", "UNREACHABLE"), ("fallback", "OK")]);
     let good = &attempts[2];
     assert_eq!((&good["connection"], &good["url"]), (&json!("new"), &json!(webhook.url("/b"))));
@@ -206,11 +211,9 @@ async fn bodies_are_kept_as_the_configuration_says() {
         _ => Reply::status(500, "broken"),
     })
     .await;
-    for (bodies, good, bad) in [
-        ("failures", "omitted", "kept"),
-        ("all", "kept", "kept"),
-        ("none", "omitted", "omitted"),
-    ] {
+    for (bodies, good, bad) in
+        [("failures", "omitted", "kept"), ("all", "kept", "kept"), ("none", "omitted", "omitted")]
+    {
         let hooks = ["good", "bad"].map(|name| {
             format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url(&format!("/{name}")))
         });
