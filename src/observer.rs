@@ -11,6 +11,7 @@ mod health;
 pub mod pages;
 mod plain;
 mod query;
+mod rehearsals;
 mod reports;
 mod routes;
 mod server;
@@ -57,6 +58,8 @@ pub struct ObserverState {
     pub address: SocketAddr,
     /// The places of event streams.
     streams: Arc<Semaphore>,
+    /// The places of the requests that pages make.
+    tries: Semaphore,
     /// The log line about a wrong token, which anybody who connects can cause.
     wrong_tokens: RateLimited,
 }
@@ -91,7 +94,8 @@ impl ObserverState {
     ) -> Self {
         let streams = Arc::new(Semaphore::new(MAX_STREAMS));
         let wrong_tokens = RateLimited::default();
-        Self { config, daemon, readiness, calls, address, streams, wrong_tokens }
+        let tries = Semaphore::new(rehearsals::MOST_AT_ONCE);
+        Self { config, daemon, readiness, calls, address, streams, tries, wrong_tokens }
     }
 
     /// True if the configuration allows requests to webhooks from the pages.
@@ -113,6 +117,7 @@ fn router(state: Arc<ObserverState>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .merge(api::router())
+        .merge(rehearsals::router())
         .merge(docs::router())
         .merge(routes::router())
         .fallback(not_found)

@@ -12,7 +12,7 @@ use super::view::{
     Attempt, Detached, Judgement, MarkKind, Named, Redirect, Refused, Request, Response, Step, StepDetail,
 };
 use crate::call::AD_HOC;
-use crate::hook::{Outcome, Place, Policy, Region, json_place};
+use crate::hook::{Outcome, Policy, Region, json_place};
 use crate::log::TelephoneNumbers;
 use crate::redact::{self, is_secret_name};
 use crate::variable::{Accept, AnswerPart, ValueSource};
@@ -117,11 +117,10 @@ impl Record {
             let label = set.name.to_string();
             marks.extend(bytes.map(|bytes| Marked { bytes, kind: MarkKind::Used, label }));
         }
-        if let Some(Outcome::BadAnswer {
-            fault, place: Some(Place { region: Region::Body, bytes }), ..
-        }) = self.outcome()
+        if let Some(Outcome::BadAnswer { fault, place: Some(place), .. }) = self.outcome()
+            && place.region == Region::Body
         {
-            let bytes = bytes.clone();
+            let bytes = place.bytes.clone();
             marks.push(Marked { bytes, kind: MarkKind::Fault, label: fault.to_string() });
         }
         marks

@@ -108,6 +108,8 @@ pub enum Confirmed {
     AllBut(usize),
     /// They were not read to their end, for this reason.
     Unread(String),
+    /// There is no switch: a person tries a hook.
+    NotSent,
 }
 
 /// The request of a step, without its secrets.

@@ -13,7 +13,11 @@ use crate::webhook::{Attempt, AttemptResult, Origin};
 /// Returns the events of a step.
 pub(super) fn events(record: &Record) -> Vec<Event> {
     let times = &record.times;
-    let mut events = vec![at(Duration::ZERO, EventKind::Switch, "the switch connects".to_owned())];
+    let is_rehearsal = matches!(record.ending, Ending::Outcome { confirmed: Confirmed::NotSent, .. });
+    let mut events = Vec::new();
+    if !is_rehearsal {
+        events.push(at(Duration::ZERO, EventKind::Switch, "the switch connects".to_owned()));
+    }
     if let Some(greeted) = times.greeted {
         events.push(at(greeted, EventKind::Switch, "the switch has sent the call".to_owned()));
     }
@@ -28,7 +32,6 @@ pub(super) fn events(record: &Record) -> Vec<Event> {
         };
         events.push(Event { at_ms, until_ms, kind: EventKind::Cache, text: text.to_owned() });
     }
-    let has_redirected = |attempt: &Attempt| !attempt.redirects.is_empty();
     for attempt in &record.attempts {
         let until_ms = Some(ms(attempt.began + attempt.took));
         events.push(Event {
@@ -37,11 +40,9 @@ pub(super) fn events(record: &Record) -> Vec<Event> {
             kind: EventKind::Attempt,
             text: attempt_text(attempt),
         });
-        if has_redirected(attempt) {
-            for redirect in &attempt.redirects {
-                let text = format!("follows redirect {} to {}", redirect.code, redact::url(&redirect.to));
-                events.push(at(attempt.began + redirect.at, EventKind::Attempt, text));
-            }
+        for redirect in &attempt.redirects {
+            let text = format!("follows redirect {} to {}", redirect.code, redact::url(&redirect.to));
+            events.push(at(attempt.began + redirect.at, EventKind::Attempt, text));
         }
     }
     if let Some(judged) = times.judged {
@@ -131,6 +132,9 @@ fn end_text(record: &Record) -> String {
         }
         Ending::Outcome { confirmed: Confirmed::Unread(why), .. } => {
             format!("the variables were sent, and the replies were not read to their end: {why}")
+        }
+        Ending::Outcome { confirmed: Confirmed::NotSent, .. } => {
+            "no switch was told, because nobody calls".to_owned()
         }
         Ending::Cancelled(reason) | Ending::Refused(reason) => reason.clone(),
     }

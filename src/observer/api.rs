@@ -108,7 +108,7 @@ fn event(step: &Step) -> Event {
     Event::default().event("step").id(&step.id).data(data)
 }
 
-fn answer(status: StatusCode, content: &impl Serialize) -> Response {
+pub(super) fn answer(status: StatusCode, content: &impl Serialize) -> Response {
     // the types of the history have no maps with keys that JSON cannot write
     let mut answer = Response::new(serde_json::to_vec(content).unwrap_or_default().into());
     *answer.status_mut() = status;
@@ -116,6 +116,6 @@ fn answer(status: StatusCode, content: &impl Serialize) -> Response {
     answer
 }
 
-fn error(status: StatusCode, text: &str) -> Response {
+pub(super) fn error(status: StatusCode, text: &str) -> Response {
     answer(status, &json!({ "error": text }))
 }

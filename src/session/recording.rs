@@ -52,8 +52,8 @@ pub(super) struct Asked {
 pub(super) struct Told {
     pub(super) outcome: Outcome,
     pub(super) assignments: Vec<Assignment>,
-    /// The number of replies that confirm nothing, as soon as the switch has replied.
-    pub(super) unconfirmed: Result<usize, SwitchError>,
+    /// The number of replies that confirm nothing. None if there is no switch.
+    pub(super) unconfirmed: Option<Result<usize, SwitchError>>,
 }
 
 impl Recording {
@@ -78,12 +78,27 @@ impl Recording {
         self.arrived.elapsed()
     }
 
+    /// Ends the record of a request without a call. A person reads it, so that it has all its messages.
+    pub(super) fn end_with_message(self, shared: &Shared) -> Record {
+        self.end_keeping(shared, Ok(()), |_failed| true)
+    }
+
     /// Ends the record.
-    pub(super) fn end(mut self, shared: &Shared, ending: Result<(), &SwitchError>) -> Record {
+    pub(super) fn end(self, shared: &Shared, ending: Result<(), &SwitchError>) -> Record {
+        self.end_keeping(shared, ending, |failed| shared.keeps_message(failed))
+    }
+
+    /// Ends the record. `keeps` says if it has headers and bodies, by whether the step failed.
+    fn end_keeping(
+        mut self,
+        shared: &Shared,
+        ending: Result<(), &SwitchError>,
+        keeps: impl Fn(bool) -> bool,
+    ) -> Record {
         self.times.ended = self.elapsed();
         let (ending, set) = ending_of(self.told, self.times.authenticated.is_some(), ending);
         let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if outcome.status() == Status::Ok);
-        let keeps = shared.keeps_message(failed);
+        let keeps = keeps(failed);
         let outcome = match &ending {
             Ending::Outcome { outcome, .. } => Some(outcome),
             Ending::Cancelled(_) | Ending::Refused(_) => None,
@@ -114,7 +129,7 @@ impl Recording {
             set,
             omitted: Vec::new(),
         };
-        if shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+        if !keeps && shared.config.history.bodies == KeptBodies::None && !record.is_closed {
             omit_values(&mut record);
         }
         if record.hook == AD_HOC || outcome_is_refusal(&record) {
@@ -161,8 +176,9 @@ fn ending_of(
     match (ended, told) {
         (Ok(()), Some(Told { outcome, mut assignments, unconfirmed })) => {
             let confirmed = match unconfirmed {
-                Ok(unconfirmed) => Confirmed::AllBut(unconfirmed),
-                Err(error) => Confirmed::Unread(error.to_string()),
+                Some(Ok(unconfirmed)) => Confirmed::AllBut(unconfirmed),
+                Some(Err(error)) => Confirmed::Unread(error.to_string()),
+                None => Confirmed::NotSent,
             };
             assignments.truncate(assignments.len().saturating_sub(RESULTS));
             (Ending::Outcome { outcome, confirmed }, assignments)

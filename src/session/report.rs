@@ -156,7 +156,7 @@ impl Shared {
     /// Logs final commands that the switch did not confirm.
     fn log_unconfirmed(&self, confirmed: &Confirmed) {
         match confirmed {
-            Confirmed::AllBut(0) => {}
+            Confirmed::AllBut(0) | Confirmed::NotSent => {}
             Confirmed::AllBut(unconfirmed) => self.daemon.rate_limits.unconfirmed.warn(|unlogged| {
                 warn!(unconfirmed, unlogged, "the switch did not set every variable");
             }),
