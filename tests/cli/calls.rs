@@ -29,9 +29,9 @@ async fn the_list_has_one_line_a_step_and_the_newest_one_last() {
     assert_eq!(
         out,
         "\
-TIME            ID   CALLER → CALLEE  HOOK  STATUS     MS  TRIES  ANSWER  VARIABLES
-06-30 11:05:03  a-1  …678 → 100       crm   OK         14      1  fresh   CRM=\"sales\"
-06-30 11:05:03  a-2  …123 → 100       crm   TIMEOUT  2001      1  -         no answer within 2s
+TIME            ID   CALLER → CALLEE  HOOK  STATUS     MS  ANSWER  VARIABLES
+06-30 11:05:03  a-1  …678 → 100       crm   OK         14  fresh   CRM=\"sales\"
+06-30 11:05:03  a-2  …123 → 100       crm   TIMEOUT  2001  -         no answer within 2s
 "
     );
     assert_eq!(observer.received()[0].target, "/api/steps?limit=20");

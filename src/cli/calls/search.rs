@@ -139,7 +139,7 @@ impl fmt::Display for Search {
         }
         match &self.since {
             Some(since) if since.ends_with("ms") => write!(f, " in the time of --since"),
-            Some(since) => write!(f, " since {since}"),
+            Some(since) => write!(f, " since {}", Clock::now().day_and_time(since)),
             None => Ok(()),
         }
     }
