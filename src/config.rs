@@ -13,6 +13,7 @@ mod observer;
 mod raw;
 mod secrets;
 mod size;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +27,7 @@ pub use self::limits::Limits;
 pub use self::listen::Listen;
 pub use self::observer::{ObserverSettings, Token};
 use self::raw::{Document, Entry, Table};
+pub use self::summary::{counted, summary};
 use crate::files;
 pub(crate) use crate::files::size_text;
 use crate::hook::{AllowedUrls, Hook, Policy, http_url};

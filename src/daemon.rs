@@ -3,12 +3,15 @@
 //!
 //! Counts calls and requests; does not know what a call is.
 
+mod reloads;
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+pub use self::reloads::{RefusedReload, Reloads};
 use crate::config::Limits;
 use crate::history::History;
 use crate::hook::{Outcome, Overload};
@@ -24,6 +27,8 @@ pub struct Daemon {
     pub webhook: Webhook,
     /// The records of the last steps.
     pub history: History,
+    /// The configurations that were read.
+    pub reloads: Reloads,
     /// The counters that the observer shows.
     pub metrics: Arc<Metrics>,
     /// Log lines with a rate limit.
@@ -86,6 +91,7 @@ impl Daemon {
         Self {
             webhook,
             history: History::default(),
+            reloads: Reloads::default(),
             metrics,
             rate_limits: RateLimits::default(),
             detached_requests: TaskTracker::new(),

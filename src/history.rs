@@ -3,11 +3,16 @@
 //! The path of a call only moves values into a record. They are masked, redacted and formatted in [`view`],
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
+mod detail;
 pub mod explanation;
 mod line;
+mod message;
 mod record;
 mod ring;
+mod search;
 mod statistics;
+mod summary;
+mod timeline;
 pub mod view;
 mod weight;
 
@@ -22,8 +27,10 @@ pub use self::record::{
     Times,
 };
 use self::ring::Rings;
+pub use self::search::Search;
 use self::statistics::Statistics;
 pub use self::statistics::{HourOfHook, MinuteOfHook};
+pub use self::summary::timestamp;
 use crate::config::HistorySettings;
 use crate::nonce;
 
@@ -137,6 +144,22 @@ impl History {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.pushed.load(Ordering::Acquire)
+    }
+
+    /// Returns the records that have come after the first `known` ones, and the number of all that have come.
+    /// Not for the thread of the calls.
+    #[must_use]
+    pub fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
+        let mut kept = self.lock();
+        kept.take_inbox();
+        kept.rings.news(known)
+    }
+
+    /// Returns the record of a step. Not for the thread of the calls.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Arc<Record>> {
+        let sequence: u64 = id.strip_prefix(&*self.run)?.strip_prefix('-')?.parse().ok()?;
+        self.records().into_iter().find(|record| record.id.sequence == sequence)
     }
 
     /// Returns all records, the newest first. Takes time: not for the thread of the calls.

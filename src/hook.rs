@@ -18,7 +18,9 @@ pub(crate) use self::answer::LONGEST_ANSWER;
 pub use self::answer::faults::{AnswerFault, Coding, RedirectFault, RequestFault, Unreachable};
 pub use self::answer::outcome::{Outcome, Overload, Stage};
 pub use self::answer::status::Status;
-pub use self::answer::{Answer, Mapping, NotAPointer, Place, Pointer, Region, Source, text_fault};
+pub use self::answer::{
+    Answer, Mapping, NotAPointer, Place, Pointer, Region, Source, json_place, text_fault,
+};
 pub use self::delivery::{Breaker, CacheTimes, Delivery, Redirects};
 pub use self::policy::{AllowedUrls, Policy, method};
 pub use self::request::body::Body;

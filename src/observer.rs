@@ -3,10 +3,16 @@
 //! Reads what the daemon knows; does not take part in a call. A page that takes long to make, or a browser that
 //! reads slowly, delays no call.
 
+mod api;
 mod connection;
+mod docs;
 mod event_stream;
 mod health;
+pub mod pages;
 mod plain;
+mod query;
+mod rehearsals;
+mod reports;
 mod server;
 mod site;
 mod thread;
@@ -33,7 +39,7 @@ pub use self::server::{MAX_CONNECTIONS, Observer};
 pub use self::thread::ObserverThread;
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::log::lost_lines;
+use crate::log::{RateLimited, lost_lines};
 use crate::metrics;
 
 /// What the answers of the observer are made of.
@@ -50,6 +56,10 @@ pub struct ObserverState {
     pub address: SocketAddr,
     /// The places of event streams.
     streams: Arc<Semaphore>,
+    /// The places of the requests that pages make.
+    tries: Semaphore,
+    /// The log line about a wrong token, which anybody who connects can cause.
+    wrong_tokens: RateLimited,
 }
 
 /// The readiness of the daemon for new calls, which ends when the daemon begins to stop.
@@ -80,7 +90,10 @@ impl ObserverState {
         calls: Handle,
         address: SocketAddr,
     ) -> Self {
-        Self { config, daemon, readiness, calls, address, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+        let wrong_tokens = RateLimited::default();
+        let tries = Semaphore::new(rehearsals::MOST_AT_ONCE);
+        Self { config, daemon, readiness, calls, address, streams, tries, wrong_tokens }
     }
 
     /// Returns the configuration in use.
@@ -96,6 +109,9 @@ fn router(state: Arc<ObserverState>) -> Router {
         .route("/metrics", get(show_metrics))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .merge(api::router())
+        .merge(rehearsals::router())
+        .merge(docs::router())
         .fallback(not_found)
         .with_state(state)
 }
@@ -112,8 +128,8 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
 async fn not_found() -> Response {
     plain(
         StatusCode::NOT_FOUND,
-        "not found: the observer of dialhook serves /metrics, /health/live and /health/ready; calls go to the \
-         other listeners\n",
+        "not found: the observer of dialhook serves its pages at /, and /metrics, /health/live and /health/ready; \
+         calls go to the other listeners\n",
     )
 }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod asking;
 mod recording;
+mod rehearsal;
 mod report;
 
 use std::future::Future;
@@ -19,6 +20,7 @@ use tracing::{Instrument, debug, error, error_span, field};
 pub use self::admission::Admission;
 use self::asking::Beginning;
 use self::recording::{Recording, Told};
+pub use self::rehearsal::{CallData, REPEAT, rehearse};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::hook::{Identity, Outcome, Step};
@@ -183,7 +185,7 @@ where
         Err(SwitchError::Moved) => return Err(SwitchError::Moved),
         confirmed => confirmed,
     };
-    recording.told = Some(Told { outcome, assignments, unconfirmed });
+    recording.told = Some(Told { outcome, assignments, unconfirmed: Some(unconfirmed) });
     Ok(())
 }
 

@@ -57,7 +57,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "call",
         ],
     ),
-    ("observer", &["session", "daemon", "history", "metrics", "config", "log"]),
+    (
+        "observer",
+        &[
+            "session", "daemon", "history", "webhook", "metrics", "config", "hook", "log", "duration",
+            "redact",
+        ],
+    ),
     (
         "session",
         &[
@@ -103,7 +109,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["observer"]),
-    ("base64", &["config/hooks", "hook/request"]),
+    ("base64", &["config/hooks", "hook/request", "observer/walls"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["hook/answer"]),
     ("getrandom", &["nonce"]),
@@ -116,6 +122,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("moka", &["webhook/cache"]),
     ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),
     ("prometheus", &["metrics"]),
+    ("pulldown_cmark", &["observer/docs"]),
     ("reqwest", &["cli/calls", "cli/running_daemon", "webhook"]),
     ("ring", &["hook", "tls"]),
     ("rlimit", &["cli", "server", "webhook/client"]),
@@ -123,6 +130,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustls", &["tls", "webhook/client"]),
     ("sd_notify", &["notify"]),
     ("socket2", &["notify"]),
+    ("subtle", &["config/observer"]),
     ("terminal_size", &["cli"]),
     ("tokio", &["cli", "notify", "observer", "server", "session", "slots", "switch", "webhook"]),
     ("tokio::net", &["cli", "observer", "server", "webhook/client"]),

@@ -10,6 +10,8 @@ mod monitoring;
 mod requests;
 /// The counts of faults outside of calls; in a process of its own.
 mod troubles;
+/// The walls before the pages: who may read them, under which name, and how.
+mod walls;
 
 use std::net::SocketAddr;
 

@@ -2,7 +2,6 @@
 //! dialplans.
 
 mod steps;
-mod summary;
 mod untrusted;
 
 use std::io::ErrorKind;
@@ -10,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use self::steps::{fault, is_for_this_daemon};
-use self::summary::summary;
 use self::untrusted::notices;
 use super::{ConfigFile, DONE, FAILED, exit_status, fail, print};
-use crate::config::Config;
+use crate::config::{self, Config, counted};
 use crate::dialplan::{self, Dialplan};
 use crate::files;
 
@@ -35,7 +33,7 @@ pub(super) fn run(file: &ConfigFile, paths: &[PathBuf]) -> ExitCode {
     }
     let mut lines = Vec::new();
     if faults.is_empty() {
-        lines = summary(&config, file);
+        lines = config::summary(&config, file.path());
         lines.extend(dialplans.iter().map(|(path, dialplan)| dialplan_line(path, dialplan, &config)));
     }
     let notices = notices(&dialplans, &config);
@@ -95,8 +93,4 @@ fn dialplan_line(path: &Path, dialplan: &Dialplan, config: &Config) -> String {
         true => "; included files were not checked: name them too",
     };
     format!("dialplan   {}: no fault, {}{others}{included}", path.display(), counted(good, "webhook step"))
-}
-
-fn counted(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

@@ -8,7 +8,7 @@ mod report;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use tokio::time::Instant;
@@ -17,12 +17,12 @@ use self::as_curl::as_curl;
 use self::daemon::hook_report;
 use self::report::{as_json, as_text};
 use super::{ConfigFile, DONE, FAILED, WRONG, exit_status, fail, print, print_error};
-use crate::call::{Call, Privacy, SwitchKind};
+use crate::call::{Call, SwitchKind};
 use crate::config::Config;
 use crate::history::view::HookReport;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
-use crate::session::{FinalCommands, final_commands, identity};
+use crate::session::{CallData, FinalCommands, final_commands, identity};
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
 use crate::switch::{self, Dialect};
@@ -150,24 +150,17 @@ fn print_curl(call: &Call, step: &Step, company: &str) -> ExitCode {
 
 /// Returns the call that the arguments describe.
 fn call(arguments: &Try) -> Call {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let unique_id = Value::from(format!("{}.0", now.as_secs()));
     let variables =
         arguments.variable.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    let call = Call {
-        context: Value::from("try"),
-        extension: Value::from(arguments.callee.as_str()),
-        dialled: Value::from(arguments.callee.as_str()),
-        caller_number: Value::from(arguments.caller.as_str()),
-        caller_name: Value::from(arguments.name.as_str()),
-        linked_id: unique_id.clone(),
-        unique_id,
-        channel: Value::from("Try/dialhook-00000001"),
-        created: Some(Duration::from_secs(now.as_secs())),
+    let data = CallData {
+        switch: arguments.switch.into(),
+        address: arguments.hook.clone(),
+        caller: arguments.caller.clone(),
+        name: arguments.name.clone(),
+        callee: arguments.callee.clone(),
         variables: Variables::from_iter(variables),
-        ..Call::unknown(arguments.switch.into(), Value::from(arguments.hook.as_str()), Vec::new())
     };
-    call.with_privacy(Privacy::default(), &[])
+    data.into_call()
 }
 
 fn no_such_hook(arguments: &Try, config: &Config) -> String {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Record;
-use super::record::ReceivedAnswer;
+use super::summary::part_name;
+use super::view::AnswerOrigin;
 use crate::duration::rough;
-use crate::hook::Outcome;
+use crate::hook::{Outcome, Region};
 use crate::log::TelephoneNumbers;
-use crate::variable::Assignment;
-use crate::webhook::Origin;
+use crate::variable::{Assignment, ValueSource};
 
 /// The fields of a step's log line, besides hook, status and time. None: the line does not have the field.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct Line<'r> {
     pub age: Option<String>,
     /// The number of attempts, if it is more than one.
     pub attempts: Option<usize>,
-    /// The beginning of a refused answer.
+    /// The beginning of a refused answer, or of its refused part.
     pub refused: Option<String>,
+    /// The pointers and headers of `set` that the answer does not have.
+    pub missing: Option<String>,
 }
 
 /// Characters of a refused answer in the log.
@@ -47,22 +49,24 @@ impl Record {
             caller: call.and_then(|call| number(&call.caller_number)),
             callee: call.and_then(|call| number(call.callee())),
             set: self.shown_set(),
-            answer: self.answer.as_ref().map(|answer| origin(answer.origin)),
+            answer: self.answer.as_ref().map(|answer| AnswerOrigin::from(answer.origin).as_str()),
             age: self.cache.age.map(rough),
             attempts: Some(self.attempts.len()).filter(|attempts| *attempts > 1),
             refused: self.refused(),
+            missing: self.missing(),
         }
     }
 
     fn shown_set(&self) -> Option<String> {
         let mut shown = String::new();
-        for assignment in self.set.iter().take(MOST_SET) {
+        for (index, assignment) in self.set.iter().enumerate().take(MOST_SET) {
             if !shown.is_empty() {
                 shown.push(' ');
             }
             // writing to a string cannot fail
             let _written = write!(shown, "{}=", assignment.name);
-            self.show_value(assignment, &mut shown);
+            let omitted = self.omitted.get(index).copied().flatten();
+            self.show_value(assignment, omitted, &mut shown);
         }
         if self.set.len() > MOST_SET {
             shown.push_str(" …");
@@ -71,10 +75,10 @@ impl Record {
     }
 
     /// Writes a value that the configuration names; of any other, its length.
-    fn show_value(&self, assignment: &Assignment, shown: &mut String) {
-        let is_own = !matches!(self.outcome(), Some(Outcome::Ok { .. }));
-        let length = assignment.value.as_bytes().len();
-        if self.is_closed || is_own {
+    fn show_value(&self, assignment: &Assignment, omitted: Option<usize>, shown: &mut String) {
+        let is_foreign = matches!(assignment.source, ValueSource::Answer | ValueSource::Part(_));
+        let length = omitted.unwrap_or(assignment.value.as_bytes().len());
+        if self.is_closed || !is_foreign {
             shown.push_str(&assignment.value.lossy());
         } else if length > 0 {
             let _written = write!(shown, "({length} bytes)");
@@ -83,9 +87,19 @@ impl Record {
 
     /// Returns the beginning of a refused answer, if the history may keep it.
     fn refused(&self) -> Option<String> {
-        let Some(Outcome::BadAnswer { .. }) = self.outcome() else { return None };
-        let message = self.answer.as_ref().and_then(|ReceivedAnswer { message, .. }| message.as_ref())?;
-        Some(beginning(&String::from_utf8_lossy(&message.body), self.numbers))
+        let Some(Outcome::BadAnswer { place, .. }) = self.outcome() else { return None };
+        let message = self.answer.as_ref().and_then(|answer| answer.message.as_ref())?;
+        let text = match place.as_ref().map(|place| &place.region) {
+            Some(Region::Header(name)) => &message.headers.iter().find(|(header, _)| header == name)?.1,
+            Some(Region::Body) | None => &message.body,
+        };
+        Some(beginning(&String::from_utf8_lossy(text), self.numbers))
+    }
+
+    fn missing(&self) -> Option<String> {
+        let missing = self.outcome()?.missing().take(MOST_SET).map(|(_, part)| part_name(part));
+        let missing: Vec<_> = missing.collect();
+        (!missing.is_empty()).then(|| missing.join(" "))
     }
 }
 
@@ -95,15 +109,5 @@ fn beginning(text: &str, numbers: TelephoneNumbers) -> String {
     match shown.char_indices().nth(MAX_REFUSED) {
         Some((end, _)) => format!("{}…", shown.get(..end).unwrap_or_default()),
         None => shown.into_owned(),
-    }
-}
-
-/// Returns the word for the origin of an answer.
-pub(super) fn origin(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Webhook => "fresh",
-        Origin::Cache => "cached",
-        Origin::Shared => "shared",
-        Origin::Stale => "stale",
     }
 }

@@ -44,6 +44,9 @@ pub struct Record {
     pub ending: Ending,
     /// The assignments of the final commands, without those of `WEBHOOK_STATUS` and its siblings.
     pub set: Vec<Assignment>,
+    /// For each of `set`, the length of its value if `history.bodies` leaves the value out. Empty if it leaves
+    /// none out.
+    pub omitted: Vec<Option<usize>>,
     /// Scheme, host and port that would have been asked, if nothing was asked.
     pub to: Option<String>,
     /// The rules that a refused answer broke.
@@ -105,6 +108,8 @@ pub enum Confirmed {
     AllBut(usize),
     /// They were not read to their end, for this reason.
     Unread(String),
+    /// There is no switch: a person tries a hook.
+    NotSent,
 }
 
 /// The request of a step, without its secrets.
@@ -113,6 +118,8 @@ pub struct SentRequest {
     pub method: http::Method,
     /// The URL of each endpoint, as the call filled it in; secrets are hidden.
     pub urls: Vec<String>,
+    /// The length of the body.
+    pub body_length: usize,
     /// The headers and the body; none if `history.bodies` leaves them out.
     pub message: Option<Message>,
 }

@@ -14,6 +14,8 @@ use crate::config::HistorySettings;
 /// The rings.
 #[derive(Debug, Default)]
 pub(super) struct Rings {
+    /// The number of records that have come so far.
+    pushed: u64,
     steps: Ring,
     failures: Ring,
     refused: Ring,
@@ -25,24 +27,26 @@ const MOST_REFUSED: usize = 100;
 impl Rings {
     /// Adds a record, and drops those that make room for it.
     pub(super) fn push(&mut self, record: Arc<Record>, settings: &HistorySettings) {
+        self.pushed += 1;
         let weight = weight::of(&record);
         let oldest = record.time.checked_sub(settings.age);
-        if matches!(record.ending, Ending::Refused(_)) {
-            self.refused.push(record, weight, MOST_REFUSED, settings.size / 16);
+        let kept = Kept { record, weight, order: self.pushed };
+        if matches!(kept.record.ending, Ending::Refused(_)) {
+            self.refused.push(kept, MOST_REFUSED, settings.size / 16);
         } else {
-            if record.failed() {
-                self.failures.push(Arc::clone(&record), weight, settings.failures, settings.size / 4);
+            if kept.record.failed() {
+                self.failures.push(kept.clone(), settings.failures, settings.size / 4);
             }
-            self.steps.push(record, weight, settings.steps, settings.size / 16 * 11);
+            self.steps.push(kept, settings.steps, settings.size / 16 * 11);
         }
         self.drop_before(oldest);
     }
 
     /// Adds a step to the failures, whose detached request has failed after its end.
     pub(super) fn has_failed(&mut self, sequence: u64, settings: &HistorySettings) {
-        let step = self.steps.records.iter().rev().find(|(record, _)| record.id.sequence == sequence);
-        let Some((record, weight)) = step.cloned() else { return };
-        self.failures.push(record, weight, settings.failures, settings.size / 4);
+        let step = self.steps.records.iter().rev().find(|kept| kept.record.id.sequence == sequence);
+        let Some(step) = step.cloned() else { return };
+        self.failures.push(step, settings.failures, settings.size / 4);
     }
 
     /// Drops the records that are older than the settings allow.
@@ -57,41 +61,64 @@ impl Rings {
         }
     }
 
+    /// Returns the records that have come after the first `known` ones, in the order in which they came, and the
+    /// number of all that have come. Those that had to make room already are missing.
+    pub(super) fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
+        let mut news: Vec<_> =
+            [&self.steps, &self.refused].into_iter().flat_map(|ring| ring.after(known)).collect();
+        news.sort_by_key(|(order, _)| *order);
+        (news.into_iter().map(|(_, record)| record).collect(), self.pushed)
+    }
+
     /// Returns all records, the newest first, each once.
     pub(super) fn all(&self) -> Vec<Arc<Record>> {
         let rings = [&self.steps, &self.failures, &self.refused];
         let mut all: Vec<_> =
-            rings.into_iter().flat_map(|ring| &ring.records).map(|(record, _)| Arc::clone(record)).collect();
+            rings.into_iter().flat_map(|ring| &ring.records).map(|kept| Arc::clone(&kept.record)).collect();
         all.sort_by_key(|record| std::cmp::Reverse(record.id.sequence));
         all.dedup_by_key(|record| record.id.sequence);
         all
     }
 }
 
-/// Records in the order in which their steps ended, with their weights.
+/// Records in the order in which their steps ended.
 #[derive(Debug, Default)]
 struct Ring {
-    records: VecDeque<(Arc<Record>, usize)>,
+    records: VecDeque<Kept>,
     bytes: usize,
 }
 
+/// One record in a ring.
+#[derive(Debug, Clone)]
+struct Kept {
+    record: Arc<Record>,
+    weight: usize,
+    /// The number of the record in the order in which the steps ended.
+    order: u64,
+}
+
 impl Ring {
-    fn push(&mut self, record: Arc<Record>, weight: usize, most: usize, most_bytes: usize) {
-        self.records.push_back((record, weight));
-        self.bytes += weight;
+    fn push(&mut self, kept: Kept, most: usize, most_bytes: usize) {
+        self.bytes += kept.weight;
+        self.records.push_back(kept);
         while self.records.len() > most || self.bytes > most_bytes {
             self.drop_oldest();
         }
     }
 
+    fn after(&self, known: u64) -> impl Iterator<Item = (u64, Arc<Record>)> {
+        let newest_first = self.records.iter().rev().take_while(move |kept| kept.order > known);
+        newest_first.map(|kept| (kept.order, Arc::clone(&kept.record)))
+    }
+
     fn drop_before(&mut self, oldest: SystemTime) {
-        while self.records.front().is_some_and(|(record, _)| record.time < oldest) {
+        while self.records.front().is_some_and(|kept| kept.record.time < oldest) {
             self.drop_oldest();
         }
     }
 
     fn drop_oldest(&mut self) {
-        let Some((_, weight)) = self.records.pop_front() else { return };
+        let Some(Kept { weight, .. }) = self.records.pop_front() else { return };
         self.bytes -= weight;
     }
 }

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
 
 pub use self::mapping::{Mapping, Source};
-pub use self::place::{Place, Region};
+pub use self::place::{Place, Region, json_place};
 pub use self::pointer::{NotAPointer, Pointer};
 pub use self::text::text_fault;
 use self::text::word_fault;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, Request};
+use http::Request;
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -41,14 +40,14 @@ impl Site {
     }
 
     /// Answers one request.
-    async fn answer(&self, mut request: Request<Body>, connection: &Arc<Connection>) -> Response {
+    pub(super) async fn answer(&self, mut request: Request<Body>, connection: &Arc<Connection>) -> Response {
         connection.answers_within(TIMEOUT);
         request.extensions_mut().insert(Arc::clone(connection));
         let mut response = match walls::admit(&self.state, connection, &request) {
             Ok(()) => self.router.clone().call(request).await.unwrap_or_else(|never| match never {}),
             Err(refusal) => *refusal,
         };
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        walls::harden(&mut response);
         response
     }
 }

@@ -76,7 +76,12 @@ impl Server {
     /// be opened.
     pub fn reload(&self, config: Result<Config, ConfigError>) -> Result<Arc<Config>, ReloadError> {
         let taken = config.map_err(ReloadError::from).and_then(|config| self.take(Arc::new(config)));
-        self.acceptor.daemon.metrics.config_read(taken.is_ok(), SystemTime::now());
+        let daemon = &self.acceptor.daemon;
+        daemon.metrics.config_read(taken.is_ok(), SystemTime::now());
+        match &taken {
+            Ok(_) => daemon.reloads.taken(),
+            Err(error) => daemon.reloads.refused(&error.to_string()),
+        }
         taken
     }
 

@@ -60,7 +60,7 @@ impl Shared {
     }
 
     /// Makes a step's request.
-    fn request(
+    pub(super) fn request(
         &self,
         step: &Step,
         call: &Call,

@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
 use crate::call::{AD_HOC, Call, SwitchKind};
+use crate::config::KeptBodies;
 use crate::history::{
     Confirmed, DetachedEnd, Ending, Message, ReceivedAnswer, Record, SentRequest, StepId, Times,
 };
 use crate::hook::{Answer, Outcome, Request, Status, Step};
 use crate::redact;
 use crate::switch::SwitchError;
-use crate::variable::Assignment;
+use crate::variable::{Assignment, Value, ValueSource};
 use crate::webhook::{AttemptLog, CacheReport, Origin, StepResult};
 
 /// The record of a step that has not ended.
@@ -50,8 +52,8 @@ pub(super) struct Asked {
 pub(super) struct Told {
     pub(super) outcome: Outcome,
     pub(super) assignments: Vec<Assignment>,
-    /// The number of replies that confirm nothing, as soon as the switch has replied.
-    pub(super) unconfirmed: Result<usize, SwitchError>,
+    /// The number of replies that confirm nothing. None if there is no switch.
+    pub(super) unconfirmed: Option<Result<usize, SwitchError>>,
 }
 
 impl Recording {
@@ -76,12 +78,27 @@ impl Recording {
         self.arrived.elapsed()
     }
 
+    /// Ends the record of a request without a call. A person reads it, so that it has all its messages.
+    pub(super) fn end_with_message(self, shared: &Shared) -> Record {
+        self.end_keeping(shared, Ok(()), |_failed| true)
+    }
+
     /// Ends the record.
-    pub(super) fn end(mut self, shared: &Shared, ending: Result<(), &SwitchError>) -> Record {
+    pub(super) fn end(self, shared: &Shared, ending: Result<(), &SwitchError>) -> Record {
+        self.end_keeping(shared, ending, |failed| shared.keeps_message(failed))
+    }
+
+    /// Ends the record. `keeps` says if it has headers and bodies, by whether the step failed.
+    fn end_keeping(
+        mut self,
+        shared: &Shared,
+        ending: Result<(), &SwitchError>,
+        keeps: impl Fn(bool) -> bool,
+    ) -> Record {
         self.times.ended = self.elapsed();
         let (ending, set) = ending_of(self.told, self.times.authenticated.is_some(), ending);
         let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if outcome.status() == Status::Ok);
-        let keeps = shared.keeps_message(failed);
+        let keeps = keeps(failed);
         let outcome = match &ending {
             Ending::Outcome { outcome, .. } => Some(outcome),
             Ending::Cancelled(_) | Ending::Refused(_) => None,
@@ -110,7 +127,11 @@ impl Recording {
             detached: None,
             ending,
             set,
+            omitted: Vec::new(),
         };
+        if !keeps && shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+            omit_values(&mut record);
+        }
         if record.hook == AD_HOC || outcome_is_refusal(&record) {
             forget_address(&mut record);
         }
@@ -121,11 +142,23 @@ impl Recording {
     }
 }
 
+/// Drops the values that came from an answer, and keeps their lengths.
+fn omit_values(record: &mut Record) {
+    for set in &mut record.set {
+        let is_foreign = matches!(set.source, ValueSource::Answer | ValueSource::Part(_));
+        let length = is_foreign.then_some(set.value.as_bytes().len());
+        record.omitted.push(length);
+        if is_foreign {
+            set.value = Value::default();
+        }
+    }
+}
+
 /// Forgets the parameters of the call: a URL in them may hold a secret, and no request can be repeated.
 fn forget_address(record: &mut Record) {
     if let Some(call) = &mut record.call {
         call.parameters = Vec::new();
-        call.address = crate::variable::Value::from(AD_HOC);
+        call.address = Value::from(AD_HOC);
     }
 }
 
@@ -143,8 +176,9 @@ fn ending_of(
     match (ended, told) {
         (Ok(()), Some(Told { outcome, mut assignments, unconfirmed })) => {
             let confirmed = match unconfirmed {
-                Ok(unconfirmed) => Confirmed::AllBut(unconfirmed),
-                Err(error) => Confirmed::Unread(error.to_string()),
+                Some(Ok(unconfirmed)) => Confirmed::AllBut(unconfirmed),
+                Some(Err(error)) => Confirmed::Unread(error.to_string()),
+                None => Confirmed::NotSent,
             };
             assignments.truncate(assignments.len().saturating_sub(RESULTS));
             (Ending::Outcome { outcome, confirmed }, assignments)
@@ -188,7 +222,8 @@ fn sent(request: Request, keeps: bool) -> SentRequest {
         true => redact::url(target.url.as_str()),
         false => String::from(target.url),
     });
-    SentRequest { method: request.method, urls: urls.collect(), message }
+    let body_length = request.body.as_ref().map_or(0, Bytes::len);
+    SentRequest { method: request.method, urls: urls.collect(), body_length, message }
 }
 
 /// Returns an answer, without its headers and body unless they are kept.

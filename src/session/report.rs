@@ -117,8 +117,9 @@ impl Shared {
         let (code, reason) = (record.outcome().and_then(Outcome::code), record.reason());
         let reason = Some(reason).filter(|reason| !reason.is_empty()).map(field::display);
         let note = record.note.as_deref();
-        let Line { caller, callee, set, answer, age, attempts, refused, .. } = record.line();
+        let Line { caller, callee, set, answer, age, attempts, refused, missing } = record.line();
         let (caller, callee, set) = (caller.as_deref(), callee.as_deref(), set.as_deref());
+        let missing = missing.as_deref();
         let (age, refused, step) = (age.map(field::display), refused.as_deref(), field::display(&record.id));
         // the level of a line is a constant
         macro_rules! line {
@@ -136,6 +137,7 @@ impl Shared {
                     age,
                     attempts,
                     refused,
+                    missing,
                     reason,
                     note,
                     unlogged,
@@ -154,7 +156,7 @@ impl Shared {
     /// Logs final commands that the switch did not confirm.
     fn log_unconfirmed(&self, confirmed: &Confirmed) {
         match confirmed {
-            Confirmed::AllBut(0) => {}
+            Confirmed::AllBut(0) | Confirmed::NotSent => {}
             Confirmed::AllBut(unconfirmed) => self.daemon.rate_limits.unconfirmed.warn(|unlogged| {
                 warn!(unconfirmed, unlogged, "the switch did not set every variable");
             }),

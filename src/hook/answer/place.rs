@@ -10,7 +10,7 @@ use std::ops::Range;
 use http::HeaderName;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use super::{Answer, Source, json, text};
+use super::{Answer, Pointer, Source, json, text};
 use crate::hook::{AnswerFault, Hook};
 use crate::variable::{Unfit, VariableName};
 
@@ -65,6 +65,18 @@ pub(super) fn place(
             in_body(answer, &text, fault_in(&text, fault)?)
         }
     }
+}
+
+/// Returns the place of the value at a JSON pointer in a body, as it is written. None if the body is no JSON,
+/// or has no such value.
+#[must_use]
+pub fn json_place(body: &[u8], pointer: &str) -> Option<Range<usize>> {
+    let pointer: Pointer = pointer.parse().ok()?;
+    let start = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let text = std::str::from_utf8(start).ok()?;
+    let json = json::values(text, &[Some(pointer.path())]).ok()?.pop()??;
+    let start = offset(body, json.as_bytes())?;
+    Some(start..start + json.len())
 }
 
 fn whole_header(answer: &Answer, name: HeaderName) -> Option<Place> {

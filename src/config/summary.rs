@@ -1,18 +1,19 @@
 //! The meaning of a configuration, in lines for a person.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
 
-use super::counted;
-use crate::cli::ConfigFile;
-use crate::config::{Config, HistorySettings, KeptBodies, Limits, ObserverSettings, size_text};
+use super::{Config, HistorySettings, KeptBodies, Limits, ObserverSettings, size_text};
 use crate::hook::{AllowedUrls, Body, Breaker, CacheTimes, Delivery, Hook, Mapping, Source};
 use crate::variable::Accept;
 
-pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
-    let path = file.path().display();
+/// Returns the meaning of a configuration, which was read from this file.
+#[must_use]
+pub fn summary(config: &Config, file: &Path) -> Vec<String> {
+    let path = file.display();
     let mut lines = vec![match &config.file {
         Some(_) => format!("{path}: no fault, {}", counted(config.policy.hooks.len(), "hook")),
         None => format!("{path}: no such file; these defaults are in use"),
@@ -59,6 +60,12 @@ pub(super) fn summary(config: &Config, file: &ConfigFile) -> Vec<String> {
     );
     lines.extend(config.notices.iter().map(|notice| format!("note       {notice}")));
     lines
+}
+
+/// Returns a number with the word for what is counted: `1 hook`, `2 hooks`.
+#[must_use]
+pub fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 /// Returns the settings of the pages that are not at their defaults.

@@ -1,0 +1,287 @@
+//! A record as a whole: its attempts, messages, judgement and timeline.
+
+use std::time::Duration;
+
+use super::Record;
+use super::explanation::explain;
+use super::message::{self, Marked};
+use super::record::{Message, ReceivedAnswer, SentRequest};
+use super::summary::{part_name, whole_ms};
+use super::timeline;
+use super::view::{
+    Attempt, Detached, Judgement, MarkKind, Named, Redirect, Refused, Request, Response, Step, StepDetail,
+};
+use crate::call::AD_HOC;
+use crate::hook::{Outcome, Place, Policy, Region, json_place};
+use crate::log::TelephoneNumbers;
+use crate::redact::{self, is_secret_name};
+use crate::variable::{Accept, AnswerPart, ValueSource};
+use crate::webhook::{self, AttemptResult, Connection};
+
+impl Record {
+    /// Returns the whole step. `policy` is that of now: a hook that is gone cannot be asked again.
+    #[must_use]
+    pub fn detail(&self, numbers: TelephoneNumbers, policy: &Policy) -> StepDetail {
+        let step = self.step(numbers);
+        let numbers = self.numbers(numbers);
+        let call = self.call.as_deref();
+        let name = |value: &crate::variable::Value| numbers.show_name(&value.lossy()).into_owned();
+        let explained =
+            if step.reason.is_empty() { step.note.as_deref().unwrap_or_default() } else { &step.reason };
+        let explanation = explain(&step.status, explained, step.answer, step.code);
+        StepDetail {
+            caller_name: call.map(|call| name(&call.caller_name)).unwrap_or_default(),
+            peer: self.peer.map(|peer| peer.to_string()),
+            trace: self.traceparent.as_deref().and_then(|text| text.split('-').nth(1)).map(str::to_owned),
+            timeout_ms: self.timeout.map(whole_ms),
+            fetched: self.fetched(numbers),
+            request: self.request.as_ref().map(|request| shown_request(request, numbers)),
+            response: self.answer.as_ref().map(|answer| self.response(answer, numbers)),
+            judgement: self.judgement(numbers),
+            timeline: timeline::events(self),
+            explanation,
+            detached: self.shown_detached(),
+            repeatable: self.is_repeatable(policy),
+            curl: None,
+            try_command: None,
+            step: Step {
+                attempts: self.attempts.iter().map(attempt).collect(),
+                id: step.id,
+                time: step.time,
+                switch: step.switch,
+                call_id: step.call_id,
+                linked_id: step.linked_id,
+                channel: step.channel,
+                caller: step.caller,
+                callee: step.callee,
+                hook: step.hook,
+                status: step.status,
+                code: step.code,
+                reason: step.reason,
+                ms: step.ms,
+                answer: step.answer,
+                age_ms: step.age_ms,
+                set: step.set,
+                note: step.note,
+            },
+        }
+    }
+
+    /// True if the hook still exists and the record has the data of an authenticated call.
+    #[must_use]
+    pub fn is_repeatable(&self, policy: &Policy) -> bool {
+        self.times.authenticated.is_some()
+            && self.hook != AD_HOC
+            && !matches!(self.outcome(), Some(Outcome::BadRequest(_)))
+            && policy.hooks.contains_key(&self.hook)
+    }
+
+    fn fetched(&self, numbers: TelephoneNumbers) -> Vec<Named> {
+        let variables = self.call.iter().flat_map(|call| &call.variables);
+        let shown = variables.map(|(name, value)| Named {
+            name: name.to_string(),
+            value: match is_secret_name(name.as_str()) {
+                true => "…".to_owned(),
+                false => numbers.show_text(&redact::urls_in(&value.lossy())).into_owned(),
+            },
+        });
+        shown.collect()
+    }
+
+    fn response(&self, answer: &ReceivedAnswer, numbers: TelephoneNumbers) -> Response {
+        let marks = answer.message.as_ref().map(|message| self.marks(message)).unwrap_or_default();
+        let headers = answer.message.as_ref().map(|message| headers(message, numbers));
+        let content_type = answer.content_type.as_ref();
+        Response {
+            code: answer.code,
+            content_type: content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            length: answer.length,
+            headers: headers.unwrap_or_default(),
+            body: message::body(answer.message.as_ref(), answer.length, numbers, marks),
+        }
+    }
+
+    /// Returns the marks on an answer: the parts that variables got, and the fault.
+    fn marks(&self, message: &Message) -> Vec<Marked> {
+        let mut marks = Vec::new();
+        for set in &self.set {
+            let bytes = match &set.source {
+                ValueSource::Part(AnswerPart::Json(pointer)) => json_place(&message.body, pointer),
+                ValueSource::Answer => Some(0..message.body.len()),
+                ValueSource::Part(AnswerPart::Header(_))
+                | ValueSource::Status
+                | ValueSource::Otherwise(_)
+                | ValueSource::Empty(_)
+                | ValueSource::Own => None,
+            };
+            let label = set.name.to_string();
+            marks.extend(bytes.map(|bytes| Marked { bytes, kind: MarkKind::Used, label }));
+        }
+        if let Some(Outcome::BadAnswer {
+            fault, place: Some(Place { region: Region::Body, bytes }), ..
+        }) = self.outcome()
+        {
+            let bytes = bytes.clone();
+            marks.push(Marked { bytes, kind: MarkKind::Fault, label: fault.to_string() });
+        }
+        marks
+    }
+
+    fn judgement(&self, numbers: TelephoneNumbers) -> Option<Judgement> {
+        let outcome = self.outcome()?;
+        self.answer.as_ref()?;
+        let missing = outcome.missing().map(|(_, part)| part_name(part)).collect();
+        let accept = match &self.rules {
+            Some(rules) => accept_word(rules.accept),
+            None => self
+                .set
+                .iter()
+                .find(|set| set.source == ValueSource::Answer)
+                .map_or("", |set| accept_word(set.accept)),
+        };
+        let answers = self.rules.as_ref().map(|rules| rules.answers.clone()).unwrap_or_default();
+        Some(Judgement { accept: accept.to_owned(), answers, refused: self.refused_part(numbers), missing })
+    }
+
+    /// Returns the part of the answer that was refused, with its fault marked.
+    fn refused_part(&self, numbers: TelephoneNumbers) -> Option<Refused> {
+        let Some(Outcome::BadAnswer { fault, variable, place, .. }) = self.outcome() else { return None };
+        let message = self.answer.as_ref().and_then(|answer| answer.message.as_ref());
+        let text = place.as_ref().zip(message).and_then(|(place, message)| {
+            let bytes: &[u8] = match &place.region {
+                Region::Body => &message.body,
+                Region::Header(name) => &message.headers.iter().find(|(header, _)| header == name)?.1,
+            };
+            let mark = Marked { bytes: place.bytes.clone(), kind: MarkKind::Fault, label: fault.to_string() };
+            Some(message::text(bytes, bytes.len() < message.length, numbers, vec![mark]))
+        });
+        let rule = self.rules.as_ref().map(|rules| rule_text(fault, rules)).unwrap_or_default();
+        let variable = variable.as_ref().map(ToString::to_string);
+        Some(Refused { variable, rule, fault: fault.to_string(), text })
+    }
+
+    fn shown_detached(&self) -> Option<Detached> {
+        let Some(end) = self.detached.as_ref()?.get() else {
+            return Some(Detached {
+                status: UNFINISHED.to_owned(),
+                reason: String::new(),
+                code: None,
+                ms: 0,
+            });
+        };
+        Some(Detached {
+            status: end.outcome.status().as_str().to_owned(),
+            reason: end.outcome.to_string(),
+            code: end.outcome.code(),
+            ms: whole_ms(end.took),
+        })
+    }
+}
+
+/// The outcome of an attempt that was dropped, or of a request that has not ended.
+const UNFINISHED: &str = "UNFINISHED";
+
+fn accept_word(accept: Accept) -> &'static str {
+    match accept {
+        Accept::Word => "word",
+        Accept::Text => "text",
+        Accept::Any => "any",
+    }
+}
+
+/// Returns the rule that an answer broke, as the configuration writes it.
+fn rule_text(fault: &crate::hook::AnswerFault, rules: &crate::hook::Rules) -> String {
+    use crate::hook::AnswerFault::{
+        Charset, Compressed, ControlByte, JsonDocument, JsonString, Layout, List, NotAWord, NotJson,
+        NotListed, NotUtf8, Object, TextTooLong, TooLong, Unfit, WordTooLong,
+    };
+    match fault {
+        NotListed => format!("answers = [{}]", quoted(&rules.answers)),
+        TooLong => "limits.answer".to_owned(),
+        Unfit(_) => "the rules of the switch".to_owned(),
+        NotJson | Object(_) | List(_) => "set".to_owned(),
+        Charset | Compressed(_) | NotUtf8 => "the encoding of an answer".to_owned(),
+        TextTooLong | WordTooLong | NotAWord | ControlByte | Layout | JsonString | JsonDocument => {
+            format!("accept = \"{}\"", accept_word(rules.accept))
+        }
+    }
+}
+
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn shown_request(request: &SentRequest, numbers: TelephoneNumbers) -> Request {
+    let url = request.urls.first().map(|url| redact::url(url)).unwrap_or_default();
+    let message = request.message.as_ref();
+    Request {
+        method: request.method.to_string(),
+        url: numbers.show_text(&url).into_owned(),
+        headers: message.map(|message| headers(message, numbers)).unwrap_or_default(),
+        body: message::body(message, request.body_length, numbers, Vec::new()),
+    }
+}
+
+fn headers(message: &Message, numbers: TelephoneNumbers) -> Vec<Named> {
+    let shown = message.headers.iter().map(|(name, value)| Named {
+        name: name.to_string(),
+        value: numbers.show_text(&String::from_utf8_lossy(value)).into_owned(),
+    });
+    shown.collect()
+}
+
+fn attempt(attempt: &webhook::Attempt) -> Attempt {
+    let (dns, connect, tls) = match attempt.connection {
+        Connection::New { dns, connect, tls } => (dns, connect, tls),
+        Connection::None | Connection::Reused => (None, None, None),
+    };
+    let (outcome, reason, code) = match &attempt.result {
+        AttemptResult::Ended(outcome) => (outcome.status().as_str(), outcome.to_string(), outcome.code()),
+        AttemptResult::Dropped(stage) => (UNFINISHED, stage.to_string(), None),
+    };
+    let redirects = attempt
+        .redirects
+        .iter()
+        .map(|redirect| Redirect { code: redirect.code, url: redact::url(&redirect.to) })
+        .collect();
+    Attempt {
+        url: redact::url(&attempt.endpoint),
+        kind: attempt_kind(attempt).to_owned(),
+        began_ms: ms(attempt.began),
+        connection: connection_word(attempt.connection).to_owned(),
+        dns_ms: dns.map(ms),
+        connect_ms: connect.map(ms),
+        tls_ms: tls.map(ms),
+        first_byte_ms: attempt.first_byte.map(ms),
+        total_ms: ms(attempt.took),
+        outcome: outcome.to_owned(),
+        reason,
+        code,
+        quarantine: attempt.in_quarantine,
+        redirects,
+    }
+}
+
+/// Returns the word for the place of an attempt among those of its step.
+pub(super) fn attempt_kind(attempt: &webhook::Attempt) -> &'static str {
+    match attempt.kind {
+        webhook::AttemptKind { is_probe: true, .. } => "probe",
+        webhook::AttemptKind { is_retry: true, .. } => "retry",
+        webhook::AttemptKind { number: 0, .. } => "first",
+        webhook::AttemptKind { .. } => "fallback",
+    }
+}
+
+/// Returns the word for a connection.
+pub(super) fn connection_word(connection: Connection) -> &'static str {
+    match connection {
+        Connection::None => "none",
+        Connection::Reused => "pool",
+        Connection::New { .. } => "new",
+    }
+}
+
+/// Returns milliseconds with one digit after the point.
+pub(super) fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
