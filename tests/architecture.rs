@@ -117,7 +117,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["cli/demo", "observer", "webhook/client"]),
     ("icu_properties", &["hook/answer"]),
     ("ipnet", &["config"]),
-    ("jiff", &["cli/calls"]),
+    ("jiff", &["cli/calls", "history", "observer"]),
     ("listenfd", &["notify"]),
     ("moka", &["webhook/cache"]),
     ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),

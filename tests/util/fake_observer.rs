@@ -31,7 +31,11 @@ impl FakeObserver {
                 let id = path.strip_prefix("/api/steps/");
                 match steps.iter().find(|step| step["id"].as_str() == id) {
                     Some(step) => Reply::json(step.to_string()),
-                    None => plain(404, "no such step\n"),
+                    None => Reply::with_header(
+                        404,
+                        "Content-Type: application/json",
+                        json!({ "error": "no such step" }).to_string(),
+                    ),
                 }
             }
         })

@@ -16,8 +16,12 @@ async fn refused(reply: Reply, options: &[&str]) -> (i32, String) {
 async fn each_refusal_names_its_key() {
     for (reply, words) in [
         (plain(401, "token\n"), &["asks for a token: token; ", "[observer] token", "--token-file"][..]),
-        (plain(403, "no\u{1b}[2J\n"), &["refuses this request (403): no\\u{1b}[2J; ", "[observer] hosts"]),
-        (plain(421, ""), &["refuses this request (421); ", "[observer] hosts"]),
+        (plain(403, "no\u{1b}[2J\n"), &["refuses the request (403): no\\u{1b}[2J"]),
+        (plain(421, ""), &["is no name of the observer; ", "hosts of [observer]"]),
+        (
+            Reply::with_header(400, "Content-Type: application/json", "{\"error\": \"since: write 10m\"}"),
+            &["answered 400 to /api/steps: since: write 10m"],
+        ),
         (
             plain(
                 404,
