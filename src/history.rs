@@ -209,3 +209,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
