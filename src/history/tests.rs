@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::call::SwitchKind;
-use crate::hook::Outcome;
+use crate::hook::{Outcome, Positions};
 use crate::log::TelephoneNumbers;
 use crate::webhook::CacheReport;
 
@@ -24,7 +24,7 @@ pub(super) fn record(id: StepId, ok: bool) -> Record {
         call: None,
         hook: "crm".to_owned(),
         is_known: true,
-        is_closed: false,
+        listed: Positions::default(),
         times: Times { ended: Duration::from_millis(20), ..Times::default() },
         timeout: None,
         traceparent: None,
