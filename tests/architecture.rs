@@ -108,6 +108,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("askama", &["observer/pages"]),
     ("axum", &["observer"]),
     ("base64", &["config/hooks", "hook/request", "observer/walls"]),
     ("clap", &["cli"]),

@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::Router;
-use axum::extract::{Path, Query as Fields, RawQuery, State};
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query as Fields, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::ObserverState;
+use super::connection::Connection;
 use super::pages::assets::{ASSETS, Asset};
 use super::pages::{
     self, Calls, Configuration, Filters, Hooks, Message, StepPage, TryInput, TryPage, message,
 };
 use super::query::Query;
+use super::rehearsals::{NotTried, Tried, TryFields};
 use crate::history::timestamp;
 
 /// The paths of the pages and of their assets.
@@ -26,7 +29,8 @@ pub(super) fn router() -> Router<Arc<ObserverState>> {
         .route("/steps/{id}", get(step))
         .route("/hooks", get(hooks))
         .route("/configuration", get(configuration))
-        .route("/try", get(try_form));
+        .route("/try", get(try_form).post(try_hook))
+        .route("/steps/{id}/repeat", post(repeat));
     ASSETS.iter().fold(pages, |router, file| {
         router.route(file.path, get(async move |headers: HeaderMap| asset(file, &headers)))
     })
@@ -90,6 +94,57 @@ async fn try_form(State(state): State<Arc<ObserverState>>, Fields(start): Fields
     }
     let (hooks, then) = (&state.hook_names(), then.as_ref());
     Html(pages::try_hook(TryPage { hooks, input: &input, faults: &[], then, now: None })).into_response()
+}
+
+async fn try_hook(
+    State(state): State<Arc<ObserverState>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match TryFields::read(&headers, &body) {
+        Ok(fields) => tried(&state, fields, &connection).await,
+        Err(fault) => {
+            try_page(&state, TryFields::default(), Err(NotTried { status: StatusCode::BAD_REQUEST, fault }))
+        }
+    }
+}
+
+async fn repeat(
+    State(state): State<Arc<ObserverState>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Path(step): Path<String>,
+) -> Response {
+    tried(&state, TryFields { step, ..TryFields::default() }, &connection).await
+}
+
+/// Makes the request and shows its result.
+async fn tried(state: &ObserverState, fields: TryFields, connection: &Connection) -> Response {
+    let result = state.try_hook(&fields, connection).await;
+    try_page(state, fields, result)
+}
+
+fn try_page(state: &ObserverState, fields: TryFields, result: Result<Tried, NotTried>) -> Response {
+    let (status, then, now, fault) = match result {
+        Ok(Tried { then, now }) => (StatusCode::OK, then, Some(now), None),
+        Err(NotTried { status, fault }) => (status, state.step(&fields.step), None, Some(fault)),
+    };
+    let mut input = TryInput::from(fields);
+    if let Some(then) = then.as_ref().filter(|_| input.hook.is_empty()) {
+        input.hook.clone_from(&then.step.hook);
+        input.switch.clone_from(&then.step.switch);
+    }
+    let faults: Vec<_> = fault.into_iter().collect();
+    let hooks = &state.hook_names();
+    let page = TryPage { hooks, input: &input, faults: &faults, then: then.as_ref(), now: now.as_ref() };
+    (status, Html(pages::try_hook(page))).into_response()
+}
+
+impl From<TryFields> for TryInput {
+    fn from(fields: TryFields) -> Self {
+        let TryFields { hook, caller, name, callee, switch, variables, step } = fields;
+        Self { hook, caller, name, callee, switch, variables, step }
+    }
 }
 
 fn step_gone(id: &str, try_allowed: bool) -> Response {
