@@ -4,6 +4,7 @@
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
 mod attempts;
+mod commands;
 mod detail;
 pub mod explanation;
 mod line;

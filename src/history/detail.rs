@@ -2,6 +2,7 @@
 
 use super::Record;
 use super::attempts::{UNFINISHED, attempt};
+use super::commands::{curl_command, try_command};
 use super::explanation::explain;
 use super::message::{self, Marked};
 use super::record::{Message, ReceivedAnswer, SentRequest};
@@ -38,8 +39,8 @@ impl Record {
             explanation,
             detached: self.shown_detached(),
             repeatable: self.is_repeatable(policy),
-            curl: None,
-            try_command: None,
+            curl: self.request.as_ref().and_then(|request| curl_command(request, numbers)),
+            try_command: try_command(self, numbers),
             step: Step {
                 attempts: self.attempts.iter().map(attempt).collect(),
                 id: step.id,
