@@ -8,6 +8,7 @@ mod commands;
 mod detail;
 pub mod explanation;
 mod line;
+mod masking;
 mod message;
 mod record;
 mod ring;
