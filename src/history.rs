@@ -3,9 +3,12 @@
 //! The path of a call only moves values into a record. They are masked, redacted and formatted in [`view`],
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
+mod attempts;
+mod commands;
 mod detail;
 pub mod explanation;
 mod line;
+mod masking;
 mod message;
 mod record;
 mod ring;
@@ -208,3 +211,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "observer",
         &[
             "session", "daemon", "history", "webhook", "metrics", "config", "hook", "log", "duration",
-            "redact",
+            "call", "variable", "redact",
         ],
     ),
     (
@@ -118,7 +118,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["cli/demo", "observer", "webhook/client"]),
     ("icu_properties", &["hook/answer"]),
     ("ipnet", &["config"]),
-    ("jiff", &["cli/calls"]),
+    ("jiff", &["cli/calls", "history", "observer"]),
     ("listenfd", &["notify"]),
     ("moka", &["webhook/cache"]),
     ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),

@@ -17,7 +17,7 @@ use crate::history::{
 use crate::hook::{Answer, Outcome, Request, Status, Step};
 use crate::redact;
 use crate::switch::SwitchError;
-use crate::variable::{Assignment, Value, ValueSource};
+use crate::variable::{Assignment, Value};
 use crate::webhook::{AttemptLog, CacheReport, Origin, StepResult};
 
 /// The record of a step that has not ended.
@@ -41,6 +41,8 @@ pub(super) struct Recording {
 pub(super) struct Asked {
     pub(super) request: Request,
     pub(super) timeout: Duration,
+    /// The time that the request names.
+    pub(super) requested: SystemTime,
     pub(super) traceparent: String,
     pub(super) attempts: AttemptLog,
     pub(super) result: Option<StepResult>,
@@ -111,7 +113,7 @@ impl Recording {
             peer: self.peer,
             numbers: shared.numbers(),
             is_known: step.is_some_and(|step| shared.is_known(step)),
-            is_closed: step.is_some_and(Step::is_closed),
+            listed: step.map(Step::listed).unwrap_or_default(),
             times: self.times,
             to: step.and_then(Step::origin).map(str::to_owned),
             rules: step.zip(outcome).and_then(|(step, outcome)| step.broken_rules(outcome)),
@@ -119,6 +121,7 @@ impl Recording {
             call: self.call,
             hook: self.step.map(|step| step.name).unwrap_or_default(),
             timeout: None,
+            requested: None,
             traceparent: None,
             request: None,
             attempts: Vec::new(),
@@ -129,7 +132,7 @@ impl Recording {
             set,
             omitted: Vec::new(),
         };
-        if !keeps && shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+        if !keeps && shared.config.history.bodies == KeptBodies::None {
             omit_values(&mut record);
         }
         if record.hook == AD_HOC || outcome_is_refusal(&record) {
@@ -144,8 +147,8 @@ impl Recording {
 
 /// Drops the values that came from an answer, and keeps their lengths.
 fn omit_values(record: &mut Record) {
-    for set in &mut record.set {
-        let is_foreign = matches!(set.source, ValueSource::Answer | ValueSource::Part(_));
+    for (position, set) in record.set.iter_mut().enumerate() {
+        let is_foreign = set.source.is_foreign() && !record.listed.contains(position);
         let length = is_foreign.then_some(set.value.as_bytes().len());
         record.omitted.push(length);
         if is_foreign {
@@ -198,6 +201,7 @@ const PANICKED: &str = "the step panicked; the log has the place";
 impl Asked {
     fn add_to(self, record: &mut Record, keeps: bool) {
         record.timeout = Some(self.timeout);
+        record.requested = Some(self.requested);
         record.traceparent = Some(self.traceparent);
         record.request = Some(sent(self.request, keeps));
         let (waited, is_hedged) = (self.attempts.waited(), self.attempts.is_hedged());
@@ -209,6 +213,9 @@ impl Asked {
         };
         record.answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps));
         record.cache = result.cache.unwrap_or_default();
+        if let Some(why) = &record.cache.stale_because {
+            record.note = Some(format!("the answer is stale: {why}"));
+        }
     }
 }
 

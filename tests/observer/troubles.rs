@@ -115,8 +115,10 @@ async fn a_peer_that_the_observer_refuses_is_logged_in_the_form_of_listen_allow(
 
 #[tokio::test]
 async fn a_flood_of_wrong_tokens_is_one_line_with_the_peer_and_without_the_token() {
-    let listen = "observer = \"127.0.0.1:0\"\n[observer]\ntoken = { env = \"CARGO_MANIFEST_DIR\" }\n";
-    let mut daemon = Troubled::with(256, listen).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "0123456789abcdef\n").unwrap();
+    let token = format!("[observer]\ntoken = {{ file = {:?} }}\n", file.path());
+    let mut daemon = Troubled::with(256, &format!("observer = \"127.0.0.1:0\"\n{token}")).await;
     let request =
         format!("GET / HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer guess\r\n\r\n", daemon.observer);
     for _ in 0..5 {
