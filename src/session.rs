@@ -65,11 +65,12 @@ pub async fn run<S, D>(
         shared.report(recording, served.as_ref().map_or(Ok(()), |served| served.as_ref().map(|()| ())));
         match served {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => end_early(error, &mut switch, &shared, &mut admission).await,
+            // boxed: these ends are rare, and their buffers would be in the task of every call
+            Ok(Err(error)) => Box::pin(end_early(error, &mut switch, &shared, &mut admission)).await,
             Err(_panic) => {
                 error!("a step panicked, see above; its call goes on without an answer");
                 shared.daemon.metrics.refused(Refusal::Panicked);
-                give_back(&mut switch, shared.config.limits.patience, &admission).await;
+                Box::pin(give_back(&mut switch, shared.config.limits.patience, &admission)).await;
             }
         }
     }
