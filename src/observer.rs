@@ -51,8 +51,7 @@ pub struct ObserverState {
     pub config: watch::Receiver<Arc<Config>>,
     pub daemon: Arc<Daemon>,
     pub readiness: Readiness,
-    /// The runtime of the calls. A request to a webhook is made there, because the connections of the pool belong
-    /// to that thread.
+    /// The runtime of the calls, which health asks for a small task.
     pub calls: Handle,
     /// The address of the listener. Its port is the real one.
     pub address: SocketAddr,
