@@ -175,6 +175,14 @@ impl History {
         kept.rings.all()
     }
 
+    /// Returns the number of records, and about how many bytes they take. Not for the thread of the calls.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let mut kept = self.lock();
+        kept.take_inbox();
+        kept.rings.size()
+    }
+
     /// Returns what was counted of a hook in the last hour. Not for the thread of the calls.
     #[must_use]
     pub fn last_hour(&self, hook: &str) -> HourOfHook {

@@ -127,6 +127,8 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
     let metrics = &state.daemon.metrics;
     metrics.set_draining(state.readiness.is_draining());
     metrics.set_log_lines_lost(lost_lines());
+    let (records, bytes) = state.daemon.history.size();
+    metrics.set_history(records, bytes);
     let mut answer = plain(StatusCode::OK, metrics.render());
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
     answer

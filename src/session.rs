@@ -62,7 +62,12 @@ pub async fn run<S, D>(
         // the call must be given back, also after a panic
         let served = serve(&mut switch, &shared, &mut admission, &mut recording);
         let served = AssertUnwindSafe(served).catch_unwind().await;
-        shared.report(recording, served.as_ref().map_or(Ok(()), |served| served.as_ref().map(|()| ())));
+        let ended = match &served {
+            Ok(Err(error)) => Err(error),
+            // a panic is no error of the switch
+            Ok(Ok(())) | Err(_) => Ok(()),
+        };
+        shared.report(recording, ended);
         match served {
             Ok(Ok(())) => {}
             // boxed: these ends are rare, and their buffers would be in the task of every call

@@ -9,7 +9,9 @@ use super::message::{self, Marked};
 use super::record::{Message, ReceivedAnswer, SentRequest};
 use super::summary::{part_name, whole_ms};
 use super::timeline;
-use super::view::{Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail};
+use super::view::{
+    AnswerOrigin, Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail,
+};
 use crate::call::AD_HOC;
 use crate::hook::{Outcome, Policy, Region, json_place};
 use crate::log::TelephoneNumbers;
@@ -24,8 +26,12 @@ impl Record {
         let masking = &Masking::of(self, numbers);
         let call = self.call.as_deref();
         let name = |value: &crate::variable::Value| masking.name(&value.lossy()).into_owned();
-        let explained =
-            if step.reason.is_empty() { step.note.as_deref().unwrap_or_default() } else { &step.reason };
+        let explained = match (step.reason.as_str(), step.answer) {
+            // the note only says why
+            ("", Some(AnswerOrigin::Stale)) => "",
+            ("", _) => step.note.as_deref().unwrap_or_default(),
+            (reason, _) => reason,
+        };
         let explanation = explain(&step.status, explained, step.answer, step.code);
         StepDetail {
             caller_name: call.map(|call| name(&call.caller_name)).unwrap_or_default(),
