@@ -7,12 +7,14 @@ mod attempts;
 mod commands;
 mod detail;
 pub mod explanation;
+mod headers;
 mod line;
 mod masking;
 mod message;
 mod record;
 mod ring;
 mod search;
+mod secrets;
 mod statistics;
 mod summary;
 mod timeline;
@@ -31,6 +33,7 @@ pub use self::record::{
 };
 use self::ring::Rings;
 pub use self::search::Search;
+pub use self::secrets::{Secrets, without_secret_members};
 use self::statistics::Statistics;
 pub use self::statistics::{HourOfHook, MinuteOfHook};
 pub use self::summary::timestamp;
@@ -63,9 +66,12 @@ struct Kept {
 #[derive(Debug)]
 enum News {
     Step(Arc<Record>),
-    /// The detached request of this step has failed.
-    Failed(u64),
+    DetachedEnded { step: u64, failed: bool },
 }
+
+/// Bytes of the largest record that is kept whole. One that is larger loses its channel variables and its
+/// messages, so that a few of them do not push out all others.
+const LARGEST: usize = 64 * 1024;
 
 /// The news that wait while somebody reads. A reader takes a millisecond at most.
 const INBOX: usize = 4096;
@@ -116,15 +122,18 @@ impl History {
     }
 
     /// Adds the record of a step that has ended. Never waits.
-    pub fn push(&self, record: Record) {
+    pub fn push(&self, mut record: Record) {
         if self.is_on() {
+            if weight::of(&record) > LARGEST {
+                record.lighten();
+            }
             self.take(News::Step(Arc::new(record)));
         }
     }
 
-    /// Notes that the detached request of a step has failed. Never waits.
-    pub fn detached_failed(&self, step: &StepId) {
-        self.take(News::Failed(step.sequence));
+    /// Notes that the detached request of a step has ended. Never waits.
+    pub fn detached_ended(&self, step: &StepId, failed: bool) {
+        self.take(News::DetachedEnded { step: step.sequence, failed });
     }
 
     fn take(&self, news: News) {
@@ -215,7 +224,9 @@ impl Kept {
                 self.statistics.add(&record);
                 self.rings.push(record, &self.settings);
             }
-            News::Failed(sequence) => self.rings.has_failed(sequence, &self.settings),
+            News::DetachedEnded { step, failed } => {
+                self.rings.detached_ended(step, failed, &self.settings);
+            }
         }
     }
 }

@@ -23,6 +23,14 @@ pub fn url(text: &str) -> String {
     url_keeping(text, None)
 }
 
+/// Returns the path and the query of a URL with its secrets hidden.
+#[must_use]
+pub fn reference(text: &str) -> String {
+    const START: &str = "x://x";
+    let shown = url(&format!("{START}{text}"));
+    shown.strip_prefix(START).map_or(shown.clone(), str::to_owned)
+}
+
 /// Returns a URL with its secrets hidden. Every occurrence of `mark` stays visible.
 #[must_use]
 pub fn url_keeping(text: &str, mark: Option<&str>) -> String {

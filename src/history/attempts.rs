@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::masking::Masking;
 use super::view::{Attempt, Redirect};
 use crate::redact;
 use crate::webhook::{self, AttemptResult, Connection};
@@ -10,7 +11,7 @@ use crate::webhook::{self, AttemptResult, Connection};
 pub(super) const UNFINISHED: &str = "UNFINISHED";
 
 /// Returns an attempt without the secrets in its URLs.
-pub(super) fn attempt(attempt: &webhook::Attempt) -> Attempt {
+pub(super) fn attempt(attempt: &webhook::Attempt, masking: &Masking) -> Attempt {
     let (dns, connect, tls) = match attempt.connection {
         Connection::New { dns, connect, tls } => (dns, connect, tls),
         Connection::None | Connection::Reused => (None, None, None),
@@ -22,7 +23,10 @@ pub(super) fn attempt(attempt: &webhook::Attempt) -> Attempt {
     let redirects = attempt
         .redirects
         .iter()
-        .map(|redirect| Redirect { code: redirect.code, url: redact::url(&redirect.to) })
+        .map(|redirect| Redirect {
+            code: redirect.code,
+            url: masking.text(&redact::url(&redirect.to)).into_owned(),
+        })
         .collect();
     Attempt {
         url: redact::url(&attempt.endpoint),

@@ -4,6 +4,7 @@ use super::Record;
 use super::attempts::{UNFINISHED, attempt};
 use super::commands::{curl_command, try_command};
 use super::explanation::explain;
+use super::headers::headers;
 use super::masking::Masking;
 use super::message::{self, Marked};
 use super::record::{Message, ReceivedAnswer, SentRequest};
@@ -17,6 +18,7 @@ use crate::hook::{Outcome, Policy, Region, json_place};
 use crate::log::TelephoneNumbers;
 use crate::redact::{self, is_secret_name};
 use crate::variable::{Accept, AnswerPart, ValueSource};
+use crate::webhook;
 
 impl Record {
     /// Returns the whole step. `policy` is that of now: a hook that is gone cannot be asked again.
@@ -40,16 +42,16 @@ impl Record {
             timeout_ms: self.timeout.map(whole_ms),
             fetched: self.fetched(masking),
             request: self.request.as_ref().map(|request| shown_request(request, masking)),
-            response: self.answer.as_ref().map(|answer| self.response(answer, masking)),
+            response: self.last_answer().map(|answer| self.response(answer, masking)),
             judgement: self.judgement(masking),
-            timeline: timeline::events(self),
+            timeline: timeline::events(self, masking),
             explanation,
             detached: self.shown_detached(),
             repeatable: self.is_repeatable(policy),
             curl: self.request.as_ref().and_then(|request| curl_command(request, masking)),
             try_command: try_command(self, masking),
             step: Step {
-                attempts: self.attempts.iter().map(attempt).collect(),
+                attempts: self.every_attempt().iter().map(|made| attempt(made, masking)).collect(),
                 id: step.id,
                 time: step.time,
                 switch: step.switch,
@@ -69,6 +71,20 @@ impl Record {
                 note: step.note,
             },
         }
+    }
+
+    /// Returns the attempts of the step, or those of its detached request.
+    fn every_attempt(&self) -> &[webhook::Attempt] {
+        match self.detached.as_ref().and_then(|end| end.get()) {
+            Some(end) => &end.attempts,
+            None => &self.attempts,
+        }
+    }
+
+    /// Returns the answer of the step, or that of its detached request.
+    fn last_answer(&self) -> Option<&ReceivedAnswer> {
+        let end = self.detached.as_ref().and_then(|end| end.get());
+        self.answer.as_ref().or(end.and_then(|end| end.answer.as_ref()))
     }
 
     /// True if the hook still exists and the record has the data of an authenticated call.
@@ -98,7 +114,8 @@ impl Record {
         let content_type = answer.content_type.as_ref();
         Response {
             code: answer.code,
-            content_type: content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            content_type: content_type
+                .map(|value| masking.text(&String::from_utf8_lossy(value)).into_owned()),
             length: answer.length,
             headers: headers.unwrap_or_default(),
             body: message::body(answer.message.as_ref(), answer.length, masking, marks),
@@ -156,7 +173,7 @@ impl Record {
                 Region::Header(name) => &message.headers.iter().find(|(header, _)| header == name)?.1,
             };
             let mark = Marked { bytes: place.bytes.clone(), kind: MarkKind::Fault, label: fault.to_string() };
-            Some(message::text(bytes, bytes.len() < message.length, masking, vec![mark]))
+            Some(message::text(bytes, message.cut && place.region == Region::Body, masking, vec![mark]))
         });
         let rule = self.rules.as_ref().map(|rules| rule_text(fault, rules)).unwrap_or_default();
         let variable = variable.as_ref().map(ToString::to_string);
@@ -220,19 +237,4 @@ fn shown_request(request: &SentRequest, masking: &Masking) -> Request {
         headers: message.map(|message| headers(message, masking)).unwrap_or_default(),
         body: message::body(message, request.body_length, masking, Vec::new()),
     }
-}
-
-/// The headers whose digits are never a telephone number.
-const IDS: [&str; 5] = ["webhook-id", "webhook-timestamp", "traceparent", "content-length", "date"];
-
-fn shown_header(name: &str, value: &str, masking: &Masking) -> String {
-    if IDS.contains(&name) { value.to_owned() } else { masking.text(value).into_owned() }
-}
-
-fn headers(message: &Message, masking: &Masking) -> Vec<Named> {
-    let shown = message.headers.iter().map(|(name, value)| Named {
-        name: name.to_string(),
-        value: shown_header(name.as_str(), &String::from_utf8_lossy(value), masking),
-    });
-    shown.collect()
 }

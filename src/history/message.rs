@@ -22,7 +22,7 @@ pub(super) fn body(message: Option<&Message>, length: usize, masking: &Masking, 
     match message {
         _ if length == 0 => Body::Empty,
         None => Body::Omitted,
-        Some(message) => Body::Kept(text(&message.body, message.length > message.body.len(), masking, marks)),
+        Some(message) => Body::Kept(text(&message.body, message.cut, masking, marks)),
     }
 }
 

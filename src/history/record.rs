@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use super::secrets::Secrets;
 use crate::call::{Call, SwitchKind};
 use crate::hook::{Outcome, Positions, Rules, Status, is_secret_name};
 use crate::log::TelephoneNumbers;
@@ -134,35 +135,58 @@ pub struct Message {
     pub headers: Vec<(http::HeaderName, Vec<u8>)>,
     /// The beginning of the body.
     pub body: Vec<u8>,
-    /// The length of the whole body.
-    pub length: usize,
+    /// True if the body was longer.
+    pub cut: bool,
 }
 
 impl Message {
-    /// Returns the headers without the values of secret ones, and the beginning of the body.
+    /// Returns the headers without the values of secret ones, and the beginning of the body, both without these
+    /// secrets. A header that does not fit is left out.
     #[must_use]
-    pub fn new(headers: &http::HeaderMap, body: &[u8]) -> Self {
+    pub fn new(headers: &http::HeaderMap, body: &[u8], secrets: &Secrets) -> Self {
         let mut left = MAX_HEADERS;
         let mut shown = Vec::with_capacity(headers.len().min(MOST_HEADERS));
         for (name, value) in headers.iter().take(MOST_HEADERS) {
+            let Some(rest) = usize::checked_sub(left, name.as_str().len() + value.len()) else { continue };
+            left = rest;
             let value = match value.is_sensitive() || is_secret_name(name.as_str()) {
                 true => HIDDEN.as_bytes().to_vec(),
-                false => without_url_secrets(value.as_bytes()),
+                false => secrets.hidden_in(&without_url_secrets(name, value.as_bytes())),
             };
-            let Some(rest) = usize::checked_sub(left, name.as_str().len() + value.len()) else { break };
-            left = rest;
             shown.push((name.clone(), value));
         }
-        let start = body.get(..MAX_BODY).unwrap_or(body);
-        Self { headers: shown, body: start.to_vec(), length: body.len() }
+        // a secret may begin before the end of the part that is kept
+        let searched = secrets.hidden_in(body.get(..2 * MAX_BODY).unwrap_or(body));
+        let start = beginning(&searched);
+        let cut = body.len() > 2 * MAX_BODY || start.len() < searched.len();
+        Self { headers: shown, body: start.to_vec(), cut }
     }
 }
 
-/// Returns the value of a header without the secrets of URLs in it, such as that of `Location`.
-fn without_url_secrets(value: &[u8]) -> Vec<u8> {
-    match std::str::from_utf8(value) {
-        Ok(text) if text.contains("://") => redact::urls_in(text).into_owned().into_bytes(),
-        Ok(_) | Err(_) => value.to_vec(),
+/// Returns the part of a body that is kept. It does not end within a number: a part of one could not be
+/// recognised and masked.
+fn beginning(body: &[u8]) -> &[u8] {
+    let Some(start) = body.get(..MAX_BODY).filter(|_| body.len() > MAX_BODY) else { return body };
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-./() %".contains(byte);
+    let end = start.iter().rposition(|byte| !is_of_number(byte)).map_or(0, |last| last + 1);
+    start.get(..end).unwrap_or_default()
+}
+
+/// The headers whose value is a URL, or has one, that may be relative.
+const URL_HEADERS: [&str; 4] = ["location", "content-location", "refresh", "link"];
+
+/// Returns the value of a header without the secrets of URLs in it.
+fn without_url_secrets(name: &http::HeaderName, value: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(value) else { return value.to_vec() };
+    if text.contains("://") {
+        return redact::urls_in(text).into_owned().into_bytes();
+    }
+    match text.find(['/', '?']) {
+        Some(at) if URL_HEADERS.contains(&name.as_str()) => {
+            let (before, url) = text.split_at(at);
+            format!("{before}{}", redact::reference(url)).into_bytes()
+        }
+        Some(_) | None => value.to_vec(),
     }
 }
 
@@ -180,7 +204,8 @@ const MAX_BODY: usize = 4 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedAnswer {
     pub code: u16,
-    pub content_type: Option<http::HeaderValue>,
+    /// The beginning of `Content-Type`, in memory of its own: the header is a part of the buffer that was read.
+    pub content_type: Option<Box<[u8]>>,
     /// The length of the body.
     pub length: usize,
     pub origin: Origin,
@@ -224,6 +249,24 @@ impl Record {
         match &self.ending {
             Ending::Outcome { outcome, .. } => outcome.to_string(),
             Ending::Cancelled(reason) | Ending::Refused(reason) => reason.clone(),
+        }
+    }
+
+    /// Drops what may be large: channel variables, headers, bodies, and values that the variables got.
+    pub(super) fn lighten(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.variables = crate::variable::Variables::new();
+        }
+        if let Some(request) = &mut self.request {
+            request.message = None;
+            request.urls.iter_mut().for_each(|url| *url = HIDDEN.to_owned());
+        }
+        if let Some(answer) = &mut self.answer {
+            answer.message = None;
+        }
+        self.omitted = self.set.iter().map(|set| Some(set.value.as_bytes().len())).collect();
+        for set in &mut self.set {
+            set.value = crate::variable::Value::default();
         }
     }
 

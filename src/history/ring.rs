@@ -3,7 +3,7 @@
 //! Each ring has its own bounds, so that a busy hour does not push out the failures, and refused connections
 //! of strangers push out no step.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -19,6 +19,8 @@ pub(super) struct Rings {
     steps: Ring,
     failures: Ring,
     refused: Ring,
+    /// The steps whose detached request is under way. `limits.detached` bounds their number.
+    unfinished: HashMap<u64, Kept>,
 }
 
 /// The last refused connections that are kept.
@@ -31,7 +33,11 @@ impl Rings {
         let weight = weight::of(&record);
         let oldest = record.time.checked_sub(settings.age);
         let kept = Kept { record, weight, order: self.pushed };
-        if matches!(kept.record.ending, Ending::Refused(_)) {
+        if kept.record.detached.as_ref().is_some_and(|end| end.get().is_none()) {
+            self.unfinished.insert(kept.record.id.sequence, kept.clone());
+        }
+        // a stranger cannot push out a step
+        if kept.record.times.authenticated.is_none() && matches!(kept.record.ending, Ending::Refused(_)) {
             self.refused.push(kept, MOST_REFUSED, settings.size / 16);
         } else {
             if kept.record.failed() {
@@ -42,11 +48,15 @@ impl Rings {
         self.drop_before(oldest);
     }
 
-    /// Adds a step to the failures, whose detached request has failed after its end.
-    pub(super) fn has_failed(&mut self, sequence: u64, settings: &HistorySettings) {
-        let step = self.steps.records.iter().rev().find(|kept| kept.record.id.sequence == sequence);
-        let Some(step) = step.cloned() else { return };
-        self.failures.push(step, settings.failures, settings.size / 4);
+    /// Notes that the detached request of a step has ended. If it has failed, the step becomes a failure, and
+    /// news.
+    pub(super) fn detached_ended(&mut self, sequence: u64, failed: bool, settings: &HistorySettings) {
+        let Some(step) = self.unfinished.remove(&sequence) else { return };
+        if failed {
+            self.pushed += 1;
+            let step = Kept { order: self.pushed, ..step };
+            self.failures.push(step, settings.failures, settings.size / 4);
+        }
     }
 
     /// Drops the records that are older than the settings allow.
@@ -64,9 +74,10 @@ impl Rings {
     /// Returns the records that have come after the first `known` ones, in the order in which they came, and the
     /// number of all that have come. Those that had to make room already are missing.
     pub(super) fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
-        let mut news: Vec<_> =
-            [&self.steps, &self.refused].into_iter().flat_map(|ring| ring.after(known)).collect();
+        let rings = [&self.steps, &self.failures, &self.refused];
+        let mut news: Vec<_> = rings.into_iter().flat_map(|ring| ring.after(known)).collect();
         news.sort_by_key(|(order, _)| *order);
+        news.dedup_by_key(|(order, _)| *order);
         (news.into_iter().map(|(_, record)| record).collect(), self.pushed)
     }
 

@@ -30,7 +30,7 @@ impl Search {
     /// True if a record meets every condition.
     #[must_use]
     pub fn finds(&self, record: &Record, numbers: TelephoneNumbers) -> bool {
-        self.hook.as_ref().is_none_or(|hook| record.hook == *hook)
+        self.hook.as_ref().is_none_or(|hook| record.shown_hook(record.numbers(numbers)) == *hook)
             && self.status.as_ref().is_none_or(|status| record.status().eq_ignore_ascii_case(status))
             && (!self.failed || record.failed())
             && self.slower.is_none_or(|slower| record.times.ended >= slower)
@@ -48,15 +48,20 @@ fn has_text(record: &Record, text: &str, numbers: TelephoneNumbers) -> bool {
     }
     let Some(call) = record.call.as_deref() else { return false };
     let is_id = |id: &Value| id.as_bytes() == text.as_bytes();
-    if is_id(&call.unique_id) || is_id(&call.linked_id) || is_id(&call.sip_call_id) || is_id(&call.channel) {
+    if is_id(&call.unique_id) || is_id(&call.linked_id) {
         return true;
     }
-    // the channel that a person sees
+    // only what a person sees is compared: a search must not find out the hidden digits
+    let numbers = record.numbers(numbers);
+    let sip_call_id = call.sip_call_id.lossy();
+    if sip_call_id == text && numbers.show_name(&sip_call_id) == text {
+        return true;
+    }
     if !is_number(text) {
-        return record.step(numbers).channel.contains(text);
+        return numbers.show_channel(&call.channel.lossy(), call.switch).contains(text);
     }
     let wanted = digits(text);
-    let wanted = visible(&wanted, record.numbers(numbers));
+    let wanted = visible(&wanted, numbers);
     let has_end = |number: &Value| digits(&number.lossy()).ends_with(wanted);
     !wanted.is_empty() && (has_end(&call.caller_number) || has_end(call.callee()))
 }

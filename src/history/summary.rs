@@ -1,11 +1,13 @@
 //! A record as a line of a list.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Record;
 use super::view::{AnswerOrigin, Step, Variable};
+use crate::hook::{Outcome, Status};
 use crate::log::{TelephoneNumbers, truncate_name};
 use crate::variable::{AnswerPart, ValueSource};
 use crate::webhook::Origin;
@@ -24,7 +26,6 @@ impl Record {
             value.map(|value| numbers.show_name(&value.lossy()).into_owned()).unwrap_or_default()
         };
         let channel = call.map(|call| numbers.show_channel(&call.channel.lossy(), call.switch).into_owned());
-        let hook = if self.is_known { self.hook.clone() } else { numbers.show_name(&self.hook).into_owned() };
         Step {
             id: self.id.to_string(),
             time: timestamp(self.time),
@@ -34,16 +35,42 @@ impl Record {
             channel: channel.unwrap_or_default(),
             caller: number(call.map(|call| &call.caller_number)),
             callee: number(call.map(|call| call.callee())),
-            hook,
+            hook: self.shown_hook(numbers).into_owned(),
             status: self.status().to_owned(),
             code: self.outcome().and_then(|outcome| outcome.code()),
-            reason: self.reason(),
+            reason: self.shown_reason(numbers),
             ms: whole_ms(self.times.ended),
             answer: self.answer.as_ref().map(|answer| answer.origin.into()),
             age_ms: self.cache.age.map(whole_ms),
             attempts: self.attempts.len(),
             set: self.variables(numbers),
-            note: self.note.clone(),
+            note: self.shown_note(),
+        }
+    }
+
+    /// Returns the name of the hook. A stranger may have chosen the name of an unknown one.
+    pub(super) fn shown_hook(&self, numbers: TelephoneNumbers) -> Cow<'_, str> {
+        if self.is_known { Cow::Borrowed(&self.hook) } else { numbers.show_name(&self.hook) }
+    }
+
+    /// Returns the reason. That of a `BAD_REQUEST` names a parameter that a stranger may have chosen.
+    fn shown_reason(&self, numbers: TelephoneNumbers) -> String {
+        let reason = self.reason();
+        match self.outcome() {
+            Some(Outcome::BadRequest(_)) => numbers.show_text(&reason).into_owned(),
+            Some(_) | None => reason,
+        }
+    }
+
+    /// Returns the note, and the end of a detached request that failed.
+    fn shown_note(&self) -> Option<String> {
+        let end = self.detached.as_ref().and_then(|end| end.get());
+        match end.filter(|end| end.outcome.status() != Status::Ok) {
+            Some(end) => {
+                let (status, reason) = (end.outcome.status().as_str(), &end.outcome);
+                Some(format!("the request went on without the call, and ended with {status}: {reason}"))
+            }
+            None => self.note.clone(),
         }
     }
 

@@ -71,7 +71,7 @@ fn a_busy_hour_does_not_push_out_the_failures() {
 #[test]
 fn the_history_has_a_limit_of_bytes() {
     let history = History::default();
-    let large = |ok| Record { note: Some("x".repeat(100_000)), ..record(history.next_id(), ok) };
+    let large = |ok| Record { note: Some("x".repeat(60_000)), ..record(history.next_id(), ok) };
     for _ in 0..500 {
         history.push(large(true));
         history.push(large(false));
@@ -144,7 +144,7 @@ fn a_detached_request_that_fails_makes_its_step_a_failure() {
         took: Duration::from_millis(5),
     };
     end.set(failed).unwrap();
-    history.detached_failed(&id);
+    history.detached_ended(&id, true);
     for _ in 0..3_000 {
         push(&history, true);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Record;
 use super::attempts::{attempt_kind, connection_word, ms};
+use super::masking::Masking;
 use super::record::{Confirmed, Ending};
 use super::view::{Event, EventKind};
 use crate::duration::rough;
@@ -11,7 +12,7 @@ use crate::redact;
 use crate::webhook::{Attempt, AttemptResult, Origin};
 
 /// Returns the events of a step.
-pub(super) fn events(record: &Record) -> Vec<Event> {
+pub(super) fn events(record: &Record, masking: &Masking) -> Vec<Event> {
     let times = &record.times;
     let is_rehearsal = matches!(record.ending, Ending::Outcome { confirmed: Confirmed::NotSent, .. });
     let mut events = Vec::new();
@@ -41,13 +42,14 @@ pub(super) fn events(record: &Record) -> Vec<Event> {
             text: attempt_text(attempt),
         });
         for redirect in &attempt.redirects {
-            let text = format!("follows redirect {} to {}", redirect.code, redact::url(&redirect.to));
+            let text =
+                format!("follows redirect {} to {}", redirect.code, masking.text(&redact::url(&redirect.to)));
             events.push(at(attempt.began + redirect.at, EventKind::Attempt, text));
         }
     }
     if let Some(judged) = times.judged {
         events.extend(cache_text(record).map(|text| at(judged, EventKind::Cache, text)));
-        events.push(at(judged, EventKind::Result, judged_text(record)));
+        events.push(at(judged, EventKind::Result, judged_text(record, masking)));
     }
     events.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
     events.push(at(times.ended, EventKind::End, end_text(record)));
@@ -111,10 +113,10 @@ fn cache_text(record: &Record) -> Option<String> {
     }
 }
 
-fn judged_text(record: &Record) -> String {
+fn judged_text(record: &Record, masking: &Masking) -> String {
     let set: Vec<_> =
         record.set.iter().map(|set| format!("{} from {}", set.name, set.source.word())).collect();
-    let reason = record.reason();
+    let reason = masking.text(&record.reason()).into_owned();
     match (record.outcome().is_some(), reason.is_empty()) {
         (true, true) if set.is_empty() => format!("{}: no variable is set", record.status()),
         (true, true) => format!("{}: sets {}", record.status(), set.join(", ")),

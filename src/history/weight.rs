@@ -23,6 +23,10 @@ pub(super) fn of(record: &Record) -> usize {
         .set
         .iter()
         .map(|set| size_of_val(set) + heap(set.name.as_str().len()) + heap(set.value.as_bytes().len()));
+    let rules = record
+        .rules
+        .as_ref()
+        .map_or(0, |rules| rules.answers.iter().map(|answer| size_of_val(answer) + heap(answer.len())).sum());
     let detached = if record.detached.is_some() { DETACHED } else { 0 };
     size_of::<Record>()
         + heap(record.hook.len())
@@ -30,13 +34,19 @@ pub(super) fn of(record: &Record) -> usize {
         + request
         + answer
         + detached
-        + record.attempts.len() * (size_of::<Attempt>() + OVERHEAD)
+        + record.attempts.iter().map(attempt).sum::<usize>()
+        + rules
         + texts.map(|text| heap(text.len())).sum::<usize>()
         + set.sum::<usize>()
 }
 
 /// Bytes of the end of a detached request with a whole answer.
 const DETACHED: usize = 8 * 1024;
+
+fn attempt(attempt: &Attempt) -> usize {
+    let redirects = attempt.redirects.iter().map(|redirect| size_of_val(redirect) + heap(redirect.to.len()));
+    size_of::<Attempt>() + OVERHEAD + redirects.sum::<usize>()
+}
 
 fn heap(length: usize) -> usize {
     length + OVERHEAD

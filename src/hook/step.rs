@@ -35,7 +35,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     pub accept: Accept,
-    /// The only texts that are accepted; empty if all are that `accept` allows.
+    /// The only texts that are accepted, the first 20 of them; empty if all are that `accept` allows.
     pub answers: Vec<String>,
 }
 
@@ -60,6 +60,9 @@ impl FromIterator<bool> for Positions {
         Self(bits.fold(0, |set, (position, is_in)| set | u64::from(is_in) << position))
     }
 }
+
+/// The most texts of `answers` that [`Rules`] names.
+const MOST_NAMED: usize = 20;
 
 /// The decision about a step.
 #[derive(Debug, Clone)]
@@ -130,7 +133,7 @@ impl Step {
         let answers = mapping.map(|mapping| &mapping.answers).filter(|answers| !answers.is_empty());
         Some(Rules {
             accept: mapping.and_then(|mapping| mapping.accept).unwrap_or(hook.accept),
-            answers: answers.unwrap_or(&hook.answers).clone(),
+            answers: answers.unwrap_or(&hook.answers).iter().take(MOST_NAMED).cloned().collect(),
         })
     }
 

@@ -134,7 +134,10 @@ impl TryFields {
                 *value = Value::from(text);
             }
         };
-        fill(&mut call.address, &self.hook);
+        // the form always names the hook; the parameters of the address stay with it
+        if self.hook.as_bytes() != call.path_and_query().0 {
+            fill(&mut call.address, &self.hook);
+        }
         fill(&mut call.caller_number, &self.caller);
         fill(&mut call.caller_name, &self.name);
         fill(&mut call.dialled, &self.callee);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use http::{Method, Request};
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 use tower_service::Service;
 use tracing::debug;
 
@@ -32,11 +33,13 @@ const MAX_BODY: usize = 64 * 1024;
 pub(super) struct Site {
     state: Arc<ObserverState>,
     router: Router,
+    /// The turn to make a page.
+    turns: Semaphore,
 }
 
 impl Site {
     pub(super) fn new(state: Arc<ObserverState>) -> Self {
-        Self { router: super::router(Arc::clone(&state)), state }
+        Self { router: super::router(Arc::clone(&state)), state, turns: Semaphore::new(1) }
     }
 
     /// Answers one request.
@@ -44,11 +47,22 @@ impl Site {
         connection.answers_within(TIMEOUT);
         request.extensions_mut().insert(Arc::clone(connection));
         let mut response = match walls::admit(&self.state, connection, &request) {
-            Ok(()) => self.router.clone().call(request).await.unwrap_or_else(|never| match never {}),
+            Ok(()) => self.routed(request).await,
             Err(refusal) => *refusal,
         };
         walls::harden(&mut response);
         response
+    }
+}
+
+impl Site {
+    /// Answers an admitted request. One page is made at a time, so that health and metrics, which wait for none,
+    /// have their turn after one page at most.
+    async fn routed(&self, request: Request<Body>) -> Response {
+        let is_page = request.method() == Method::GET && !walls::is_open(request.uri().path());
+        // the semaphore is never closed
+        let _turn = if is_page { self.turns.acquire().await.ok() } else { None };
+        self.router.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Shared, identity};
 use crate::call::Call;
 use crate::config::KeptBodies;
 use crate::daemon::CallSlots;
-use crate::history::{DetachedEnd, StepId};
+use crate::history::{DetachedEnd, Secrets, StepId};
 use crate::hook::{Outcome, Request, RequestFault, Status, Step};
 use crate::switch::{FetchFault, Fetched};
 use crate::webhook::{Ask, AttemptLog, ErrorPage};
@@ -48,7 +48,8 @@ impl Shared {
         };
         if step.is_detached() {
             let outcome = self.detach(step, &mut new, beginning.id, slots);
-            *asked = Some(new);
+            // beyond limits.detached no request is made
+            *asked = Some(new).filter(|new| new.detached.is_some());
             return outcome;
         }
         let Asked { request, timeout, attempts, result, .. } = asked.insert(new);
@@ -107,9 +108,7 @@ impl Shared {
             shared.report_detached(&step, &id, &ended);
             let failed = ended.outcome.status() != Status::Ok;
             let _set_once = end.set(ended);
-            if failed {
-                shared.daemon.history.detached_failed(&id);
-            }
+            shared.daemon.history.detached_ended(&id, failed);
             drop((slot, request_slot, in_flight));
         };
         self.daemon.detached_requests.spawn(detached.in_current_span());
@@ -124,7 +123,11 @@ impl Shared {
         let result = self.daemon.webhook.ask(ask).await;
         self.trace_answer(&result);
         let keeps = self.keeps_message(result.outcome.status() != Status::Ok);
-        let answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps));
+        let mut secrets = Secrets::default();
+        if keeps {
+            secrets.add_headers(&request.headers);
+        }
+        let answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps, &secrets));
         let (attempts, took) = (attempts.into_attempts(), began.elapsed());
         DetachedEnd { outcome: result.outcome, attempts, answer, took }
     }

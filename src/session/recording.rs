@@ -9,10 +9,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
-use crate::call::{AD_HOC, Call, SwitchKind};
+use crate::call::{AD_HOC, Call, Privacy, SwitchKind};
 use crate::config::KeptBodies;
 use crate::history::{
-    Confirmed, DetachedEnd, Ending, Message, ReceivedAnswer, Record, SentRequest, StepId, Times,
+    Confirmed, DetachedEnd, Ending, Message, ReceivedAnswer, Record, Secrets, SentRequest, StepId, Times,
+    without_secret_members,
 };
 use crate::hook::{Answer, Outcome, Request, Status, Step};
 use crate::redact;
@@ -135,7 +136,10 @@ impl Recording {
         if !keeps && shared.config.history.bodies == KeptBodies::None {
             omit_values(&mut record);
         }
-        if record.hook == AD_HOC || outcome_is_refusal(&record) {
+        if record.times.authenticated.is_none() {
+            hide_caller(&mut record);
+        }
+        if record.hook == AD_HOC || !record.is_known || record.outcome().is_none_or(is_refusal) {
             forget_address(&mut record);
         }
         if let Some(asked) = self.asked {
@@ -157,17 +161,26 @@ fn omit_values(record: &mut Record) {
     }
 }
 
-/// Forgets the parameters of the call: a URL in them may hold a secret, and no request can be repeated.
+/// Removes the number and the name of the caller. Only the reply to the challenge tells if they are withheld.
+fn hide_caller(record: &mut Record) {
+    if let Some(call) = record.call.take() {
+        let withheld = Privacy { hide_number: true, hide_name: true };
+        record.call = Some(Box::new(call.with_privacy(withheld, &[])));
+    }
+}
+
+/// Forgets the parameters of the call: a URL in them may hold a secret.
 fn forget_address(record: &mut Record) {
     if let Some(call) = &mut record.call {
+        let name = call.path_and_query().0.to_vec();
         call.parameters = Vec::new();
-        call.address = Value::from(AD_HOC);
+        call.address = Value::from(if record.is_known { name } else { Vec::new() });
     }
 }
 
 /// True if no request was made because of the call or its hook.
-fn outcome_is_refusal(record: &Record) -> bool {
-    matches!(record.outcome(), Some(Outcome::BadRequest(_)))
+fn is_refusal(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::BadRequest(_))
 }
 
 /// Returns the ending of a step, and the assignments of the hook's variables.
@@ -200,10 +213,14 @@ const PANICKED: &str = "the step panicked; the log has the place";
 
 impl Asked {
     fn add_to(self, record: &mut Record, keeps: bool) {
+        let mut secrets = record.call.as_deref().map(Secrets::of_variables).unwrap_or_default();
+        if keeps {
+            secrets.add_headers(&self.request.headers);
+        }
         record.timeout = Some(self.timeout);
         record.requested = Some(self.requested);
         record.traceparent = Some(self.traceparent);
-        record.request = Some(sent(self.request, keeps));
+        record.request = Some(sent(self.request, keeps, &secrets));
         let (waited, is_hedged) = (self.attempts.waited(), self.attempts.is_hedged());
         record.attempts = self.attempts.into_attempts();
         record.detached = self.detached;
@@ -211,35 +228,71 @@ impl Asked {
             record.cache = CacheReport { waited, is_hedged, ..CacheReport::default() };
             return;
         };
-        record.answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps));
+        record.answer =
+            result.answer.as_deref().map(|answer| received(answer, result.origin, keeps, &secrets));
         record.cache = result.cache.unwrap_or_default();
         if let Some(why) = &record.cache.stale_because {
             record.note = Some(format!("the answer is stale: {why}"));
         }
+        if !secrets.is_empty() {
+            hide_in_values(record, &secrets);
+        }
+    }
+}
+
+/// Hides these secrets in the values that the variables got. If the answer has changed, the place of its fault
+/// is not known any more.
+fn hide_in_values(record: &mut Record, secrets: &Secrets) {
+    for set in &mut record.set {
+        set.value = Value::from(secrets.hidden_in(set.value.as_bytes()));
+    }
+    let has_changed = record.answer.as_ref().and_then(|answer| answer.message.as_ref());
+    let has_changed =
+        has_changed.is_some_and(|message| message.body.windows(3).any(|bytes| bytes == "…".as_bytes()));
+    if let Ending::Outcome { outcome: Outcome::BadAnswer { place, .. }, .. } = &mut record.ending
+        && has_changed
+    {
+        *place = None;
     }
 }
 
 /// Returns a request without its secrets, and without its headers and body unless they are kept.
-fn sent(request: Request, keeps: bool) -> SentRequest {
-    let message = keeps.then(|| {
-        let body = request.body.as_deref().unwrap_or_default();
-        Message::new(&request.headers, body)
+fn sent(request: Request, keeps: bool, secrets: &Secrets) -> SentRequest {
+    let body = request.body.as_deref().unwrap_or_default();
+    let message = keeps.then(|| match body.len() > MAX_BODY {
+        // the names of its members would take too long to read
+        true => Message { cut: true, ..Message::new(&request.headers, b"", secrets) },
+        false => Message::new(&request.headers, &without_secret_members(body), secrets),
     });
-    let urls = request.targets.into_iter().map(|target| match target.has_secret {
-        true => redact::url(target.url.as_str()),
+    let urls = request.targets.into_iter().map(|target| match target.has_secret || !secrets.is_empty() {
+        true => {
+            let shown = secrets.hidden_in(target.url.as_str().as_bytes());
+            redact::url(&String::from_utf8_lossy(&shown))
+        }
         false => String::from(target.url),
     });
     let body_length = request.body.as_ref().map_or(0, Bytes::len);
     SentRequest { method: request.method, urls: urls.collect(), body_length, message }
 }
 
+/// Bytes of the longest body of a request that is kept.
+const MAX_BODY: usize = 32 * 1024;
+
+fn content_type(value: &http::HeaderValue) -> Box<[u8]> {
+    let bytes = value.as_bytes();
+    bytes.get(..MAX_TYPE).unwrap_or(bytes).into()
+}
+
+/// Bytes of a content type that are kept.
+const MAX_TYPE: usize = 200;
+
 /// Returns an answer, without its headers and body unless they are kept.
-pub(super) fn received(answer: &Answer, origin: Origin, keeps: bool) -> ReceivedAnswer {
+pub(super) fn received(answer: &Answer, origin: Origin, keeps: bool, secrets: &Secrets) -> ReceivedAnswer {
     ReceivedAnswer {
         code: answer.code,
-        content_type: answer.headers.get(http::header::CONTENT_TYPE).cloned(),
+        content_type: answer.headers.get(http::header::CONTENT_TYPE).map(content_type),
         length: answer.body.len(),
         origin,
-        message: keeps.then(|| Message::new(&answer.headers, &answer.body)),
+        message: keeps.then(|| Message::new(&answer.headers, &answer.body, secrets)),
     }
 }

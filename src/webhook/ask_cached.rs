@@ -16,6 +16,8 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes)
     let result = ask_or_wait(shared, ask, times).await;
     let counted = match result.origin {
         Origin::Webhook => CacheResult::Miss,
+        // no good answer came, whoever has asked for it
+        Origin::Shared if !is_good(&result.outcome) => CacheResult::Miss,
         Origin::Shared | Origin::Cache => CacheResult::Hit,
         Origin::Stale => CacheResult::Stale,
     };
@@ -43,9 +45,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 (outcome, answer) => Err((outcome, answer)),
             }
         };
-        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request, |event| {
-            note(ask.attempts, event);
-        });
+        let noted = |event| note(ask.attempts, event);
+        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request, noted);
         let got = timeout_at(ask.deadline, got).await;
         ask.attempts.settle();
         match got {
@@ -79,7 +80,8 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
     if let Some((stale_outcome, stale)) = stale_if_error(shared, ask, times, key, &outcome).await {
         return stale_result(stale_outcome, stale, outcome, cache);
     }
-    StepResult { outcome, answer, origin: Origin::Webhook, cache: Some(cache) }
+    let origin = if is_own || answer.is_none() { Origin::Webhook } else { Origin::Shared };
+    StepResult { outcome, answer, origin, cache: Some(cache) }
 }
 
 /// Returns the result with a stale answer, which is used because of the outcome `because`.

@@ -197,7 +197,10 @@ impl AttemptLog {
         let Log { attempts, open: Some(open), .. } = &mut *log else { return };
         let Some(attempt) = attempts.last_mut() else { return };
         open.show_in(attempt, now);
-        let to = format!("{}{}", to.origin().ascii_serialization(), to.path());
+        let path = to.path();
+        let shown =
+            path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| path.get(..end).unwrap_or_default());
+        let to = format!("{}{shown}", to.origin().ascii_serialization());
         let at = now.saturating_duration_since(open.began);
         attempt.redirects.push(FollowedRedirect { code, to, at, connection: Connection::None });
     }
@@ -236,6 +239,9 @@ impl AttemptLog {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Characters of the path of a redirect that are kept.
+const MAX_PATH: usize = 500;
 
 impl Log {
     fn push(&mut self, attempt: Attempt) {
