@@ -5,92 +5,105 @@
 //! alternate (calls one after another, and 50 at once); the median and the range of each are printed. For
 //! comparison only: a machine under other load gives other numbers.
 //!
-//! `DIALHOOK_BASELINE=FILE` names another build of the program. Its rounds alternate with those of this build,
-//! and the ratio of the medians is printed.
+//! The rounds of a second daemon, which is the same build with `[history] steps = 0`, alternate with those of the
+//! first. `DIALHOOK_BASELINE=FILE` names another build of the program for a third daemon. For both the ratio of
+//! the medians is printed, and the median of the ratios round by round, which a busy machine changes less.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a benchmark"
+)]
+#![expect(dead_code, reason = "other benchmarks need more of the driver")]
+
+#[path = "util/calls.rs"]
+mod calls;
+#[path = "util/daemon.rs"]
+mod daemon;
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+
+use crate::calls::{call, environment, webhook};
+use crate::daemon::Daemon;
 
 const CALLS: usize = 5000;
 const ROUNDS: usize = 7;
 
 /// A daemon, and the results of its rounds: CPU microseconds a call, and calls a second.
-struct Daemon {
-    name: String,
-    child: Child,
-    address: SocketAddr,
+struct Measured {
+    name: &'static str,
+    daemon: Daemon,
     sequential: Vec<(f64, f64)>,
     concurrent: Vec<(f64, f64)>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let webhook = webhook().await;
+    let webhook = webhook(0).await;
     let folder = tempfile::tempdir().unwrap();
-    let configuration = folder.path().join("dialhook.toml");
-    let text = format!(
-        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"CRM\"\n"
-    );
-    fs::write(&configuration, text).unwrap();
-    // the observer has port 0, so that several daemons can run
-    let mut daemons = vec![Daemon::start(env!("CARGO_BIN_EXE_dialhook"), &configuration, "new")];
+    let this_build = env!("CARGO_BIN_EXE_dialhook");
+    let mut all = vec![
+        Measured::start("this build", this_build, folder.path(), &configuration(webhook)),
+        Measured::start(
+            "without history",
+            this_build,
+            folder.path(),
+            &(configuration(webhook) + "[history]\nsteps = 0\n"),
+        ),
+    ];
     if let Ok(baseline) = env::var("DIALHOOK_BASELINE") {
-        daemons.push(Daemon::start(&baseline, &configuration, "baseline"));
+        all.push(Measured::start("baseline", &baseline, folder.path(), &configuration(webhook)));
     }
 
-    for daemon in &daemons {
-        round(daemon, 1000, 1).await;
+    for measured in &all {
+        // the history is full then
+        round(&measured.daemon, 3000, 1).await;
     }
-    for _ in 0..ROUNDS {
-        for daemon in &mut daemons {
-            let sequential = round(daemon, CALLS, 1).await;
-            let concurrent = round(daemon, CALLS, 50).await;
-            daemon.sequential.push(sequential);
-            daemon.concurrent.push(concurrent);
+    for number in 0..ROUNDS {
+        // no daemon is always the first
+        let count = all.len();
+        for index in 0..count {
+            let measured = &mut all[(number + index) % count];
+            measured.sequential.push(round(&measured.daemon, CALLS, 1).await);
+            measured.concurrent.push(round(&measured.daemon, CALLS, 50).await);
         }
     }
-    for daemon in &mut daemons {
-        daemon.print();
+    for measured in &all {
+        measured.print();
     }
-    if let [new, baseline] = &daemons[..] {
-        let ratio = |of: fn(&Daemon) -> &[(f64, f64)]| of(new)[ROUNDS / 2].0 / of(baseline)[ROUNDS / 2].0;
-        println!(
-            "CPU a call, new : baseline (medians): {:.2} one at a time, {:.2} with 50 at once",
-            ratio(|daemon| &daemon.sequential),
-            ratio(|daemon| &daemon.concurrent)
-        );
+    let (this, others) = all.split_first().unwrap();
+    for other in others {
+        this.compare(other);
     }
 }
 
-impl Daemon {
-    fn start(program: &str, configuration: &Path, name: &str) -> Self {
-        let log = configuration.with_extension(name);
-        let child = Command::new(program)
-            .args(["serve", "--config"])
-            .arg(configuration)
-            .stderr(Stdio::from(File::create(&log).unwrap()))
-            .spawn()
-            .unwrap();
-        let address = listening(&log);
-        Self { name: name.to_owned(), child, address, sequential: Vec::new(), concurrent: Vec::new() }
+/// Port 0 for each listener, so that several daemons can run.
+fn configuration(webhook: SocketAddr) -> String {
+    format!(
+        "[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\nobserver = \"127.0.0.1:0\"\n[hook.crm]\nurl = \"http://{webhook}/\"\nvariable = \"CRM\"\n"
+    )
+}
+
+impl Measured {
+    fn start(name: &'static str, program: &str, folder: &Path, configuration: &str) -> Self {
+        let file = folder.join(name).with_extension("toml");
+        fs::write(&file, configuration).unwrap();
+        Self { name, daemon: Daemon::start(program, &file), sequential: Vec::new(), concurrent: Vec::new() }
     }
 
-    /// Sorts the rounds, and prints the median and the range of each kind.
-    fn print(&mut self) {
+    /// Prints the median and the range of each kind of round.
+    fn print(&self) {
         println!("{}", self.name);
-        for (kind, rounds) in [("one at a time", &mut self.sequential), ("50 at once", &mut self.concurrent)]
-        {
+        for (kind, rounds) in [("one at a time", &self.sequential), ("50 at once", &self.concurrent)] {
+            let mut rounds = rounds.clone();
             rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
             let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
             println!(
@@ -98,98 +111,43 @@ impl Daemon {
                 median.0, least.0, most.0, median.1
             );
         }
-        println!("  resident       {} KiB", status(&self.child, "VmRSS"));
+        println!("  resident       {} KiB", self.daemon.kib("VmRSS"));
+    }
+
+    /// Prints the CPU of a call of this daemon as a part of the other's.
+    fn compare(&self, other: &Self) {
+        println!("CPU a call, {} : {} (medians; round by round)", self.name, other.name);
+        for (kind, these, others) in [
+            ("one at a time", &self.sequential, &other.sequential),
+            ("50 at once", &self.concurrent, &other.concurrent),
+        ] {
+            let cost = |rounds: &[(f64, f64)]| median(rounds.iter().map(|round| round.0).collect());
+            let ratios = these.iter().zip(others).map(|(this, other)| this.0 / other.0).collect();
+            println!("  {kind:<14} {:.3}; {:.3}", cost(these) / cost(others), median(ratios));
+        }
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 /// Makes this number of calls. Returns the CPU time of the daemon per call in microseconds, and the calls per
 /// second.
 async fn round(daemon: &Daemon, calls: usize, at_once: usize) -> (f64, f64) {
-    let (before, began, address) = (cpu_seconds(&daemon.child), Instant::now(), daemon.address);
+    let (before, began, address) = (daemon.core_time(), Instant::now(), daemon.asterisk);
     let mut lines = JoinSet::new();
     for _ in 0..at_once {
         lines.spawn(async move {
+            let environment = environment("crm", "1795416038.0");
             for _ in 0..calls / at_once {
-                call(address).await;
+                let ended = call(address, &environment).await;
+                assert!(ended.has_status("OK"), "{}", ended.commands);
             }
         });
     }
     lines.join_all().await;
-    let used = cpu_seconds(&daemon.child) - before;
+    let used = (daemon.core_time().used - before.used).as_secs_f64();
     (used * 1e6 / calls as f64, calls as f64 / began.elapsed().as_secs_f64())
-}
-
-const ENVIRONMENT: &str = include_str!("../src/cli/demo/environment.txt");
-
-/// A call as Asterisk makes it.
-async fn call(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.write_all(ENVIRONMENT.as_bytes()).await.unwrap();
-    let (read, mut write) = stream.split();
-    let mut read = tokio::io::BufReader::new(read);
-    let mut line = String::new();
-    read.read_line(&mut line).await.unwrap();
-    let word = &line["GET FULL VARIABLE \"".len()..][..16];
-    let values = format!("|(((((((({word}").repeat(line.matches("URIENCODE").count());
-    write.write_all(format!("200 result=1 ({word}{values})\n").as_bytes()).await.unwrap();
-    let mut farewell = String::new();
-    read.read_to_string(&mut farewell).await.unwrap();
-    assert!(farewell.ends_with("SET VARIABLE WEBHOOK_STATUS \"OK\"\n"), "{farewell}");
-    write.write_all(b"200 result=1\n200 result=1\n200 result=1\n200 result=1\nHANGUP\n").await.unwrap();
-}
-
-/// A webhook that answers at once and keeps its connections.
-async fn webhook() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            stream.set_nodelay(true).unwrap();
-            tokio::spawn(async move {
-                let mut request = vec![0; 16 * 1024];
-                // a request of this driver comes in one piece
-                while stream.read(&mut request).await.is_ok_and(|size| size > 0) {
-                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsales").await.unwrap();
-                }
-            });
-        }
-    });
-    address
-}
-
-fn listening(log: &std::path::Path) -> SocketAddr {
-    loop {
-        let lines = BufReader::new(File::open(log).unwrap()).lines();
-        let told = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.split("asterisk=").nth(1)?.split(' ').next().map(str::to_owned));
-        match told {
-            Some(address) => return address.parse().unwrap(),
-            None => std::thread::yield_now(),
-        }
-    }
-}
-
-fn cpu_seconds(daemon: &Child) -> f64 {
-    // utime and stime of all threads, in nanoseconds from the scheduler
-    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
-    let nanoseconds: u64 = tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum();
-    nanoseconds as f64 / 1e9
-}
-
-fn status(daemon: &Child, key: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
-    line.split_whitespace().nth(1).unwrap_or_default().to_owned()
 }
