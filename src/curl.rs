@@ -91,8 +91,10 @@ fn is_plain(bytes: &[u8]) -> bool {
 /// Returns the quoted format with which `printf` of a shell writes these bytes.
 fn printf_format(bytes: &[u8]) -> String {
     let mut format = String::from("'");
-    for &byte in bytes {
+    for (at, &byte) in bytes.iter().enumerate() {
         let _infallible = match byte {
+            // it would begin an option
+            b'-' if at == 0 => write!(format, r"\055"),
             b'%' => write!(format, "%%"),
             b'\\' => write!(format, r"\\"),
             // an interactive shell would replace `!` between double quotes

@@ -3,6 +3,7 @@
 //! The path of a call only moves values into a record. They are masked, redacted and formatted in [`view`],
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
+mod attempts;
 mod detail;
 pub mod explanation;
 mod line;
@@ -208,3 +209,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

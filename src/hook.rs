@@ -33,7 +33,7 @@ pub use self::request::template::Placeholder;
 pub use self::request::url_template::UrlTemplate;
 pub use self::request::{Identity, Request, Target};
 pub use self::shown_name::ShownName;
-pub use self::step::{RESULT_VARIABLES, Rules, Step, is_reserved};
+pub use self::step::{Positions, RESULT_VARIABLES, Rules, Step, is_reserved};
 pub use crate::duration::Timeout;
 pub use crate::redact::{SECRET_WORDS, is_secret_name};
 use crate::variable::{Accept, FetchName, Value, VariableName};

@@ -13,6 +13,7 @@ mod plain;
 mod query;
 mod rehearsals;
 mod reports;
+mod routes;
 mod server;
 mod site;
 mod thread;
@@ -24,16 +25,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use self::event_stream::EventStream;
 use self::event_stream::MAX_STREAMS;
+use self::pages::Message;
 use self::plain::plain;
 pub use self::server::{MAX_CONNECTIONS, Observer};
 pub use self::thread::ObserverThread;
@@ -96,6 +98,11 @@ impl ObserverState {
         Self { config, daemon, readiness, calls, address, streams, tries, wrong_tokens }
     }
 
+    /// True if the configuration allows requests to webhooks from the pages.
+    fn allows_try(&self) -> bool {
+        self.config().observer.allows_try
+    }
+
     /// Returns the configuration in use.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
@@ -112,6 +119,7 @@ fn router(state: Arc<ObserverState>) -> Router {
         .merge(api::router())
         .merge(rehearsals::router())
         .merge(docs::router())
+        .merge(routes::router())
         .fallback(not_found)
         .with_state(state)
 }
@@ -125,7 +133,12 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
     answer
 }
 
-async fn not_found() -> Response {
+async fn not_found(State(state): State<Arc<ObserverState>>, headers: HeaderMap) -> Response {
+    // a browser says that it wants a page
+    if headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html")) {
+        let page = pages::message(Message::NotFound, state.allows_try());
+        return (StatusCode::NOT_FOUND, Html(page)).into_response();
+    }
     plain(
         StatusCode::NOT_FOUND,
         "not found: the observer of dialhook serves its pages at /, and /metrics, /health/live and /health/ready; \

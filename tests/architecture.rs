@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "observer",
         &[
             "session", "daemon", "history", "webhook", "metrics", "config", "hook", "log", "duration",
-            "redact",
+            "call", "variable", "redact",
         ],
     ),
     (
@@ -108,6 +108,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Each outside library that has places of its own, and the modules that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
+    ("askama", &["observer/pages"]),
     ("axum", &["observer"]),
     ("base64", &["config/hooks", "hook/request", "observer/walls"]),
     ("clap", &["cli"]),
@@ -117,7 +118,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["cli/demo", "observer", "webhook/client"]),
     ("icu_properties", &["hook/answer"]),
     ("ipnet", &["config"]),
-    ("jiff", &["cli/calls"]),
+    ("jiff", &["cli/calls", "history", "observer"]),
     ("listenfd", &["notify"]),
     ("moka", &["webhook/cache"]),
     ("nom", &["switch/agi/environment", "switch/agi/reply", "switch/esl/message"]),

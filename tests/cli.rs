@@ -1,5 +1,7 @@
 //! Owner: cli. The subcommands as an administrator uses them, and what they print.
 
+/// `dialhook calls`.
+mod calls;
 /// `dialhook check`.
 mod check;
 /// `dialhook check` with a dialplan.
@@ -12,6 +14,10 @@ mod notes;
 mod output;
 /// `dialhook serve`.
 mod serve;
+/// `dialhook try --curl`.
+mod try_curl;
+/// The state of the running daemon in `dialhook try`.
+mod try_daemon;
 /// `dialhook try`.
 mod try_hook;
 
@@ -26,7 +32,7 @@ async fn a_wrong_command_line_is_exit_status_2() {
     }
     let (status, out, _) = run(&["--version"]).await;
     assert_eq!((status, out), (0, format!("dialhook {}\n", env!("CARGO_PKG_VERSION"))));
-    for command in ["serve", "check", "try", "demo"] {
+    for command in ["serve", "check", "try", "calls", "demo"] {
         assert_eq!(run(&[command, "--help"]).await.0, 0);
     }
 }

@@ -8,6 +8,8 @@ mod calls;
 mod monitoring;
 /// The counts of requests to webhooks.
 mod requests;
+/// The JSON of steps.
+mod steps;
 /// The counts of faults outside of calls; in a process of its own.
 mod troubles;
 /// The walls before the pages: who may read them, under which name, and how.

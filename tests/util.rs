@@ -8,6 +8,8 @@ mod channel_data;
 mod daemon;
 /// One pass in which FreeSWITCH expands the variables in a text.
 pub mod expansion;
+/// A fake observer of a daemon, with prepared steps.
+pub mod fake_observer;
 mod freeswitch;
 /// Answers that set variables, run an application or choose another place in a careless dialplan.
 pub mod injections;

@@ -50,6 +50,9 @@ Examples:
   dialhook calls --follow --failures
   dialhook calls --id 9c41f2-118          the whole story of one step
 
+In the column ANSWER, ×2 means that two requests were made. A hook may have several URLs, and a request that nobody can
+have received is made again.
+
 Exit status: 0 success; 1 nothing found, or the daemon does not answer; 2 the command line or the configuration is wrong.";
 
 /// Prints steps of the running daemon.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use http::header::{ACCEPT, AUTHORIZATION};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
@@ -175,7 +175,7 @@ impl RunningDaemon {
             return Ok(response);
         }
         let code = response.status().as_u16();
-        let text = first_line(response).await;
+        let text = reason(response).await;
         Err(DaemonError::Refused {
             url: self.shown().to_owned(),
             path: path.to_owned(),
@@ -201,16 +201,24 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Returns the beginning of the first line of an answer that is a text.
-async fn first_line(mut response: Response) -> String {
-    let content_type = response.headers().get(http::header::CONTENT_TYPE);
-    if !content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/plain")) {
-        return String::new();
-    }
+/// Returns the beginning of the reason in a refusal: the first line of a text, or `error` of a JSON object.
+async fn reason(mut response: Response) -> String {
+    let content_type = response.headers().get(CONTENT_TYPE).cloned();
     let chunk = response.chunk().await.ok().flatten().unwrap_or_default();
-    let text = String::from_utf8_lossy(&chunk);
-    text.lines().next().unwrap_or_default().chars().take(300).collect()
+    let text = match content_type.as_ref().map(HeaderValue::as_bytes) {
+        Some(text) if text.starts_with(b"text/plain") => String::from_utf8_lossy(&chunk).into_owned(),
+        Some(json) if json.starts_with(b"application/json") => {
+            let refusal: Option<Value> = serde_json::from_slice(&chunk).ok();
+            let error = refusal.as_ref().and_then(|refusal| refusal.get("error")?.as_str());
+            error.unwrap_or_default().to_owned()
+        }
+        Some(_) | None => String::new(),
+    };
+    text.lines().next().unwrap_or_default().chars().take(LONGEST_REASON).collect()
 }
+
+/// The longest reason of a daemon that is shown, in characters.
+const LONGEST_REASON: usize = 300;
 
 #[cfg(test)]
 mod tests {

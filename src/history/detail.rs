@@ -1,22 +1,18 @@
 //! A record as a whole: its attempts, messages, judgement and timeline.
 
-use std::time::Duration;
-
 use super::Record;
+use super::attempts::{UNFINISHED, attempt};
 use super::explanation::explain;
 use super::message::{self, Marked};
 use super::record::{Message, ReceivedAnswer, SentRequest};
 use super::summary::{part_name, whole_ms};
 use super::timeline;
-use super::view::{
-    Attempt, Detached, Judgement, MarkKind, Named, Redirect, Refused, Request, Response, Step, StepDetail,
-};
+use super::view::{Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail};
 use crate::call::AD_HOC;
-use crate::hook::{Outcome, Place, Policy, Region, json_place};
+use crate::hook::{Outcome, Policy, Region, json_place};
 use crate::log::TelephoneNumbers;
 use crate::redact::{self, is_secret_name};
 use crate::variable::{Accept, AnswerPart, ValueSource};
-use crate::webhook::{self, AttemptResult, Connection};
 
 impl Record {
     /// Returns the whole step. `policy` is that of now: a hook that is gone cannot be asked again.
@@ -117,11 +113,10 @@ impl Record {
             let label = set.name.to_string();
             marks.extend(bytes.map(|bytes| Marked { bytes, kind: MarkKind::Used, label }));
         }
-        if let Some(Outcome::BadAnswer {
-            fault, place: Some(Place { region: Region::Body, bytes }), ..
-        }) = self.outcome()
+        if let Some(Outcome::BadAnswer { fault, place: Some(place), .. }) = self.outcome()
+            && place.region == Region::Body
         {
-            let bytes = bytes.clone();
+            let bytes = place.bytes.clone();
             marks.push(Marked { bytes, kind: MarkKind::Fault, label: fault.to_string() });
         }
         marks
@@ -178,9 +173,6 @@ impl Record {
     }
 }
 
-/// The outcome of an attempt that was dropped, or of a request that has not ended.
-const UNFINISHED: &str = "UNFINISHED";
-
 fn accept_word(accept: Accept) -> &'static str {
     match accept {
         Accept::Word => "word",
@@ -228,60 +220,4 @@ fn headers(message: &Message, numbers: TelephoneNumbers) -> Vec<Named> {
         value: numbers.show_text(&String::from_utf8_lossy(value)).into_owned(),
     });
     shown.collect()
-}
-
-fn attempt(attempt: &webhook::Attempt) -> Attempt {
-    let (dns, connect, tls) = match attempt.connection {
-        Connection::New { dns, connect, tls } => (dns, connect, tls),
-        Connection::None | Connection::Reused => (None, None, None),
-    };
-    let (outcome, reason, code) = match &attempt.result {
-        AttemptResult::Ended(outcome) => (outcome.status().as_str(), outcome.to_string(), outcome.code()),
-        AttemptResult::Dropped(stage) => (UNFINISHED, stage.to_string(), None),
-    };
-    let redirects = attempt
-        .redirects
-        .iter()
-        .map(|redirect| Redirect { code: redirect.code, url: redact::url(&redirect.to) })
-        .collect();
-    Attempt {
-        url: redact::url(&attempt.endpoint),
-        kind: attempt_kind(attempt).to_owned(),
-        began_ms: ms(attempt.began),
-        connection: connection_word(attempt.connection).to_owned(),
-        dns_ms: dns.map(ms),
-        connect_ms: connect.map(ms),
-        tls_ms: tls.map(ms),
-        first_byte_ms: attempt.first_byte.map(ms),
-        total_ms: ms(attempt.took),
-        outcome: outcome.to_owned(),
-        reason,
-        code,
-        quarantine: attempt.in_quarantine,
-        redirects,
-    }
-}
-
-/// Returns the word for the place of an attempt among those of its step.
-pub(super) fn attempt_kind(attempt: &webhook::Attempt) -> &'static str {
-    match attempt.kind {
-        webhook::AttemptKind { is_probe: true, .. } => "probe",
-        webhook::AttemptKind { is_retry: true, .. } => "retry",
-        webhook::AttemptKind { number: 0, .. } => "first",
-        webhook::AttemptKind { .. } => "fallback",
-    }
-}
-
-/// Returns the word for a connection.
-pub(super) fn connection_word(connection: Connection) -> &'static str {
-    match connection {
-        Connection::None => "none",
-        Connection::Reused => "pool",
-        Connection::New { .. } => "new",
-    }
-}
-
-/// Returns milliseconds with one digit after the point.
-pub(super) fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 10_000.0).round() / 10.0
 }

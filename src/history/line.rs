@@ -9,14 +9,13 @@ use super::view::AnswerOrigin;
 use crate::duration::rough;
 use crate::hook::{Outcome, Region};
 use crate::log::TelephoneNumbers;
-use crate::variable::{Assignment, ValueSource};
 
 /// The fields of a step's log line, besides hook, status and time. None: the line does not have the field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Line<'r> {
     pub caller: Option<Cow<'r, str>>,
     pub callee: Option<Cow<'r, str>>,
-    /// The variables that the dialplan got: `CRM=sales`, or `CRM=(11 bytes)` if the text is free.
+    /// The variables that the dialplan got: `CRM=sales`, or `CRM (11 bytes)` if the text is free.
     pub set: Option<String>,
     /// `fresh`, `cached`, `shared` or `stale`.
     pub answer: Option<&'static str>,
@@ -61,28 +60,20 @@ impl Record {
         let mut shown = String::new();
         for (index, assignment) in self.set.iter().enumerate().take(MOST_SET) {
             if !shown.is_empty() {
-                shown.push(' ');
+                shown.push_str(", ");
             }
+            let length =
+                self.omitted.get(index).copied().flatten().unwrap_or(assignment.value.as_bytes().len());
             // writing to a string cannot fail
-            let _written = write!(shown, "{}=", assignment.name);
-            let omitted = self.omitted.get(index).copied().flatten();
-            self.show_value(assignment, omitted, &mut shown);
+            let _written = match self.listed.contains(index) || !assignment.source.is_foreign() {
+                true => write!(shown, "{}={}", assignment.name, assignment.value.lossy()),
+                false => write!(shown, "{} ({length} bytes)", assignment.name),
+            };
         }
         if self.set.len() > MOST_SET {
-            shown.push_str(" …");
+            shown.push_str(", …");
         }
         Some(shown).filter(|shown| !shown.is_empty())
-    }
-
-    /// Writes a value that the configuration names; of any other, its length.
-    fn show_value(&self, assignment: &Assignment, omitted: Option<usize>, shown: &mut String) {
-        let is_foreign = matches!(assignment.source, ValueSource::Answer | ValueSource::Part(_));
-        let length = omitted.unwrap_or(assignment.value.as_bytes().len());
-        if self.is_closed || !is_foreign {
-            shown.push_str(&assignment.value.lossy());
-        } else if length > 0 {
-            let _written = write!(shown, "({length} bytes)");
-        }
     }
 
     /// Returns the beginning of a refused answer, if the history may keep it.
@@ -99,7 +90,7 @@ impl Record {
     fn missing(&self) -> Option<String> {
         let missing = self.outcome()?.missing().take(MOST_SET).map(|(_, part)| part_name(part));
         let missing: Vec<_> = missing.collect();
-        (!missing.is_empty()).then(|| missing.join(" "))
+        (!missing.is_empty()).then(|| missing.join(", "))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use crate::call::{Call, SwitchKind};
-use crate::hook::{Outcome, Rules, Status, is_secret_name};
+use crate::hook::{Outcome, Positions, Rules, Status, is_secret_name};
 use crate::log::TelephoneNumbers;
 use crate::redact;
 use crate::variable::Assignment;
@@ -30,8 +30,9 @@ pub struct Record {
     pub hook: String,
     /// True if the configuration had the hook, or the step is an ad hoc step.
     pub is_known: bool,
-    /// True if only the texts in `answers` may enter the channel, so that the log may show them.
-    pub is_closed: bool,
+    /// The positions in `set` of the variables whose texts the configuration lists, so that the log may show
+    /// them.
+    pub listed: Positions,
     pub times: Times,
     /// The longest time that the caller may wait.
     pub timeout: Option<Duration>,

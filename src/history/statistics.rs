@@ -201,3 +201,72 @@ fn upper(bucket: usize) -> f64 {
     let end = GROWTH.powi(i32::try_from(bucket).unwrap_or(i32::MAX));
     if end < 100.0 { (end * 10.0).round() / 10.0 } else { end.round() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::record;
+    use super::super::{History, Record};
+    use super::*;
+
+    fn hour_of(steps: impl IntoIterator<Item = (u64, bool)>) -> HourOfHook {
+        let (mut statistics, history) = (Statistics::default(), History::default());
+        for (milliseconds, ok) in steps {
+            let mut step = record(history.next_id(), ok);
+            step.times.ended = Duration::from_millis(milliseconds);
+            statistics.add(&step);
+        }
+        statistics.last_hour("crm", SystemTime::now())
+    }
+
+    #[test]
+    fn the_quantiles_are_right_to_a_fifth() {
+        let hour = hour_of((1..=1000).map(|milliseconds| (milliseconds, true)));
+        for (quantile, right) in hour.quantiles.unwrap().into_iter().zip([500.0, 950.0, 990.0]) {
+            assert!((right..=right * GROWTH).contains(&quantile), "{quantile} for {right}");
+        }
+        assert_eq!((hour.steps, hour.ok, hour.from_cache), (1000, Some(1.0), Some(0.0)));
+    }
+
+    #[test]
+    fn durations_of_any_length_have_a_bucket() {
+        for milliseconds in [0, 1, 2, 999, 10_050, 3_600_000] {
+            let [half, _, _] = hour_of([(milliseconds, true)]).quantiles.unwrap();
+            assert!(half >= 1.0, "{milliseconds}: {half}");
+        }
+        assert!(upper(BUCKETS - 1) > 11_000.0, "the longest timeout is within the last bucket");
+    }
+
+    #[test]
+    fn a_hangup_counts_as_a_step_and_neither_as_ok_nor_as_failed() {
+        let (mut statistics, history) = (Statistics::default(), History::default());
+        statistics.add(&record(history.next_id(), true));
+        statistics.add(&record(history.next_id(), false));
+        let ending = Ending::Cancelled("the caller hung up".to_owned());
+        statistics.add(&Record { ending, ..record(history.next_id(), true) });
+        let hour = statistics.last_hour("crm", SystemTime::now());
+        let failed: u64 = hour.minutes.iter().map(|minute| minute.failed).sum();
+        assert_eq!((hour.steps, hour.ok, failed), (3, Some(0.5), 1));
+    }
+
+    #[test]
+    fn only_the_last_sixty_minutes_count_and_a_hook_without_steps_is_forgotten() {
+        let (mut statistics, history) = (Statistics::default(), History::default());
+        let now = SystemTime::now();
+        let at = |minutes: u64| now - Duration::from_secs(60 * minutes);
+        for (hook, minutes) in [("old", 130), ("crm", 61), ("crm", 59), ("crm", 0)] {
+            let hook = hook.to_owned();
+            statistics.add(&Record { time: at(minutes), hook, ..record(history.next_id(), true) });
+        }
+        assert_eq!(statistics.last_hour("crm", now).steps, 2);
+        let minutes = statistics.last_hour("crm", now).minutes;
+        assert_eq!((minutes.len(), minutes[0].steps, minutes[59].steps), (60, 1, 1));
+        assert!(!statistics.hooks.contains_key("old"));
+    }
+
+    #[test]
+    fn steps_of_unknown_hooks_take_no_memory() {
+        let (mut statistics, history) = (Statistics::default(), History::default());
+        statistics.add(&Record { is_known: false, ..record(history.next_id(), false) });
+        assert!(statistics.hooks.is_empty());
+    }
+}

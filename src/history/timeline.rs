@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Record;
-use super::detail::{attempt_kind, connection_word, ms};
+use super::attempts::{attempt_kind, connection_word, ms};
 use super::record::{Confirmed, Ending};
 use super::view::{Event, EventKind};
 use crate::duration::rough;

@@ -52,7 +52,7 @@ impl Hook {
         match self.accepted(answer, variable, can_carry) {
             Ok(outcome) => outcome,
             Err(Refused { fault, variable }) => {
-                let place = place::place(self, answer, &fault, variable.as_ref());
+                let place = place::place(self, answer, &fault, variable.as_ref()).map(Box::new);
                 Outcome::BadAnswer { code: answer.code, fault, variable, place }
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Answer, Hook, Identity, Outcome, Request, RequestFault, Timeout};
+use super::{Answer, Hook, Identity, Mapping, Outcome, Request, RequestFault, Timeout};
 use crate::call::{Call, RequestContext, SwitchKind};
 use crate::variable::{Accept, Assignment, CanCarry, FetchName, Value, VariableName};
 
@@ -37,6 +37,28 @@ pub struct Rules {
     pub accept: Accept,
     /// The only texts that are accepted; empty if all are that `accept` allows.
     pub answers: Vec<String>,
+}
+
+/// A set of positions below 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Positions(u64);
+
+impl Positions {
+    #[must_use]
+    pub fn contains(self, position: usize) -> bool {
+        u32::try_from(position)
+            .ok()
+            .and_then(|position| 1_u64.checked_shl(position))
+            .is_some_and(|bit| self.0 & bit != 0)
+    }
+}
+
+/// Takes the positions of the items that are true. Those from the 65th on are left out.
+impl FromIterator<bool> for Positions {
+    fn from_iter<I: IntoIterator<Item = bool>>(items: I) -> Self {
+        let bits = items.into_iter().take(64).enumerate();
+        Self(bits.fold(0, |set, (position, is_in)| set | u64::from(is_in) << position))
+    }
 }
 
 /// The decision about a step.
@@ -89,12 +111,14 @@ impl Step {
         self.hook_to_ask().is_some_and(|hook| hook.delivery.detach)
     }
 
-    /// True if every text of the answer must be one that the configuration lists.
+    /// Returns the positions, among the assignments, of the variables whose text the configuration lists in
+    /// `answers`.
     #[must_use]
-    pub fn is_closed(&self) -> bool {
-        let Some(hook) = self.hook() else { return false };
-        let mut sets = hook.set.iter();
-        !hook.answers.is_empty() || self.variable.is_none() && sets.all(|mapping| !mapping.answers.is_empty())
+    pub fn listed(&self) -> Positions {
+        let Some(hook) = self.hook() else { return Positions::default() };
+        let whole = self.variable.iter().map(|_| !hook.answers.is_empty());
+        let is_listed = |mapping: &Mapping| !mapping.answers.is_empty() || !hook.answers.is_empty();
+        whole.chain(hook.set.iter().map(is_listed)).collect()
     }
 
     /// Returns the rules for the text that was refused; none if the outcome is another one.

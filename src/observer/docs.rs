@@ -7,13 +7,13 @@ mod render;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
 
 use super::ObserverState;
-use super::plain::plain;
+use super::pages::{Document, Message, document, message};
 
 /// One page of the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,26 +90,26 @@ pub(super) fn router() -> Router<Arc<ObserverState>> {
     Router::new().route("/docs", get(contents)).route("/docs/{name}", get(show))
 }
 
-async fn contents() -> Html<String> {
+async fn contents(State(state): State<Arc<ObserverState>>) -> Html<String> {
     let list: String =
         PAGES.iter().map(|page| format!("- [{}](/docs/{})\n", page.title(), page.name)).collect();
-    framed(&render::html(&format!("# Documentation\n\n{list}"), |link| Some(link.to_owned())))
+    let html = render::html(&format!("# Documentation\n\n{list}"), |link| Some(link.to_owned()));
+    framed(&state, "Documentation", "/docs", &html)
 }
 
-async fn show(Path(name): Path<String>) -> Response {
-    match Page::named(&name) {
-        Some(page) => framed(&page.html()).into_response(),
-        None => plain(StatusCode::NOT_FOUND, "not found: there is no such page; /docs lists all\n"),
-    }
+async fn show(State(state): State<Arc<ObserverState>>, Path(name): Path<String>) -> Response {
+    let Some(page) = Page::named(&name) else {
+        let page = message(Message::NoSuchDocument, state.allows_try());
+        return (StatusCode::NOT_FOUND, Html(page)).into_response();
+    };
+    framed(&state, page.title(), &format!("/docs/{name}"), &page.html()).into_response()
 }
 
-/// Returns a document with this content, which is HTML already.
-fn framed(content: &str) -> Html<String> {
-    Html(format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>dialhook: documentation</title></head>\n\
-         <body><main>\n{content}</main></body></html>\n"
-    ))
+/// Returns a page of the observer with this content, which is HTML already.
+fn framed(state: &ObserverState, title: &str, path: &str, html: &str) -> Html<String> {
+    let address = |page: &Page| (format!("/docs/{}", page.name), page.title().to_owned());
+    let pages: Vec<_> = PAGES.iter().map(address).collect();
+    Html(document(Document { try_allowed: state.allows_try(), title, html, pages: &pages, path }))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod try_hook;
 mod units;
 mod visible;
 
-pub use self::calls::{Calls, calls};
+pub use self::calls::{Calls, Kept, calls};
 pub use self::documents::{Configuration, Document, configuration, document};
 pub use self::filters::Filters;
 pub use self::hooks::{Hooks, hooks};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ObserverState;
+use super::pages::Kept;
 use super::query::Query;
 use crate::config::{self, DEFAULT_PATH};
 use crate::history::view::{
@@ -14,6 +15,9 @@ use crate::log::TelephoneNumbers;
 use crate::redact;
 use crate::webhook::{BreakerState, EndpointState};
 
+/// The most steps of the same call that the page of a step names.
+const MOST_RELATED: usize = 20;
+
 impl ObserverState {
     /// Returns the steps that a query finds, the newest first.
     pub(super) fn steps(&self, query: &Query) -> Vec<Step> {
@@ -21,6 +25,33 @@ impl ObserverState {
         let records = self.daemon.history.records();
         let found = records.iter().filter(|record| query.search.finds(record, numbers));
         found.take(query.limit).map(|record| record.step(numbers)).collect()
+    }
+
+    /// Returns the numbers of steps in memory; `None` if the history is off.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        if !self.daemon.history.is_on() {
+            return None;
+        }
+        let records = self.daemon.history.records();
+        let failures = records.iter().filter(|record| record.failed()).count();
+        Some(Kept { steps: records.len(), failures })
+    }
+
+    /// Returns the other steps of the same call, the newest first.
+    pub(super) fn related(&self, detail: &StepDetail) -> Vec<Step> {
+        let (id, linked_id) = (&detail.step.id, &detail.step.linked_id);
+        if linked_id.is_empty() {
+            return Vec::new();
+        }
+        let numbers = self.numbers();
+        let records = self.daemon.history.records();
+        let steps = records.iter().map(|record| record.step(numbers));
+        steps.filter(|step| step.linked_id == *linked_id && step.id != *id).take(MOST_RELATED).collect()
+    }
+
+    /// Returns the names of the hooks, in the order of the configuration.
+    pub(super) fn hook_names(&self) -> Vec<String> {
+        self.config().policy.hooks.keys().cloned().collect()
     }
 
     /// Returns one step, whole.

@@ -114,3 +114,43 @@ impl Observer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::super::tests::{connection, state};
+    use super::*;
+
+    fn open() -> Open {
+        Open { connection: connection("127.0.0.1:9573"), task: tokio::spawn(pending::<()>()).abort_handle() }
+    }
+
+    #[tokio::test]
+    async fn a_newcomer_replaces_a_silent_connection_else_one_that_is_answered_and_no_stream() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let state = Arc::into_inner(state("")).unwrap();
+        let observer = Observer::new(listener, state, 4);
+        let (stream, answered, silent, later) = (open(), open(), open(), open());
+        stream.connection.becomes_a_stream();
+        answered.connection.answers_within(RETRY_DELAY);
+        let tasks = [&stream, &answered, &silent, &later].map(|open| open.task.clone());
+        let mut connections = VecDeque::from([stream, answered, silent, later]);
+        for left in [[false, false, true, false], [false, false, true, true], [false, true, true, true]] {
+            observer.make_room(&mut connections);
+            yield_now().await;
+            assert_eq!(tasks.each_ref().map(AbortHandle::is_finished), left);
+            connections.push_back(open());
+            connections.back().unwrap().connection.becomes_a_stream();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quarter_of_few_connections_may_be_streams() {
+        for (connections, streams) in [(2, 0), (16, 4), (64, 16)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let observer = Observer::new(listener, Arc::into_inner(state("")).unwrap(), connections);
+            assert_eq!(observer.state.streams.available_permits(), streams);
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::history::{
 use crate::hook::{Answer, Outcome, Request, Status, Step};
 use crate::redact;
 use crate::switch::SwitchError;
-use crate::variable::{Assignment, Value, ValueSource};
+use crate::variable::{Assignment, Value};
 use crate::webhook::{AttemptLog, CacheReport, Origin, StepResult};
 
 /// The record of a step that has not ended.
@@ -111,7 +111,7 @@ impl Recording {
             peer: self.peer,
             numbers: shared.numbers(),
             is_known: step.is_some_and(|step| shared.is_known(step)),
-            is_closed: step.is_some_and(Step::is_closed),
+            listed: step.map(Step::listed).unwrap_or_default(),
             times: self.times,
             to: step.and_then(Step::origin).map(str::to_owned),
             rules: step.zip(outcome).and_then(|(step, outcome)| step.broken_rules(outcome)),
@@ -129,7 +129,7 @@ impl Recording {
             set,
             omitted: Vec::new(),
         };
-        if !keeps && shared.config.history.bodies == KeptBodies::None && !record.is_closed {
+        if !keeps && shared.config.history.bodies == KeptBodies::None {
             omit_values(&mut record);
         }
         if record.hook == AD_HOC || outcome_is_refusal(&record) {
@@ -144,8 +144,8 @@ impl Recording {
 
 /// Drops the values that came from an answer, and keeps their lengths.
 fn omit_values(record: &mut Record) {
-    for set in &mut record.set {
-        let is_foreign = matches!(set.source, ValueSource::Answer | ValueSource::Part(_));
+    for (position, set) in record.set.iter_mut().enumerate() {
+        let is_foreign = set.source.is_foreign() && !record.listed.contains(position);
         let length = is_foreign.then_some(set.value.as_bytes().len());
         record.omitted.push(length);
         if is_foreign {

@@ -46,6 +46,15 @@ impl ValueSource {
         }
     }
 
+    /// True if the value is a text of the webhook.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        match self {
+            Self::Answer | Self::Part(_) => true,
+            Self::Status | Self::Otherwise(_) | Self::Empty(_) | Self::Own => false,
+        }
+    }
+
     /// Returns the part that was sought in a good answer and not found.
     #[must_use]
     pub fn missing(&self) -> Option<&AnswerPart> {

@@ -30,9 +30,7 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
     let key = ask.request.fingerprint(ask.hook_name());
     let (mut is_own, mut judged) = (false, None);
     let mut refused = None;
-    // half of the time is for another call's request, so that some is left for a request of our own
-    let now = Instant::now();
-    let hedge_at = now + ask.deadline.saturating_duration_since(now) / 2;
+    let hedge_at = halfway(ask.deadline);
     let (outcome, answer) = loop {
         let request = async || {
             let result = ask_endpoints(shared, ask).await;
@@ -45,14 +43,14 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
                 (outcome, answer) => Err((outcome, answer)),
             }
         };
-        let note = |event| note(ask.attempts, event);
-        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request, note);
+        let got = shared.cache.get(key, times, hedge_at, refused.as_ref(), request, |event| {
+            note(ask.attempts, event);
+        });
         let got = timeout_at(ask.deadline, got).await;
         ask.attempts.settle();
         match got {
             Ok(Ok((dated, origin))) => {
-                let age = (origin == Origin::Cache).then(|| dated.age());
-                let answer = dated.answer;
+                let (age, answer) = ((origin == Origin::Cache).then(|| dated.age()), dated.answer);
                 let outcome = match judged.take() {
                     Some(outcome) if origin == Origin::Webhook => outcome,
                     Some(_) | None => ask.step.judge(&answer),
@@ -79,13 +77,23 @@ async fn ask_or_wait(shared: &Shared, ask: Ask<'_>, times: CacheTimes) -> StepRe
     };
     let cache = report(ask.attempts, refused.is_some());
     if let Some((stale_outcome, stale)) = stale_if_error(shared, ask, times, key, &outcome).await {
-        debug!("a stale answer is used: {outcome}");
-        let (age, stale_because) = (Some(stale.age()), Some(outcome));
-        let cache = CacheReport { age, stale_because, ..cache };
-        let answer = Some(stale.answer);
-        return StepResult { outcome: stale_outcome, answer, origin: Origin::Stale, cache: Some(cache) };
+        return stale_result(stale_outcome, stale, outcome, cache);
     }
     StepResult { outcome, answer, origin: Origin::Webhook, cache: Some(cache) }
+}
+
+/// Returns the result with a stale answer, which is used because of the outcome `because`.
+fn stale_result(outcome: Outcome, stale: DatedAnswer, because: Outcome, cache: CacheReport) -> StepResult {
+    debug!("a stale answer is used: {because}");
+    let cache = CacheReport { age: Some(stale.age()), stale_because: Some(because), ..cache };
+    StepResult { outcome, answer: Some(stale.answer), origin: Origin::Stale, cache: Some(cache) }
+}
+
+/// Returns the middle between now and the deadline. Half of the time is for another call's request, so that
+/// some is left for a request of our own.
+fn halfway(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 fn note(attempts: &AttemptLog, event: FlightEvent) {

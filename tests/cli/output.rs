@@ -3,11 +3,13 @@
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
+use crate::util::fake_observer::{FakeObserver, as_json, good_step};
 use crate::util::{FakeWebhook, Reply, configured, dialhook, exit_and_output, within_time_limit};
 
 /// Every command that prints, with its arguments.
-async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
+async fn printing() -> (tempfile::TempDir, (FakeWebhook, FakeObserver), Vec<Vec<String>>) {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
+    let observer = FakeObserver::start(vec![as_json(&good_step("a-1"))], Vec::new()).await;
     let (folder, file) =
         configured(&format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/")));
     let file = file.to_str().unwrap();
@@ -15,13 +17,17 @@ async fn printing() -> (tempfile::TempDir, FakeWebhook, Vec<Vec<String>>) {
         &["check", "--config", file][..],
         &["try", "crm", "--config", file],
         &["try", "crm", "--json", "--config", file],
+        &["try", "crm", "--curl", "--config", file],
+        &["calls", "--url", &observer.url()],
+        &["calls", "--json", "--url", &observer.url()],
+        &["calls", "--follow", "--url", &observer.url()],
         &["demo"],
         &["--help"],
         &["check", "--help"],
         &["--version"],
     ];
     let commands = commands.iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect());
-    (folder, webhook, commands.collect())
+    (folder, (webhook, observer), commands.collect())
 }
 
 /// The exit status and the standard error of a command with this standard output.
@@ -39,7 +45,7 @@ async fn with_output(command: &[String], output: Stdio) -> (i32, String) {
 
 #[tokio::test]
 async fn a_closed_pipe_is_no_fault_of_any_command() {
-    let (_folder, _webhook, commands) = printing().await;
+    let (_folder, _servers, commands) = printing().await;
     for command in commands {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -49,7 +55,7 @@ async fn a_closed_pipe_is_no_fault_of_any_command() {
 
 #[tokio::test]
 async fn every_command_reports_a_full_disk() {
-    let (_folder, _webhook, commands) = printing().await;
+    let (_folder, _servers, commands) = printing().await;
     for command in commands {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (status, err) = with_output(&command, full.into()).await;

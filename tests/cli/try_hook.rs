@@ -125,3 +125,67 @@ async fn try_fails_if_the_status_is_not_ok() {
     let (_, _, err) = run(&["try", "quot", "--config", file]).await;
     assert!(err.ends_with("dialhook.toml; did you mean quote?\n"), "{err}");
 }
+
+#[tokio::test]
+async fn try_shows_the_headers_that_explain_an_answer() {
+    let webhook = FakeWebhook::start(|received| match received.target.as_str() {
+        "/moved" => Reply::with_header(
+            302,
+            "Location: https://u:geheim@h/new?token=geheim\r\nServer: proxy\r\nX-Other: no",
+            "gone",
+        ),
+        _ => Reply::with_header(
+            200,
+            "Content-Type: text/plain\r\nContent-Encoding: gzip\r\nServer: webhook\r\nX-Queue: 7\u{1b}",
+            "",
+        ),
+    })
+    .await;
+    let hook = |name: &str, keys: &str| {
+        format!("[hook.{name}]\nurl = \"{}\"\n{keys}\n", webhook.url(&format!("/{name}")))
+    };
+    let (_folder, file) = configured(
+        &(hook("moved", "variable = \"CRM\"") + &hook("set", "set = { QUEUE = { header = \"X-Queue\" } }")),
+    );
+    let file = file.to_str().unwrap();
+    let (_, out, _) = run(&["try", "moved", "--config", file]).await;
+    assert!(
+        out.contains(
+            " bytes\n          location: https://…@h/new?token=…\n          server: proxy\n\n          gone\n"
+        ),
+        "{out}"
+    );
+    assert!(!out.contains("geheim") && !out.contains("x-other"), "{out}");
+    let (_, out, _) = run(&["try", "set", "--config", file]).await;
+    assert!(
+        out.contains(
+            "\n          content-type: text/plain\n          content-encoding: gzip\n          x-queue: 7"
+        ),
+        "{out}"
+    );
+    assert!(!out.contains("webhook\n") && !out.contains('\u{1b}'), "{out}");
+    let (_, json, _) = run(&["try", "moved", "--json", "--config", file]).await;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["answer"]["headers"]["x-other"], "no");
+}
+
+#[tokio::test]
+async fn try_names_each_part_that_the_answer_lacks() {
+    let webhook = FakeWebhook::start(|_| Reply::json(r#"{"name": "Anna"}"#)).await;
+    let (_folder, file) = configured(&format!(
+        "[hook.crm]\nurl = \"{}\"\nset = {{ NAME = \"/name\", QUEUE = {{ json = \"/queue/0\", otherwise = \"7\" }}, \
+         VIP = {{ header = \"X-Vip\" }} }}\n",
+        webhook.url("/")
+    ));
+    let file = file.to_str().unwrap();
+    let (status, out, _) = run(&["try", "crm", "--config", file]).await;
+    assert_eq!(status, 0);
+    let expected = "
+missing   the answer has no /queue/0, so QUEUE is \"7\"
+          the answer has no header x-vip, so VIP is \"\"
+";
+    assert!(out.contains(expected), "{out}");
+    let (_, json, _) = run(&["try", "crm", "--json", "--config", file]).await;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["missing"], serde_json::json!(["/queue/0", "header x-vip"]));
+}

@@ -5,7 +5,7 @@ use crate::util::{Daemon, ObserverResponse};
 #[tokio::test]
 async fn another_path_is_404_with_a_list_of_paths() {
     let daemon = Daemon::start("").await;
-    for path in ["/", "/metric", "/metrics/", "/health", "//metrics", "/../metrics"] {
+    for path in ["/nothing", "/metric", "/metrics/", "/health", "//metrics", "/../metrics"] {
         let asked = ObserverResponse::get(daemon.observer(), path).await;
         assert_eq!(asked.code, 404, "{path}");
         assert!(asked.body.contains("/metrics, /health/live and /health/ready"), "{asked:?}");

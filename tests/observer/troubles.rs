@@ -19,8 +19,13 @@ struct Troubled {
 
 impl Troubled {
     async fn serve(descriptors: usize) -> Self {
-        let listen = "[listen]\nasterisk = \"127.0.0.1:0\"\nobserver = \"127.0.0.1:0\"\nfreeswitch = false\n";
-        let (folder, file) = configured(listen);
+        Self::with(descriptors, "observer = \"127.0.0.1:0\"\n").await
+    }
+
+    /// The same, with these further lines of `[listen]`.
+    async fn with(descriptors: usize, listen: &str) -> Self {
+        let tables = format!("[listen]\nasterisk = \"127.0.0.1:0\"\nfreeswitch = false\n{listen}");
+        let (folder, file) = configured(&tables);
         let mut process = Command::new("sh")
             .args(["-c", "ulimit -n $0 && exec \"$@\"", &descriptors.to_string()])
             .args([env!("CARGO_BIN_EXE_dialhook"), "serve", "--log-format", "text", "--config"])
@@ -95,4 +100,35 @@ async fn lost_log_lines_are_counted() {
     drop(log);
     assert_eq!(FakeAsterisk::call(asterisk, Environment::new("nobody")).await.status(), "BAD_REQUEST");
     counts(observer, "dialhook_log_lines_lost_total").await;
+}
+
+/// The observer logs on a thread of its own.
+#[tokio::test]
+async fn a_peer_that_the_observer_refuses_is_logged_in_the_form_of_listen_allow() {
+    let listen = "observer = \"[::ffff:127.0.0.1]:0\"\nallow = [\"10.0.0.0/8\"]\n";
+    let mut daemon = Troubled::with(256, listen).await;
+    let observer = SocketAddr::from(([127, 0, 0, 1], daemon.observer.port()));
+    let _refused = TcpStream::connect(observer).await.unwrap();
+    let line = wait_for_line(&mut daemon.log, "observer: connection refused").await;
+    assert!(line.contains(" peer=127.0.0.1:"), "{line}");
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_tokens_is_one_line_with_the_peer_and_without_the_token() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "0123456789abcdef\n").unwrap();
+    let token = format!("[observer]\ntoken = {{ file = {:?} }}\n", file.path());
+    let mut daemon = Troubled::with(256, &format!("observer = \"127.0.0.1:0\"\n{token}")).await;
+    let request =
+        format!("GET / HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer guess\r\n\r\n", daemon.observer);
+    for _ in 0..5 {
+        assert_eq!(ObserverResponse::to(daemon.observer, request.as_bytes()).await.code, 401);
+    }
+    let line = wait_for_line(&mut daemon.log, "its token is not that of observer.token").await;
+    assert!(line.contains(" peer=127.0.0.1:") && !line.contains("guess"), "{line}");
+    // another line, after which no further one about tokens may have come
+    daemon.limit_open_files_to(3).await;
+    let _stranger = TcpStream::connect(daemon.asterisk).await.unwrap();
+    let next = within_time_limit("the next line", daemon.log.next_line()).await.unwrap().unwrap();
+    assert!(next.contains("cannot accept a connection"), "{next}");
 }

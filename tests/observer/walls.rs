@@ -165,7 +165,7 @@ async fn an_observer_that_others_reach_needs_a_token_for_its_pages_only() {
     };
     for path in PATHS {
         let refused = ask(&without, path, "").await;
-        assert!(refused.code == 403 && refused.body.contains("set token = "), "{path} {refused:?}");
+        assert!(refused.code == 403 && refused.body.contains("Set token = "), "{path} {refused:?}");
         let asked = ask(&with, path, "").await;
         let challenge = "www-authenticate: basic realm=\"dialhook\", charset=\"utf-8\"".to_owned();
         assert!(asked.code == 401 && asked.head.contains(&challenge), "{asked:?}");

@@ -89,26 +89,24 @@ fn shown(row: &[Cell], text: &Text, screen: Screen) -> Vec<String> {
     let mark = |cell: &Cell| text.pieces.get(cell.piece).and_then(|piece| piece.mark.as_ref());
     let mut line = String::new();
     let mut marks: Vec<(usize, String, &Mark)> = Vec::new();
-    let (mut at, mut last) = (0, None);
-    for cell in row {
-        match mark(cell) {
+    let mut at = 0;
+    for piece in row.chunk_by(|one, next| one.piece == next.piece) {
+        let shown: String = piece.iter().map(|cell| cell.text.as_str()).collect();
+        let columns: usize = piece.iter().map(|cell| cell.width).sum();
+        match piece.first().and_then(mark) {
             Some(mark) => {
-                line.push_str(&screen.paint(style(mark), &cell.text));
-                match marks.last_mut().filter(|_| last == Some(cell.piece)) {
-                    Some((_, under, _)) => under.push_str(&"^".repeat(cell.width)),
-                    None => marks.push((at, "^".repeat(cell.width), mark)),
-                }
+                line.push_str(&screen.paint(style(mark), &shown));
+                marks.push((at, "^".repeat(columns), mark));
             }
-            None => line.push_str(&cell.text),
+            None => line.push_str(&shown),
         }
-        last = Some(cell.piece);
-        at += cell.width;
+        at += columns;
     }
     let below = marks.into_iter().map(|(at, under, mark)| {
         let label = format!("{under} {}", escape(&mark.label));
         format!("{}{}", " ".repeat(at), screen.paint(style(mark), &label))
     });
-    std::iter::once(line.clone()).chain(below).collect()
+    std::iter::once(line).chain(below).collect()
 }
 
 fn style(mark: &Mark) -> Style {

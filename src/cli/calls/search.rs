@@ -104,21 +104,25 @@ impl Search {
     }
 }
 
-/// True if a text is an id or the channel of a step, or the end of one of its numbers.
+/// True if a text is an id of a step, a part of its channel, or the end of one of its numbers.
 fn is_found(text: &str, step: &Step) -> bool {
-    [&step.id, &step.call_id, &step.linked_id, &step.channel].into_iter().any(|known| known == text)
-        || [&step.caller, &step.callee].into_iter().any(|number| ends_with(number, text))
+    let text = text.trim();
+    if [&step.id, &step.call_id, &step.linked_id, &step.channel].into_iter().any(|known| known == text) {
+        return true;
+    }
+    match text.chars().all(|character| character.is_ascii_digit() || "+-() ".contains(character)) {
+        true => [&step.caller, &step.callee].into_iter().any(|number| ends_with(number, text)),
+        false => step.channel.contains(text),
+    }
 }
 
 /// True if a number ends with these digits. Of a masked number only the last digits are known.
 fn ends_with(number: &str, text: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let is_masked = number.contains(['…', '*']);
+    let is_masked = number.starts_with('*');
     let (number, wanted) = (digits(number), digits(text));
-    if wanted.is_empty() || text.contains(|c: char| !c.is_ascii_digit() && !" +-./()".contains(c)) {
-        return false;
-    }
-    number.ends_with(&wanted) || is_masked && !number.is_empty() && wanted.ends_with(&number)
+    let is_end = number.ends_with(&wanted) || is_masked && wanted.ends_with(&number);
+    is_end && !wanted.is_empty() && !number.is_empty()
 }
 
 /// Continues the words "no step".
@@ -139,7 +143,7 @@ impl fmt::Display for Search {
         }
         match &self.since {
             Some(since) if since.ends_with("ms") => write!(f, " in the time of --since"),
-            Some(since) => write!(f, " since {since}"),
+            Some(since) => write!(f, " since {}", Clock::now().day_and_time(since)),
             None => Ok(()),
         }
     }
@@ -159,7 +163,7 @@ mod tests {
         {
             assert!(text(found), "{found}");
         }
-        for other in ["679", "12", "1795416038", "crm", "", "-", "a678"] {
+        for other in ["679", "12", "1795416038", "crm", "-", "a678"] {
             assert!(!text(other), "{other}");
         }
         assert!(Search { failures: true, ..Search::default() }.matches(&step));

@@ -118,7 +118,9 @@ fn write_variables(sheet: &mut Sheet, detail: &StepDetail) {
 
 fn write_explanation(sheet: &mut Sheet, explanation: &Explanation, observer: &str) {
     sheet.gap();
-    sheet.prose("meaning", &explanation.meaning);
+    if !explanation.meaning.is_empty() {
+        sheet.prose("meaning", &explanation.meaning);
+    }
     if !explanation.remedy.is_empty() {
         sheet.prose("to do", &explanation.remedy);
     }

@@ -16,11 +16,11 @@ pub(super) struct Table {
     begun: bool,
 }
 
-const COLUMNS: usize = 8;
-const TITLES: [&str; COLUMNS] = ["TIME", "ID", "CALLER → CALLEE", "HOOK", "STATUS", "MS", "TRIES", "ANSWER"];
+const COLUMNS: usize = 7;
+const TITLES: [&str; COLUMNS] = ["TIME", "ID", "CALLER → CALLEE", "HOOK", "STATUS", "MS", "ANSWER"];
 
 /// The columns with numbers, which end at the same place.
-const RIGHT: [bool; COLUMNS] = [false, false, false, false, false, true, true, false];
+const RIGHT: [bool; COLUMNS] = [false, false, false, false, false, true, false];
 
 /// The column of the status.
 const STATUS: usize = 4;
@@ -132,9 +132,14 @@ fn cells(step: &Step, clock: &Clock) -> [String; COLUMNS] {
         escape(&step.hook).into_owned(),
         escape(&step.status).into_owned(),
         step.ms.to_string(),
-        step.attempts.to_string(),
-        answer(step.answer, step.age_ms),
+        answer_and_attempts(step),
     ]
+}
+
+/// Returns the origin of the answer, and the number of attempts if there were several.
+fn answer_and_attempts(step: &Step) -> String {
+    let answer = answer(step.answer, step.age_ms);
+    if step.attempts > 1 { format!("{answer} ×{}", step.attempts) } else { answer }
 }
 
 /// Returns the colour of a status. A stale answer is `OK`, but the webhook is not.
@@ -180,9 +185,9 @@ mod tests {
         assert_eq!(
             table(Some(120), &[good(), step()]),
             "\
-TIME      ID        CALLER → CALLEE  HOOK  STATUS       MS  TRIES  ANSWER     VARIABLES
-13:05:03  4f1c09ac  …678 → 100       crm   OK            1      0  cached 3s  CRM=\"sales\"
-13:05:03  4f1c09ab  …678 → 100       crm   BAD_ANSWER  120      2  fresh      CRM=\"reception\" (otherwise)
+TIME      ID        CALLER → CALLEE  HOOK  STATUS       MS  ANSWER     VARIABLES
+13:05:03  4f1c09ac  …678 → 100       crm   OK            1  cached 3s  CRM=\"sales\"
+13:05:03  4f1c09ab  …678 → 100       crm   BAD_ANSWER  120  fresh ×2   CRM=\"reception\" (otherwise)
     the answer is not a word
 "
         );
@@ -193,8 +198,8 @@ TIME      ID        CALLER → CALLEE  HOOK  STATUS       MS  TRIES  ANSWER     
         assert_eq!(
             table(Some(80), &[step()]),
             "\
-TIME      ID        CALLER → CALLEE  HOOK  STATUS       MS  TRIES  ANSWER
-13:05:03  4f1c09ab  …678 → 100       crm   BAD_ANSWER  120      2  fresh
+TIME      ID        CALLER → CALLEE  HOOK  STATUS       MS  ANSWER
+13:05:03  4f1c09ab  …678 → 100       crm   BAD_ANSWER  120  fresh ×2
     CRM=\"reception\" (otherwise)
     the answer is not a word
 "

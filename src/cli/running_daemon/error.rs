@@ -157,10 +157,11 @@ impl DaemonError {
                 "{url} asks for a token{said}; it is the one in the file of [observer] token: name the file with \
                  --token-file, or run this as a user who may read it"
             ),
-            403 | 421 => format!(
-                "{url} refuses this request ({code}){said}; the daemon answers only to the host names in [observer] \
-                 hosts: use one of them in --url, or add this one"
+            421 => format!(
+                "{url} is no name of the observer{said}; use the address of listen.observer, or a name in hosts of \
+                 [observer]"
             ),
+            403 => format!("{url} refuses the request (403){said}"),
             404 if self.is_old_daemon() => format!(
                 "{url} has no {path}: the daemon is older than this program; restart it (systemctl restart dialhook)"
             ),

@@ -49,7 +49,7 @@ pub enum Outcome {
         /// The variable of `set` whose part has the fault; none for a fault of the whole answer.
         variable: Option<VariableName>,
         /// The place of the fault; none if it is not in the bytes of the answer.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
     },
     /// No request was made, because the call or its hook has a fault.
     BadRequest(RequestFault),

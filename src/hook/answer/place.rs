@@ -39,10 +39,11 @@ pub(super) fn place(
     fault: &AnswerFault,
     variable: Option<&VariableName>,
 ) -> Option<Place> {
-    match fault {
-        AnswerFault::Charset => return whole_header(answer, CONTENT_TYPE),
-        AnswerFault::Compressed(_) => return whole_header(answer, CONTENT_ENCODING),
-        _ => {}
+    if let AnswerFault::Charset = fault {
+        return whole_header(answer, CONTENT_TYPE);
+    }
+    if let AnswerFault::Compressed(_) = fault {
+        return whole_header(answer, CONTENT_ENCODING);
     }
     let mapping = variable.and_then(|name| hook.set.iter().find(|mapping| mapping.name == *name));
     match mapping.map(|mapping| &mapping.source) {
@@ -58,11 +59,13 @@ pub(super) fn place(
             let json_text = std::str::from_utf8(&text).ok()?;
             let json = json::values(json_text, &[Some(pointer.path())]).ok()?.pop()??;
             let start = offset(text.as_ref(), json.as_bytes())?;
-            in_body(answer, &text, moved(fault_in_json(json, fault)?, start))
+            let range = moved(fault_in_json(json, fault)?, start);
+            in_body(answer, text, range)
         }
         None => {
             let text = answer.text().ok()?;
-            in_body(answer, &text, fault_in(&text, fault)?)
+            let range = fault_in(&text, fault)?;
+            in_body(answer, text, range)
         }
     }
 }
@@ -85,7 +88,7 @@ fn whole_header(answer: &Answer, name: HeaderName) -> Option<Place> {
 }
 
 /// Returns the place in the body of a range of its decoded text.
-fn in_body(answer: &Answer, text: &Cow<'_, [u8]>, range: Range<usize>) -> Option<Place> {
+fn in_body(answer: &Answer, text: Cow<'_, [u8]>, range: Range<usize>) -> Option<Place> {
     let bytes = match text {
         Cow::Borrowed(text) => moved(range, offset(&answer.body, text)?),
         // Windows-1252 has one byte for each character

@@ -321,7 +321,7 @@ fn a_value_that_the_switch_cannot_carry_refuses_the_answer_and_names_its_variabl
     let refused = hook.judge(&answer, None, no_quotes);
     let (fault, variable) = (AnswerFault::Unfit(Unfit::Quote), "B".parse().ok());
     // the escaped quotation mark
-    let place = Some(Place { region: Region::Body, bytes: 21..23 });
+    let place = Some(Box::new(Place { region: Region::Body, bytes: 21..23 }));
     assert_eq!(refused, Outcome::BadAnswer { code: 200, fault, variable, place });
 }
 

@@ -139,8 +139,8 @@ function follow() {
   events.addEventListener("open", () => { if (!paused) show("live"); update(); });
   events.addEventListener("error", () => {
     show("lost");
-    // a refusal closes the connection for good: ask again later
-    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+    // a refusal, such as too many open pages, closes the connection for good: look for yourself, and ask again
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => { update(); follow(); }, 5000);
   });
   events.addEventListener("step", () => {
     if (paused) { arrivedInPause += 1; show("paused"); }

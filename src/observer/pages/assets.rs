@@ -11,7 +11,7 @@ pub struct Asset {
 }
 
 /// All assets.
-pub const ASSETS: [Asset; 3] = [
+pub static ASSETS: [Asset; 3] = [
     Asset::new("/assets/style.css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
     Asset::new("/assets/page.js", "text/javascript; charset=utf-8", include_str!("../assets/page.js")),
     Asset::new("/assets/icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::filters::{Active, search};
-use super::text::value;
+use super::text::{short, value};
 use super::{Filters, Section, Shell, render, units};
 use crate::history::view::{AnswerOrigin, Step, Variable};
 
@@ -79,6 +79,12 @@ pub(super) struct Row<'a> {
 /// Longest text of a value in the list, in characters.
 const LONGEST_VALUE: usize = 60;
 
+/// Longest reason or note in the list, in characters.
+const LONGEST_REMARK: usize = 160;
+
+/// Variables of a step that the list shows.
+const MOST_VARIABLES: usize = 4;
+
 /// Returns the page of the list.
 #[must_use]
 pub fn calls(data: Calls<'_>) -> String {
@@ -127,6 +133,10 @@ impl Page<'_> {
         !hook.is_empty() && !self.data.hooks.contains(hook)
     }
 
+    fn search(&self) -> String {
+        short(&self.data.filters.q, LONGEST_VALUE)
+    }
+
     fn is_limit(&self, limit: &str) -> bool {
         self.data.filters.limit == limit
     }
@@ -151,9 +161,8 @@ impl<'a> Row<'a> {
         &self.step.caller
     }
 
-    /// The HTTP status, if it says more than the status of the step.
     pub(super) fn code(&self) -> Option<u16> {
-        self.step.code.filter(|code| *code != 200)
+        telling_code(self.step.code)
     }
 
     /// True if the dialplan got an empty value.
@@ -187,13 +196,30 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The second line: the reason, else the note.
-    pub(super) fn remark(&self) -> Option<&'a str> {
-        match &*self.step.reason {
-            "" => self.step.note.as_deref(),
-            reason => Some(reason),
-        }
+    /// The first variables; the page of the step has all.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &'a Variable> {
+        self.step.set.iter().take(MOST_VARIABLES)
     }
+
+    /// The number of variables that are left out.
+    pub(super) fn more(&self) -> Option<usize> {
+        self.step.set.len().checked_sub(MOST_VARIABLES).filter(|more| *more > 0)
+    }
+
+    pub(super) fn name(&self, variable: &Variable) -> String {
+        short(&variable.name, LONGEST_VALUE)
+    }
+
+    /// The second line: the reason, else the note.
+    pub(super) fn remark(&self) -> Option<String> {
+        let reason = Some(&self.step.reason).filter(|reason| !reason.is_empty());
+        reason.or(self.step.note.as_ref()).map(|remark| short(remark, LONGEST_REMARK))
+    }
+}
+
+/// Returns the HTTP status, if it says more than the status of the step.
+pub(super) fn telling_code(code: Option<u16>) -> Option<u16> {
+    code.filter(|code| *code != 200)
 }
 
 /// The class of a status.

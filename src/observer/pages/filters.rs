@@ -2,6 +2,8 @@
 
 use url::form_urlencoded::{Serializer, parse};
 
+use super::text::short;
+
 /// The filters of a list. Each is the text that the person wrote, so that the form shows it again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
@@ -22,6 +24,9 @@ pub(super) struct Active {
     pub(super) value: String,
     pub(super) without: String,
 }
+
+/// Longest text of a filter in force, in characters.
+const LONGEST_VALUE: usize = 60;
 
 impl Filters {
     /// Reads the query of a URL. Other parameters are left out.
@@ -103,7 +108,11 @@ impl Filters {
         };
         let active = self.texts();
         active
-            .map(|(name, label, value)| Active { label, value: value.to_owned(), without: without(name) })
+            .map(|(name, label, value)| Active {
+                label,
+                value: short(value, LONGEST_VALUE),
+                without: without(name),
+            })
             .collect()
     }
 

@@ -1,6 +1,6 @@
 //! The sentence that answers "Why did this call go there?" in one line.
 
-use super::text::value;
+use super::text::{short, value};
 use super::units;
 use crate::history::view::{AnswerOrigin, StepDetail, Variable};
 
@@ -65,7 +65,7 @@ impl Sentence {
     }
 
     fn variable(&mut self, variable: &Variable) {
-        self.code(&*variable.name);
+        self.code(short(&variable.name, LONGEST_VALUE));
         match (&variable.value, &*variable.from) {
             (Some(value), _) if value.is_empty() => self.text(" is empty"),
             _ => {
@@ -109,7 +109,7 @@ impl Sentence {
         let missing = detail.judgement.iter().flat_map(|judgement| &judgement.missing);
         for (place, source) in missing.take(MOST_VARIABLES).enumerate() {
             self.text(if place == 0 { "; the answer has no " } else { " and no " });
-            self.code(source);
+            self.code(short(source, LONGEST_VALUE));
         }
     }
 
@@ -120,7 +120,7 @@ impl Sentence {
         let Some(text) = text else { return self.because(&detail.step.reason) };
         let answer: String = text.pieces.iter().map(|piece| &*piece.text).collect();
         self.text(", because the webhook answered ");
-        self.code(super::text::short(&answer.replace('\n', "\\n"), LONGEST_VALUE));
+        self.code(short(&answer.replace('\n', "\\n"), LONGEST_VALUE));
         // "the answer is not one of the configured answers" follows the answer itself
         match detail.step.reason.strip_prefix("the answer ") {
             Some(clause) => self.text(format!(", which {clause}")),

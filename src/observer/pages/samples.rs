@@ -119,7 +119,14 @@ fn detail(step: Step, attempts: Vec<Attempt>) -> StepDetail {
         EventKind::Switch,
         "Asterisk sent its environment; the call is authenticated",
     )];
-    timeline.extend(attempts.iter().map(|attempt| event(attempt.began_ms, None, EventKind::Attempt, "")));
+    timeline.extend(attempts.iter().map(|attempt| {
+        event(
+            attempt.began_ms,
+            Some(attempt.began_ms + attempt.total_ms),
+            EventKind::Attempt,
+            "asks the webhook",
+        )
+    }));
     timeline.push(event(end + 0.1, None, EventKind::Result, &format!("status {}", step.status)));
     timeline.push(event(
         end + 0.2,

@@ -2,12 +2,12 @@
 
 use askama::Template;
 
-use super::calls::{Row, status_class};
+use super::calls::{Row, status_class, telling_code};
 use super::headline::{Word, headline};
-use super::text::{Shown, value};
+use super::text::{Shown, short, value};
 use super::timeline::{Timeline, timeline};
 use super::{Section, Shell, filters, render, units};
-use crate::history::view::{Judgement, Request, Response, Step, StepDetail, Variable};
+use crate::history::view::{AnswerOrigin, Body, Judgement, Request, Response, Step, StepDetail, Variable};
 
 /// The data of the page of a step.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,11 @@ impl<'a> StepView<'a> {
         Self { detail, headline: headline(detail) }
     }
 
+    pub(super) fn title(&self) -> String {
+        let step = &self.detail.step;
+        format!("{}: {}, {}", short(&step.status, 40), short(&step.hook, 40), short(&step.caller, 40))
+    }
+
     pub(super) fn time(&self) -> String {
         units::utc(&self.detail.step.time)
     }
@@ -73,6 +78,20 @@ impl<'a> StepView<'a> {
 
     pub(super) fn class(&self) -> &'static str {
         status_class(&self.detail.step.status)
+    }
+
+    /// The class of the headline: a good status may hide a dead webhook, or a variable without a value.
+    pub(super) fn tone(&self) -> &'static str {
+        let step = &self.detail.step;
+        let is_stale = step.answer == Some(AnswerOrigin::Stale);
+        match self.class() {
+            "ok" if is_stale || step.set.iter().any(|variable| variable.missing) => "warn",
+            class => class,
+        }
+    }
+
+    pub(super) fn code(&self) -> Option<u16> {
+        telling_code(self.detail.step.code)
     }
 
     pub(super) fn timeout(&self) -> Option<String> {
@@ -99,9 +118,22 @@ impl<'a> StepView<'a> {
         Shown::from(&response.body)
     }
 
-    pub(super) fn refused_text<'r>(&self, judgement: &'r Judgement) -> Option<Shown<'r>> {
-        let text = judgement.refused.as_ref()?.text.as_ref()?;
-        Some(Shown::from(text))
+    /// The pointers and headers that found nothing, and that no variable of the table names.
+    pub(super) fn missing<'r>(&self, judgement: &'r Judgement) -> Vec<&'r String> {
+        let set = &self.detail.step.set;
+        let is_named =
+            |missing: &&String| set.iter().any(|variable| variable.source.as_ref() == Some(missing));
+        judgement.missing.iter().filter(|missing| !is_named(missing)).collect()
+    }
+
+    /// The refused part of an answer. A whole answer that was refused stands in the body, with its mark.
+    pub(super) fn refused_part<'r>(&self, judgement: &'r Judgement) -> Option<Shown<'r>> {
+        let refused = judgement.refused.as_ref()?;
+        let body = self.detail.response.as_ref().map(|response| &response.body);
+        if refused.variable.is_none() && matches!(body, Some(Body::Kept(_))) {
+            return None;
+        }
+        refused.text.as_ref().map(Shown::from)
     }
 }
 

@@ -5,7 +5,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::assets::ASSETS;
-use super::calls::Kept;
 use super::*;
 use crate::history::view::{ConfigurationReport, HookReport, RefusedReload, Step, StepDetail};
 

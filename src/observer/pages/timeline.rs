@@ -25,6 +25,7 @@ pub(super) struct Tick {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lane<'a> {
     pub(super) at: String,
+    /// The text of the event; empty for an attempt, which has its own.
     pub(super) text: &'a str,
     pub(super) class: &'static str,
     pub(super) took: Option<String>,
@@ -60,21 +61,24 @@ struct Span {
 /// Returns the timeline of a step.
 pub(super) fn timeline(detail: &StepDetail) -> Timeline<'_> {
     let scale = Scale::of(detail);
-    let mut attempts = detail.step.attempts.iter();
+    let mut attempts = detail.step.attempts.iter().peekable();
     let mut lanes = Vec::with_capacity(detail.timeline.len());
     for event in &detail.timeline {
-        let attempt = match event.kind {
-            EventKind::Attempt => attempts.next(),
-            EventKind::Switch | EventKind::Cache | EventKind::Result | EventKind::End => None,
-        };
-        lanes.push(match attempt {
-            Some(attempt) => scale.attempt_lane(attempt, &event.text),
+        lanes.push(match attempts.next_if(|attempt| is_begin(event, attempt)) {
+            Some(attempt) => scale.attempt_lane(attempt),
             None => scale.event_lane(event),
         });
     }
-    lanes.extend(attempts.map(|attempt| scale.attempt_lane(attempt, "")));
+    lanes.extend(attempts.map(|attempt| scale.attempt_lane(attempt)));
     let timeout = detail.timeout_ms.map(whole).filter(|timeout| *timeout <= scale.end);
     Timeline { lanes, ticks: scale.ticks(), timeout: timeout.map(|timeout| scale.place(timeout)) }
+}
+
+/// True if the event is the beginning of the attempt. A redirect is an event of an attempt, too.
+fn is_begin(event: &Event, attempt: &Attempt) -> bool {
+    event.kind == EventKind::Attempt
+        && event.until_ms.is_some()
+        && (event.at_ms - attempt.began_ms).abs() < 0.05
 }
 
 /// The scale of a drawing.
@@ -114,7 +118,7 @@ impl Scale {
     fn ticks(&self) -> Vec<Tick> {
         let mut steps = (-1..8).flat_map(|power| [1.0, 2.0, 5.0].map(|unit| unit * 10_f64.powi(power)));
         let step = steps.find(|step| self.end / step <= 5.0).unwrap_or(self.end);
-        let ticks = (0..=5_u8).map(|count| f64::from(count) * step).take_while(|ms| *ms <= self.end * 0.95);
+        let ticks = (0..=5_u8).map(|count| f64::from(count) * step).take_while(|ms| *ms <= self.end * 0.9);
         ticks
             .map(|ms| Tick {
                 x: self.place(ms),
@@ -144,7 +148,7 @@ impl Scale {
         }
     }
 
-    fn attempt_lane<'a>(&self, attempt: &'a Attempt, text: &'a str) -> Lane<'a> {
+    fn attempt_lane<'a>(&self, attempt: &'a Attempt) -> Lane<'a> {
         let spans = spans(attempt);
         let part = |span: &Span| Part {
             class: span.class,
@@ -153,7 +157,7 @@ impl Scale {
         };
         Lane {
             at: units::ms(attempt.began_ms),
-            text,
+            text: "",
             class: "attempt",
             took: Some(units::ms(attempt.total_ms)),
             bars: spans.iter().map(|span| self.bar(span.from, span.until, span.class)).collect(),

@@ -24,6 +24,10 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Sets the headers.
 pub(in crate::observer) fn harden(response: &mut Response) {
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // a file that does not change says itself how long it may be kept
+        let is_said = name == CACHE_CONTROL && response.headers().contains_key(CACHE_CONTROL);
+        if !is_said {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
     }
 }

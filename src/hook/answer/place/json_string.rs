@@ -1,4 +1,4 @@
-//! Where a part of a JSON string's text stands in the string as it is written, with its escapes.
+//! Finds a part of a JSON string's text in the string as it is written, with its escapes.
 
 use std::ops::Range;
 

@@ -27,7 +27,7 @@ fn body(body: &[u8]) -> Answer {
 fn place_of(hook: &Hook, answer: &Answer, can_carry: CanCarry) -> Option<Place> {
     let variable = hook.set.is_empty().then(|| "V".parse().unwrap());
     match hook.judge(answer, variable.as_ref(), can_carry) {
-        Outcome::BadAnswer { place, .. } => place,
+        Outcome::BadAnswer { place, .. } => place.map(|place| *place),
         other => panic!("{other:?}"),
     }
 }
