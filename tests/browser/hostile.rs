@@ -29,8 +29,9 @@ fn hostile_call(script: &str) -> Environment {
 async fn assert_nothing_ran(browser: &Browser, place: &str) {
     let hacked: Value = browser.script("return window.hacked ?? null").await;
     assert!(hacked.is_null(), "{place}: a script ran");
-    let foreign: usize =
-        browser.script("return document.querySelectorAll('main img, main script, main [onfocus]').length").await;
+    let foreign: usize = browser
+        .script("return document.querySelectorAll('main img, main script, main [onfocus]').length")
+        .await;
     assert_eq!(foreign, 0, "{place}: an element came out of a text");
 }
 
@@ -52,7 +53,10 @@ async fn no_text_of_a_stranger_runs_or_becomes_an_element() {
     let Some(browser) = Browser::free().await else { return };
     let webhook = hostile_webhook().await;
     let hook = |name: &str, more: &str| {
-        format!("[hook.{name}]\nurl = \"{}\"\nfetch = [\"CUSTOMER\"]\nretries = 0\n{more}\n", webhook.url(&format!("/{name}")))
+        format!(
+            "[hook.{name}]\nurl = \"{}\"\nfetch = [\"CUSTOMER\"]\nretries = 0\n{more}\n",
+            webhook.url(&format!("/{name}"))
+        )
     };
     let tables = [
         hook("refused", "variable = \"CRM\""),
@@ -88,7 +92,12 @@ async fn the_fields_of_a_form_come_back_as_text() {
     let hook = format!("[hook.refused]\nurl = \"{}\"\n[observer]\ntry = true\n", webhook.url("/refused"));
     let daemon = Daemon::start(&hook).await;
     let query: String = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
-    for path in [format!("/?q={query}&hook={query}&status={query}&since={query}&slower_ms={query}&limit={query}"), format!("/steps/{query}"), format!("/{query}"), format!("/try?hook={query}&step={query}")] {
+    for path in [
+        format!("/?q={query}&hook={query}&status={query}&since={query}&slower_ms={query}&limit={query}"),
+        format!("/steps/{query}"),
+        format!("/{query}"),
+        format!("/try?hook={query}&step={query}"),
+    ] {
         browser.open(&page(&daemon, &path)).await;
         browser.see("main").await;
         assert_nothing_ran(&browser, &path).await;
@@ -109,7 +118,8 @@ async fn the_fields_of_a_form_come_back_as_text() {
 #[tokio::test]
 async fn the_policy_of_a_page_runs_no_inline_script_and_loads_nothing_from_elsewhere() {
     let Some(browser) = Browser::free().await else { return };
-    let elsewhere = FakeWebhook::start(|_| Reply::with_header(200, "Access-Control-Allow-Origin: *", "")).await;
+    let elsewhere =
+        FakeWebhook::start(|_| Reply::with_header(200, "Access-Control-Allow-Origin: *", "")).await;
     let daemon = Daemon::start("").await;
     browser.open(&page(&daemon, "/")).await;
     let refused: Vec<String> = browser

@@ -53,7 +53,8 @@ async fn the_first_tab_goes_to_the_content_and_the_focus_is_visible() {
     // the next element behind the navigation
     browser.press(TAB).await;
     assert_eq!(browser.focused().await.id().await.unwrap().as_deref(), Some("q"));
-    let outline: String = browser.script("return getComputedStyle(document.activeElement).outlineStyle").await;
+    let outline: String =
+        browser.script("return getComputedStyle(document.activeElement).outlineStyle").await;
     assert_eq!(outline, "solid");
 }
 

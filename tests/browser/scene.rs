@@ -169,7 +169,9 @@ fn answer(request: &Received, is_dead: bool) -> Reply {
         "/crm/route" if body.contains("493012345911") => Reply::text("marketing").after(&after(64)),
         "/crm/route" if body.contains("31698765432") => Reply::text("support").after(&after(41)),
         "/crm/route" => Reply::text("sales").after(&after(37)),
-        "/crm/customer" if body.contains("4940123450") => Reply::json(r#"{"error":"unknown"}"#).after(&after(22)),
+        "/crm/customer" if body.contains("4940123450") => {
+            Reply::json(r#"{"error":"unknown"}"#).after(&after(22))
+        }
         "/crm/customer" => Reply::json(
             r#"{"customer":{"name":"De Vries & Zn.","queue":"gold","since":2019},"agent":"Fatima"}"#,
         )

@@ -48,9 +48,10 @@ impl Driver {
 
 /// Returns the reason why there is no browser.
 pub(super) fn missing() -> Option<String> {
-    ["chromedriver", "chromium"].into_iter().find(|program| !is_installed(program)).map(|program| {
-        format!("there is no {program}; install the packages chromium and chromium-driver")
-    })
+    ["chromedriver", "chromium"]
+        .into_iter()
+        .find(|program| !is_installed(program))
+        .map(|program| format!("there is no {program}; install the packages chromium and chromium-driver"))
 }
 
 fn is_installed(program: &str) -> bool {
