@@ -33,7 +33,7 @@ use crate::util::{Daemon, Environment, FakeAsterisk, FakeWebhook, ObserverRespon
 fn crm(webhook: &FakeWebhook) -> String {
     format!(
         "[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\nanswers = [\"sales\", \"support\"]\n\
-         otherwise = \"reception\"\ntimeout = 10\nretries = 0\n",
+         otherwise = \"reception\"\ntimeout = 10\n",
         webhook.url("/route")
     )
 }

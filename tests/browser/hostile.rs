@@ -54,7 +54,7 @@ async fn no_text_of_a_stranger_runs_or_becomes_an_element() {
     let webhook = hostile_webhook().await;
     let hook = |name: &str, more: &str| {
         format!(
-            "[hook.{name}]\nurl = \"{}\"\nfetch = [\"CUSTOMER\"]\nretries = 0\n{more}\n",
+            "[hook.{name}]\nurl = \"{}\"\nfetch = [\"CUSTOMER\"]\n{more}\n",
             webhook.url(&format!("/{name}"))
         )
     };
@@ -140,7 +140,8 @@ async fn the_policy_of_a_page_runs_no_inline_script_and_loads_nothing_from_elsew
         .await;
     assert_eq!(refused, ["connect-src", "frame-src", "img-src", "script-src-elem", "style-src-elem"]);
     assert_nothing_ran_but_added(&browser).await;
-    assert_eq!(elsewhere.connections(), 0);
+    // the browser may connect ahead of its policy
+    assert_eq!(elsewhere.received(), []);
 }
 
 async fn assert_nothing_ran_but_added(browser: &Browser) {

@@ -47,7 +47,7 @@ async fn the_documentation_is_in_the_daemon() {
     browser.open(&page(&daemon, "/docs/reading-the-log")).await;
     browser.read("article h1", "A call went wrong").await;
     browser.click(".document nav a[href='/docs/configuration']").await;
-    browser.read("article", "[hook.NAME]").await;
+    browser.read("article", "stale_if_error").await;
     browser.open(&page(&daemon, "/nothing")).await;
     browser.read("h1", "page").await;
 }

@@ -140,9 +140,8 @@ fn configuration(webhook: &FakeWebhook, nobody: &str) -> String {
         otherwise = "open"
         cache = "1s"
         stale_if_error = "1h"
-        retries = 0
         [hook.billing]
-        url = ["{nobody}/billing", "{billing}"]
+        urls = ["{nobody}/billing", "{billing}"]
         method = "GET"
         variable = "BILLING"
         timeout = 2

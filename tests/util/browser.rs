@@ -59,6 +59,7 @@ impl Browser {
         browser.scripts(true).await;
         browser.screen(1280, 900).await;
         browser.prefer(Colours::Light).await;
+        browser.tell("Emulation.setLocaleOverride", json!({ "locale": "en-GB" })).await;
         Some(browser)
     }
 
@@ -203,7 +204,6 @@ impl Session {
             "--disable-breakpad",
             "--disable-gpu",
             "--hide-scrollbars",
-            "--lang=en-GB",
             &format!("--host-resolver-rules=MAP {REBOUND} 127.0.0.1"),
         ];
         let mut wanted = Capabilities::new();
@@ -216,7 +216,8 @@ impl Session {
     }
 }
 
-/// A client that keeps no connection.
+/// A client that keeps no connection. The library makes it for TLS too.
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client without TLS")
+    dialhook::tls::install_cryptography();
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client")
 }

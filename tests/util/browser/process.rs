@@ -22,7 +22,7 @@ const SCRIPT: &str = r#"
 exec 3<&0
 TMPDIR=$1 HOME=$1 setsid chromedriver --port=0 </dev/null 3<&- &
 cat <&3 >/dev/null
-kill -KILL -- -$!
+kill -s KILL -- -$!
 wait
 rm -rf "$1"
 "#;
