@@ -89,7 +89,6 @@ impl Scene {
             "/configuration",
             "/try",
             "/docs/reading-the-log",
-            "/docs/configuration",
             "/steps/9c41f2-118",
             "/nothing",
         ]
@@ -97,7 +96,7 @@ impl Scene {
         .into();
         let mut kinds = Vec::new();
         for step in steps(&self.daemon).await {
-            let kind = ["hook", "status", "reason", "answer", "note"].map(|field| step[field].clone());
+            let kind = ["status", "answer", "note"].map(|field| step[field].clone());
             if !kinds.contains(&kind) {
                 kinds.push(kind);
                 paths.push(path_of(&step));

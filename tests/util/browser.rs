@@ -3,14 +3,13 @@
 /// Chromium's driver as a child process, whose end is the end of the tests.
 mod process;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use thirtyfour::extensions::query::{ElementPollerWithTimeout, ElementQueryable};
 use thirtyfour::{By, Capabilities, WebDriver, WebElement};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{sleep, timeout};
 
 use self::process::Driver;
 use super::{TIME_LIMIT, skipped};
@@ -79,21 +78,28 @@ impl Browser {
 
     /// Waits for an element that can be seen.
     pub async fn see(&self, css: &str) -> WebElement {
-        let seen = self.driver().query(By::Css(css)).and_displayed().first().await;
-        match seen {
-            Ok(element) => element,
-            Err(error) => panic!("{css}: {error}; the page: {}", self.body().await),
-        }
+        self.read(css, "").await
     }
 
-    /// Waits for an element that can be seen and has this text in it.
+    /// Waits for an element that can be seen and has this text in it. A live page may replace an element while
+    /// it is read.
     pub async fn read(&self, css: &str, text: &str) -> WebElement {
-        let wanted = text.to_owned();
-        let has_text = move |found: &str| found.contains(&wanted);
-        let seen = self.driver().query(By::Css(css)).and_displayed().with_text(has_text).first().await;
-        match seen {
+        let found = async {
+            loop {
+                for element in self.driver().find_all(By::Css(css)).await.expect("a page") {
+                    let is_seen = element.is_displayed().await.is_ok_and(|is_seen| is_seen);
+                    if is_seen
+                        && (text.is_empty() || element.text().await.is_ok_and(|has| has.contains(text)))
+                    {
+                        return element;
+                    }
+                }
+                sleep(LOOK).await;
+            }
+        };
+        match timeout(TIME_LIMIT, found).await {
             Ok(element) => element,
-            Err(error) => panic!("{css} with `{text}`: {error}; the page: {}", self.body().await),
+            Err(_) => panic!("no {css} with `{text}` on the page: {}", self.body().await),
         }
     }
 
@@ -129,7 +135,7 @@ impl Browser {
         self.driver().action_chain().send_keys(keys).perform().await.expect("a page");
     }
 
-    /// The text of the element that has the focus.
+    /// The element that has the focus.
     pub async fn focused(&self) -> WebElement {
         self.driver().active_element().await.expect("a page")
     }
@@ -203,15 +209,15 @@ impl Session {
             "--disable-background-networking",
             "--disable-breakpad",
             "--disable-gpu",
+            "--disable-lcd-text",
             "--hide-scrollbars",
             &format!("--host-resolver-rules=MAP {REBOUND} 127.0.0.1"),
         ];
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "chrome").expect("text");
         wanted.set("goog:chromeOptions", json!({ "args": arguments })).expect("JSON");
-        let poller = ElementPollerWithTimeout::new(TIME_LIMIT, LOOK);
         // the connections of one test end with its runtime
-        let driver = WebDriver::builder(&process.url, wanted).poller(Arc::new(poller)).client(client());
+        let driver = WebDriver::builder(&process.url, wanted).client(client());
         Self { driver: driver.await.expect("a browser"), _process: process }
     }
 }
