@@ -74,7 +74,7 @@ fn title_case(name: &str) -> String {
 }
 
 /// Returns one word of a shell command that is these bytes. They must not have a NUL.
-fn quoted(bytes: &[u8]) -> String {
+pub(crate) fn quoted(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if is_plain(bytes) => format!("'{}'", text.replace('\'', r"'\''")),
         // the end must not be a line feed: the shell would take it away

@@ -4,9 +4,11 @@
 //! for the person who asks. A call never waits for a reader: while one reads, records go into an inbox.
 
 mod attempts;
+mod commands;
 mod detail;
 pub mod explanation;
 mod line;
+mod masking;
 mod message;
 mod record;
 mod ring;
@@ -171,6 +173,14 @@ impl History {
         let settings = kept.settings;
         kept.rings.expire(SystemTime::now(), &settings);
         kept.rings.all()
+    }
+
+    /// Returns the number of records, and about how many bytes they take. Not for the thread of the calls.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let mut kept = self.lock();
+        kept.take_inbox();
+        kept.rings.size()
     }
 
     /// Returns what was counted of a hook in the last hour. Not for the thread of the calls.

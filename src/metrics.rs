@@ -182,6 +182,12 @@ impl Metrics {
         self.daemon.log_lines_lost.inc_by(total.saturating_sub(counted));
     }
 
+    /// Sets the number of records in the history, and about how many bytes they take.
+    pub fn set_history(&self, records: usize, bytes: usize) {
+        self.daemon.history_records.set(as_i64(records));
+        self.daemon.history_bytes.set(as_i64(bytes));
+    }
+
     /// Sets the number of hooks that do not verify the certificate of their webhook.
     pub fn set_insecure_hooks(&self, hooks: usize) {
         self.daemon.insecure_hooks.set(as_i64(hooks));

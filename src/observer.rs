@@ -51,8 +51,7 @@ pub struct ObserverState {
     pub config: watch::Receiver<Arc<Config>>,
     pub daemon: Arc<Daemon>,
     pub readiness: Readiness,
-    /// The runtime of the calls. A request to a webhook is made there, because the connections of the pool belong
-    /// to that thread.
+    /// The runtime of the calls, which health asks for a small task.
     pub calls: Handle,
     /// The address of the listener. Its port is the real one.
     pub address: SocketAddr,
@@ -128,6 +127,8 @@ async fn show_metrics(State(state): State<Arc<ObserverState>>) -> Response {
     let metrics = &state.daemon.metrics;
     metrics.set_draining(state.readiness.is_draining());
     metrics.set_log_lines_lost(lost_lines());
+    let (records, bytes) = state.daemon.history.size();
+    metrics.set_history(records, bytes);
     let mut answer = plain(StatusCode::OK, metrics.render());
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
     answer

@@ -62,14 +62,20 @@ pub async fn run<S, D>(
         // the call must be given back, also after a panic
         let served = serve(&mut switch, &shared, &mut admission, &mut recording);
         let served = AssertUnwindSafe(served).catch_unwind().await;
-        shared.report(recording, served.as_ref().map_or(Ok(()), |served| served.as_ref().map(|()| ())));
+        let ended = match &served {
+            Ok(Err(error)) => Err(error),
+            // a panic is no error of the switch
+            Ok(Ok(())) | Err(_) => Ok(()),
+        };
+        shared.report(recording, ended);
         match served {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => end_early(error, &mut switch, &shared, &mut admission).await,
+            // boxed: these ends are rare, and their buffers would be in the task of every call
+            Ok(Err(error)) => Box::pin(end_early(error, &mut switch, &shared, &mut admission)).await,
             Err(_panic) => {
                 error!("a step panicked, see above; its call goes on without an answer");
                 shared.daemon.metrics.refused(Refusal::Panicked);
-                give_back(&mut switch, shared.config.limits.patience, &admission).await;
+                Box::pin(give_back(&mut switch, shared.config.limits.patience, &admission)).await;
             }
         }
     }

@@ -188,7 +188,8 @@ impl Webhook {
     /// Cancel safe: a request that is dropped is not continued. The log shows how far it had come.
     pub async fn ask(&self, ask: Ask<'_>) -> StepResult {
         match ask.hook().delivery.cache {
-            Some(times) => ask_cached(&self.shared, ask, times).await,
+            // boxed: it is large, and would be in the task of every call, also without a cache
+            Some(times) => Box::pin(ask_cached(&self.shared, ask, times)).await,
             None => ask_endpoints(&self.shared, ask).await,
         }
     }

@@ -16,6 +16,9 @@ _dialhook() {
             ",$1")
                 cmd="dialhook"
                 ;;
+            dialhook,calls)
+                cmd="dialhook__subcmd__calls"
+                ;;
             dialhook,check)
                 cmd="dialhook__subcmd__check"
                 ;;
@@ -30,6 +33,9 @@ _dialhook() {
                 ;;
             dialhook,try)
                 cmd="dialhook__subcmd__try"
+                ;;
+            dialhook__subcmd__help,calls)
+                cmd="dialhook__subcmd__help__subcmd__calls"
                 ;;
             dialhook__subcmd__help,check)
                 cmd="dialhook__subcmd__help__subcmd__check"
@@ -53,12 +59,62 @@ _dialhook() {
 
     case "${cmd}" in
         dialhook)
-            opts="-h -V --help --version serve check try demo help"
+            opts="-h -V --help --version serve check try calls demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dialhook__subcmd__calls)
+            opts="-f -h --failures --hook --status --slower --since --limit --follow --id --json --config --url --token-file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slower)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -99,8 +155,22 @@ _dialhook() {
             return 0
             ;;
         dialhook__subcmd__help)
-            opts="serve check try demo help"
+            opts="serve check try calls demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dialhook__subcmd__help__subcmd__calls)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -205,7 +275,7 @@ _dialhook() {
             return 0
             ;;
         dialhook__subcmd__try)
-            opts="-h --caller --name --callee --switch --variable --json --config --help"
+            opts="-h --caller --name --callee --switch --variable --json --curl --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

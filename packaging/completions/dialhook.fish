@@ -29,6 +29,7 @@ complete -c dialhook -n "__fish_dialhook_needs_command" -s V -l version -d 'Prin
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "serve" -d 'Listen for Asterisk and FreeSWITCH, and ask webhooks'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "check" -d 'Check a configuration, and show its meaning or all of its faults'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "try" -d 'Ask the webhook of a hook without a PBX, and show the result that a call would get'
+complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "calls" -d 'Show the last webhook steps of the running daemon, and why each call went where it went'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "demo" -d 'Show example calls in a few seconds, without a PBX, a configuration or any other machine'
 complete -c dialhook -n "__fish_dialhook_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dialhook -n "__fish_dialhook_using_subcommand serve" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
@@ -46,10 +47,25 @@ freeswitch\t''"
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l variable -d 'A channel variable of the call, for hooks that fetch it; can be repeated' -r
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
 complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l json -d 'Print one JSON object'
-complete -c dialhook -n "__fish_dialhook_using_subcommand try" -s h -l help -d 'Print help'
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -l curl -d 'Print the request as a curl command instead of making it'
+complete -c dialhook -n "__fish_dialhook_using_subcommand try" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l hook -d 'Only steps of this hook' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l status -d 'Only steps with this WEBHOOK_STATUS, or CANCELLED or REFUSED' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l slower -d 'Only steps that took at least this time, such as 500ms' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l since -d 'Only steps since then: 10m (ago), 14:05, "2026-11-30 14:05", or RFC 3339' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l limit -d 'The largest number of steps, the newest ones' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l id -d 'Show one step with its timeline, the reason, and what to do about it' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l config -d 'The configuration file [default: /etc/dialhook/dialhook.toml, if it exists]' -r -F
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l url -d 'The observer of the daemon, such as http://pbx:9573 [default: listen.observer of the configuration]' -r
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l token-file -d 'A file with the token of the observer' -r -F
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l failures -d 'Only steps that were not OK'
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -s f -l follow -d 'Show each step as it ends, until Ctrl-C'
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -l json -d 'Print JSON as the daemon has it: one object a line; with --id the whole step'
+complete -c dialhook -n "__fish_dialhook_using_subcommand calls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dialhook -n "__fish_dialhook_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "serve" -d 'Listen for Asterisk and FreeSWITCH, and ask webhooks'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "check" -d 'Check a configuration, and show its meaning or all of its faults'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "try" -d 'Ask the webhook of a hook without a PBX, and show the result that a call would get'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "demo" -d 'Show example calls in a few seconds, without a PBX, a configuration or any other machine'
-complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "serve" -d 'Listen for Asterisk and FreeSWITCH, and ask webhooks'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "check" -d 'Check a configuration, and show its meaning or all of its faults'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "try" -d 'Ask the webhook of a hook without a PBX, and show the result that a call would get'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "calls" -d 'Show the last webhook steps of the running daemon, and why each call went where it went'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "demo" -d 'Show example calls in a few seconds, without a PBX, a configuration or any other machine'
+complete -c dialhook -n "__fish_dialhook_using_subcommand help; and not __fish_seen_subcommand_from serve check try calls demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

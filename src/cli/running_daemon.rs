@@ -5,7 +5,7 @@
 mod error;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -80,7 +80,7 @@ const LARGEST_TOKEN: usize = 4096;
 impl DaemonAddress {
     /// Finds the daemon. A token of the configuration is sent to its own daemon only.
     pub(crate) fn find(&self) -> Result<RunningDaemon, NotFound> {
-        let bearer = self.token_file.as_ref().map(read_token).transpose()?;
+        let bearer = self.token_file.as_deref().map(read_token).transpose()?;
         if let Some(url) = &self.url {
             return Ok(RunningDaemon::at(url.clone(), bearer, CONNECT_TIMEOUT)?);
         }
@@ -90,8 +90,8 @@ impl DaemonAddress {
 }
 
 /// Reads the token of a file as the value of `Authorization`.
-fn read_token(file: &PathBuf) -> Result<HeaderValue, DaemonError> {
-    let fault = |error: String| DaemonError::Token { file: file.clone(), error };
+fn read_token(file: &Path) -> Result<HeaderValue, DaemonError> {
+    let fault = |error: String| DaemonError::Token { file: file.to_owned(), error };
     let bytes = files::read_any(file, LARGEST_TOKEN).map_err(|error| fault(error.to_string()))?;
     let token = String::from_utf8(bytes).unwrap_or_default();
     let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).ok();

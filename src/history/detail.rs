@@ -2,12 +2,16 @@
 
 use super::Record;
 use super::attempts::{UNFINISHED, attempt};
+use super::commands::{curl_command, try_command};
 use super::explanation::explain;
+use super::masking::Masking;
 use super::message::{self, Marked};
 use super::record::{Message, ReceivedAnswer, SentRequest};
 use super::summary::{part_name, whole_ms};
 use super::timeline;
-use super::view::{Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail};
+use super::view::{
+    AnswerOrigin, Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail,
+};
 use crate::call::AD_HOC;
 use crate::hook::{Outcome, Policy, Region, json_place};
 use crate::log::TelephoneNumbers;
@@ -19,27 +23,31 @@ impl Record {
     #[must_use]
     pub fn detail(&self, numbers: TelephoneNumbers, policy: &Policy) -> StepDetail {
         let step = self.step(numbers);
-        let numbers = self.numbers(numbers);
+        let masking = &Masking::of(self, numbers);
         let call = self.call.as_deref();
-        let name = |value: &crate::variable::Value| numbers.show_name(&value.lossy()).into_owned();
-        let explained =
-            if step.reason.is_empty() { step.note.as_deref().unwrap_or_default() } else { &step.reason };
+        let name = |value: &crate::variable::Value| masking.name(&value.lossy()).into_owned();
+        let explained = match (step.reason.as_str(), step.answer) {
+            // the note only says why
+            ("", Some(AnswerOrigin::Stale)) => "",
+            ("", _) => step.note.as_deref().unwrap_or_default(),
+            (reason, _) => reason,
+        };
         let explanation = explain(&step.status, explained, step.answer, step.code);
         StepDetail {
             caller_name: call.map(|call| name(&call.caller_name)).unwrap_or_default(),
             peer: self.peer.map(|peer| peer.to_string()),
             trace: self.traceparent.as_deref().and_then(|text| text.split('-').nth(1)).map(str::to_owned),
             timeout_ms: self.timeout.map(whole_ms),
-            fetched: self.fetched(numbers),
-            request: self.request.as_ref().map(|request| shown_request(request, numbers)),
-            response: self.answer.as_ref().map(|answer| self.response(answer, numbers)),
-            judgement: self.judgement(numbers),
+            fetched: self.fetched(masking),
+            request: self.request.as_ref().map(|request| shown_request(request, masking)),
+            response: self.answer.as_ref().map(|answer| self.response(answer, masking)),
+            judgement: self.judgement(masking),
             timeline: timeline::events(self),
             explanation,
             detached: self.shown_detached(),
             repeatable: self.is_repeatable(policy),
-            curl: None,
-            try_command: None,
+            curl: self.request.as_ref().and_then(|request| curl_command(request, masking)),
+            try_command: try_command(self, masking),
             step: Step {
                 attempts: self.attempts.iter().map(attempt).collect(),
                 id: step.id,
@@ -72,28 +80,28 @@ impl Record {
             && policy.hooks.contains_key(&self.hook)
     }
 
-    fn fetched(&self, numbers: TelephoneNumbers) -> Vec<Named> {
+    fn fetched(&self, masking: &Masking) -> Vec<Named> {
         let variables = self.call.iter().flat_map(|call| &call.variables);
         let shown = variables.map(|(name, value)| Named {
             name: name.to_string(),
             value: match is_secret_name(name.as_str()) {
                 true => "…".to_owned(),
-                false => numbers.show_text(&redact::urls_in(&value.lossy())).into_owned(),
+                false => masking.text(&redact::urls_in(&value.lossy())).into_owned(),
             },
         });
         shown.collect()
     }
 
-    fn response(&self, answer: &ReceivedAnswer, numbers: TelephoneNumbers) -> Response {
+    fn response(&self, answer: &ReceivedAnswer, masking: &Masking) -> Response {
         let marks = answer.message.as_ref().map(|message| self.marks(message)).unwrap_or_default();
-        let headers = answer.message.as_ref().map(|message| headers(message, numbers));
+        let headers = answer.message.as_ref().map(|message| headers(message, masking));
         let content_type = answer.content_type.as_ref();
         Response {
             code: answer.code,
             content_type: content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             length: answer.length,
             headers: headers.unwrap_or_default(),
-            body: message::body(answer.message.as_ref(), answer.length, numbers, marks),
+            body: message::body(answer.message.as_ref(), answer.length, masking, marks),
         }
     }
 
@@ -122,7 +130,7 @@ impl Record {
         marks
     }
 
-    fn judgement(&self, numbers: TelephoneNumbers) -> Option<Judgement> {
+    fn judgement(&self, masking: &Masking) -> Option<Judgement> {
         let outcome = self.outcome()?;
         self.answer.as_ref()?;
         let missing = outcome.missing().map(|(_, part)| part_name(part)).collect();
@@ -135,11 +143,11 @@ impl Record {
                 .map_or("", |set| accept_word(set.accept)),
         };
         let answers = self.rules.as_ref().map(|rules| rules.answers.clone()).unwrap_or_default();
-        Some(Judgement { accept: accept.to_owned(), answers, refused: self.refused_part(numbers), missing })
+        Some(Judgement { accept: accept.to_owned(), answers, refused: self.refused_part(masking), missing })
     }
 
     /// Returns the part of the answer that was refused, with its fault marked.
-    fn refused_part(&self, numbers: TelephoneNumbers) -> Option<Refused> {
+    fn refused_part(&self, masking: &Masking) -> Option<Refused> {
         let Some(Outcome::BadAnswer { fault, variable, place, .. }) = self.outcome() else { return None };
         let message = self.answer.as_ref().and_then(|answer| answer.message.as_ref());
         let text = place.as_ref().zip(message).and_then(|(place, message)| {
@@ -148,7 +156,7 @@ impl Record {
                 Region::Header(name) => &message.headers.iter().find(|(header, _)| header == name)?.1,
             };
             let mark = Marked { bytes: place.bytes.clone(), kind: MarkKind::Fault, label: fault.to_string() };
-            Some(message::text(bytes, bytes.len() < message.length, numbers, vec![mark]))
+            Some(message::text(bytes, bytes.len() < message.length, masking, vec![mark]))
         });
         let rule = self.rules.as_ref().map(|rules| rule_text(fault, rules)).unwrap_or_default();
         let variable = variable.as_ref().map(ToString::to_string);
@@ -203,21 +211,28 @@ fn quoted(texts: &[String]) -> String {
     texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
 }
 
-fn shown_request(request: &SentRequest, numbers: TelephoneNumbers) -> Request {
+fn shown_request(request: &SentRequest, masking: &Masking) -> Request {
     let url = request.urls.first().map(|url| redact::url(url)).unwrap_or_default();
     let message = request.message.as_ref();
     Request {
         method: request.method.to_string(),
-        url: numbers.show_text(&url).into_owned(),
-        headers: message.map(|message| headers(message, numbers)).unwrap_or_default(),
-        body: message::body(message, request.body_length, numbers, Vec::new()),
+        url: masking.text(&url).into_owned(),
+        headers: message.map(|message| headers(message, masking)).unwrap_or_default(),
+        body: message::body(message, request.body_length, masking, Vec::new()),
     }
 }
 
-fn headers(message: &Message, numbers: TelephoneNumbers) -> Vec<Named> {
+/// The headers whose digits are never a telephone number.
+const IDS: [&str; 5] = ["webhook-id", "webhook-timestamp", "traceparent", "content-length", "date"];
+
+fn shown_header(name: &str, value: &str, masking: &Masking) -> String {
+    if IDS.contains(&name) { value.to_owned() } else { masking.text(value).into_owned() }
+}
+
+fn headers(message: &Message, masking: &Masking) -> Vec<Named> {
     let shown = message.headers.iter().map(|(name, value)| Named {
         name: name.to_string(),
-        value: numbers.show_text(&String::from_utf8_lossy(value)).into_owned(),
+        value: shown_header(name.as_str(), &String::from_utf8_lossy(value), masking),
     });
     shown.collect()
 }

@@ -15,7 +15,9 @@ use crate::hook::Status;
 /// `OK` without a note. A text that the document does not have gives an empty meaning.
 #[must_use]
 pub fn explain(status: &str, reason: &str, answer: Option<AnswerOrigin>, code: Option<u16>) -> Explanation {
-    let is_silent = status == Status::Ok.as_str() && reason.is_empty();
+    // the note of a stale answer says why the webhook failed, which the attempts explain
+    let is_silent = reason.is_empty() || answer == Some(AnswerOrigin::Stale);
+    let is_silent = status == Status::Ok.as_str() && is_silent;
     let text = if is_silent { log_words(answer, code) } else { reason };
     let Some(section) = SECTIONS.iter().find(|section| section.status == status) else {
         return Explanation { meaning: String::new(), remedy: String::new(), page: PAGE.to_owned() };

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
+use super::masking::Masking;
 use super::record::Message;
 use super::view::{Body, Mark, MarkKind, Piece, Text};
-use crate::log::TelephoneNumbers;
 
 /// A mark on bytes of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,21 +18,16 @@ pub(super) struct Marked {
 }
 
 /// Returns the body of a message with its marks.
-pub(super) fn body(
-    message: Option<&Message>,
-    length: usize,
-    numbers: TelephoneNumbers,
-    marks: Vec<Marked>,
-) -> Body {
+pub(super) fn body(message: Option<&Message>, length: usize, masking: &Masking, marks: Vec<Marked>) -> Body {
     match message {
         _ if length == 0 => Body::Empty,
         None => Body::Omitted,
-        Some(message) => Body::Kept(text(&message.body, message.length > message.body.len(), numbers, marks)),
+        Some(message) => Body::Kept(text(&message.body, message.length > message.body.len(), masking, marks)),
     }
 }
 
 /// Returns a text with its marks. `cut` says that the bytes are only its beginning.
-pub(super) fn text(bytes: &[u8], cut: bool, numbers: TelephoneNumbers, marks: Vec<Marked>) -> Text {
+pub(super) fn text(bytes: &[u8], cut: bool, masking: &Masking, marks: Vec<Marked>) -> Text {
     let mut positions = Positions::identity(bytes.len());
     let mut shown = decoded(bytes, &mut positions);
     let json = !cut && is_document(&shown);
@@ -40,7 +35,7 @@ pub(super) fn text(bytes: &[u8], cut: bool, numbers: TelephoneNumbers, marks: Ve
         shown = laid_out(&shown, &mut positions);
     }
     // masking replaces digits by asterisks, so that positions stay
-    let shown = numbers.show_text(&shown).into_owned();
+    let shown = masking.text(&shown).into_owned();
     Text { pieces: pieces(&shown, &positions, marks), cut, json }
 }
 
@@ -158,6 +153,7 @@ fn pieces(text: &str, positions: &Positions, mut marks: Vec<Marked>) -> Vec<Piec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::TelephoneNumbers;
 
     fn marked(bytes: Range<usize>, kind: MarkKind) -> Marked {
         Marked { bytes, kind, label: "CRM".to_owned() }
@@ -176,7 +172,8 @@ mod tests {
         let json = br#"{"a": {"b":"x, y: {z}","c":[]},"d":[1,{}],"e\"":"\\"}"#;
         let range = 11..22;
         assert_eq!(&json[range.clone()], br#""x, y: {z}""#);
-        let text = text(json, false, TelephoneNumbers::Shown, vec![marked(range, MarkKind::Used)]);
+        let text =
+            text(json, false, &Masking::only(TelephoneNumbers::Shown), vec![marked(range, MarkKind::Used)]);
         assert_eq!(
             whole(&text),
             "{\n  \"a\": {\n    \"b\": \"x, y: {z}\",\n    \"c\": []\n  },\n  \"d\": [\n    1,\n    {}\n  ],\n  \"e\\\"\": \"\\\\\"\n}"
@@ -199,20 +196,25 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_become_replacement_characters_and_keep_their_mark() {
-        let text =
-            text(b"caf\xe9 sales", false, TelephoneNumbers::Shown, vec![marked(3..4, MarkKind::Fault)]);
+        let text = text(
+            b"caf\xe9 sales",
+            false,
+            &Masking::only(TelephoneNumbers::Shown),
+            vec![marked(3..4, MarkKind::Fault)],
+        );
         assert_eq!((whole(&text).as_str(), marks(&text)), ("caf\u{fffd} sales", vec!["\u{fffd}"]));
     }
 
     #[test]
     fn numbers_are_masked_also_where_a_mark_divides_them() {
-        let text = text(b"0612 345678", false, TelephoneNumbers::Masked, vec![marked(4..5, MarkKind::Fault)]);
-        assert_eq!((whole(&text).as_str(), marks(&text)), ("**** ***678", vec![" "]));
+        let masked = &Masking::only(TelephoneNumbers::Masked);
+        let text = text(b"31612345678", false, masked, vec![marked(3..4, MarkKind::Fault)]);
+        assert_eq!((whole(&text).as_str(), marks(&text)), ("********678", vec!["*"]));
     }
 
     #[test]
     fn a_mark_outside_of_the_text_that_is_kept_is_left_out() {
         let far = vec![marked(90..95, MarkKind::Fault), marked(2..3, MarkKind::Fault)];
-        assert_eq!(marks(&text(b"abcd", true, TelephoneNumbers::Shown, far)), ["c"]);
+        assert_eq!(marks(&text(b"abcd", true, &Masking::only(TelephoneNumbers::Shown), far)), ["c"]);
     }
 }

@@ -36,6 +36,8 @@ pub struct Record {
     pub times: Times,
     /// The longest time that the caller may wait.
     pub timeout: Option<Duration>,
+    /// The time that the request names.
+    pub requested: Option<SystemTime>,
     /// The header `traceparent`.
     pub traceparent: Option<String>,
     pub request: Option<SentRequest>,

@@ -70,6 +70,12 @@ impl Rings {
         (news.into_iter().map(|(_, record)| record).collect(), self.pushed)
     }
 
+    /// Returns the number of records and their bytes. A record in two rings counts twice.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let rings = [&self.steps, &self.failures, &self.refused];
+        (rings.iter().map(|ring| ring.records.len()).sum(), rings.iter().map(|ring| ring.bytes).sum())
+    }
+
     /// Returns all records, the newest first, each once.
     pub(super) fn all(&self) -> Vec<Arc<Record>> {
         let rings = [&self.steps, &self.failures, &self.refused];

@@ -27,6 +27,7 @@ pub(super) fn record(id: StepId, ok: bool) -> Record {
         listed: Positions::default(),
         times: Times { ended: Duration::from_millis(20), ..Times::default() },
         timeout: None,
+        requested: None,
         traceparent: None,
         request: None,
         attempts: Vec::new(),

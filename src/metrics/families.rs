@@ -125,6 +125,8 @@ pub(super) struct DaemonMetrics {
     pub(super) accept_failures: IntCounter,
     pub(super) log_lines_lost: IntCounter,
     pub(super) insecure_hooks: IntGauge,
+    pub(super) history_records: IntGauge,
+    pub(super) history_bytes: IntGauge,
     pub(super) reload_successful: IntGauge,
     pub(super) reload_time: IntGauge,
     pub(super) draining: IntGauge,
@@ -151,6 +153,12 @@ impl DaemonMetrics {
                 registry,
                 "log_lines_lost_total",
                 "Log lines that were lost because the journal or standard error was too slow or failed.",
+            ),
+            history_records: gauge(registry, "history_records", "Records of steps that are kept in memory."),
+            history_bytes: gauge(
+                registry,
+                "history_bytes",
+                "Estimate of the memory that the records of steps take, in bytes.",
             ),
             insecure_hooks: gauge(
                 registry,

@@ -78,10 +78,12 @@ impl Shared {
         let timeout = step.timeout()?.get();
         let identity = identity();
         Span::current().record("trace", identity.trace_id());
-        let request = step.request(call, &self.config.policy.company, SystemTime::now(), &identity)?;
+        let requested = SystemTime::now();
+        let request = step.request(call, &self.config.policy.company, requested, &identity)?;
         Ok(Asked {
             request,
             timeout,
+            requested,
             traceparent: identity.traceparent,
             attempts: AttemptLog::new(arrived),
             result: None,

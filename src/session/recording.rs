@@ -41,6 +41,8 @@ pub(super) struct Recording {
 pub(super) struct Asked {
     pub(super) request: Request,
     pub(super) timeout: Duration,
+    /// The time that the request names.
+    pub(super) requested: SystemTime,
     pub(super) traceparent: String,
     pub(super) attempts: AttemptLog,
     pub(super) result: Option<StepResult>,
@@ -119,6 +121,7 @@ impl Recording {
             call: self.call,
             hook: self.step.map(|step| step.name).unwrap_or_default(),
             timeout: None,
+            requested: None,
             traceparent: None,
             request: None,
             attempts: Vec::new(),
@@ -198,6 +201,7 @@ const PANICKED: &str = "the step panicked; the log has the place";
 impl Asked {
     fn add_to(self, record: &mut Record, keeps: bool) {
         record.timeout = Some(self.timeout);
+        record.requested = Some(self.requested);
         record.traceparent = Some(self.traceparent);
         record.request = Some(sent(self.request, keeps));
         let (waited, is_hedged) = (self.attempts.waited(), self.attempts.is_hedged());
@@ -209,6 +213,9 @@ impl Asked {
         };
         record.answer = result.answer.as_deref().map(|answer| received(answer, result.origin, keeps));
         record.cache = result.cache.unwrap_or_default();
+        if let Some(why) = &record.cache.stale_because {
+            record.note = Some(format!("the answer is stale: {why}"));
+        }
     }
 }
 

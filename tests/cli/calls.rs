@@ -99,6 +99,7 @@ async fn the_token_of_the_configuration_is_sent_to_its_own_daemon_only() {
 }
 
 /// A step whose answer was refused for one character.
+#[expect(clippy::too_many_lines, reason = "one value with every field")]
 fn refused(id: &str) -> StepDetail {
     let Step { time, switch, call_id, linked_id, channel, caller, callee, hook, .. } = good_step(id);
     let mark = Mark { kind: MarkKind::Fault, label: "accept = \"word\"".into() };

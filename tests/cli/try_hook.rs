@@ -136,7 +136,7 @@ async fn try_shows_the_headers_that_explain_an_answer() {
         ),
         _ => Reply::with_header(
             200,
-            "Content-Type: text/plain\r\nContent-Encoding: gzip\r\nServer: webhook\r\nX-Queue: 7\u{1b}",
+            "Content-Type: text/plain\r\nContent-Encoding: gzip\r\nServer: webhook\r\nX-Queue: 7\u{9b}",
             "",
         ),
     })
@@ -160,11 +160,11 @@ async fn try_shows_the_headers_that_explain_an_answer() {
     let (_, out, _) = run(&["try", "set", "--config", file]).await;
     assert!(
         out.contains(
-            "\n          content-type: text/plain\n          content-encoding: gzip\n          x-queue: 7"
+            "\n          content-type: text/plain\n          content-encoding: gzip\n          x-queue: 7\\u{9b}"
         ),
         "{out}"
     );
-    assert!(!out.contains("webhook\n") && !out.contains('\u{1b}'), "{out}");
+    assert!(!out.contains("server: ") && !out.contains('\u{9b}'), "{out}");
     let (_, json, _) = run(&["try", "moved", "--json", "--config", file]).await;
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(report["answer"]["headers"]["x-other"], "no");

@@ -86,15 +86,16 @@ fn found(steps: &[Value], received: &Received) -> Vec<Value> {
     steps.iter().filter(|step| is_found(step)).cloned().collect()
 }
 
+/// The next stream of events; one without events if there is none left.
 fn events(left: &Mutex<Vec<Stream>>) -> Reply {
     let mut left = left.lock().expect("never poisoned");
-    if left.is_empty() {
-        return Reply::Stall;
-    }
-    let mut reply = Reply::Close;
-    for (gate, step) in left.remove(0).into_iter().rev() {
-        reply =
-            Reply::Then(format!("event: step\ndata: {step}\n\n").into_bytes(), Box::new(reply)).after(&gate);
+    let mut reply = Reply::Stall;
+    if !left.is_empty() {
+        reply = Reply::Close;
+        for (gate, step) in left.remove(0).into_iter().rev() {
+            let event = format!("event: step\ndata: {step}\n\n").into_bytes();
+            reply = Reply::Then(event, Box::new(reply)).after(&gate);
+        }
     }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: open\n\n";
     Reply::Then(head.as_bytes().to_vec(), Box::new(reply))

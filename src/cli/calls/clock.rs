@@ -71,9 +71,9 @@ fn time_of_day(text: &str) -> Option<Time> {
             part.parse().ok().filter(|_| part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
         })
         .collect();
-    match numbers?.as_slice() {
-        &[hour, minute] => Time::new(hour, minute, 0, 0).ok(),
-        &[hour, minute, second] => Time::new(hour, minute, second, 0).ok(),
+    match *numbers?.as_slice() {
+        [hour, minute] => Time::new(hour, minute, 0, 0).ok(),
+        [hour, minute, second] => Time::new(hour, minute, second, 0).ok(),
         _ => None,
     }
 }

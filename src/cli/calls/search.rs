@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::clock::Clock;
+use super::values::is_masked;
 use crate::duration::Bounds;
 use crate::history::view::Step;
 use crate::hook::{Status, nearest};
@@ -119,7 +120,7 @@ fn is_found(text: &str, step: &Step) -> bool {
 /// True if a number ends with these digits. Of a masked number only the last digits are known.
 fn ends_with(number: &str, text: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let is_masked = number.starts_with('*');
+    let is_masked = is_masked(number);
     let (number, wanted) = (digits(number), digits(text));
     let is_end = number.ends_with(&wanted) || is_masked && wanted.ends_with(&number);
     is_end && !wanted.is_empty() && !number.is_empty()

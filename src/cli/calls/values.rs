@@ -7,12 +7,16 @@ use crate::log::escape;
 
 /// Returns a number, or `-` if it is withheld. The masked digits are one `…`.
 pub(super) fn number(number: &str) -> String {
-    let visible = number.trim_start_matches('*');
-    match number {
+    match number.trim_start_matches('+').trim_start_matches('*') {
         "" => "-".to_owned(),
-        _ if visible.len() < number.len() => format!("…{}", escape(visible)),
+        visible if is_masked(number) => format!("…{}", escape(visible)),
         _ => escape(number).into_owned(),
     }
+}
+
+/// True if the first digits of a number are masked.
+pub(super) fn is_masked(number: &str) -> bool {
+    number.trim_start_matches('+').starts_with('*')
 }
 
 /// Returns the origin of an answer with its age.
@@ -143,7 +147,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_masked_number_is_short_and_a_withheld_one_has_a_sign() {
-        assert_eq!(["********678", "100", "", "a*b"].map(number), ["…678", "100", "-", "a*b"]);
+        let shown = ["********678", "+*******678", "+31100", "", "a*b"].map(number);
+        assert_eq!(shown, ["…678", "…678", "+31100", "-", "a*b"]);
     }
 
     #[test]

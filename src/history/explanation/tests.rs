@@ -308,8 +308,10 @@ fn every_cell_is_a_sentence_and_no_remedy_switches_a_protection_off() {
 
 #[test]
 fn an_ok_is_explained_by_its_note_or_by_the_origin_of_its_answer() {
-    let stale = explain("OK", "", Some(AnswerOrigin::Stale), Some(200));
-    assert!(stale.meaning.contains("stale_if_error") && stale.remedy.starts_with("Repair the webhook"));
+    for note in ["", "the answer is stale: the webhook refused the connection"] {
+        let stale = explain("OK", note, Some(AnswerOrigin::Stale), Some(200));
+        assert!(stale.meaning.contains("stale_if_error") && stale.remedy.starts_with("Repair the webhook"));
+    }
     let note = "the answer has none of the parts that set names: /Route";
     let nothing = explain("OK", note, Some(AnswerOrigin::Fresh), Some(200));
     assert!(nothing.meaning.starts_with("The pointers and headers of set found nothing"));

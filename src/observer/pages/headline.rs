@@ -99,8 +99,10 @@ impl Sentence {
     fn stale(&mut self, detail: &StepDetail, age: Option<String>) {
         let age = age.map_or_else(String::new, |age| format!(" of {age} ago"));
         self.text(format!(", from a stale answer{age}"));
-        match detail.step.attempts.last() {
-            Some(last) if !last.reason.is_empty() => self.because(&last.reason),
+        let note = detail.step.note.as_deref().and_then(|note| note.strip_prefix("the answer is stale: "));
+        let last = detail.step.attempts.last().map(|attempt| &*attempt.reason);
+        match note.or(last) {
+            Some(reason) if !reason.is_empty() => self.because(reason),
             _ => self.text(", because the webhook has no good answer now"),
         }
     }
@@ -129,7 +131,8 @@ impl Sentence {
     }
 
     fn because(&mut self, reason: &str) {
-        match reason {
+        // a reason of two sentences has no capital letters
+        match &*reason.replace(". ", "; ") {
             "" => {}
             reason if reason.starts_with("no ") => self.text(format!(", because there was {reason}")),
             reason if reason.starts_with("the ") => self.text(format!(", because {reason}")),

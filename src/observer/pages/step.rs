@@ -90,6 +90,17 @@ impl<'a> StepView<'a> {
         }
     }
 
+    /// The note, if the headline does not say the same.
+    pub(super) fn note(&self) -> Option<&'a str> {
+        self.detail.step.note.as_deref().filter(|_| self.tone() != "warn")
+    }
+
+    /// True if a command lacks digits of a telephone number.
+    pub(super) fn is_masked(&self) -> bool {
+        let commands = [&self.detail.try_command, &self.detail.curl];
+        commands.into_iter().flatten().any(|command| command.contains("***"))
+    }
+
     pub(super) fn code(&self) -> Option<u16> {
         telling_code(self.detail.step.code)
     }

@@ -22,7 +22,7 @@ fn detail_page(detail: &StepDetail) -> String {
 }
 
 fn hooks_page(hook: &HookReport) -> String {
-    hooks(Hooks { try_allowed: true, hooks: &[hook.clone()], now: NOW })
+    hooks(Hooks { try_allowed: true, hooks: std::slice::from_ref(hook), now: NOW })
 }
 
 fn configuration_page(report: &ConfigurationReport) -> String {

@@ -162,7 +162,8 @@ impl Scale {
             took: Some(units::ms(attempt.total_ms)),
             bars: spans.iter().map(|span| self.bar(span.from, span.until, span.class)).collect(),
             attempt: Some(attempt),
-            parts: spans.iter().map(part).collect(),
+            // an attempt that an open breaker ended at once has no parts
+            parts: spans.iter().filter(|span| span.until - span.from >= 0.05).map(part).collect(),
         }
     }
 }

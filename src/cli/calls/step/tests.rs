@@ -30,6 +30,7 @@ fn text(pieces: &[(&str, Option<&str>)]) -> Text {
     Text { pieces: pieces.iter().map(piece).collect(), cut: false, json: false }
 }
 
+#[expect(clippy::too_many_lines, reason = "one value with every field")]
 fn detail() -> StepDetail {
     let Step { id, time, switch, call_id, linked_id, channel, caller, callee, hook, status, .. } = step();
     let event = |kind, at_ms, until_ms, text: &str| Event { at_ms, until_ms, kind, text: text.into() };
