@@ -18,6 +18,8 @@ mod agi;
 mod architecture;
 /// Calls of a real Asterisk, in the newest release and in the oldest that we support.
 mod asterisk;
+/// The pages of the observer in a real browser.
+mod browser;
 /// The subcommands as an administrator uses them, and what they print.
 mod cli;
 /// FreeSWITCH's outbound socket on the wire.

@@ -2,6 +2,8 @@
 //! all on port 0.
 
 mod asterisk;
+/// Debian's chromium without a window. One browser serves all tests, one after the other.
+pub mod browser;
 mod channel_data;
 mod daemon;
 /// One pass in which FreeSWITCH expands the variables in a text.

@@ -36,7 +36,7 @@ async fn a_shell_that_runs_the_command_sends_the_request_of_dialhook() {
     let post = format!("[hook.post]\nurl = \"{}\"\n{keys}", webhook.url("/r/{callee_number}?a=[1]&b={uuid}"));
     let post = post.replace("&b={uuid}", "");
     let get = format!("[hook.get]\nmethod = \"GET\"\nurl = \"{}\"\n{keys}", webhook.url("/r?token=geheim"));
-    let (folder, file) = configured(&(post + &get));
+    let (folder, file) = configured(&(post + get.as_str()));
     fs::write(folder.path().join("crm.token"), "geheim\n").unwrap();
     let file = file.to_str().unwrap();
     for hook in ["post", "get"] {

@@ -10,7 +10,7 @@ async fn tried(reply: Reply, options: &[&str]) -> String {
     let webhook = FakeWebhook::start(|_| Reply::text("sales")).await;
     let observer = FakeObserver::answering(reply).await;
     let hook = format!("[hook.crm]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url("/"));
-    let (_folder, file) = configured(&(observer.config() + &hook));
+    let (_folder, file) = configured(&(observer.config() + hook.as_str()));
     let (status, out, err) =
         run(&[&["try", "crm?timeout=3", "--config", file.to_str().unwrap()], options].concat()).await;
     assert_eq!((status, err.as_str()), (0, ""));

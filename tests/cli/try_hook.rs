@@ -106,7 +106,7 @@ async fn try_fails_if_the_status_is_not_ok() {
     let hook = |name: &str| {
         format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"V\"\n", webhook.url(&format!("/{name}")))
     };
-    let (_folder, file) = configured(&(hook("page") + &hook("quote")));
+    let (_folder, file) = configured(&(hook("page") + hook("quote").as_str()));
     let file = file.to_str().unwrap();
     let (status, out, _) = run(&["try", "page", "--config", file]).await;
     assert_eq!(status, 1);
@@ -145,7 +145,8 @@ async fn try_shows_the_headers_that_explain_an_answer() {
         format!("[hook.{name}]\nurl = \"{}\"\n{keys}\n", webhook.url(&format!("/{name}")))
     };
     let (_folder, file) = configured(
-        &(hook("moved", "variable = \"CRM\"") + &hook("set", "set = { QUEUE = { header = \"X-Queue\" } }")),
+        &(hook("moved", "variable = \"CRM\"")
+            + hook("set", "set = { QUEUE = { header = \"X-Queue\" } }").as_str()),
     );
     let file = file.to_str().unwrap();
     let (_, out, _) = run(&["try", "moved", "--config", file]).await;

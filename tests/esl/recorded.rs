@@ -43,8 +43,8 @@ fn farewell(name: &str) -> Vec<u8> {
         )
     };
     let mut farewell = set("webhook_code=")
-        + &set("webhook_reason=url is missing. an ad hoc step needs one")
-        + &set("webhook_status=BAD_REQUEST");
+        + set("webhook_reason=url is missing. an ad hoc step needs one").as_str()
+        + set("webhook_status=BAD_REQUEST").as_str();
     if name.contains("async") {
         farewell += "resume\n\n";
     }

@@ -44,9 +44,11 @@ async fn a_byte_order_mark_hides_no_certificate() {
     let (certificate, key) = clients.credentials().texts();
     // two files with marks, joined
     let joined = format!("{MARK}{}{MARK}{}", text(other.file()), text(ours.file()));
-    for (name, text) in
-        [("ca.pem", joined), ("pbx.pem", MARK.to_owned() + &certificate), ("pbx.key", MARK.to_owned() + &key)]
-    {
+    for (name, text) in [
+        ("ca.pem", joined),
+        ("pbx.pem", MARK.to_owned() + certificate.as_str()),
+        ("pbx.key", MARK.to_owned() + key.as_str()),
+    ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let ended = super::step(&Daemon::with_file(&hook, &file).await, "crm").await;

@@ -137,7 +137,7 @@ async fn an_endpoint_in_quarantine_shares_no_connections_with_another_on_the_sam
         let url = webhook.url(&format!("/{name}"));
         format!("[hook.{name}]\nurl = \"{url}\"\nbreaker = false\n")
     };
-    let daemon = Daemon::start(&(hook("good") + &hook("silent"))).await;
+    let daemon = Daemon::start(&(hook("good") + hook("silent").as_str())).await;
     for _ in 0..3 {
         assert_eq!(step(&daemon, "good").await.status(), "OK");
     }

@@ -75,7 +75,7 @@ async fn a_coding_is_ignored_if_the_body_is_not_read() {
     let gzip = || Reply::with_header(200, "Content-Encoding: gzip", b"\x1f\x8b\x08\0");
     let webhook = FakeWebhook::start(move |_| gzip()).await;
     let hook = |name: &str, keys: &str| format!("[hook.{name}]\nurl = \"{}\"\n{keys}", webhook.url("/"));
-    let hooks = hook("tells", "") + &hook("status", "set = { CODE = { status = true } }\n");
+    let hooks = hook("tells", "") + hook("status", "set = { CODE = { status = true } }\n").as_str();
     let daemon = crate::util::Daemon::start(&hooks).await;
     for name in ["tells", "status"] {
         assert_eq!(step(&daemon, name).await.status(), "OK", "{name}");

@@ -196,7 +196,8 @@ async fn a_client_certificate_is_shown_for_its_own_hook_only() {
     let hook = |name: &str, keys: &str| {
         format!("[hook.{name}]\nurl = \"{}\"\n{}{keys}\n", webhook.url("/"), ca(&ours))
     };
-    let daemon = Daemon::start(&(hook("known", &clients.credentials().keys()) + &hook("stranger", ""))).await;
+    let daemon =
+        Daemon::start(&(hook("known", &clients.credentials().keys()) + hook("stranger", "").as_str())).await;
     // an idle connection with the client certificate exists
     for (name, status) in [("known", "OK"), ("stranger", "UNREACHABLE"), ("known", "OK")] {
         assert_eq!(super::step(&daemon, name).await.status(), status, "{name}");

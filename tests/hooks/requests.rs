@@ -155,7 +155,7 @@ async fn a_withheld_number_is_in_no_placeholder() {
 async fn a_placeholder_cannot_leave_its_path_segment() {
     let webhook = good_webhook().await;
     let hook = |name, path| format!("[hook.{name}]\nurl = \"{}\"\nvariable = \"CRM\"\n", webhook.url(path));
-    let hooks = hook("crm", "/crm/{variables.V}/route") + &hook("last", "/crm/{variables.V}");
+    let hooks = hook("crm", "/crm/{variables.V}/route") + hook("last", "/crm/{variables.V}").as_str();
     let daemon = Daemon::start(&hooks).await;
     for (name, dots) in [("crm", ".."), ("crm", "."), ("last", ".."), ("last", ".")] {
         let ended = FakeAsterisk::call(daemon.address(), known_caller(name).variable("V", dots)).await;

@@ -124,7 +124,7 @@ async fn check_and_try_show_that_a_secret_exists_but_not_its_value() {
     let (status, out, err) = run(&["check", "--config", file]).await;
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("signed with 2 secrets") && out.contains("authorization"), "{out}");
-    let mut output = out + &err;
+    let mut output = out + err.as_str();
     for hook in ["crm", "bearer", "basic"] {
         for more in [&[][..], &["--json"]] {
             let arguments = [&["try", hook, "--config", file][..], more].concat();

@@ -50,7 +50,7 @@ pub(super) fn unpacked() -> TempDir {
 }
 
 /// Each file of the repository, and its place in the package.
-const COPIES: [(&str, &str); 14] = [
+const COPIES: [(&str, &str); 15] = [
     ("packaging/dialhook.toml", "etc/dialhook/dialhook.toml"),
     ("packaging/completions/dialhook.bash", "usr/share/bash-completion/completions/dialhook"),
     ("packaging/completions/_dialhook", "usr/share/zsh/vendor-completions/_dialhook"),
@@ -60,6 +60,7 @@ const COPIES: [(&str, &str); 14] = [
     ("README.md", "usr/share/doc/dialhook/README.md"),
     ("SECURITY.md", "usr/share/doc/dialhook/SECURITY.md"),
     ("docs/configuration.md", "usr/share/doc/dialhook/docs/configuration.md"),
+    ("docs/images/calls.png", "usr/share/doc/dialhook/docs/images/calls.png"),
     ("docs/webhook-server.py", "usr/share/doc/dialhook/docs/webhook-server.py"),
     ("docs/monitoring/alerts.yml", "usr/share/doc/dialhook/docs/monitoring/alerts.yml"),
     ("dialplan-examples/asterisk/parts.conf", "usr/share/doc/dialhook/examples/asterisk/parts.conf"),

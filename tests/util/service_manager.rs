@@ -159,7 +159,7 @@ impl Service {
         let status = within_time_limit("the daemon's end", self.child.wait()).await.expect("a status");
         let mut rest = String::new();
         while let Some(line) = within_time_limit("the log's end", self.log.recv()).await {
-            rest = rest + &line + "\n";
+            rest = rest + line.as_str() + "\n";
         }
         (status, rest)
     }

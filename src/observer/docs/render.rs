@@ -11,8 +11,17 @@ pub(super) fn html(markdown: &str, target: impl Fn(&str) -> Option<String>) -> S
     let events: Vec<_> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
     let events = anchored(linked(events, target));
     let mut text = String::with_capacity(markdown.len() * 2);
-    html::push_html(&mut text, events.into_iter());
+    html::push_html(&mut text, events.into_iter().map(reachable));
     text
+}
+
+/// Lets the keyboard reach a block of code, which may be wider than the page and is then scrolled.
+fn reachable(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Start(Tag::CodeBlock(_)) => Event::Html("<pre tabindex=\"0\"><code>".into()),
+        Event::End(TagEnd::CodeBlock) => Event::Html("</code></pre>\n".into()),
+        event => event,
+    }
 }
 
 /// Replaces the targets of links, and makes texts of images and of raw HTML.

@@ -1,0 +1,39 @@
+//! Owner: docs. The pictures of the documentation: `cargo test --test tests browser::pictures -- --ignored`
+//! writes them anew into docs/images/.
+
+use std::fs;
+use std::path::Path;
+
+use super::scene::Scene;
+use crate::util::browser::Browser;
+
+const WIDTH: u32 = 1280;
+
+/// A larger file would be a burden for the package and for the reader.
+const LARGEST: usize = 150_000;
+
+#[tokio::test]
+#[ignore = "it writes docs/images/"]
+async fn the_pictures_of_the_documentation() {
+    let Some(browser) = Browser::free().await else { return };
+    let scene = Scene::believable().await;
+    browser.time_zone("Europe/Amsterdam").await;
+    browser.open(&scene.url("/")).await;
+    browser.see("#live-state[data-state=live]").await;
+    take(&browser, "calls.png").await;
+    browser.open(&scene.url(&scene.repeat().await)).await;
+    browser.see("mark.fault").await;
+    take(&browser, "refused-answer.png").await;
+}
+
+/// Takes a picture of the whole page, without a clicked or focused element.
+async fn take(browser: &Browser, name: &str) {
+    let height: u32 = browser.script("return document.documentElement.scrollHeight").await;
+    browser.screen(WIDTH, height.min(760)).await;
+    let picture = browser.picture().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+    fs::create_dir_all(&folder).unwrap();
+    let bytes = picture.len();
+    fs::write(folder.join(name), picture).unwrap();
+    assert!(bytes <= LARGEST, "{name} has {bytes} bytes");
+}
