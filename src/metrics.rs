@@ -67,6 +67,7 @@ impl Metrics {
     ) {
         let switches: Vec<_> = switches.into_iter().collect();
         for hook in hooks.into_iter().chain([AD_HOC, UNKNOWN]) {
+            self.steps.in_flight_by_hook.with_label_values(&[hook]);
             for switch in &switches {
                 for status in Status::ALL.map(Status::as_str).into_iter().chain([CANCELLED]) {
                     self.steps.calls.with_label_values(&[switch.as_str(), hook, status]);
