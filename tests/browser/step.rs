@@ -99,7 +99,7 @@ async fn the_request_is_copied_as_a_command() {
     browser.click("[data-copy=as-try]").await;
     browser.read("[data-copy=as-try]", "Copied").await;
     let copied: String = browser.script("return document.getElementById('as-try').value").await;
-    assert!(copied.starts_with("dialhook try crm"), "{copied}");
+    assert!(copied.starts_with("dialhook try 'crm'"), "{copied}");
     let curl: String = browser.script("return document.getElementById('as-curl').value").await;
     assert!(curl.starts_with("curl "), "{curl}");
 }
