@@ -71,8 +71,8 @@ impl Rings {
         }
     }
 
-    /// Returns the records that have come after the first `known` ones, in the order in which they came, and the
-    /// number of all that have come. Those that had to make room already are missing.
+    /// Returns the records that have come after the first `known` ones, in the order in which they came, and
+    /// the number of all that have come. Those that were dropped meanwhile are missing.
     pub(super) fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
         let rings = [&self.steps, &self.failures, &self.refused];
         let mut news: Vec<_> = rings.into_iter().flat_map(|ring| ring.after(known)).collect();

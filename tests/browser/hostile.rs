@@ -1,4 +1,5 @@
-//! Owner: observer. Texts of strangers in every place of every page: the browser shows them, and runs nothing.
+//! Owner: observer. Texts of strangers in every place of every page: the browser shows them, and runs
+//! nothing.
 
 use serde_json::Value;
 

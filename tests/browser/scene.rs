@@ -1,4 +1,5 @@
-//! Owner: observer. A small PBX with calls of every kind, for tests that look at every page, and for pictures.
+//! Owner: observer. A small PBX with calls of every kind, for tests that look at every page, and for
+//! pictures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
