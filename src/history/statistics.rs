@@ -50,7 +50,7 @@ pub struct HourOfHook {
     pub ok: Option<f64>,
     /// The share of steps that the cache, or another call's request, answered.
     pub from_cache: Option<f64>,
-    /// The 50th, 95th and 99th percentile of the durations, in milliseconds. Each is at most a fifth too high.
+    /// The 50th, 95th and 99th percentile of the durations in milliseconds, each at most a fifth too high.
     pub quantiles: Option<[f64; 3]>,
     /// The last sixty minutes, the oldest first.
     pub minutes: Vec<MinuteOfHook>,

@@ -109,7 +109,7 @@ async fn the_fields_of_a_form_come_back_as_text() {
     }
     browser.fill("#t-variables", &format!("CUSTOMER={HOSTILE}")).await;
     browser.click("form.try button").await;
-    browser.read(".outcome", "A call would hear now").await;
+    browser.read(".outcome", "A call would get now").await;
     assert_nothing_ran(&browser, "the result").await;
     let value: String = browser.script("return document.getElementById('t-name').value").await;
     assert_eq!(value, HOSTILE);

@@ -17,7 +17,7 @@ async fn a_hook_is_tried_by_the_form() {
     browser.fill("#t-callee", "200").await;
     browser.click("form.try button").await;
 
-    browser.read(".outcome", "A call would hear now").await;
+    browser.read(".outcome", "A call would get now").await;
     browser.read(".outcome .said", "sales").await;
     let received = webhook.received();
     assert_eq!(received.len(), 1);

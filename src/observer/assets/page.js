@@ -42,9 +42,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// Live parts: the server makes the same page again, and the script replaces the parts that changed. So filters
-// and escapes are on the server alone. Rows that did not change stay the same elements: focus, selection and
-// scroll position are kept.
+// Live parts: the server makes the same page again, and the script replaces the parts that changed. So
+// filters and escapes are on the server alone. Rows that did not change stay the same elements: focus,
+// selection and scroll position are kept.
 
 const live = byId("live");
 const state = byId("live-state");

@@ -24,8 +24,8 @@ pub enum Connection {
     None,
     /// The connection had served another request before.
     Reused,
-    /// The connection was made for this request, or was begun. Each time is that of one part, up to its end or
-    /// its failure.
+    /// The connection was made for this request, or was begun. Each time is that of one part, up to its end
+    /// or its failure.
     New {
         /// The lookup of the host name. None if the host is an address.
         dns: Option<Duration>,

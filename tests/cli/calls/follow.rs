@@ -100,5 +100,5 @@ async fn a_daemon_that_is_not_there_at_the_beginning_is_an_error() {
     let (status, _, err) =
         crate::util::run(&["calls", "--follow", "--url", &format!("http://{address}")]).await;
     assert_eq!(status, 1);
-    assert!(err.contains("is the daemon running?"), "{err}");
+    assert!(err.contains("`systemctl status dialhook`"), "{err}");
 }
