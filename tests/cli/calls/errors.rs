@@ -49,8 +49,7 @@ async fn a_daemon_that_does_not_run_is_named_with_the_command_that_shows_it() {
     let (_folder, file) = configured(&format!("[listen]\nobserver = \"{address}\"\n"));
     let (status, _, err) = run(&["calls", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 1, "{err}");
-    let expected =
-        format!("dialhook: no connection to http://{address} (connection refused); check with ");
+    let expected = format!("dialhook: no connection to http://{address} (connection refused); check with ");
     assert!(err.starts_with(&expected) && err.contains("`systemctl status dialhook`"), "{err}");
 }
 
