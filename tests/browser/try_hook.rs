@@ -1,4 +1,4 @@
-//! Owner: observer. Requests that a person makes from the page.
+//! Owner: observer. Requests that a person makes from a page.
 
 use super::{call_from, crm, page, path_of, steps};
 use crate::util::browser::Browser;

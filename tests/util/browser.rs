@@ -130,7 +130,7 @@ impl Browser {
         field.send_keys(text).await.expect("a field");
     }
 
-    /// Presses these keys, wherever the focus is.
+    /// Presses these keys at the place of the focus.
     pub async fn press(&self, keys: &str) {
         self.driver().action_chain().send_keys(keys).perform().await.expect("a page");
     }
@@ -175,7 +175,7 @@ impl Browser {
         self.tell("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
     }
 
-    /// Lives in this time zone.
+    /// Sets the time zone of the browser.
     pub async fn time_zone(&self, name: &str) {
         self.tell("Emulation.setTimezoneOverride", json!({ "timezoneId": name })).await;
     }

@@ -1,5 +1,4 @@
-//! Owner: cli. The messages of `dialhook calls` if the daemon gives no good answer: what was found, and what
-//! would be right.
+//! Owner: cli. The messages of `dialhook calls` if the daemon gives no good answer: the fault and its remedy.
 
 use crate::util::fake_observer::{FakeObserver, as_json, failed_step, good_step, plain};
 use crate::util::{Reply, configured, refusing, run};
