@@ -1,7 +1,7 @@
 //! The walls before the pages: a request is admitted or refused before its path is looked up.
 //!
-//! Knows the heads of requests; does not know the answer of a path. A scraper and a load balancer send neither
-//! names nor tokens, so `/metrics` and health are only behind the wall of methods.
+//! Knows the heads of requests; does not know the answer of a path. A scraper and a load balancer send
+//! neither names nor tokens, so `/metrics` and health are only behind the wall of methods.
 
 mod cross_site;
 mod headers;
