@@ -21,7 +21,7 @@ use crate::variable::{Accept, AnswerPart, ValueSource};
 use crate::webhook;
 
 impl Record {
-    /// Returns the whole step. `policy` is that of now: a hook that is gone cannot be asked again.
+    /// Returns the whole step. `policy` is the present one: the step cannot be repeated if its hook is gone.
     #[must_use]
     pub fn detail(&self, numbers: TelephoneNumbers, policy: &Policy) -> StepDetail {
         let step = self.step(numbers);
@@ -29,7 +29,7 @@ impl Record {
         let call = self.call.as_deref();
         let name = |value: &crate::variable::Value| masking.name(&value.lossy()).into_owned();
         let explained = match (step.reason.as_str(), step.answer) {
-            // the note only says why
+            // the note only has the reason why the answer is stale
             ("", Some(AnswerOrigin::Stale)) => "",
             ("", _) => step.note.as_deref().unwrap_or_default(),
             (reason, _) => reason,

@@ -1,4 +1,4 @@
-//! What the JSON and the pages show, from the state of the daemon.
+//! The reports that the JSON and the pages show, made from the state of the daemon.
 
 use std::sync::Arc;
 
