@@ -8,6 +8,7 @@ use super::masking::Masking;
 use super::record::{Confirmed, Ending};
 use super::view::{Event, EventKind};
 use crate::duration::rough;
+use crate::hook::{Outcome, Unreachable};
 use crate::redact;
 use crate::webhook::{Attempt, AttemptResult, Origin};
 
@@ -71,6 +72,9 @@ fn authenticated_text(record: &Record) -> String {
 
 fn attempt_text(attempt: &Attempt) -> String {
     let endpoint = redact::url(&attempt.endpoint);
+    if let Some(Outcome::Unreachable(why @ Unreachable::BreakerOpen { .. })) = attempt.outcome() {
+        return format!("does not ask {endpoint}: {why}");
+    }
     let mut text = match attempt_kind(attempt) {
         "first" => format!("asks {endpoint}"),
         "fallback" => format!("asks the next URL {endpoint}"),

@@ -100,7 +100,10 @@ impl Recording {
     ) -> Record {
         self.times.ended = self.elapsed();
         let (ending, set) = ending_of(self.told, self.times.authenticated.is_some(), ending);
-        let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if outcome.status() == Status::Ok);
+        let is_good =
+            |outcome: &Outcome| outcome.status() == Status::Ok && outcome.missing().next().is_none();
+        // a part that is missing is the same to a person as an answer that was refused
+        let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if is_good(outcome));
         let keeps = keeps(failed);
         let outcome = match &ending {
             Ending::Outcome { outcome, .. } => Some(outcome),
