@@ -63,8 +63,8 @@ async fn main() -> ExitCode {
     let [median, p99, longest] = quantiles(&mut took);
     println!("a call took {median:.2} ms (median), {p99:.2} ms (p99), {longest:.2} ms (longest)");
 
-    let failed = (0..load.calls).rev().filter(|number| load.fails(*number));
-    let expected: Vec<_> = failed.take(KEPT).map(id).collect();
+    println!("{} calls failed, {} calls had an unexpected status", load.failed.len(), load.unexpected);
+    let expected: Vec<_> = load.failed.iter().rev().take(KEPT).map(|number| id(*number)).collect();
     let kept = steps(daemon.observer, "/api/steps?failed=true&limit=1000").await;
     let kept: Vec<_> = kept.iter().map(|step| step["call_id"].as_str().unwrap()).collect();
     let missing = expected.iter().filter(|id| !kept.contains(&id.as_str())).count();

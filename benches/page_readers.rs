@@ -82,6 +82,7 @@ async fn main() {
         let [median, p99, _] = rounds.print(without);
         without.get_or_insert((median, p99));
     }
+    println!("calls with an unexpected status: {}", load.unexpected);
     println!("most resident memory: {} KiB", daemon.kib("VmHWM"));
 }
 

@@ -14,8 +14,10 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub fn has_status(&self, status: &str) -> bool {
-        self.commands.contains(&format!("SET VARIABLE WEBHOOK_STATUS \"{status}\"\n"))
+    /// Returns `WEBHOOK_STATUS`, or an empty string.
+    pub fn status(&self) -> &str {
+        let rest = self.commands.split("SET VARIABLE WEBHOOK_STATUS \"").nth(1);
+        rest.and_then(|rest| rest.split('"').next()).unwrap_or_default()
     }
 }
 
