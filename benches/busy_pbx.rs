@@ -1,8 +1,8 @@
 //! A busy PBX: 300 calls a second, of which 1 % fail. The last failures must all be in the history.
 //!
-//! `cargo bench --bench busy_pbx` plays the calls against the release build, and prints its resident memory each
-//! ten seconds. Then it asks for the failures. It ends with status 1 if one of the last 500 is missing, or in
-//! another place. The time is 20 s, or `DIALHOOK_SECONDS`: the history holds 500 failures after 167 s.
+//! `cargo bench --bench busy_pbx` plays the calls against the release build, and prints its resident memory
+//! each ten seconds. Then it asks for the failures. It ends with status 1 if one of the last 500 is missing,
+//! or not in its order. The time is 20 s, or `DIALHOOK_SECONDS`: the history holds 500 failures after 167 s.
 
 #![expect(
     clippy::unwrap_used,

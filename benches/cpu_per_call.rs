@@ -5,9 +5,10 @@
 //! alternate (calls one after another, and 50 at once); the median and the range of each are printed. For
 //! comparison only: a machine under other load gives other numbers.
 //!
-//! The rounds of a second daemon, which is the same build with `[history] steps = 0`, alternate with those of the
-//! first. `DIALHOOK_BASELINE=FILE` names another build of the program for a third daemon. For both the ratio of
-//! the medians is printed, and the median of the ratios round by round, which a busy machine changes less.
+//! The rounds of a second daemon, which is the same build with `[history] steps = 0`, alternate with those of
+//! the first. `DIALHOOK_BASELINE=FILE` names another build of the program for a third daemon. For both the
+//! ratio of the medians is printed, and the median of the ratios round by round, which a busy machine changes
+//! less.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,13 +1,13 @@
 //! The duration of calls while people and programs read the pages of the observer.
 //!
-//! `cargo bench --bench page_readers` plays 100 calls a second against the release build, whose history is full
-//! and has error pages of 4 KiB. Rounds without readers alternate with rounds of each kind of reader: idle
-//! browsers, event streams, readers that stall, and a scan of all records without pause. The goal is that no
-//! call loses a millisecond.
+//! `cargo bench --bench page_readers` plays 100 calls a second against the release build, whose history is
+//! full and has error pages of 4 KiB. Rounds without readers alternate with rounds of each kind of reader:
+//! idle browsers, event streams, readers that stall, and a scan of all records without pause. The goal is
+//! that no call loses a millisecond.
 //!
 //! The readers, the webhook and the calls work on the same machine. So one kind of round has no reader, and a
-//! thread that computes instead: it shows the cost of one core less. The last column is the time for which the
-//! thread of the calls was ready and waited for a core.
+//! thread that computes instead: it shows the cost of one core less. The last column is the time for which
+//! the thread of the calls was ready and waited for a core.
 //!
 //! `DIALHOOK_SECONDS` sets the time of all rounds together (60 s).
 
@@ -51,7 +51,7 @@ const RATE_BEFORE: u32 = 500;
 struct Rounds {
     readers: Readers,
     took: Vec<Duration>,
-    /// What the readers did.
+    /// The number of answers, events, connections or requests of the readers.
     done: usize,
     /// The time for which the thread of the calls waited for a core.
     waited: Duration,
@@ -99,7 +99,8 @@ impl Rounds {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
-    /// Prints the line of these rounds, beside the median and the 99th percentile without readers. Returns both.
+    /// Prints the line of these rounds, beside the median and the 99th percentile without readers. Returns
+    /// both.
     fn print(mut self, without: Option<(f64, f64)>) -> [f64; 3] {
         let waited = self.waited.as_secs_f64() * 1e3 / self.took.len() as f64;
         let [median, p99, longest] = quantiles(&mut self.took);

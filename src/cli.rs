@@ -61,9 +61,9 @@ enum Command {
     Try(Try),
     /// Show the last webhook steps of the running daemon, and why each call went where it went.
     ///
-    /// The records live in the memory of the daemon: a reload keeps them, a restart loses them, and the
-    /// oldest ones make room. Times are in the zone of this machine. Numbers are masked unless log.numbers is
-    /// true.
+    /// The records live in the memory of the daemon: a reload keeps them, a restart loses them, and new
+    /// steps replace the oldest. Times are in the zone of this machine. Numbers are masked unless log.numbers
+    /// is true.
     Calls(Box<Calls>),
     /// Show example calls in a few seconds, without a PBX, a configuration or any other machine.
     Demo,

@@ -53,7 +53,7 @@ pub struct History {
     inbox: SyncSender<News>,
 }
 
-/// The records, and what is counted of them.
+/// The records, and the counts of the last hour.
 #[derive(Debug)]
 struct Kept {
     settings: HistorySettings,
@@ -70,10 +70,10 @@ enum News {
 }
 
 /// Bytes of the largest record that is kept whole. One that is larger loses its channel variables and its
-/// messages, so that a few of them do not push out all others.
+/// messages, so that a few of them do not replace all others.
 const LARGEST: usize = 64 * 1024;
 
-/// The news that wait while somebody reads. A reader takes a millisecond at most.
+/// The number of news that can wait while somebody reads. A reader takes a millisecond at most.
 const INBOX: usize = 4096;
 
 /// Random bytes in the first part of a [`StepId`], written as six digits.
@@ -141,7 +141,7 @@ impl History {
             Ok(kept) => kept,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => {
-                // a full inbox loses the record: the call goes first
+                // a full inbox loses the record, because a call must not wait
                 let _lost = self.inbox.try_send(news);
                 self.pushed.fetch_add(1, Ordering::Release);
                 return;

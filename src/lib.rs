@@ -15,9 +15,9 @@
 //!    back.
 //!
 //! Around it: [`config`] reads the file, [`daemon`] holds what outlives a configuration, [`slots`] limit the
-//! calls and the connections, [`metrics`] count, [`history`] records, [`observer`] serves both over HTTP, [`log`]
-//! writes lines, [`notify`] talks to the service manager. [`cli`] is the program; [`dialplan`] finds webhook
-//! steps in dialplan files for `dialhook check`.
+//! calls and the connections, [`metrics`] count, [`history`] records, [`observer`] serves both over HTTP,
+//! [`log`] writes lines, [`notify`] talks to the service manager. [`cli`] is the program; [`dialplan`] finds
+//! webhook steps in dialplan files for `dialhook check`.
 //!
 //! `docs/design.md` has the terms, and says where to find a rule: where a circuit breaker opens, where the
 //! deadline is enforced, where a command is quoted.

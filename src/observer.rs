@@ -1,7 +1,7 @@
 //! Metrics, health and pages over HTTP, on a listener and a thread of their own.
 //!
-//! Reads what the daemon knows; does not take part in a call. A page that takes long to make, or a browser that
-//! reads slowly, delays no call.
+//! Reads what the daemon knows; does not take part in a call. A page that takes long to make, or a browser
+//! that reads slowly, delays no call.
 
 mod api;
 mod connection;
@@ -44,7 +44,7 @@ use crate::daemon::Daemon;
 use crate::log::{RateLimited, lost_lines};
 use crate::metrics;
 
-/// What the answers of the observer are made of.
+/// The state from which the observer makes its answers.
 #[derive(Debug)]
 pub struct ObserverState {
     /// The configuration in use.

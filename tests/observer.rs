@@ -12,7 +12,7 @@ mod requests;
 mod steps;
 /// The counts of faults outside of calls; in a process of its own.
 mod troubles;
-/// The walls before the pages: who may read them, under which name, and how.
+/// The walls before the pages: names, methods, other sites and the token.
 mod walls;
 
 use std::net::SocketAddr;

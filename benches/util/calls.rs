@@ -50,8 +50,8 @@ pub async fn call(address: SocketAddr, environment: &str) -> Ended {
     Ended { took, commands }
 }
 
-/// A webhook that answers at once and keeps its connections. It answers `/broken` with status 500 and a page of
-/// this number of bytes.
+/// A webhook that answers at once and keeps its connections. It answers `/broken` with status 500 and a page
+/// of this number of bytes.
 pub async fn webhook(broken: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

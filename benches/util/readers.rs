@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
     None,
-    /// Sixteen event streams, and 84 connections that say nothing. The observer closes those after 5 s, or for
-    /// a newcomer; their browser opens another one after a second.
+    /// Sixteen event streams, and 84 connections that say nothing. The observer closes those after 5 s, or
+    /// for a newcomer; their browser opens another one after a second.
     Idle,
     /// Sixteen event streams.
     Streams,
@@ -69,8 +69,8 @@ impl Running {
         Self { stop, thread, done }
     }
 
-    /// Returns the number of events or answers that were read, of connections that were opened, or of requests
-    /// that stalled.
+    /// Returns the number of events or answers that were read, of connections that were opened, or of
+    /// requests that stalled.
     pub fn stop(self) -> usize {
         self.stop.cancel();
         self.thread.join().unwrap();

@@ -159,8 +159,8 @@ async fn show_step(daemon: &RunningDaemon, id: &str, json: bool) -> ExitCode {
             return fail(
                 FAILED,
                 &format!(
-                    "no step {}. Records live in the memory of the daemon: a restart loses them, and the oldest ones \
-                     make room. `dialhook calls` shows the ids of the steps that are there",
+                    "no step {}. Records live in the memory of the daemon: a restart loses them, and new steps \
+                     replace the oldest. `dialhook calls` shows the ids of the steps that are there",
                     escape(id)
                 ),
             );

@@ -10,7 +10,7 @@ use crate::files::MIB;
 /// The settings of the records of steps that the daemon keeps in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistorySettings {
-    /// The number of the last steps that are kept; 0 if none is, the failures neither.
+    /// The number of the last steps that are kept. With 0 no step is kept, also no failure.
     pub steps: usize,
     /// The number of the last steps that were not `OK` and are kept apart from the others.
     pub failures: usize,
@@ -40,7 +40,7 @@ impl Default for HistorySettings {
             // they stay when a busy hour replaces the others
             failures: 500,
             size: 8 * MIB,
-            // a complaint of yesterday
+            // long enough for a complaint of yesterday
             age: Duration::from_secs(24 * 3600),
             bodies: KeptBodies::default(),
         }

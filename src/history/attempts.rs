@@ -46,7 +46,7 @@ pub(super) fn attempt(attempt: &webhook::Attempt, masking: &Masking) -> Attempt 
     }
 }
 
-/// Returns the word for the place of an attempt among those of its step.
+/// Returns the kind of an attempt: first, fallback, retry or probe.
 pub(super) fn attempt_kind(attempt: &webhook::Attempt) -> &'static str {
     match attempt.kind {
         webhook::AttemptKind { is_probe: true, .. } => "probe",

@@ -21,16 +21,18 @@ use crate::variable::{Accept, AnswerPart, ValueSource};
 use crate::webhook;
 
 impl Record {
-    /// Returns the whole step. `policy` is that of now: a hook that is gone cannot be asked again.
+    /// Returns the whole step. `policy` is the present one: the step cannot be repeated if its hook is gone.
     #[must_use]
     pub fn detail(&self, numbers: TelephoneNumbers, policy: &Policy) -> StepDetail {
         let step = self.step(numbers);
         let masking = &Masking::of(self, numbers);
         let call = self.call.as_deref();
         let name = |value: &crate::variable::Value| masking.name(&value.lossy()).into_owned();
+        let lacks_a_part = step.set.iter().any(|variable| variable.missing);
         let explained = match (step.reason.as_str(), step.answer) {
             // the note only says why
             ("", Some(AnswerOrigin::Stale)) => "",
+            ("", _) if lacks_a_part => NONE_OF_THE_PARTS,
             ("", _) => step.note.as_deref().unwrap_or_default(),
             (reason, _) => reason,
         };
@@ -197,6 +199,9 @@ impl Record {
         })
     }
 }
+
+/// The note that has a row of its own in the documentation. One missing part means the same as all.
+const NONE_OF_THE_PARTS: &str = "the answer has none of the parts that set names";
 
 fn accept_word(accept: Accept) -> &'static str {
     match accept {

@@ -1,4 +1,4 @@
-//! The fields of a step's log line that tell why the call went where it went.
+//! The fields of a step's log line that explain its result.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use crate::duration::rough;
 use crate::hook::{Outcome, Region};
 use crate::log::TelephoneNumbers;
 
-/// The fields of a step's log line, besides hook, status and time. None: the line does not have the field.
+/// The fields of a step's log line, besides hook, status and time. A field that is `None` is left out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Line<'r> {
     pub caller: Option<Cow<'r, str>>,

@@ -38,7 +38,8 @@ impl Masking {
         Self { numbers, ids: Vec::new() }
     }
 
-    /// Returns a text with masked numbers. Positions in it stay, because each hidden digit becomes an asterisk.
+    /// Returns a text with masked numbers. Positions in it stay, because each hidden digit becomes an
+    /// asterisk.
     pub(super) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some((at, id)) = self.next_id(text) else { return self.numbers.show_text(text) };
         let (mut shown, mut rest) = (String::with_capacity(text.len()), text);

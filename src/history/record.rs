@@ -1,5 +1,5 @@
-//! The record of one step. It holds what happened as it happened: masked and formatted by [`super::view`] only
-//! for the person who asks.
+//! The record of one step. It holds what happened as it happened: masked and formatted by [`super::view`]
+//! only for the person who asks.
 //!
 //! Secrets do not enter a record: neither the value of a secret header nor a secret in a URL.
 
@@ -48,8 +48,8 @@ pub struct Record {
     pub ending: Ending,
     /// The assignments of the final commands, without those of `WEBHOOK_STATUS` and its siblings.
     pub set: Vec<Assignment>,
-    /// For each of `set`, the length of its value if `history.bodies` leaves the value out. Empty if it leaves
-    /// none out.
+    /// For each of `set`, the length of its value if `history.bodies` leaves the value out. Empty if it
+    /// leaves none out.
     pub omitted: Vec<Option<usize>>,
     /// Scheme, host and port that would have been asked, if nothing was asked.
     pub to: Option<String>,
@@ -61,8 +61,8 @@ pub struct Record {
     pub detached: Option<Arc<OnceLock<DetachedEnd>>>,
 }
 
-/// The id of a step: the start of the daemon and a number. It is different in every run of the daemon, so that
-/// the log of an earlier run names no step of this one.
+/// The id of a step: the start of the daemon and a number. It is different in every run of the daemon, so
+/// that the log of an earlier run names no step of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepId {
     pub(super) run: Arc<str>,
@@ -75,14 +75,14 @@ impl std::fmt::Display for StepId {
     }
 }
 
-/// The moments of a step, counted from the connection of the switch. None: it did not come so far.
+/// The moments of a step, counted from the connection of the switch. None if the step did not come so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Times {
     /// The greeting was complete.
     pub greeted: Option<Duration>,
     /// The call was authenticated, and its variables were fetched.
     pub authenticated: Option<Duration>,
-    /// The webhook was asked, or the cache.
+    /// The request to the webhook, or the lookup in the cache, began.
     pub asked: Option<Duration>,
     /// The outcome was known.
     pub judged: Option<Duration>,
@@ -108,7 +108,7 @@ pub enum Ending {
 /// The replies of the switch to the final commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Confirmed {
-    /// All were confirmed, but this number of them.
+    /// All were confirmed except this number of them.
     AllBut(usize),
     /// They were not read to their end, for this reason.
     Unread(String),
@@ -140,8 +140,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns the headers without the values of secret ones, and the beginning of the body, both without these
-    /// secrets. A header that does not fit is left out.
+    /// Returns the headers without the values of secret ones, and the beginning of the body, both without
+    /// these secrets. A header that does not fit is left out.
     #[must_use]
     pub fn new(headers: &http::HeaderMap, body: &[u8], secrets: &Secrets) -> Self {
         let mut left = MAX_HEADERS;
@@ -204,7 +204,8 @@ const MAX_BODY: usize = 4 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedAnswer {
     pub code: u16,
-    /// The beginning of `Content-Type`, in memory of its own: the header is a part of the buffer that was read.
+    /// The beginning of `Content-Type`, in memory of its own: the header is a part of the buffer that was
+    /// read.
     pub content_type: Option<Box<[u8]>>,
     /// The length of the body.
     pub length: usize,

@@ -1,7 +1,7 @@
 //! The last records: of all steps, of those that failed, and of refused connections.
 //!
-//! Each ring has its own bounds, so that a busy hour does not push out the failures, and refused connections
-//! of strangers push out no step.
+//! Each ring has its own bounds, so that a busy hour does not remove the failures, and refused connections
+//! of strangers remove no step.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Rings {
         if kept.record.detached.as_ref().is_some_and(|end| end.get().is_none()) {
             self.unfinished.insert(kept.record.id.sequence, kept.clone());
         }
-        // a stranger cannot push out a step
+        // a stranger must not be able to remove a step
         if kept.record.times.authenticated.is_none() && matches!(kept.record.ending, Ending::Refused(_)) {
             self.refused.push(kept, MOST_REFUSED, settings.size / 16);
         } else {
@@ -71,8 +71,8 @@ impl Rings {
         }
     }
 
-    /// Returns the records that have come after the first `known` ones, in the order in which they came, and the
-    /// number of all that have come. Those that had to make room already are missing.
+    /// Returns the records that have come after the first `known` ones, in the order in which they came, and
+    /// the number of all that have come. Those that were dropped meanwhile are missing.
     pub(super) fn news(&self, known: u64) -> (Vec<Arc<Record>>, u64) {
         let rings = [&self.steps, &self.failures, &self.refused];
         let mut news: Vec<_> = rings.into_iter().flat_map(|ring| ring.after(known)).collect();

@@ -9,12 +9,13 @@ use crate::variable::Value;
 /// The conditions of a search. A record must meet all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Search {
-    /// The last digits of caller or callee, or a call id, linked id, channel, trace id or step id.
+    /// The last digits of the caller or the callee, a part of the channel, or a whole id: of the call, the
+    /// linked call, the SIP call, the trace or the step.
     pub text: Option<String>,
     pub hook: Option<String>,
     /// A status word.
     pub status: Option<String>,
-    /// True if only steps are wanted whose dialplan did not get `OK`.
+    /// True if only failed steps are wanted: their dialplan did not get `OK`.
     pub failed: bool,
     /// Steps that took at least this long.
     pub slower: Option<Duration>,

@@ -110,7 +110,8 @@ pub fn without_secret_members(body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Hides the members with secret names. Returns true if there were some. The depth is that of the JSON reader.
+/// Hides the members with secret names. Returns true if there were some. The depth is that of the JSON
+/// reader.
 fn hide_members(json: &mut Value) -> bool {
     match json {
         Value::Object(members) => {

@@ -50,7 +50,7 @@ pub struct HourOfHook {
     pub ok: Option<f64>,
     /// The share of steps that the cache, or another call's request, answered.
     pub from_cache: Option<f64>,
-    /// Half, 95 % and 99 % of the steps took at most so long, in milliseconds, to a fifth.
+    /// The 50th, 95th and 99th percentile of the durations in milliseconds, each at most a fifth too high.
     pub quantiles: Option<[f64; 3]>,
     /// The last sixty minutes, the oldest first.
     pub minutes: Vec<MinuteOfHook>,

@@ -13,8 +13,8 @@ use crate::variable::{AnswerPart, ValueSource};
 use crate::webhook::Origin;
 
 impl Record {
-    /// Returns the step for a list. `numbers` is the rule for telephone numbers now: a number is shown only if
-    /// the rule at the time of the step allowed it too.
+    /// Returns the step for a list. `numbers` is the rule for telephone numbers now: a number is shown only
+    /// if the rule at the time of the step allowed it too.
     #[must_use]
     pub fn step(&self, numbers: TelephoneNumbers) -> Step {
         let numbers = self.numbers(numbers);

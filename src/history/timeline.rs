@@ -8,6 +8,7 @@ use super::masking::Masking;
 use super::record::{Confirmed, Ending};
 use super::view::{Event, EventKind};
 use crate::duration::rough;
+use crate::hook::{Outcome, Unreachable};
 use crate::redact;
 use crate::webhook::{Attempt, AttemptResult, Origin};
 
@@ -29,7 +30,7 @@ pub(super) fn events(record: &Record, masking: &Masking) -> Vec<Event> {
         let (at_ms, until_ms) = (ms(waited.began), Some(ms(waited.began + waited.took)));
         let text = match waited.is_over {
             true => "waits for the request of another call that asks the same",
-            false => "waits for the request of another call, until the end",
+            false => "waits for the request of another call until the step ends",
         };
         events.push(Event { at_ms, until_ms, kind: EventKind::Cache, text: text.to_owned() });
     }
@@ -71,6 +72,9 @@ fn authenticated_text(record: &Record) -> String {
 
 fn attempt_text(attempt: &Attempt) -> String {
     let endpoint = redact::url(&attempt.endpoint);
+    if let Some(Outcome::Unreachable(why @ Unreachable::BreakerOpen { .. })) = attempt.outcome() {
+        return format!("does not ask {endpoint}: {why}");
+    }
     let mut text = match attempt_kind(attempt) {
         "first" => format!("asks {endpoint}"),
         "fallback" => format!("asks the next URL {endpoint}"),
@@ -130,13 +134,13 @@ fn end_text(record: &Record) -> String {
             "the switch has confirmed every variable; the dialplan goes on".to_owned()
         }
         Ending::Outcome { confirmed: Confirmed::AllBut(unconfirmed), .. } => {
-            format!("the switch has not confirmed {unconfirmed} of its variables; the dialplan goes on")
+            format!("the switch has not confirmed {unconfirmed} of the variables; the dialplan goes on")
         }
         Ending::Outcome { confirmed: Confirmed::Unread(why), .. } => {
             format!("the variables were sent, and the replies were not read to their end: {why}")
         }
         Ending::Outcome { confirmed: Confirmed::NotSent, .. } => {
-            "no switch was told, because nobody calls".to_owned()
+            "no commands were sent, because there is no call".to_owned()
         }
         Ending::Cancelled(reason) | Ending::Refused(reason) => reason.clone(),
     }

@@ -233,7 +233,8 @@ pub struct Judgement {
 pub struct Refused {
     /// The variable that the part was for; none for the whole answer.
     pub variable: Option<String>,
-    /// The rule, as the configuration writes it: `accept = "word"`, `answers`, `limits.answer`, `the switch`.
+    /// The rule, as the configuration writes it: `accept = "word"`, `answers = ["a"]`, `limits.answer`; or in
+    /// words: `the rules of the switch`.
     pub rule: String,
     pub fault: String,
     /// The refused text, or its beginning; none if `history.bodies` leaves it out.

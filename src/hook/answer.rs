@@ -37,8 +37,8 @@ pub struct Answer {
 }
 
 impl Hook {
-    /// Returns the outcome of a 2xx answer. `variable` receives the whole text; `can_carry` is the rule of the
-    /// switch about assignments.
+    /// Returns the outcome of a 2xx answer. `variable` receives the whole text; `can_carry` is the rule of
+    /// the switch about assignments.
     pub(super) fn judge(
         &self,
         answer: &Answer,

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Returns a text as one line that is safe on a terminal. Unsafe characters become `\u{202e}`, line feeds too.
+/// Returns a text as one line that is safe on a terminal. Unsafe characters become `\u{202e}`, line feeds
+/// too.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     EscapeStyle::Text.escape(text).map_or(Cow::Borrowed(text), Cow::Owned)

@@ -44,9 +44,9 @@ async fn step(State(state): State<Arc<ObserverState>>, Path(id): Path<String>) -
     }
 }
 
-/// The reason of a missing step.
+/// The message for a missing step.
 pub(super) const NO_SUCH_STEP: &str = "no such step; records live in memory: a restart of the daemon loses them, and \
-                                       new steps push out old ones";
+                                       new steps replace the oldest";
 
 async fn hooks(State(state): State<Arc<ObserverState>>) -> Response {
     answer(StatusCode::OK, &json!({ "hooks": state.hooks() }))

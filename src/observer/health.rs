@@ -1,4 +1,4 @@
-//! Health: the thread of the calls is asked by a task, because a thread that is stuck runs none.
+//! Health: a small task tests the thread of the calls, because a thread that is stuck runs none.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Requests that a person makes from a page: a hook with data of one's own, or with those of a recorded step.
+//! Requests that a person makes from a page, with call data from a form or from a recorded step.
 
 use std::sync::Arc;
 use std::time::Duration;

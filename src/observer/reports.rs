@@ -1,4 +1,4 @@
-//! What the JSON and the pages show, from the state of the daemon.
+//! The reports that the JSON and the pages show, made from the state of the daemon.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::config::{self, DEFAULT_PATH};
 use crate::history::view::{
     ConfigurationReport, EndpointReport, HookReport, Minute, RefusedReload, Step, StepDetail,
 };
-use crate::history::{HourOfHook, timestamp};
-use crate::hook::Hook;
+use crate::history::{HourOfHook, Record, timestamp};
+use crate::hook::{Hook, Outcome, Unreachable};
 use crate::log::TelephoneNumbers;
 use crate::redact;
 use crate::webhook::{BreakerState, EndpointState};
@@ -65,7 +65,9 @@ impl ObserverState {
         let records = self.daemon.history.records();
         let config = self.config();
         let report = |(name, hook): (&String, &Arc<Hook>)| {
-            let failure = records.iter().find(|record| record.hook == *name && record.failed());
+            let mut failures = records.iter().filter(|record| record.hook == *name && record.failed());
+            // an open circuit breaker is the consequence of the failures before it
+            let failure = failures.clone().find(|record| !is_consequence(record)).or_else(|| failures.next());
             self.hook(name, hook, failure.map(|record| record.step(self.numbers())))
         };
         config.policy.hooks.iter().map(report).collect()
@@ -121,6 +123,11 @@ impl ObserverState {
     pub(super) fn numbers(&self) -> TelephoneNumbers {
         if self.config().log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
     }
+}
+
+/// True if no request was made, because the circuit breaker is open.
+fn is_consequence(record: &Record) -> bool {
+    matches!(record.outcome(), Some(Outcome::Unreachable(Unreachable::BreakerOpen { .. })))
 }
 
 fn endpoint(state: &EndpointState) -> EndpointReport {

@@ -28,8 +28,8 @@ pub struct Observer {
 }
 
 /// The highest number of connections at once. One more closes the oldest connection that has sent nothing, or
-/// else the oldest one that is no event stream: a health check sends its request at once, and must not wait for
-/// idle connections.
+/// else the oldest one that is no event stream: a health check sends its request at once, and must not wait
+/// for idle connections.
 pub const MAX_CONNECTIONS: usize = 64;
 
 /// The pause after a connection could not be accepted, which is mostly because no file descriptor is free.
@@ -43,8 +43,8 @@ struct Open {
 
 impl Observer {
     /// Returns a server on this listener for the peers that `listen` allows at the time of their connection.
-    /// `max_connections` is the highest number of connections, at most [`MAX_CONNECTIONS`]. A quarter of them may
-    /// be event streams.
+    /// `max_connections` is the highest number of connections, at most [`MAX_CONNECTIONS`]. A quarter of them
+    /// may be event streams.
     #[must_use]
     pub fn new(listener: TcpListener, state: ObserverState, max_connections: usize) -> Self {
         let streams = Arc::new(Semaphore::new((max_connections / 4).min(MAX_STREAMS)));

@@ -56,8 +56,8 @@ impl Site {
 }
 
 impl Site {
-    /// Answers an admitted request. One page is made at a time, so that health and metrics, which wait for none,
-    /// have their turn after one page at most.
+    /// Answers an admitted request. One page is made at a time, so that health and metrics, which take
+    /// no turn, wait for one page at most.
     async fn routed(&self, request: Request<Body>) -> Response {
         let is_page = request.method() == Method::GET && !walls::is_open(request.uri().path());
         // the semaphore is never closed

@@ -57,7 +57,8 @@ fn get(uri: &str) -> http::request::Builder {
     http::Request::builder().uri(uri)
 }
 
-/// Every wall holds on every path, also on one that does not exist, and on one that is written in another way.
+/// Every wall holds on every path, also on one that does not exist, and on one that is written in another
+/// way.
 const WALLED: [&str; 9] = [
     "/",
     "/docs",

@@ -6,8 +6,8 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The thread of the observer, with a runtime of its own. It ends when this is dropped, and all connections of
-/// the observer with it.
+/// The thread of the observer, with a runtime of its own. It ends when this is dropped, and all connections
+/// of the observer with it.
 #[derive(Debug)]
 pub struct ObserverThread {
     runtime: Handle,

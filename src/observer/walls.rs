@@ -1,7 +1,7 @@
 //! The walls before the pages: a request is admitted or refused before its path is looked up.
 //!
-//! Knows heads of requests; does not know what a path answers. A scraper and a load balancer send neither names
-//! nor tokens, so `/metrics` and health are only behind the wall of methods.
+//! Knows the heads of requests; does not know the answer of a path. A scraper and a load balancer send
+//! neither names nor tokens, so `/metrics` and health are only behind the wall of methods.
 
 mod cross_site;
 mod headers;
@@ -32,8 +32,8 @@ pub(super) fn admit<B>(
     token::admit(request.headers(), state, connection)
 }
 
-/// True for the paths that need neither a name nor a token. The path is compared as it was sent, and the router
-/// does the same.
+/// True for the paths that need neither a name nor a token. The path is compared as it was sent, and the
+/// router does the same.
 pub(super) fn is_open(path: &str) -> bool {
     matches!(path, "/metrics" | "/health/live" | "/health/ready")
 }

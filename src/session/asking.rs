@@ -1,4 +1,5 @@
-//! The request of a step: who is admitted, what is asked, and who waits for the answer.
+//! Makes the request of a step: takes its slots, asks the webhook, and detaches a request that no call waits
+//! for.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -29,7 +30,7 @@ pub(super) struct Beginning<'a> {
 }
 
 impl Shared {
-    /// Returns the outcome of a step. Leaves the request, and what came of it, in `asked`.
+    /// Returns the outcome of a step. Leaves the request and its result in `asked`.
     pub(super) async fn outcome(
         &self,
         step: &Step,

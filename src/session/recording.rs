@@ -1,5 +1,5 @@
-//! The record of a step while the step lasts. Each stage leaves here what it knows, so that a hangup or a
-//! panic loses nothing of it.
+//! The record of a step while the step lasts. Each stage adds its data at once, so that a hangup or a panic
+//! loses none of them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -37,7 +37,7 @@ pub(super) struct Recording {
     pub(super) told: Option<Told>,
 }
 
-/// The request of a step, and what came of it so far.
+/// The request of a step, and its result so far.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) request: Request,
@@ -91,7 +91,7 @@ impl Recording {
         self.end_keeping(shared, ending, |failed| shared.keeps_message(failed))
     }
 
-    /// Ends the record. `keeps` says if it has headers and bodies, by whether the step failed.
+    /// Ends the record. `keeps` gets true if the step failed, and says if headers and bodies are kept.
     fn end_keeping(
         mut self,
         shared: &Shared,
@@ -100,7 +100,10 @@ impl Recording {
     ) -> Record {
         self.times.ended = self.elapsed();
         let (ending, set) = ending_of(self.told, self.times.authenticated.is_some(), ending);
-        let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if outcome.status() == Status::Ok);
+        let is_good =
+            |outcome: &Outcome| outcome.status() == Status::Ok && outcome.missing().next().is_none();
+        // a part that is missing is the same to a person as an answer that was refused
+        let failed = !matches!(&ending, Ending::Outcome { outcome, .. } if is_good(outcome));
         let keeps = keeps(failed);
         let outcome = match &ending {
             Ending::Outcome { outcome, .. } => Some(outcome),
@@ -240,8 +243,8 @@ impl Asked {
     }
 }
 
-/// Hides these secrets in the values that the variables got. If the answer has changed, the place of its fault
-/// is not known any more.
+/// Hides these secrets in the values that the variables got. If the answer has changed, the place of its
+/// fault is not known any more.
 fn hide_in_values(record: &mut Record, secrets: &Secrets) {
     for set in &mut record.set {
         set.value = Value::from(secrets.hidden_in(set.value.as_bytes()));

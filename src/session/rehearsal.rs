@@ -58,8 +58,8 @@ impl CallData {
     }
 }
 
-/// Makes the request of the step that a call means, and returns the record of it. `repeats` says that another
-/// call has made the request before; the webhook is told so. The record is not kept.
+/// Makes the request of the step that a call means, and returns its record, which is not kept. `repeats` is
+/// true if an earlier call made the same request; the webhook is told so.
 ///
 /// Asks without the daemon's circuit breakers and its cache: `webhook` has its own.
 pub async fn rehearse(

@@ -50,8 +50,8 @@ impl Agi {
         Self { longest, ..self }
     }
 
-    /// Returns a session whose challenge asks for everything that the environment of a call without arguments can
-    /// lack.
+    /// Returns a session whose challenge asks for everything that the environment of a call without arguments
+    /// can lack.
     pub(super) fn with_longest_challenge() -> Self {
         let nonce = "0".repeat(2 * Self::NONCE_BYTES);
         Self { missing: MissingFields::every(), ..Self::new(nonce) }

@@ -16,7 +16,7 @@ pub(super) async fn ask_cached(shared: &Shared, ask: Ask<'_>, times: CacheTimes)
     let result = ask_or_wait(shared, ask, times).await;
     let counted = match result.origin {
         Origin::Webhook => CacheResult::Miss,
-        // no good answer came, whoever has asked for it
+        // no good answer came, neither to this call's request nor to another's
         Origin::Shared if !is_good(&result.outcome) => CacheResult::Miss,
         Origin::Shared | Origin::Cache => CacheResult::Hit,
         Origin::Stale => CacheResult::Stale,

@@ -11,7 +11,8 @@ use super::client::stage::{Connection, StageTracker};
 use super::endpoint;
 use crate::hook::{Outcome, Stage, Unreachable};
 
-/// The log of what was done for one step. The caller of [`Webhook::ask`] keeps it.
+/// The log of the attempts, the waiting and the hedged request of one step. The caller of [`Webhook::ask`]
+/// keeps it.
 ///
 /// [`Webhook::ask`]: super::Webhook::ask
 #[derive(Debug)]
@@ -64,7 +65,7 @@ pub struct Attempt {
     pub result: AttemptResult,
 }
 
-/// The place of an attempt among those of a step.
+/// The kind of an attempt, by its endpoint and its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptKind {
     /// The number of the endpoint among those of the hook, from 0.

@@ -87,7 +87,7 @@ impl Expiry<Key, CachedAnswer> for OwnLifetime {
 impl<E: Clone> AnswerCache<E> {
     /// Returns the fresh answer, or the one that `request` brings. Callers of the same key share one request;
     /// from `hedge_at` on, one of those who wait makes a hedged request. `refused` is an answer that the
-    /// caller has seen and does not accept. `note` hears if the caller waits or makes a request.
+    /// caller has seen and does not accept. `note` is called if the caller waits or makes a request.
     ///
     /// Cancel safe: if the caller who makes the request leaves, the next one makes it.
     ///

@@ -76,7 +76,7 @@ impl<T: Clone, E: Clone> SingleFlight<T, E> {
     /// caller who still waits joins a second flight as well; the first good result of the two counts.
     ///
     /// A leader calls `known` before it makes the request, because another flight may have ended meanwhile.
-    /// `note` hears of each change in the caller's part.
+    /// `note` is called at each change in the caller's part.
     ///
     /// Cancel safe: if a leader leaves, the next waiter leads in its place.
     ///

@@ -1,4 +1,5 @@
-//! Owner: observer. Texts of strangers in every place of every page: the browser shows them, and runs nothing.
+//! Owner: observer. Texts of strangers in every place of every page: the browser shows them, and runs
+//! nothing.
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::util::{Daemon, Environment, FakeWebhook, Reply};
 const HOSTILE: &str = "</td></pre></textarea></script><script>hacked=1</script><img src=x onerror=hacked=1>\
                        <svg onload=hacked=1>\"' onfocus=hacked=1 autofocus x='&lt;b&gt;{{7*7}}";
 
-/// A piece of it that no page shortens away.
+/// A piece of it that every page shows, also where it shortens texts.
 const VISIBLE: &str = "</td></pre></textarea></script><script>";
 
 /// A call with hostile text in everything that a caller or a careless dialplan chooses.
@@ -108,13 +109,13 @@ async fn the_fields_of_a_form_come_back_as_text() {
     }
     browser.fill("#t-variables", &format!("CUSTOMER={HOSTILE}")).await;
     browser.click("form.try button").await;
-    browser.read(".outcome", "A call would hear now").await;
+    browser.read(".outcome", "A call would get now").await;
     assert_nothing_ran(&browser, "the result").await;
     let value: String = browser.script("return document.getElementById('t-name').value").await;
     assert_eq!(value, HOSTILE);
 }
 
-/// The policy is the second wall: HTML that got into a page in spite of all would still run nothing.
+/// The policy is a second protection: even if HTML got into a page, it would run nothing.
 #[tokio::test]
 async fn the_policy_of_a_page_runs_no_inline_script_and_loads_nothing_from_elsewhere() {
     let Some(browser) = Browser::free().await else { return };

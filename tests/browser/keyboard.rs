@@ -48,7 +48,7 @@ async fn the_first_tab_goes_to_the_content_and_the_focus_is_visible() {
     call_from(&daemon, "31612345678").await;
     browser.open(&page(&daemon, "/")).await;
     browser.press(TAB).await;
-    assert_eq!(focused(&browser).await, "Go to the content");
+    assert_eq!(focused(&browser).await, "Skip to the content");
     browser.press(ENTER).await;
     // the next element behind the navigation
     browser.press(TAB).await;

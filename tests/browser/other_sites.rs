@@ -1,5 +1,5 @@
-//! Owner: observer. Pages of other sites that the person at the browser opens, and a name that an attacker has
-//! bound to this machine.
+//! Owner: observer. Pages of other sites that the person at the browser opens, and a name that an attacker
+//! has bound to this machine.
 
 use std::collections::BTreeMap;
 

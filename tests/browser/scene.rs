@@ -1,4 +1,5 @@
-//! Owner: observer. A small PBX with calls of every kind, for tests that look at every page, and for pictures.
+//! Owner: observer. A small PBX with calls of every kind, for tests that look at every page, and for
+//! pictures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -182,7 +183,7 @@ fn answer(request: &Received, is_dead: bool) -> Reply {
     }
 }
 
-/// A webhook that thinks as long as a real one.
+/// A webhook that takes as long as a real one.
 fn after(ms: u64) -> Gate {
     let gate = Gate::default();
     let opens = gate.clone();
@@ -206,7 +207,7 @@ fn environment((hook, caller, name, callee, channel): Placed) -> Environment {
     if caller.is_empty() { call } else { call.caller(caller).name(name) }
 }
 
-/// A caller who hangs up while the webhook thinks.
+/// A caller who hangs up before the webhook answers.
 async fn hang_up(daemon: &Daemon, webhook: &FakeWebhook) {
     let (before, received) = (steps(daemon).await.len(), webhook.received().len());
     let mut call = FakeAsterisk::connect(daemon.address()).await;

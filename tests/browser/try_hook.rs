@@ -1,4 +1,4 @@
-//! Owner: observer. Requests that a person makes from the page.
+//! Owner: observer. Requests that a person makes from a page.
 
 use super::{call_from, crm, page, path_of, steps};
 use crate::util::browser::Browser;
@@ -17,7 +17,7 @@ async fn a_hook_is_tried_by_the_form() {
     browser.fill("#t-callee", "200").await;
     browser.click("form.try button").await;
 
-    browser.read(".outcome", "A call would hear now").await;
+    browser.read(".outcome", "A call would get now").await;
     browser.read(".outcome .said", "sales").await;
     let received = webhook.received();
     assert_eq!(received.len(), 1);

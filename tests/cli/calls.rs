@@ -1,4 +1,4 @@
-//! Owner: cli. `dialhook calls`: the list of steps, one step, and what is said if there is none.
+//! Owner: cli. `dialhook calls`: the list of steps, one step, and the message if there is none.
 
 /// The messages if the daemon gives no good answer.
 mod errors;

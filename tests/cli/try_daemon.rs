@@ -1,4 +1,4 @@
-//! Owner: cli. What `dialhook try` shows of the running daemon, if one runs.
+//! Owner: cli. The state of the running daemon in `dialhook try`, if one runs.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Owner: observer. The JSON of steps: what a person learns of a call that went elsewhere.
+//! Owner: observer. The JSON of steps, which explains the result of each call.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Owner: observer. The walls before the pages, in raw bytes: who may read them, under which name, and how.
+//! Owner: observer. The walls before the pages, in raw bytes: names, methods, other sites and the token.
 
 use std::fs;
 use std::io::{Read, Write};

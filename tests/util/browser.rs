@@ -40,8 +40,8 @@ const LOOK: Duration = Duration::from_millis(25);
 pub const REBOUND: &str = "rebound.example";
 
 impl Browser {
-    /// Waits for the browser, and returns it with an empty page, 1280 pixels wide, in light colours. Says that
-    /// the test is skipped if there is no chromium.
+    /// Waits for the browser, and returns it with an empty page, 1280 pixels wide, in light colours. Says
+    /// that the test is skipped if there is no chromium.
     pub async fn free() -> Option<Self> {
         if let Some(missing) = process::missing() {
             let required = std::env::var_os("DIALHOOK_REQUIRE_CHROMIUM").is_some();
@@ -81,8 +81,8 @@ impl Browser {
         self.read(css, "").await
     }
 
-    /// Waits for an element that can be seen and has this text in it. A live page may replace an element while
-    /// it is read.
+    /// Waits for an element that can be seen and has this text in it. A live page may replace an element
+    /// while it is read.
     pub async fn read(&self, css: &str, text: &str) -> WebElement {
         let found = async {
             loop {
@@ -130,7 +130,7 @@ impl Browser {
         field.send_keys(text).await.expect("a field");
     }
 
-    /// Presses these keys, wherever the focus is.
+    /// Presses these keys at the place of the focus.
     pub async fn press(&self, keys: &str) {
         self.driver().action_chain().send_keys(keys).perform().await.expect("a page");
     }
@@ -175,7 +175,7 @@ impl Browser {
         self.tell("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
     }
 
-    /// Lives in this time zone.
+    /// Sets the time zone of the browser.
     pub async fn time_zone(&self, name: &str) {
         self.tell("Emulation.setTimezoneOverride", json!({ "timezoneId": name })).await;
     }

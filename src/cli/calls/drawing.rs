@@ -1,4 +1,4 @@
-//! The timeline of a step, drawn to scale: a bar for what takes time, a point for what happens at once.
+//! The timeline of a step, drawn to scale: a bar for an event that takes time, a point for any other.
 
 use crate::history::view::{Event, EventKind};
 

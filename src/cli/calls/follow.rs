@@ -54,7 +54,7 @@ impl From<io::Error> for Ended {
 
 impl Following<'_> {
     async fn follow(&mut self) -> Ended {
-        // the stream is opened first, so that no step falls between list and stream
+        // the stream is opened before the list is read, so that no step is missed between them
         let opened = self.daemon.open(EVENTS, &self.search.filter()).await;
         let mut stream = match opened {
             Ok(stream) => stream,

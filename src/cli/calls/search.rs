@@ -1,4 +1,4 @@
-//! The search of `dialhook calls`: what the daemon is asked for, and the same rules for events.
+//! The search of `dialhook calls`: the query to the daemon, and the same rules for events.
 
 use std::fmt;
 use std::time::Duration;
@@ -105,7 +105,8 @@ impl Search {
     }
 }
 
-/// True if a text is an id of a step, a part of its channel, or the end of one of its numbers.
+/// True if a text is the id of a step, its call or its linked call, a part of its channel, or the end of one
+/// of its numbers.
 fn is_found(text: &str, step: &Step) -> bool {
     let text = text.trim();
     if [&step.id, &step.call_id, &step.linked_id, &step.channel].into_iter().any(|known| known == text) {

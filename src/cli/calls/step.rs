@@ -1,4 +1,4 @@
-//! One step, whole: the reason first, then the timeline, the request, the answer and how it was judged.
+//! One step, whole: the reason first, then the timeline, the request, the answer and its judgement.
 
 mod exchange;
 

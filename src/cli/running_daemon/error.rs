@@ -119,7 +119,7 @@ impl fmt::Display for DaemonError {
             Self::NoClient { error } => write!(f, "cannot ask the daemon: {error}"),
             Self::Unreachable { url, cause } => write!(
                 f,
-                "no connection to {url} ({}); is the daemon running? Look at `systemctl status dialhook`. \
+                "no connection to {url} ({}); check with `systemctl status dialhook` that the daemon runs. \
                  For another address write --config FILE or --url URL",
                 escape(cause)
             ),
@@ -151,14 +151,14 @@ impl DaemonError {
         let said = if text.is_empty() { String::new() } else { format!(": {}", escape(text)) };
         match code {
             401 if token => {
-                format!("{url} does not accept the token{said}; use the token of [observer] token")
+                format!("{url} does not accept the token{said}; use the one in the file of [observer] token")
             }
             401 => format!(
                 "{url} asks for a token{said}; it is the one in the file of [observer] token: name the file with \
                  --token-file, or run this as a user who may read it"
             ),
             421 => format!(
-                "{url} is no name of the observer{said}; use the address of listen.observer, or a name in hosts of \
+                "{url} is none of the observer's names{said}; use the address of listen.observer, or a name in hosts of \
                  [observer]"
             ),
             403 => format!("{url} refuses the request (403){said}"),

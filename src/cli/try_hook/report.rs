@@ -69,7 +69,7 @@ fn write_attempts(text: &mut String, result: &TryResult) {
         let outcome = match &attempt.result {
             AttemptResult::Ended(Outcome::Ok { .. }) => "OK".to_owned(),
             AttemptResult::Ended(failed) => failed.to_string(),
-            AttemptResult::Dropped(stage) => format!("given up, {stage}"),
+            AttemptResult::Dropped(stage) => format!("not finished; {stage}"),
         };
         let (url, milliseconds) = (attempt_url(attempt, result), attempt.took.as_millis());
         write_titled(text, "asked", &format!("{url}: {outcome} ({milliseconds} ms)"));

@@ -1,4 +1,4 @@
-//! Finds the place of the fault in a refused answer. A good answer does not come here.
+//! Finds the place of the fault in a refused answer. It is not used for a good answer.
 //!
 //! Reads the answer a second time by the rules of [`super::text`] and [`super::json`].
 
@@ -32,7 +32,7 @@ pub enum Region {
 }
 
 /// Returns the place of a fault. `variable` is the one of `set` whose part has the fault; without it, the
-/// whole text has. Returns none if the fault is not in the bytes that are known.
+/// whole text has the fault. Returns none if the fault is not in the bytes that are known.
 pub(super) fn place(
     hook: &Hook,
     answer: &Answer,
@@ -149,15 +149,15 @@ fn fault_in(text: &[u8], fault: &AnswerFault) -> Option<Range<usize>> {
     })
 }
 
-/// Returns what is longer than the limit, from its first whole character on.
+/// Returns the part behind the limit, from its first whole character on.
 fn beyond(text: &[u8], limit: usize) -> Range<usize> {
     let is_boundary = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
     let start = (0..=limit.min(text.len())).rev().find(is_boundary).unwrap_or(0);
     start..text.len()
 }
 
-/// Returns the character at which the text stops to be JSON; nothing after the last one if its end is
-/// missing.
+/// Returns the character at which the text stops being JSON; an empty range after the last one if the
+/// end is missing.
 fn not_json(text: &[u8]) -> Option<Range<usize>> {
     let error = serde_json::from_slice::<&serde_json::value::RawValue>(text).err()?;
     let lines: usize = text

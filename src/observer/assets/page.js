@@ -42,8 +42,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// Live parts: the server makes the same page again, and what changed is put in place. So filters and escapes stay
-// in one place. Rows that did not change stay the same elements: focus, selection and scroll position are kept.
+// Live parts: the server makes the same page again, and the script replaces the parts that changed. So
+// filters and escapes are on the server alone. Rows that did not change stay the same elements: focus,
+// selection and scroll position are kept.
 
 const live = byId("live");
 const state = byId("live-state");
@@ -139,7 +140,8 @@ function follow() {
   events.addEventListener("open", () => { if (!paused) show("live"); update(); });
   events.addEventListener("error", () => {
     show("lost");
-    // a refusal, such as too many open pages, closes the connection for good: look for yourself, and ask again
+    // a refusal, such as too many open pages, closes the connection for good: fetch the page,
+    // and connect again
     if (events.readyState === EventSource.CLOSED) setTimeout(() => { update(); follow(); }, 5000);
   });
   events.addEventListener("step", () => {

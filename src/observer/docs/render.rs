@@ -45,7 +45,8 @@ fn linked(events: Vec<Event<'_>>, target: impl Fn(&str) -> Option<String>) -> Ve
     linked
 }
 
-/// Gives each heading the id that GitHub gives it, and the first cell of each row an anchor in front of its text.
+/// Gives each heading the id that GitHub gives it, and the first cell of each row an anchor in front of its
+/// text.
 fn anchored(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
     let (mut anchored, mut ids) = (Vec::with_capacity(events.len()), HashSet::new());
     let mut begins_row = false;
@@ -74,8 +75,8 @@ fn anchored(events: Vec<Event<'_>>) -> Vec<Event<'_>> {
     anchored
 }
 
-/// Returns the id that GitHub makes of the text up to the end of this heading or cell: small letters, digits, `-`
-/// and `_`, and a hyphen for each space.
+/// Returns the id that GitHub makes of the text up to the end of this heading or cell: small letters, digits,
+/// `-` and `_`, and a hyphen for each space.
 fn slug(events: &[Event<'_>]) -> String {
     let mut slug = String::new();
     for event in events {

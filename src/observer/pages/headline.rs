@@ -134,7 +134,10 @@ impl Sentence {
         // a reason of two sentences has no capital letters
         match &*reason.replace(". ", "; ") {
             "" => {}
-            reason if reason.starts_with("no ") => self.text(format!(", because there was {reason}")),
+            // "no hook of this name is configured" is a whole clause
+            reason if reason.starts_with("no ") && !reason.starts_with("no hook") => {
+                self.text(format!(", because there was {reason}"))
+            }
             reason if reason.starts_with("the ") => self.text(format!(", because {reason}")),
             reason => self.text(format!(": {reason}")),
         }

@@ -31,7 +31,8 @@ struct Card<'a> {
     url: String,
 }
 
-/// The last hour, drawn: a bar for the steps of each minute, and a line for the median and the 95th percentile.
+/// The last hour, drawn: a bar for the steps of each minute, and a line for the median and the 95th
+/// percentile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Plot {
     bars: Vec<Column>,

@@ -1,4 +1,4 @@
-//! Pages that say one thing.
+//! Pages that have one message only.
 
 use askama::Template;
 

@@ -225,7 +225,7 @@ pub(super) fn refused_answer() -> StepDetail {
     }
 }
 
-/// The refused answer, repeated after the webhook was mended.
+/// The refused answer, repeated after the webhook was repaired.
 pub(super) fn repeated() -> StepDetail {
     let mut detail = detail(Step { id: "01k9x9".to_owned(), ..ok() }, vec![new_connection()]);
     detail.response = Some(response(Body::Kept(Text {

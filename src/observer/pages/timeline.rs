@@ -91,7 +91,8 @@ struct Scale {
 const NARROWEST: f64 = 0.4;
 
 impl Scale {
-    /// Returns a scale on which the whole step has room. The timeout has room too, if the step came near to it.
+    /// Returns a scale on which the whole step has room. The timeout has room too, if the step came near to
+    /// it.
     fn of(detail: &StepDetail) -> Self {
         let events = detail.timeline.iter().map(|event| event.until_ms.unwrap_or(event.at_ms));
         let attempts = detail.step.attempts.iter().map(|attempt| attempt.began_ms + attempt.total_ms);

@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::observer::plain::plain;
 
-/// Refuses a request of another site. A browser says by `Sec-Fetch-Site` who caused a request (Fetch Metadata).
-/// It leaves the header out for a plain http address of another machine; then `Origin`, which it sends with each
-/// POST, must be that of the observer.
+/// Refuses a request of another site. A browser says by `Sec-Fetch-Site` who caused a request (Fetch
+/// Metadata). It leaves the header out for a plain http address of another machine; then `Origin`, which it
+/// sends with each POST, must be that of the observer.
 pub(super) fn admit(headers: &HeaderMap, host: &str) -> Result<(), Box<Response>> {
     let sites: Vec<_> = headers.get_all(SEC_FETCH_SITE).iter().map(HeaderValue::as_bytes).collect();
     let origins: Vec<_> = headers.get_all(ORIGIN).iter().map(HeaderValue::as_bytes).collect();

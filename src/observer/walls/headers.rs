@@ -6,7 +6,8 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 
-/// Text of a stranger that became HTML in spite of all could load and run nothing, and send nothing elsewhere.
+/// Allows only the daemon's own files. Even if a stranger's text became HTML, it could load, run and send
+/// nothing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

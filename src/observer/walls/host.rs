@@ -10,8 +10,8 @@ use http::{Request, StatusCode};
 use crate::config::ObserverSettings;
 use crate::observer::plain::plain;
 
-/// Returns the name under which the observer was asked, if it is one of its own. `local` is the address to which
-/// the peer connected.
+/// Returns the name under which the observer was asked, if it is one of its own. `local` is the address to
+/// which the peer connected.
 pub(super) fn admit<'r, B>(
     request: &'r Request<B>,
     local: SocketAddr,

@@ -1,5 +1,5 @@
-//! The methods that are answered. POST is for the forms that ask a webhook, and only if the configuration allows
-//! that.
+//! The methods that are answered. POST is for the forms that ask a webhook, and only if the configuration
+//! allows that.
 
 use axum::response::Response;
 use http::header::ALLOW;

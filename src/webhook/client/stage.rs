@@ -22,9 +22,10 @@ use crate::hook::Stage;
 pub enum Connection {
     /// No connection was sought: the circuit breaker is open, or the request failed before.
     None,
-    /// It had served another request before.
+    /// The connection had served another request before.
     Reused,
-    /// It was made for this request, or it was to be made. Each time is that of one part, as far as it came.
+    /// The connection was made for this request, or was begun. Each time is that of one part, up to its end
+    /// or its failure.
     New {
         /// The lookup of the host name. None if the host is an address.
         dns: Option<Duration>,

@@ -87,7 +87,8 @@ impl Endpoints {
         self.publish(&records);
     }
 
-    /// Asks the circuit breaker of an endpoint to let a request pass. Returns the probe if the request is one.
+    /// Asks the circuit breaker of an endpoint to let a request pass. Returns the probe if the request is
+    /// one.
     ///
     /// # Errors
     /// Returns the reason if the circuit breaker is open.

@@ -1,5 +1,4 @@
-//! Owner: cli. The messages of `dialhook calls` if the daemon gives no good answer: what was found, and what
-//! would be right.
+//! Owner: cli. The messages of `dialhook calls` if the daemon gives no good answer: the fault and its remedy.
 
 use crate::util::fake_observer::{FakeObserver, as_json, failed_step, good_step, plain};
 use crate::util::{Reply, configured, refusing, run};
@@ -17,7 +16,7 @@ async fn each_refusal_names_its_key() {
     for (reply, words) in [
         (plain(401, "token\n"), &["asks for a token: token; ", "[observer] token", "--token-file"][..]),
         (plain(403, "no\u{1b}[2J\n"), &["refuses the request (403): no\\u{1b}[2J"]),
-        (plain(421, ""), &["is no name of the observer; ", "hosts of [observer]"]),
+        (plain(421, ""), &["is none of the observer's names; ", "hosts of [observer]"]),
         (
             Reply::with_header(400, "Content-Type: application/json", "{\"error\": \"since: write 10m\"}"),
             &["answered 400 to /api/steps: since: write 10m"],
@@ -49,8 +48,7 @@ async fn a_daemon_that_does_not_run_is_named_with_the_command_that_shows_it() {
     let (_folder, file) = configured(&format!("[listen]\nobserver = \"{address}\"\n"));
     let (status, _, err) = run(&["calls", "--config", file.to_str().unwrap()]).await;
     assert_eq!(status, 1, "{err}");
-    let expected =
-        format!("dialhook: no connection to http://{address} (connection refused); is the daemon running?");
+    let expected = format!("dialhook: no connection to http://{address} (connection refused); check with ");
     assert!(err.starts_with(&expected) && err.contains("`systemctl status dialhook`"), "{err}");
 }
 

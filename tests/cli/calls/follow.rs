@@ -76,7 +76,7 @@ async fn a_restart_of_the_daemon_is_said_and_what_was_missed_is_shown() {
     let first: Stream = vec![(gate.clone(), as_json(&good_step("a-2")))];
     let second: Stream =
         vec![(open(), as_json(&good_step("b-1"))), (Gate::default(), as_json(&good_step("b-2")))];
-    // the list has a step that no event told
+    // the list has a step that was in no event
     let steps = vec![as_json(&good_step("a-3")), as_json(&good_step("a-1"))];
     let observer = FakeObserver::start(steps, vec![first, second]).await;
     let mut following = Following::start(&observer, &["--json"]);
@@ -100,5 +100,5 @@ async fn a_daemon_that_is_not_there_at_the_beginning_is_an_error() {
     let (status, _, err) =
         crate::util::run(&["calls", "--follow", "--url", &format!("http://{address}")]).await;
     assert_eq!(status, 1);
-    assert!(err.contains("is the daemon running?"), "{err}");
+    assert!(err.contains("`systemctl status dialhook`"), "{err}");
 }

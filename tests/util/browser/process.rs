@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(super) struct Driver {
     pub(super) url: String,
     _child: Child,
-    /// The kernel closes it at the end of the tests, however they end.
+    /// The kernel closes it at the end of the tests, also if they are killed.
     _open: ChildStdin,
 }
 
