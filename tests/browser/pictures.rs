@@ -21,16 +21,16 @@ async fn the_pictures_of_the_documentation() {
     browser.time_zone("Europe/Amsterdam").await;
     browser.open(&scene.url("/")).await;
     browser.see("#live-state[data-state=live]").await;
-    take(&browser, "calls.png").await;
+    take(&browser, 760, "calls.png").await;
     browser.open(&scene.url(&scene.repeat().await)).await;
     browser.see("mark.fault").await;
-    take(&browser, "refused-answer.png").await;
+    take(&browser, 1400, "refused-answer.png").await;
 }
 
-/// Takes a picture of the whole page, without a clicked or focused element.
-async fn take(browser: &Browser, name: &str) {
+/// Takes a picture of the page, or of so many pixels from its top.
+async fn take(browser: &Browser, highest: u32, name: &str) {
     let height: u32 = browser.script("return document.documentElement.scrollHeight").await;
-    browser.screen(WIDTH, height.min(760)).await;
+    browser.screen(WIDTH, height.min(highest)).await;
     let picture = browser.picture().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = root.join("docs/images").join(name);

@@ -214,6 +214,6 @@ async fn hang_up(daemon: &Daemon, webhook: &FakeWebhook) {
     let placed = ("slow", "31201230087", "Taxi Centrale", "230", "PJSIP/trunk-000000b0");
     call.greet(&environment(placed)).await.expect("a challenge");
     webhook.requests(received + 1).await;
-    call.reset();
+    call.send(b"HANGUP\n").await;
     recorded(daemon, before + 1).await;
 }
