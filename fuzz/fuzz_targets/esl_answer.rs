@@ -9,7 +9,7 @@ mod expansion;
 use bytes::BytesMut;
 use dialhook::switch::Dialect;
 use dialhook::switch::esl::Esl;
-use dialhook::variable::{Accept, Assignment, Value};
+use dialhook::variable::{Accept, Assignment, Value, ValueSource};
 use expansion::{copied, stored};
 use libfuzzer_sys::fuzz_target;
 
@@ -44,7 +44,8 @@ fn esl(core_expands: bool) -> Esl {
 /// True if the dialect accepts the answer. Panics if it is then not stored as it is.
 fn is_stored_exactly(esl: &Esl, value: &[u8], core_expands: bool) -> bool {
     let name = "v".parse().expect("a name");
-    let assignment = Assignment { name, value: Value::from(value), accept: Accept::Any };
+    let assignment =
+        Assignment { name, value: Value::from(value), accept: Accept::Any, source: ValueSource::Answer };
     let Ok(commands) = esl.farewell(&[assignment]) else {
         return false;
     };
