@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use super::query::Query;
 use super::{EventStream, ObserverState};
+use crate::history::Search;
 use crate::history::view::Step;
 
 /// The paths of the JSON.
@@ -56,9 +57,17 @@ async fn configuration(State(state): State<Arc<ObserverState>>) -> Response {
     answer(StatusCode::OK, &state.configuration())
 }
 
-/// Sends each step as it ends.
-async fn events(State(state): State<Arc<ObserverState>>, place: EventStream) -> Response {
-    Sse::new(ended_steps(state, place)).keep_alive(KeepAlive::new().interval(PING)).into_response()
+/// Sends each step that ends, or those that the query finds.
+async fn events(
+    State(state): State<Arc<ObserverState>>,
+    RawQuery(query): RawQuery,
+    place: EventStream,
+) -> Response {
+    let search = match Query::parse(query.as_deref().unwrap_or_default(), SystemTime::now()) {
+        Ok(query) => query.search,
+        Err(fault) => return error(StatusCode::BAD_REQUEST, &fault),
+    };
+    Sse::new(ended_steps(state, search, place)).keep_alive(KeepAlive::new().interval(PING)).into_response()
 }
 
 /// The time between two looks at the history. A call that woke the observer would cost more than this does.
@@ -70,11 +79,12 @@ const PING: Duration = Duration::from_secs(15);
 /// Returns the steps that end from now on, as events.
 fn ended_steps(
     state: Arc<ObserverState>,
+    search: Search,
     place: EventStream,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let version = state.daemon.history.version();
     let (_earlier, known) = state.daemon.history.news(u64::MAX);
-    let start = Reader { state, _place: place, known, version };
+    let start = Reader { state, search, _place: place, known, version };
     stream::unfold(start, async |mut reader| Some((stream::iter(reader.next().await), reader))).flatten()
 }
 
@@ -82,6 +92,7 @@ fn ended_steps(
 #[derive(Debug)]
 struct Reader {
     state: Arc<ObserverState>,
+    search: Search,
     _place: EventStream,
     /// The number of records that are older than the stream, or have been sent.
     known: u64,
@@ -99,7 +110,8 @@ impl Reader {
         let (records, known) = history.news(self.known);
         self.known = known;
         let numbers = self.state.numbers();
-        records.iter().map(|record| Ok(event(&record.step(numbers)))).collect()
+        let found = records.iter().filter(|record| self.search.finds(record, numbers));
+        found.map(|record| Ok(event(&record.step(numbers)))).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Owner: cli. `dialhook calls`: the list of steps, one step, and the message if there is none.
 
+/// The list, a step and `--follow` of a real daemon.
+mod daemon;
 /// The messages if the daemon gives no good answer.
 mod errors;
 /// `dialhook calls --follow`.

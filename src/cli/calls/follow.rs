@@ -94,9 +94,7 @@ impl Following<'_> {
         let mut events = Events::default();
         while let Ok(Some(chunk)) = stream.chunk().await {
             let Ok(complete) = events.add(&chunk) else { return Ok(()) };
-            let steps =
-                complete.into_iter().filter_map(read_step).filter(|listed| self.search.matches(&listed.step));
-            self.show(steps.collect())?;
+            self.show(complete.into_iter().filter_map(read_step).collect())?;
         }
         Ok(())
     }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::clock::Clock;
-use super::values::is_masked;
 use crate::duration::Bounds;
-use crate::history::view::Step;
 use crate::hook::{Status, nearest};
 
 /// The steps that are wanted.
@@ -94,37 +92,6 @@ impl Search {
         ];
         parameters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
-
-    /// True if an event is wanted. A step that ends now is never too old.
-    pub(super) fn matches(&self, step: &Step) -> bool {
-        self.text.as_ref().is_none_or(|text| is_found(text, step))
-            && (!self.failures || step.status != Status::Ok.as_str())
-            && self.hook.as_ref().is_none_or(|hook| *hook == step.hook)
-            && self.status.as_ref().is_none_or(|status| *status == step.status)
-            && self.slower.is_none_or(|time| u128::from(step.ms) >= time.as_millis())
-    }
-}
-
-/// True if a text is the id of a step, its call or its linked call, a part of its channel, or the end of one
-/// of its numbers.
-fn is_found(text: &str, step: &Step) -> bool {
-    let text = text.trim();
-    if [&step.id, &step.call_id, &step.linked_id, &step.channel].into_iter().any(|known| known == text) {
-        return true;
-    }
-    match text.chars().all(|character| character.is_ascii_digit() || "+-() ".contains(character)) {
-        true => [&step.caller, &step.callee].into_iter().any(|number| ends_with(number, text)),
-        false => step.channel.contains(text),
-    }
-}
-
-/// True if a number ends with these digits. Of a masked number only the last digits are known.
-fn ends_with(number: &str, text: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let is_masked = is_masked(number);
-    let (number, wanted) = (digits(number), digits(text));
-    let is_end = number.ends_with(&wanted) || is_masked && wanted.ends_with(&number);
-    is_end && !wanted.is_empty() && !number.is_empty()
 }
 
 /// Continues the words "no step".
@@ -153,28 +120,7 @@ impl fmt::Display for Search {
 
 #[cfg(test)]
 mod tests {
-    use super::super::values::tests::step;
     use super::*;
-
-    #[test]
-    fn an_event_is_wanted_by_the_same_rules_as_a_step_of_the_list() {
-        let step = step();
-        let text = |text: &str| Search { text: Some(text.to_owned()), ..Search::default() }.matches(&step);
-        for found in
-            ["678", "5 678", "+31612345678", "100", "1795416038.2", "1795416038.1", "PJSIP/trunk-0000001a"]
-        {
-            assert!(text(found), "{found}");
-        }
-        for other in ["679", "12", "1795416038", "crm", "-", "a678"] {
-            assert!(!text(other), "{other}");
-        }
-        assert!(Search { failures: true, ..Search::default() }.matches(&step));
-        assert!(!Search { hook: Some("crn".into()), ..Search::default() }.matches(&step));
-        assert!(!Search { status: Some("OK".into()), ..Search::default() }.matches(&step));
-        let slower =
-            |milliseconds| Search { slower: Some(Duration::from_millis(milliseconds)), ..Search::default() };
-        assert!(slower(120).matches(&step) && !slower(121).matches(&step));
-    }
 
     #[test]
     fn a_status_is_read_in_any_case_and_a_mistyped_one_is_corrected() {

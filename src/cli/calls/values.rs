@@ -15,7 +15,7 @@ pub(super) fn number(number: &str) -> String {
 }
 
 /// True if the first digits of a number are masked.
-pub(super) fn is_masked(number: &str) -> bool {
+fn is_masked(number: &str) -> bool {
     number.trim_start_matches('+').starts_with('*')
 }
 

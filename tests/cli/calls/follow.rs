@@ -51,11 +51,10 @@ fn open() -> Gate {
 }
 
 #[tokio::test]
-async fn the_list_comes_first_and_then_each_step_that_is_wanted_once() {
+async fn the_list_comes_first_and_then_each_step_once() {
     let gate = Gate::default();
     let stream: Stream = vec![
         (open(), as_json(&failed_step("a-1"))),
-        (gate.clone(), as_json(&good_step("a-2"))),
         (gate.clone(), as_json(&failed_step("a-3"))),
         (Gate::default(), as_json(&failed_step("a-4"))),
     ];
