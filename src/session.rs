@@ -20,7 +20,7 @@ use tracing::{Instrument, debug, error, error_span, field};
 pub use self::admission::Admission;
 use self::asking::Beginning;
 use self::recording::{Recording, Told};
-pub use self::rehearsal::{CallData, REPEAT, rehearse};
+pub use self::rehearsal::{CallData, REPEAT, commands_for, rehearse};
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::hook::{Identity, Outcome, Step};

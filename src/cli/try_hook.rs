@@ -22,10 +22,8 @@ use crate::config::Config;
 use crate::history::view::HookReport;
 use crate::hook::{Answer, Outcome, Request, RequestFault, Status, Step, nearest};
 use crate::log;
-use crate::session::{CallData, FinalCommands, final_commands, identity};
-use crate::switch::agi::Agi;
-use crate::switch::esl::Esl;
-use crate::switch::{self, Dialect};
+use crate::session::{CallData, commands_for, identity};
+use crate::switch;
 use crate::variable::{Assignment, FetchName, Value, Variables};
 use crate::webhook::{Ask, Attempt, AttemptLog, ErrorPage, Webhook};
 
@@ -198,9 +196,9 @@ async fn try_step(call: &Call, step: Step, company: &str, webhook: &Webhook) -> 
     // a call does not wait for a detached request, so it gets another outcome
     let detached = step.is_detached();
     let call_outcome = if detached { Outcome::Detached } else { outcome.clone() };
-    let (call_outcome, commands) = commands_for(call.switch, &step, call_outcome);
-    let (set, note) = (step.assignments(&call_outcome), step.note(&call_outcome));
-    let outcome = if detached { outcome } else { call_outcome };
+    let told = commands_for(call.switch, &step, call_outcome);
+    let (set, commands, note) = (told.assignments, told.commands, step.note(&told.outcome));
+    let outcome = if detached { outcome } else { told.outcome };
     let (switch, hook) = (call.switch, step.name);
     let (request, daemon) = (sent, None);
     TryResult {
@@ -223,17 +221,4 @@ fn request(call: &Call, step: &Step, company: &str) -> Result<(Request, Duration
     let timeout = step.timeout()?.get();
     let request = step.request(call, company, SystemTime::now(), &identity())?;
     Ok((request, timeout))
-}
-
-/// Returns the outcome, and the commands that a switch of this kind would get until the end of the step.
-fn commands_for(switch: SwitchKind, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    match switch {
-        SwitchKind::Asterisk => all_commands(&Agi::new(String::new()), step, outcome),
-        SwitchKind::FreeSwitch => all_commands(&Esl::new(0), step, outcome),
-    }
-}
-
-fn all_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> (Outcome, Vec<u8>) {
-    let FinalCommands { outcome, commands, .. } = final_commands(dialect, step, outcome);
-    (outcome, [commands, dialect.release()].concat())
 }

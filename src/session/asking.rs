@@ -53,12 +53,13 @@ impl Shared {
             *asked = Some(new).filter(|new| new.detached.is_some());
             return outcome;
         }
-        let Asked { request, timeout, attempts, result, .. } = asked.insert(new);
+        let asked = asked.insert(new);
+        let Asked { request, timeout, attempts, .. } = &*asked;
         let (deadline, page) = (beginning.greeted + *timeout, ErrorPage::Skip);
         let ask = Ask { step, request, deadline, timeout: *timeout, page, attempts };
-        let result = result.insert(self.daemon.webhook.ask(ask).await);
-        self.trace_answer(result);
-        self.daemon.local_failure_as_overload(result.outcome.clone())
+        let result = self.daemon.webhook.ask(ask).await;
+        self.trace_answer(&result);
+        self.daemon.local_failure_as_overload(asked.ended(result))
     }
 
     /// Makes a step's request.
@@ -88,7 +89,8 @@ impl Shared {
             requested,
             traceparent: identity.traceparent,
             attempts: AttemptLog::new(arrived),
-            result: None,
+            answer: None,
+            cache: None,
             detached: None,
         })
     }

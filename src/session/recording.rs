@@ -46,7 +46,10 @@ pub(super) struct Asked {
     pub(super) requested: SystemTime,
     pub(super) traceparent: String,
     pub(super) attempts: AttemptLog,
-    pub(super) result: Option<StepResult>,
+    /// The answer that the step was judged by, with its origin.
+    pub(super) answer: Option<(Arc<Answer>, Origin)>,
+    /// The part of the cache; none if the request was dropped.
+    pub(super) cache: Option<CacheReport>,
     pub(super) detached: Option<Arc<OnceLock<DetachedEnd>>>,
 }
 
@@ -215,6 +218,13 @@ const RESULTS: usize = crate::hook::RESULT_VARIABLES.len();
 const PANICKED: &str = "the step panicked; the log has the place";
 
 impl Asked {
+    /// Keeps what the record needs of a result, and returns the outcome.
+    pub(super) fn ended(&mut self, result: StepResult) -> Outcome {
+        self.answer = result.answer.map(|answer| (answer, result.origin));
+        self.cache = Some(result.cache.unwrap_or_default());
+        result.outcome
+    }
+
     fn add_to(self, record: &mut Record, keeps: bool) {
         let mut secrets = record.call.as_deref().map(Secrets::of_variables).unwrap_or_default();
         if keeps {
@@ -227,13 +237,9 @@ impl Asked {
         let (waited, is_hedged) = (self.attempts.waited(), self.attempts.is_hedged());
         record.attempts = self.attempts.into_attempts();
         record.detached = self.detached;
-        let Some(result) = self.result else {
-            record.cache = CacheReport { waited, is_hedged, ..CacheReport::default() };
-            return;
-        };
-        record.answer =
-            result.answer.as_deref().map(|answer| received(answer, result.origin, keeps, &secrets));
-        record.cache = result.cache.unwrap_or_default();
+        record.cache =
+            self.cache.unwrap_or_else(|| CacheReport { waited, is_hedged, ..CacheReport::default() });
+        record.answer = self.answer.map(|(answer, origin)| received(&answer, origin, keeps, &secrets));
         if let Some(why) = &record.cache.stale_because {
             record.note = Some(format!("the answer is stale: {why}"));
         }

@@ -15,7 +15,7 @@ use crate::history::Record;
 use crate::hook::{Outcome, Step};
 use crate::switch::agi::Agi;
 use crate::switch::esl::Esl;
-use crate::switch::{self, Fetched};
+use crate::switch::{self, Dialect, Fetched};
 use crate::variable::{Value, Variables};
 use crate::webhook::{Ask, ErrorPage, Webhook};
 
@@ -85,19 +85,26 @@ pub async fn rehearse(
             let (deadline, timeout) = (Instant::now() + asked.timeout, asked.timeout);
             let (request, attempts, page) = (&asked.request, &asked.attempts, ErrorPage::Read);
             let ask = Ask { step, request, deadline, timeout, page, attempts };
-            asked.result.insert(webhook.ask(ask).await).outcome.clone()
+            let result = webhook.ask(ask).await;
+            asked.ended(result)
         }
     };
     recording.times.judged = Some(recording.arrived.elapsed());
-    let FinalCommands { outcome, assignments, .. } = commands(call.switch, step, outcome);
+    let FinalCommands { outcome, assignments, .. } = commands_for(call.switch, step, outcome);
     recording.told = Some(Told { outcome, assignments, unconfirmed: None });
     recording.end_with_message(&shared)
 }
 
-/// Returns the final commands that a switch of this kind would get.
-fn commands(switch: SwitchKind, step: &Step, outcome: Outcome) -> FinalCommands {
+/// Returns the final commands that a switch of this kind would get until the end of the step.
+#[must_use]
+pub fn commands_for(switch: SwitchKind, step: &Step, outcome: Outcome) -> FinalCommands {
     match switch {
-        SwitchKind::Asterisk => final_commands(&Agi::new(String::new()), step, outcome),
-        SwitchKind::FreeSwitch => final_commands(&Esl::new(0), step, outcome),
+        SwitchKind::Asterisk => all_commands(&Agi::new(String::new()), step, outcome),
+        SwitchKind::FreeSwitch => all_commands(&Esl::new(0), step, outcome),
     }
+}
+
+fn all_commands<D: Dialect>(dialect: &D, step: &Step, outcome: Outcome) -> FinalCommands {
+    let told = final_commands(dialect, step, outcome);
+    FinalCommands { commands: [told.commands, dialect.release()].concat(), ..told }
 }

@@ -150,7 +150,7 @@ impl Shared {
     }
 
     pub(super) fn numbers(&self) -> TelephoneNumbers {
-        if self.config.log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
+        TelephoneNumbers::shown_if(self.config.log_numbers)
     }
 
     /// Logs final commands that the switch did not confirm.
