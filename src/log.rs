@@ -26,7 +26,7 @@ pub use self::journal::{Journal, SOCKET};
 pub use self::queue::lost_lines;
 use self::queue::queued;
 pub use self::rate_limited::RateLimited;
-pub use self::telephone_numbers::TelephoneNumbers;
+pub use self::telephone_numbers::{TelephoneNumbers, VISIBLE_DIGITS};
 pub use self::truncate::truncate_name;
 
 /// The format of the log.

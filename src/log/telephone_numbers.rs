@@ -21,13 +21,19 @@ pub enum TelephoneNumbers {
 }
 
 /// The digits of a masked number that stay visible.
-const VISIBLE_DIGITS: usize = 3;
+pub const VISIBLE_DIGITS: usize = 3;
 
 /// Hexadecimal digits of the counter at the end of a channel name of Asterisk (`main/channel_internal_api.c`;
 /// each technology writes `-%08x`).
 const COUNTER_DIGITS: usize = 8;
 
 impl TelephoneNumbers {
+    /// Returns the rule of the configuration: `log.numbers` is true if numbers are shown whole.
+    #[must_use]
+    pub fn shown_if(log_numbers: bool) -> Self {
+        if log_numbers { Self::Shown } else { Self::Masked }
+    }
+
     /// Returns a name that a peer chose, as the log shows it.
     ///
     /// Six digits or more are a number. Separators between them do not count, as in `06-1234-5678` and

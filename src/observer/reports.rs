@@ -121,7 +121,7 @@ impl ObserverState {
 
     /// Returns the rule for telephone numbers, which is that of the log.
     pub(super) fn numbers(&self) -> TelephoneNumbers {
-        if self.config().log_numbers { TelephoneNumbers::Shown } else { TelephoneNumbers::Masked }
+        TelephoneNumbers::shown_if(self.config().log_numbers)
     }
 }
 
