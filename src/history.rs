@@ -73,7 +73,7 @@ enum News {
 /// messages, so that a few of them do not replace all others.
 const LARGEST: usize = 64 * 1024;
 
-/// The number of news that can wait while somebody reads. A reader takes a millisecond at most.
+/// The number of news that can wait while somebody reads.
 const INBOX: usize = 4096;
 
 /// Random bytes in the first part of a [`StepId`], written as six digits.

@@ -11,10 +11,10 @@ use super::record::{Message, ReceivedAnswer, SentRequest};
 use super::summary::{part_name, whole_ms};
 use super::timeline;
 use super::view::{
-    AnswerOrigin, Detached, Judgement, MarkKind, Named, Refused, Request, Response, Step, StepDetail,
+    AnswerOrigin, Detached, Judgement, MarkKind, Named, Refused, Request, Response, StepDetail,
 };
 use crate::call::AD_HOC;
-use crate::hook::{Outcome, Policy, Region, json_place};
+use crate::hook::{AnswerFault, Outcome, Policy, Region, Rules, json_place};
 use crate::log::TelephoneNumbers;
 use crate::redact::{self, is_secret_name};
 use crate::variable::{Accept, AnswerPart, ValueSource};
@@ -52,26 +52,8 @@ impl Record {
             repeatable: self.is_repeatable(policy),
             curl: self.request.as_ref().and_then(|request| curl_command(request, masking)),
             try_command: try_command(self, masking),
-            step: Step {
-                attempts: self.every_attempt().iter().map(|made| attempt(made, masking)).collect(),
-                id: step.id,
-                time: step.time,
-                switch: step.switch,
-                call_id: step.call_id,
-                linked_id: step.linked_id,
-                channel: step.channel,
-                caller: step.caller,
-                callee: step.callee,
-                hook: step.hook,
-                status: step.status,
-                code: step.code,
-                reason: step.reason,
-                ms: step.ms,
-                answer: step.answer,
-                age_ms: step.age_ms,
-                set: step.set,
-                note: step.note,
-            },
+            step: step
+                .with_attempts(self.every_attempt().iter().map(|made| attempt(made, masking)).collect()),
         }
     }
 
@@ -212,20 +194,11 @@ fn accept_word(accept: Accept) -> &'static str {
 }
 
 /// Returns the rule that an answer broke, as the configuration writes it.
-fn rule_text(fault: &crate::hook::AnswerFault, rules: &crate::hook::Rules) -> String {
-    use crate::hook::AnswerFault::{
-        Charset, Compressed, ControlByte, JsonDocument, JsonString, Layout, List, NotAWord, NotJson,
-        NotListed, NotUtf8, Object, TextTooLong, TooLong, Unfit, WordTooLong,
-    };
-    match fault {
-        NotListed => format!("answers = [{}]", quoted(&rules.answers)),
-        TooLong => "limits.answer".to_owned(),
-        Unfit(_) => "the rules of the switch".to_owned(),
-        NotJson | Object(_) | List(_) => "set".to_owned(),
-        Charset | Compressed(_) | NotUtf8 => "the encoding of an answer".to_owned(),
-        TextTooLong | WordTooLong | NotAWord | ControlByte | Layout | JsonString | JsonDocument => {
-            format!("accept = \"{}\"", accept_word(rules.accept))
-        }
+fn rule_text(fault: &AnswerFault, rules: &Rules) -> String {
+    match fault.rule() {
+        "answers" => format!("answers = [{}]", quoted(&rules.answers)),
+        "accept" => format!("accept = \"{}\"", accept_word(rules.accept)),
+        rule => rule.to_owned(),
     }
 }
 

@@ -105,6 +105,53 @@ impl Record {
     }
 }
 
+impl<A> Step<A> {
+    /// Returns the same step with this in the place of its attempts.
+    #[must_use]
+    pub fn with_attempts<B>(self, attempts: B) -> Step<B> {
+        let Self {
+            id,
+            time,
+            switch,
+            call_id,
+            linked_id,
+            channel,
+            caller,
+            callee,
+            hook,
+            status,
+            code,
+            reason,
+            ms,
+            answer,
+            age_ms,
+            attempts: _,
+            set,
+            note,
+        } = self;
+        Step {
+            id,
+            time,
+            switch,
+            call_id,
+            linked_id,
+            channel,
+            caller,
+            callee,
+            hook,
+            status,
+            code,
+            reason,
+            ms,
+            answer,
+            age_ms,
+            attempts,
+            set,
+            note,
+        }
+    }
+}
+
 /// Returns the pointer, or the name of the header.
 pub(super) fn part_name(part: &AnswerPart) -> String {
     match part {

@@ -138,13 +138,6 @@ impl AttemptLog {
         self.lock().is_hedged
     }
 
-    /// Returns scheme, host and port of the endpoint that was asked last, for the log line: the path may hold
-    /// a secret.
-    #[must_use]
-    pub fn last_origin(&self) -> Option<String> {
-        self.lock().attempts.last().map(|attempt| attempt.origin().to_owned())
-    }
-
     /// Begins an attempt.
     pub(super) fn begin(&self, endpoint: &Arc<str>, kind: AttemptKind, now: Instant) {
         let attempt = self.attempt(endpoint, kind, now, AttemptResult::Dropped(Stage::Start));

@@ -153,38 +153,14 @@ fn detail(step: Step, attempts: Vec<Attempt>) -> StepDetail {
         repeatable: true,
         curl: Some("curl -X POST 'https://crm.example/route?from=31612345678' \\\n  -H 'content-type: application/json' \\\n  -d '{\"caller\":\"31612345678\"}'".to_owned()),
         try_command: Some("dialhook try crm --caller 31612345678 --callee 200 --name 'A. de Vries'".to_owned()),
-        step: with_attempts(step, attempts),
-    }
-}
-
-fn with_attempts(step: Step, attempts: Vec<Attempt>) -> Step<Vec<Attempt>> {
-    Step {
-        id: step.id,
-        time: step.time,
-        switch: step.switch,
-        call_id: step.call_id,
-        linked_id: step.linked_id,
-        channel: step.channel,
-        caller: step.caller,
-        callee: step.callee,
-        hook: step.hook,
-        status: step.status,
-        code: step.code,
-        reason: step.reason,
-        ms: step.ms,
-        answer: step.answer,
-        age_ms: step.age_ms,
-        attempts,
-        set: step.set,
-        note: step.note,
+        step: step.with_attempts(attempts),
     }
 }
 
 /// A step as it stands in the list.
 pub(super) fn summary(detail: &StepDetail) -> Step {
-    let mut value = serde_json::to_value(&detail.step).unwrap();
-    value["attempts"] = detail.step.attempts.len().into();
-    serde_json::from_value(value).unwrap()
+    let attempts = detail.step.attempts.len();
+    detail.step.clone().with_attempts(attempts)
 }
 
 /// An answer that is none of the configured ones.
