@@ -6,6 +6,8 @@ mod bad_requests;
 mod calls;
 /// `docs/monitoring` against the metrics that exist; with promtool, if it is installed.
 mod monitoring;
+/// The JSON of hooks and of the configuration, the stream of steps, and requests of a page.
+mod reports;
 /// The counts of requests to webhooks.
 mod requests;
 /// The JSON of steps.
