@@ -47,9 +47,9 @@ enum Command {
     /// Listen for Asterisk and FreeSWITCH, and ask webhooks.
     ///
     /// Without a configuration file it listens on 127.0.0.1:4573 (Asterisk) and 127.0.0.1:8084 (FreeSWITCH),
-    /// serves ad hoc steps, and answers http://127.0.0.1:9573/metrics and /health/ready. SIGHUP reloads the
-    /// configuration. SIGTERM stops the daemon as soon as the calls in flight have ended; a second SIGTERM
-    /// stops it at once.
+    /// and serves ad hoc steps. The page http://127.0.0.1:9573/ shows the last steps; /metrics and
+    /// /health/ready are there too. SIGHUP reloads the configuration. SIGTERM stops the daemon as soon as the
+    /// calls in flight have ended; a second SIGTERM stops it at once.
     Serve(Serve),
     /// Check a configuration, and show its meaning or all of its faults.
     ///

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, field, info, warn};
 
 use self::open_files::raise_open_files_limit;
 use self::reload::{Reloader, read};
@@ -63,8 +63,13 @@ async fn serve(file: &ConfigFile, passed: io::Result<Vec<(String, TcpListener)>>
     raise_open_files_limit(&config);
     let server = Arc::new(Server::start_with(Arc::clone(&config), passed)?);
     let (asterisk, freeswitch) = addresses(&server);
-    let observer = server.observer().map(tracing::field::display);
-    info!(asterisk, freeswitch, observer, hooks = config.policy.hooks.len(), "listening");
+    let observer = server.observer();
+    // of an observer on every address nobody knows here which one a browser reaches
+    let pages = observer
+        .filter(|observer| !observer.ip().is_unspecified())
+        .map(|observer| format!("http://{observer}/"));
+    let (observer, pages) = (observer.map(field::display), pages.map(field::display));
+    info!(asterisk, freeswitch, observer, pages, hooks = config.policy.hooks.len(), "listening");
     let service_manager = ServiceManager::connect();
     service_manager.ready(&status(&server, &config));
     tokio::spawn(service_manager.clone().run_watchdog());

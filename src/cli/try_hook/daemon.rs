@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::running_daemon::RunningDaemon;
 use crate::cli::titled::write_titled;
-use crate::config::Config;
+use crate::config::{Config, counted};
 use crate::history::view::{EndpointReport, HookReport};
 
 /// The time for the daemon's answer. The person who waits did not ask for it.
@@ -44,7 +44,8 @@ fn endpoint_state(endpoint: &EndpointReport) -> String {
     };
     let mut state = format!("{}: {breaker}", endpoint.url);
     if endpoint.failures > 0 {
-        state.push_str(&format!(", {} requests in a row without an answer", endpoint.failures));
+        let failures = usize::try_from(endpoint.failures).unwrap_or(usize::MAX);
+        state.push_str(&format!(", {} in a row without an answer", counted(failures, "request")));
     }
     if let Some(wait) = endpoint.next_probe_ms {
         state.push_str(&format!(", the next probe in {:.1}s", Duration::from_millis(wait).as_secs_f64()));
